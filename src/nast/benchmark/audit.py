@@ -1,0 +1,204 @@
+"""Can the words alone give the answer away? Baselines that never see an image (design section 5).
+
+Each baseline scores the options of an item; the best one is its guess, and equal scores count by
+the chance of picking right among them. In balanced groups every baseline that ignores the order
+of options is right exactly once in K, by construction.
+"""
+
+import math
+import re
+from collections import Counter, defaultdict
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import polars as pl
+from scipy.stats import norm
+
+from nast.errors import NastError
+from nast.language.parse import cues
+from nast.store import seed_of
+
+FOLDS = 5
+LEVEL = 0.05
+
+
+class Item(NamedTuple):
+    """One multiple-choice item: its options' words, the right one, its group and labels."""
+
+    options: tuple[str, ...]
+    answer: int
+    group: str
+    labels: tuple[tuple[int, ...], ...] = ()
+    conditions: tuple[str, ...] = ()
+
+
+Scorer = Callable[[Item], Sequence[float]]
+
+
+def audit_questions(questions: pl.DataFrame, seed: int = 0) -> dict[str, Any]:
+    """The audit of a question table, each form alone.
+
+    Returns:
+        Form -> the table of `audit_items`.
+    """
+    result = {}
+    for form in ("negated", "affirmative", "omitted"):
+        columns = questions.select(form, "answer", "group_id", "options", "conditions").rows()
+        items = [
+            Item(tuple(texts), answer, group, tuple(map(tuple, options)), tuple(conditions))
+            for texts, answer, group, options, conditions in columns
+        ]
+        result[form] = audit_items(items, seed)
+    return result
+
+
+def audit_items(items: Sequence[Item], seed: int = 0) -> list[dict[str, Any]]:
+    """Accuracy of every blind baseline, tested one-sided against chance, Holm over baselines.
+
+    Args:
+        items: all items of one file and form.
+        seed: of the folds that fitted baselines use; folds are whole groups.
+
+    Returns:
+        One row per baseline: `baseline, accuracy, chance, n, p, leaks`.
+    """
+    chance = sum(1 / len(i.options) for i in items) / len(items)
+    scorers: dict[str, Scorer] = {
+        "longest option": lambda i: [len(o) for o in i.options],
+        "shortest option": lambda i: [-len(o) for o in i.options],
+        "medoid": lambda i: _overlap(i.options),
+        "odd one out": lambda i: [-s for s in _overlap(i.options)],
+        "most negation cues": lambda i: [len(cues(o)) for o in i.options],
+        "fewest negation cues": lambda i: [-len(cues(o)) for o in i.options],
+    }
+    accuracies = {name: _accuracy(items, scorer) for name, scorer in scorers.items()}
+    fitted: dict[str, Callable[[Sequence[Item]], Scorer]] = {
+        "position": _fit_position,
+        "n-gram classifier": _fit_ngrams,
+    }
+    if items[0].labels:
+        fitted["label prior"] = _fit_labels
+    accuracies |= {name: _folded(items, fit, seed) for name, fit in fitted.items()}
+    spread = math.sqrt(chance * (1 - chance) / len(items))
+    p_values = {name: float(norm.sf((a - chance) / spread)) for name, a in accuracies.items()}
+    leaks = holm(p_values, LEVEL)
+    return [
+        {"baseline": name, "accuracy": accuracy, "chance": chance, "n": len(items),
+         "p": p_values[name], "leaks": leaks[name]}
+        for name, accuracy in accuracies.items()
+    ]  # fmt: skip
+
+
+def raise_on_leak(audit: dict[str, Any], folder: Path) -> None:
+    """Refuse a set that a blind baseline solves above chance.
+
+    Raises:
+        NastError: names the form, the baseline and its accuracy.
+    """
+    for form, rows in audit.items():
+        for row in rows:
+            if row["leaks"]:
+                raise NastError(
+                    f"{folder}: {row['baseline']} solves the {form} items without an image in "
+                    f"{row['accuracy']:.3f} of cases, chance is {row['chance']:.3f} "
+                    f"(n {row['n']}, p {row['p']:.2g}). The whole table is in audit.json"
+                )
+
+
+def holm(p_values: dict[str, float], level: float) -> dict[str, bool]:
+    """Which hypotheses Holm's step-down procedure rejects at a family-wise level."""
+    order = sorted(p_values, key=lambda name: p_values[name])
+    rejected: dict[str, bool] = {}
+    open_ = True
+    for place, name in enumerate(order):
+        open_ = open_ and p_values[name] <= level / (len(order) - place)
+        rejected[name] = open_
+    return rejected
+
+
+def _accuracy(items: Sequence[Item], scorer: Scorer) -> float:
+    return sum(_expected(i, scorer) for i in items) / len(items)
+
+
+def _expected(item: Item, scorer: Scorer) -> float:
+    scores = scorer(item)
+    best = max(scores)
+    ties = [k for k, s in enumerate(scores) if math.isclose(s, best, abs_tol=1e-12)]
+    return (item.answer in ties) / len(ties)
+
+
+def _folded(
+    items: Sequence[Item], fit: Callable[[Sequence[Item]], Scorer], seed: int
+) -> float:
+    """Accuracy of a fitted baseline, each fold of groups scored by a fit on the others."""
+    fold = {g: seed_of(seed, "fold", g) % FOLDS for g in {i.group for i in items}}
+    total = 0.0
+    for number in range(FOLDS):
+        inside = [i for i in items if fold[i.group] == number]
+        outside = [i for i in items if fold[i.group] != number]
+        if inside:
+            scorer = fit(outside or inside)
+            total += sum(_expected(i, scorer) for i in inside)
+    return total / len(items)
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"[a-z-]+", text.lower())
+
+
+def _overlap(options: Sequence[str]) -> list[float]:
+    """How much each option shares with the others (Jaccard index of words, summed)."""
+    bags = [set(_words(o)) for o in options]
+    return [
+        sum(len(a & b) / max(1, len(a | b)) for k, b in enumerate(bags) if k != n)
+        for n, a in enumerate(bags)
+    ]
+
+
+def _fit_position(items: Sequence[Item]) -> Scorer:
+    share = Counter(i.answer for i in items)
+    return lambda item: [share[k] for k in range(len(item.options))]
+
+
+def _fit_labels(items: Sequence[Item]) -> Scorer:
+    """How often each condition is present in right options."""
+    counts: dict[str, list[int]] = defaultdict(lambda: [1, 1])
+    for item in items:
+        for name, value in zip(item.conditions, item.labels[item.answer], strict=True):
+            counts[name][value] += 1
+
+    def score(item: Item) -> list[float]:
+        return [
+            sum(math.log(counts[n][v] / sum(counts[n]))
+                for n, v in zip(item.conditions, values, strict=True))
+            for values in item.labels
+        ]  # fmt: skip
+
+    return score
+
+
+def _fit_ngrams(items: Sequence[Item]) -> Scorer:
+    """Naive Bayes over one and two words: right options against wrong ones."""
+    counts = (Counter[str](), Counter[str]())
+    for item in items:
+        for k, option in enumerate(item.options):
+            counts[k == item.answer].update(_grams(option))
+    size = len(counts[0] | counts[1]) + 1
+    totals = [sum(c.values()) + size for c in counts]
+
+    def score(item: Item) -> list[float]:
+        return [
+            round(sum(
+                math.log((counts[1][g] + 1) / totals[1]) - math.log((counts[0][g] + 1) / totals[0])
+                for g in _grams(option)
+            ), 9)
+            for option in item.options
+        ]  # fmt: skip
+
+    return score
+
+
+def _grams(text: str) -> list[str]:
+    words = _words(text)
+    return sorted({*words, *(" ".join(pair) for pair in zip(words, words[1:], strict=False))})

@@ -1,0 +1,137 @@
+"""nast demo: the whole paper on phantom data, in a few minutes on a laptop."""
+
+import shutil
+import warnings
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from nast.commands.progress import Progress
+from nast.errors import UsageError
+from nast.store import read_json
+
+PATIENTS_SEED = 11
+
+
+class Size(NamedTuple):
+    """How much of everything a demo makes."""
+
+    patients: int
+    questions: int
+    claims: int
+    seeds: int
+    steps: int
+
+
+FULL = Size(patients=500, questions=80, claims=80, seeds=3, steps=100)
+QUICK = Size(patients=240, questions=40, claims=40, seeds=1, steps=40)
+POLICIES = {"LoRA uniform": None, "NAST (lr)": "lr", "NAST (as printed)": "gradient"}
+
+
+def run_demo(out: Path, *, quick: bool = False, fresh: bool = False) -> Path:
+    """Every stage in turn, each in a folder under `out`; finished ones are not made again.
+
+    Returns:
+        The path of `report.html`.
+    """
+    from nast.benchmark.questions import build_benchmark
+    from nast.contextual.build import build_contextual
+    from nast.evaluation.evaluate import evaluate
+    from nast.layer_weights import build_trace
+    from nast.models.registry import load_model
+    from nast.phantom.write import build_phantom
+    from nast.reporting.report import build_report
+    from nast.sources.collect import build_facts
+
+    size = QUICK if quick else FULL
+    _claim(out, size, fresh)
+    folder = {n: out / n for n in ("phantom", "facts", "benchmark", "contextual", "trace", "runs",
+                                   "store", "scores", "report")}  # fmt: skip
+    progress = Progress(9)
+    progress.step(f"drawing {size.patients} phantom patients")
+    build_phantom(folder["phantom"], size.patients, PATIENTS_SEED)
+    progress.step("reading labels and facts")
+    sources = [f"mimic-cxr-jpg:{folder['phantom']}",
+               f"cad-chest:{folder['phantom'] / 'cad_disease.json'}"]  # fmt: skip
+    build_facts(sources, folder["facts"])
+    progress.step("building MedNega-CXR questions")
+    build_benchmark(folder["facts"], folder["benchmark"], limit=size.questions)
+    progress.step("building claim sets and captions")
+    build_contextual(folder["facts"], folder["contextual"], groups=size.claims)
+    progress.step("loading the phantom model")
+    base = load_model("phantom", "base")
+    progress.step("tracing negation through the text tower")
+    build_trace(base, folder["facts"], folder["trace"], store=folder["store"])
+    runs = _train(folder, size, progress)
+    progress.step("scoring the base and the fine-tuned models")
+    models = [base, *(load_model(f"run:{run}", run.name) for run in runs)]
+    evaluate(models, [folder["benchmark"], folder["contextual"]], folder["scores"],
+             store=folder["store"])  # fmt: skip
+    progress.step("writing tables, figures and the report")
+    parts = ["scores", "trace", "benchmark", "contextual", "facts", "phantom"]
+    build_report([*(folder[p] for p in parts), *runs], folder["report"], fresh=True)
+    for name in ("report.html", "metrics.json", "tables", "figures"):
+        _copy(folder["report"] / name, out / name)
+    progress.done()
+    return out / "report.html"
+
+
+def _claim(out: Path, size: Size, fresh: bool) -> None:
+    """Take the folder for this size of demo, or refuse it."""
+    from nast.store import write_json
+
+    note = out / "demo.json"
+    if fresh:
+        shutil.rmtree(out, ignore_errors=True)
+    if out.is_dir() and any(out.iterdir()) and not note.is_file():
+        raise UsageError(f"{out} holds files that nast demo did not make; choose another --out")
+    if note.is_file() and read_json(note) != list(size):
+        raise UsageError(f"{out} holds a demo of another size; say --fresh or choose another --out")
+    write_json(note, list(size))
+
+
+def _train(folder: dict[str, Path], size: Size, progress: Progress) -> list[Path]:
+    """Uniform LoRA and both NAST modes, every seed; returns the run folders."""
+    from nast.layer_weights import read_layer_weights, uniform
+    from nast.models.registry import load_model
+    from nast.training.trainer import TrainConfig, build_run
+
+    traced = read_layer_weights(folder["trace"] / "layer_weights.json")
+    progress.step("fine-tuning", total=len(POLICIES) * size.seeds * size.steps)
+    runs = []
+    for policy, mode in POLICIES.items():
+        for seed in range(size.seeds):
+            config = TrainConfig(steps=size.steps, seed=seed)
+            config = replace(config, mode=mode) if mode else config
+            runs.append(folder["runs"] / f"{policy}#{seed}")
+            with warnings.catch_warnings():
+                # The literal mode warns that Adam undoes it; the report says so in its place.
+                warnings.filterwarnings("ignore", message="mode='gradient'")
+                build_run(
+                    load_model("phantom", "base"), "phantom", folder["facts"],
+                    folder["contextual"], runs[-1], traced if mode else uniform(len(traced.scale)),
+                    config, store=folder["store"], report=progress.advance,
+                )  # fmt: skip
+    return runs
+
+
+def _copy(source: Path, target: Path) -> None:
+    if source.is_dir():
+        shutil.copytree(source, target, dirs_exist_ok=True)
+    else:
+        shutil.copyfile(source, target)
+
+
+def print_tables(out: Path) -> None:
+    """The tables of a finished demo, on the terminal."""
+    from rich.console import Console
+    from rich.table import Table as RichTable
+
+    console = Console()
+    for path in sorted((out / "tables").glob("*.csv")):
+        lines: list[Any] = [line[1:-1].split('","') for line in path.read_text().splitlines()]
+        title = (out / "tables" / f"{path.stem}.md").read_text().splitlines()[0].strip("*")
+        table = RichTable(*lines[0], title=f"{path.stem}: {title}", title_justify="left")
+        for row in lines[1:]:
+            table.add_row(*row)
+        console.print(table)

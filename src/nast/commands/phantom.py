@@ -1,0 +1,69 @@
+"""nast phantom, nast phantom-pretrain."""
+
+from pathlib import Path
+
+from nast.commands.progress import Progress
+
+
+def phantom(
+    out: Path, *, patients: int = 100, seed: int = 0, workers: int = 2, fresh: bool = False
+) -> None:
+    """Draw phantom patients as a MIMIC-CXR-JPG and CAD-Chest tree.
+
+    Parameters
+    ----------
+    out: Path
+        Root of the tree.
+    patients: int
+        How many patients; each has one to three studies.
+    seed: int
+        Equal seeds give equal bytes.
+    workers: int
+        Processes that draw.
+    fresh: bool
+        Start over in a folder of another configuration.
+    """
+    from nast.phantom.write import build_phantom
+    from nast.sources.source import summary
+
+    manifest = build_phantom(out, patients, seed, workers=workers, fresh=fresh)
+    print(f"{out}: {summary(manifest['counts'])}")
+
+
+def phantom_pretrain(
+    out: Path,
+    *,
+    negation_rate: float | None = None,
+    image_steps: int | None = None,
+    steps: int | None = None,
+    patients: int | None = None,
+) -> None:
+    """Train the phantom model from nothing (about half an hour on two cores).
+
+    Parameters
+    ----------
+    out: Path
+        Folder for the model; load it as hf:OUT.
+    negation_rate: float
+        Share of mentioned absences that the reports write as a negation, 0 to 1.
+    image_steps: int
+        Steps of the image tower.
+    steps: int
+        Steps of the text tower.
+    patients: int
+        Phantom patients that the images come from.
+    """
+    from nast.errors import UsageError
+    from nast.phantom.pretrain import PretrainConfig, pretrain_phantom
+
+    given = {"negation_rate": negation_rate, "image_steps": image_steps, "steps": steps,
+             "patients": patients}  # fmt: skip
+    config = PretrainConfig(**{k: v for k, v in given.items() if v is not None})  # type: ignore[arg-type]
+    if not 0 <= config.negation_rate <= 1:
+        raise UsageError(f"--negation-rate is {config.negation_rate}; it must be from 0 to 1")
+    progress = Progress(2)
+    progress.step(f"drawing {config.patients} patients, training both towers",
+                  total=config.image_steps + config.steps)  # fmt: skip
+    pretrain_phantom(config, out, progress.advance)
+    progress.step("saved")
+    print(f"hf:{out}")

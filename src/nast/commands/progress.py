@@ -1,0 +1,44 @@
+"""Progress of long commands: a line per stage, with the time left while steps are counted."""
+
+import sys
+import time
+
+
+class Progress:
+    """Numbered stages on standard error; a terminal also gets a moving count."""
+
+    def __init__(self, stages: int) -> None:
+        """Start the clock."""
+        self.stages, self.number = stages, 0
+        self.start = self.begun = time.monotonic()
+        self.total = self.count = 0
+        self.shown = 0.0
+        self.live = sys.stderr.isatty()
+
+    def step(self, title: str, total: int = 0) -> None:
+        """Begin the next stage; `total` counts its steps, where they are known."""
+        self.number += 1
+        self.begun, self.total, self.count = time.monotonic(), total, 0
+        self._say(f"[{self.number}/{self.stages}] {self._clock()}  {title}")
+
+    def advance(self, *_: object) -> None:
+        """One step of the stage is done."""
+        self.count += 1
+        now = time.monotonic()
+        # A pipe gets a line every 15 seconds, a terminal a moving one.
+        if self.total and now - self.shown > (0.5 if self.live else 15):
+            self.shown = now
+            left = (now - self.begun) / self.count * (self.total - self.count)
+            text = f"        {self.count}/{self.total} steps, about {left:.0f} s left"
+            print(text, end="\r" if self.live else "\n", file=sys.stderr, flush=True)
+
+    def done(self) -> None:
+        """All stages are done."""
+        self._say(f"done in {time.monotonic() - self.start:.0f} s")
+
+    def _clock(self) -> str:
+        seconds = int(time.monotonic() - self.start)
+        return f"{seconds // 60}:{seconds % 60:02d}"
+
+    def _say(self, text: str) -> None:
+        print(text + (" " * 30 if self.live else ""), file=sys.stderr, flush=True)

@@ -1,0 +1,54 @@
+"""The one exception tree of the package.
+
+NastError                    anything nast refuses or cannot do; the message says what to do
+|-- UsageError               the call was wrong (exit code 2)
+|-- InputError               a file does not hold what its format promises
+|-- PolicyError              the data's terms forbid the step
+`-- ModelError               a model cannot be loaded, or breaks its contract
+"""
+
+from pathlib import Path
+
+
+class NastError(Exception):
+    """Base of every error that nast raises on purpose."""
+
+
+class UsageError(NastError):
+    """The call was wrong: an unknown name, an option that does not fit, a folder of another run."""
+
+
+class InputError(NastError):
+    """A file does not hold what its format promises.
+
+    The message has one line: file, row, column, the value found, the value expected.
+
+    Args:
+        file: the file that was read.
+        found: what it holds, quoted as found.
+        expected: the rule that it breaks.
+        row: 1-based row of the data (the header is not counted), where there is one.
+        column: name of the column, where there is one.
+    """
+
+    def __init__(
+        self,
+        file: str | Path,
+        *,
+        found: object,
+        expected: str,
+        row: int | None = None,
+        column: str | None = None,
+    ) -> None:
+        place = f", row {row}" if row is not None else ""
+        place += f", column {column!r}" if column is not None else ""
+        super().__init__(f"{file}{place}: found {found}, expected {expected}")
+        self.file, self.row, self.column = Path(file), row, column
+
+
+class PolicyError(NastError):
+    """The data's terms forbid the step, for example mixing phantom and real studies."""
+
+
+class ModelError(NastError):
+    """A model cannot be loaded, or it breaks the contract of its family."""

@@ -1,0 +1,50 @@
+"""One string names a model: `phantom`, `hf:FOLDER`, `run:FOLDER`."""
+
+from pathlib import Path
+
+from peft import PeftModel
+
+from nast.errors import ModelError, UsageError
+from nast.models.base import DualEncoder
+from nast.models.hf import HFDualEncoder
+from nast.store import content_hash, file_hash, manifest_of, read_json
+
+PHANTOM = Path(__file__).parent.parent / "phantom" / "weights"
+KINDS = {
+    "phantom": "the small CLIP that ships with the package, pretrained on phantom radiographs",
+    "hf:FOLDER": "a saved Hugging Face CLIPModel (config, safetensors, tokenizer, preprocessor)",
+    "run:FOLDER": "a run of nast train: its base with the LoRA weights",
+}
+"""What a MODEL string may be."""
+
+
+def load_model(spec: str, name: str | None = None) -> DualEncoder:
+    """Load a model for scoring, tracing and training.
+
+    Args:
+        spec: see `KINDS`.
+        name: how results call it; the string itself if not given.
+
+    Raises:
+        UsageError: the string is of no known kind.
+        ModelError: the files do not make the model they claim to be.
+    """
+    kind, _, place = spec.partition(":")
+    if spec == "phantom":
+        return HFDualEncoder(PHANTOM, name or spec)
+    if kind == "hf" and place:
+        return HFDualEncoder(Path(place), name or spec)
+    if kind == "run" and place:
+        return _run(Path(place), name or spec)
+    raise UsageError(f"{spec!r} is not a model; write one of {', '.join(KINDS)}")
+
+
+def _run(folder: Path, name: str) -> DualEncoder:
+    manifest_of(folder)
+    run = read_json(folder / "run.json")
+    model = load_model(run["base"], name)
+    if model.key != run["base_key"]:
+        raise ModelError(f"{folder}: the base {run['base']!r} is not the one that was trained on")
+    model.network = PeftModel.from_pretrained(model.network, folder / "lora").eval()
+    model.key = content_hash([run["base_key"], file_hash(folder / "lora/adapter_model.safetensors")])
+    return model

@@ -1,0 +1,352 @@
+"""How one drawn patient differs from another, and the small tools every drawing shares.
+
+Lengths are fractions of the image width. `u` runs from -0.5 at the image's left edge (the patient's
+right) to 0.5, `y` from 0 at the top to 1. Side -1 is the patient's right, +1 the patient's left.
+"""
+
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import affine_transform, gaussian_filter
+
+Map = NDArray[np.floating]
+
+
+@dataclass(frozen=True)
+class Anatomy:
+    """One patient's body and one study's exposure.
+
+    Attributes:
+        width: half the inner width of the rib cage, 0.35 to 0.40.
+        apex: height of the lung tops, 0.09 to 0.13.
+        dome: height of the right diaphragm's dome, 0.70 to 0.76.
+        dome_gap: how much lower the left dome is, 0.015 to 0.035.
+        heart_fraction: cardiothoracic ratio of the healthy heart, 0.42 to 0.48.
+        heart_lean: share of the heart that lies left of the midline, 0.63 to 0.70.
+        mediastinum: half the width of the upper mediastinum, 0.048 to 0.060.
+        knob: radius of the aortic knob, 0.026 to 0.036.
+        rib_phase: where the first rib starts, as a share of the spacing, 0 to 1.
+        rib_spacing: distance between ribs, 0.068 to 0.080.
+        rib_drop: how far a posterior rib falls from spine to side, 0.12 to 0.18.
+        rib_density: attenuation of a rib, 0.06 to 0.10.
+        rotation: turn of the patient about the long axis, -1 to 1 (about 5 degrees).
+        tilt: turn of the image, degrees, -4 to 4.
+        zoom: magnification, 0.95 to 1.05.
+        offset: shift of the image (down, right), each -0.025 to 0.025.
+        soft_tissue: thickness of the chest wall, 0.03 to 0.07.
+        breast: density of the breast shadows, 0 to 0.08.
+        contrast: slope of the tone curve, 0.9 to 1.15.
+        exposure: attenuation added everywhere, -0.05 to 0.05.
+        noise: standard deviation of the grain, grey levels of 255, 2 to 5.
+    """
+
+    width: float = 0.375
+    apex: float = 0.11
+    dome: float = 0.73
+    dome_gap: float = 0.025
+    heart_fraction: float = 0.45
+    heart_lean: float = 0.66
+    mediastinum: float = 0.054
+    knob: float = 0.031
+    rib_phase: float = 0.5
+    rib_spacing: float = 0.074
+    rib_drop: float = 0.15
+    rib_density: float = 0.08
+    rotation: float = 0.0
+    tilt: float = 0.0
+    zoom: float = 1.0
+    offset: tuple[float, float] = (0.0, 0.0)
+    soft_tissue: float = 0.045
+    breast: float = 0.0
+    contrast: float = 1.0
+    exposure: float = 0.0
+    noise: float = 3.0
+
+    @classmethod
+    def sample(cls, rng: np.random.Generator) -> "Anatomy":
+        """Draw a patient and an exposure.
+
+        Args:
+            rng: the only source of randomness.
+        """
+        return cls(
+            width=rng.uniform(0.35, 0.40),
+            apex=rng.uniform(0.09, 0.13),
+            dome=rng.uniform(0.70, 0.76),
+            dome_gap=rng.uniform(0.015, 0.035),
+            heart_fraction=rng.uniform(0.42, 0.48),
+            heart_lean=rng.uniform(0.63, 0.70),
+            mediastinum=rng.uniform(0.048, 0.060),
+            knob=rng.uniform(0.026, 0.036),
+            rib_phase=rng.uniform(0, 1),
+            rib_spacing=rng.uniform(0.068, 0.080),
+            rib_drop=rng.uniform(0.12, 0.18),
+            rib_density=rng.uniform(0.06, 0.10),
+            rotation=rng.uniform(-1, 1),
+            tilt=rng.uniform(-4, 4),
+            zoom=rng.uniform(0.95, 1.05),
+            offset=(rng.uniform(-0.025, 0.025), rng.uniform(-0.025, 0.025)),
+            soft_tissue=rng.uniform(0.03, 0.07),
+            breast=max(0.0, rng.uniform(-0.08, 0.08)),
+            contrast=rng.uniform(0.9, 1.15),
+            exposure=rng.uniform(-0.05, 0.05),
+            noise=rng.uniform(2, 5),
+        )
+
+
+@lru_cache(maxsize=8)
+def grid(size: int) -> tuple[Map, Map]:
+    """The pixel centres: `u` of shape (1, size) and `y` of shape (size, 1)."""
+    centres = (np.arange(size, dtype=np.float32) + 0.5) / size
+    u, y = (centres - 0.5)[None, :], centres[:, None]
+    u.flags.writeable = y.flags.writeable = False
+    return u, y
+
+
+def soft(distance: Map, width: float) -> Map:
+    """A step from 0 to 1 around `distance` 0, smooth over `width`."""
+    ramp = distance * np.float32(1 / width)
+    ramp += np.float32(0.5)
+    np.maximum(ramp, 0, out=ramp)
+    np.minimum(ramp, 1, out=ramp)
+    bend = ramp * np.float32(-2)
+    bend += np.float32(3)
+    bend *= ramp
+    bend *= ramp
+    return bend
+
+
+def bump(x: Map, y: Map, centre: tuple[float, float], radii: tuple[float, float]) -> Map:
+    """A Gaussian hill of height 1 with standard deviations `radii` in x and y."""
+    across = np.exp(-0.5 * ((x - centre[0]) / radii[0]) ** 2)
+    down = np.exp(-0.5 * ((y - centre[1]) / radii[1]) ** 2)
+    return (across * down).astype(np.float32)
+
+
+@lru_cache(maxsize=64)
+def _between(n: int, cells: int) -> tuple[NDArray[np.intp], Map]:
+    position = np.linspace(0, cells - 1, n, dtype=np.float32)
+    below = np.minimum(position.astype(np.intp), cells - 2)
+    weight = position - below
+    return below, (weight * weight * (3 - 2 * weight)).astype(np.float32)
+
+
+def texture(rng: np.random.Generator, shape: tuple[int, int], cells: int) -> Map:
+    """Smooth noise of about unit variance: a coarse grid of normals, enlarged.
+
+    Args:
+        rng: the source of the `cells` x `cells` normals.
+        shape: rows and columns of the result.
+        cells: nodes along each axis; more of them make a finer texture.
+    """
+    coarse = rng.standard_normal((cells, cells), dtype=np.float32)
+    row, down = _between(shape[0], cells)
+    column, across = _between(shape[1], cells)
+    rows = coarse[row] * (1 - down)[:, None] + coarse[row + 1] * down[:, None]
+    return (rows[:, column] * (1 - across) + rows[:, column + 1] * across) * np.float32(1.4)
+
+
+Stroke = tuple[NDArray[np.floating], float]
+"""Points (n, 2) of a line as (u, y), in order, and its weight (1: full density at the centre)."""
+
+
+@lru_cache(maxsize=64)
+def _spline(nodes: int, n: int) -> Map:
+    """The matrix (n, nodes) that turns nodes into points of a cubic through them."""
+    identity = np.eye(nodes)
+    slopes = np.gradient(identity, axis=0) if nodes > 2 else np.array([[-1.0, 1.0], [-1.0, 1.0]])
+    t = np.linspace(0, nodes - 1, n)
+    k = np.minimum(t.astype(np.intp), nodes - 2)
+    f = (t - k)[:, None]
+    ends = (2 * f**3 - 3 * f**2 + 1) * identity[k] + (3 * f**2 - 2 * f**3) * identity[k + 1]
+    return ends + (f**3 - 2 * f**2 + f) * slopes[k] + (f**3 - f**2) * slopes[k + 1]
+
+
+def curve(nodes: list[tuple[float, float]], weight: float = 1.0, n: int = 160) -> Stroke:
+    """A smooth line of `n` points through `nodes` (u, y)."""
+    return _spline(len(nodes), n) @ np.asarray(nodes), weight
+
+
+def ink(size: int, strokes: list[Stroke], width: float) -> Map:
+    """Lines of `width` (standard deviation) on a map of shape (size, size), about 1 at the centre.
+
+    Lines thinner than a pixel are drawn one pixel wide.
+    """
+    sigma = max(width * size, 0.55)
+    points = np.concatenate([line for line, _ in strokes])
+    weights = np.concatenate([np.full(len(line), weight) for line, weight in strokes])
+    steps = np.hypot(*np.diff(points, axis=0, append=points[-1:]).T) * size
+    # The step from the end of one line to the start of the next draws nothing.
+    steps[np.cumsum([len(line) for line, _ in strokes]) - 1] = 0
+    column = np.floor((points[:, 0] + 0.5) * size).astype(np.intp)
+    row = np.floor(points[:, 1] * size).astype(np.intp)
+    inside = (column >= 0) & (column < size) & (row >= 0) & (row < size)
+    whole = np.zeros((size, size), np.float32)
+    if not inside.any():
+        return whole
+    column, row, mass = column[inside], row[inside], (steps * weights)[inside]
+    margin = int(3 * sigma) + 1
+    top, left = max(row.min() - margin, 0), max(column.min() - margin, 0)
+    high = min(row.max() + margin + 1, size) - top
+    wide = min(column.max() + margin + 1, size) - left
+    flat = np.bincount((row - top) * wide + column - left, mass, high * wide)
+    window = gaussian_filter(flat.reshape(high, wide).astype(np.float32), sigma, truncate=2.5)
+    scale = np.float32(np.sqrt(2 * np.pi) * sigma)
+    whole[top : top + high, left : left + wide] = window * scale
+    return whole
+
+
+def develop(attenuation: Map, anatomy: Anatomy, rng: np.random.Generator) -> NDArray[np.uint8]:
+    """Turn an attenuation map into a film: place it, expose it, add grain.
+
+    Args:
+        attenuation: shape (size, size), 0 for air outside the body, about 0.8 for the heart.
+        anatomy: tilt, zoom, offset, contrast, exposure and noise.
+        rng: the source of the grain.
+
+    Returns:
+        Grey levels of shape (size, size), white where attenuation is high.
+    """
+    size = attenuation.shape[0]
+    angle = np.deg2rad(anatomy.tilt)
+    turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
+    turn /= anatomy.zoom
+    centre = np.full(2, (size - 1) / 2)
+    start = centre - turn @ (centre + np.asarray(anatomy.offset) * size)
+    placed = affine_transform(attenuation, turn, start, order=1, mode="nearest")
+    level = np.maximum((placed - 0.5) * anatomy.contrast + 0.5 + anatomy.exposure, 0)
+    # An exponential shoulder keeps dense signs on top of each other apart.
+    film = 265 * (1 - np.exp(-1.45 * level))
+    grain = rng.standard_normal((size, size), dtype=np.float32) * anatomy.noise
+    slow = texture(rng, (size, size), max(8, size // 5)) * anatomy.noise * 0.5
+    return np.clip(film + grain + slow, 0, 255).astype(np.uint8)
+
+
+@dataclass
+class Shape:
+    """Where the borders of a chest lie after the findings have moved them.
+
+    Attributes:
+        heart_fraction: cardiothoracic ratio.
+        mediastinum: half the width of the upper mediastinum.
+        knob: radius of the aortic knob.
+        shift: shift of the mediastinum towards the patient's left.
+        dome: height of the diaphragm's dome by side.
+        breaks: broken ribs as (side, share of the half width, height, step in rib spacings).
+    """
+
+    heart_fraction: float
+    mediastinum: float
+    knob: float
+    shift: float
+    dome: dict[int, float]
+    breaks: list[tuple[int, float, float, float]] = field(default_factory=list)
+
+
+@dataclass
+class Lung:
+    """Half a chest, `a` counted from the midline outwards.
+
+    Attributes:
+        side: -1 for the patient's right, +1 for the left.
+        columns: the half's columns in the whole image.
+        size: side of the whole image, pixels.
+        a: distance from the midline, shape (1, n).
+        y: height, shape (size, 1).
+        wall: inner chest wall by row, shape (size, 1).
+        inner: border to the mediastinum by row, shape (size, 1).
+        floor: diaphragm by column, shape (1, n).
+        top: height of the lung's tip.
+        mask: 1 in the lung, shape (size, n).
+        air: share of the air that is left, shape (size, n).
+        marks: strength of the vessels, shape (size, n).
+        extra: added attenuation, shape (size, n).
+    """
+
+    side: int
+    columns: slice
+    size: int
+    a: Map
+    y: Map
+    wall: Map
+    inner: Map
+    floor: Map
+    top: float
+    mask: Map
+    air: Map
+    marks: Map
+    extra: Map
+
+    def height(self, share: float) -> float:
+        """The height at a share of the way from the lung's tip to its dome."""
+        return float(self.top + share * (float(self.floor.min()) - self.top))
+
+    def across(self, y: float, share: float) -> float:
+        """The distance from the midline at a share of the way from mediastinum to wall."""
+        row = min(max(int(y * self.size), 0), self.size - 1)
+        inner, wall = float(self.inner[row, 0]), float(self.wall[row, 0])
+        return float(inner + share * (wall - inner))
+
+    def lines(self, strokes: list[Stroke], width: float) -> Map:
+        """Lines given in (distance from the midline, height), as a map of this half."""
+        turned = [(line * (self.side, 1), weight) for line, weight in strokes]
+        return ink(self.size, turned, width)[:, self.columns]
+
+    def fill(self, opacity: Map, dense: float = 0.1, behind: bool = False) -> None:
+        """Replace air by tissue; `behind` lets it show through the heart as well."""
+        self.air *= 1 - opacity
+        self.marks *= 1 - opacity
+        within = soft(self.wall - self.a, 0.02) * soft(self.floor - self.y, 0.02)
+        # Behind the heart there is no air to lose, so what shows there is drawn denser.
+        strength = np.float32(dense) + np.float32(0.12) * (1 - self.mask)
+        self.extra += opacity * (within * strength if behind else self.mask * np.float32(dense))
+
+
+def _mediastinum(body: Anatomy, shape: Shape, side: int, y: Map) -> Map:
+    """Half the width of heart and great vessels by row, on one side."""
+    narrow = body.mediastinum
+    swell = np.exp(-(((y - 0.29) / 0.12) ** 2)) * (shape.mediastinum - narrow)
+    upper = narrow + swell - 0.012 * soft(0.2 - y, 0.12)
+    whole = 2 * body.width * shape.heart_fraction
+    lean = body.heart_lean - 0.25 * (shape.heart_fraction - body.heart_fraction)
+    reach = whole * (lean if side > 0 else 1 - lean)
+    start = 0.41 - 0.25 * (shape.heart_fraction - body.heart_fraction)
+    end = body.dome + (0.03 if side > 0 else 0.015)
+    t = (y - start) / (end - start)
+    peak = 0.74 if side > 0 else 0.6
+    rise = np.sin(np.pi / 2 * np.clip(t / peak, 0, 1)) ** (1.25 if side > 0 else 0.9)
+    fall = np.sqrt(np.clip(1 - ((t - peak) / 0.62) ** 2, 0.05, 1))
+    heart = narrow + (reach - narrow) * np.where(t < peak, rise, fall)
+    border = np.where(t > 0, np.maximum(heart, upper), upper)
+    if side > 0:
+        knob = 0.034 + 1.3 * shape.knob * np.exp(-(((y - 0.27) / (1.05 * shape.knob)) ** 2))
+        trunk = narrow + 0.014 * np.exp(-(((y - 0.385) / 0.03) ** 2))
+        border = np.maximum(border, np.maximum(np.where(knob > 0.036, knob, 0), trunk))
+    # The neck stays where it is when the chest below is pulled over.
+    return (border + side * shape.shift * soft(y - 0.2, 0.3)).astype(np.float32)
+
+
+def chest_half(body: Anatomy, shape: Shape, side: int, size: int) -> Lung:
+    """The undiseased lung of one side within the borders of `shape`."""
+    u, y = grid(size)
+    columns = slice(0, size // 2) if side < 0 else slice(size // 2, size)
+    a = np.abs(u[:, columns])
+    dome = shape.dome[side]
+    t = (y - body.apex) / (body.dome + 0.10 - body.apex)
+    spread = (1 - (1 - np.clip(t / 0.75, 0, 1)) ** 2.2) ** 0.6
+    wall = (0.13 + (body.width - 0.13) * spread).astype(np.float32)
+    border = _mediastinum(body, shape, side, y)
+    round_top = np.sqrt(1 - (1 - np.clip(t / 0.13, 0, 1)) ** 2)
+    inner = np.maximum(border, 0.13 - (0.13 - border) * round_top).astype(np.float32)
+    middle = 0.47 * body.width
+    out = np.clip((a - middle) / (body.width - middle), 0, None) ** 2.3
+    fall = 0.095 * out + 0.04 * np.clip((middle - a) / middle, 0, 1) ** 2
+    floor = (dome + fall).astype(np.float32)
+    mask = soft(wall - a, 0.012) * soft(a - inner, 0.012)
+    mask = mask * soft(floor - y, 0.011) * soft(y - body.apex, 0.012)
+    ones = np.ones_like(mask)
+    return Lung(
+        side, columns, size, a, y, wall, inner, floor, body.apex, mask, ones, ones.copy(), 0 * ones
+    )

@@ -1,0 +1,143 @@
+"""Tables 1-4 of the paper, and the accuracies behind Figure 3, from `metrics.json` files.
+
+Table 1: negated queries and claims. Table 2: the same in affirmative words. Table 3: affirmative
+minus negated. Table 4: share of the update in the most updated blocks.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from statistics import mean, stdev
+from typing import Any, NamedTuple
+
+from nast.store import write_text
+
+Metrics = Mapping[str, Mapping[str, Mapping[str, Any]]]
+"""Model -> figure's name -> value, interval, n, method."""
+
+
+class Table(NamedTuple):
+    """A table ready to be written: name of its files, caption, header, rows of text."""
+
+    name: str
+    caption: str
+    header: tuple[str, ...]
+    rows: list[tuple[str, ...]]
+
+
+RETRIEVAL = "retrieval image to text"
+_COLUMNS = {
+    "R@1": f"{RETRIEVAL}/R@1",
+    "R@5": f"{RETRIEVAL}/R@5",
+    "Claim accuracy": "claims/accuracy",
+}
+
+
+def tables_of(metrics: Metrics, updates: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[Table]:
+    """All tables that the figures allow.
+
+    Args:
+        metrics: of every model, in the order of the rows.
+        updates: policy -> the update shares of its seeds (`updates.json`).
+    """
+    n = _items(metrics)
+    made = [
+        _metric_table("table1", f"Negated captions and claims{n}", metrics, "negated"),
+        _metric_table("table2", f"The same in affirmative words{n}", metrics, "affirmative"),
+        _metric_table("table3", "Polarity gap: affirmative minus negated", metrics, "gap"),
+    ]
+    if updates:
+        made.append(_update_table(updates))
+    made.append(_question_table(metrics))
+    return [t for t in made if t.rows]
+
+
+def cell(figure: Mapping[str, Any] | None, sign: bool = False) -> str:
+    """ "0.412 [0.380, 0.447]", or a dash."""
+    if not figure or figure["n"] == 0:
+        return "-"
+    low, high = figure["interval"]
+    shape = "+.3f" if sign else ".3f"
+    return f"{figure['value']:{shape}} [{low:{shape}}, {high:{shape}}]"
+
+
+def _items(metrics: Metrics) -> str:
+    for figures in metrics.values():
+        claims = figures.get("claims/accuracy/negated")
+        if claims:
+            return f" ({claims['n']} claim sets)"
+    return ""
+
+
+def _metric_table(name: str, caption: str, metrics: Metrics, form: str) -> Table:
+    rows = []
+    for model, figures in metrics.items():
+        cells = [cell(figures.get(f"{m}/{form}"), form == "gap") for m in _COLUMNS.values()]
+        if any(c != "-" for c in cells):
+            rows.append((model, *cells))
+    chance = next(
+        (f["claims/accuracy/negated"] for f in metrics.values() if "claims/accuracy/negated" in f), None
+    )
+    if chance and form != "gap":
+        rows.append(("chance", "-", "-", f"{chance['chance']:.3f}"))
+    return Table(name, caption, ("Model", *_COLUMNS), rows)
+
+
+def _question_table(metrics: Metrics) -> Table:
+    forms = ("negated", "affirmative", "omitted", "gap")
+    rows = []
+    for model, figures in metrics.items():
+        cells = [cell(figures.get(f"questions/accuracy/{f}"), f == "gap") for f in forms]
+        if any(c != "-" for c in cells):
+            rows.append((model, *cells))
+    header = ("Model", "Negated", "Affirmative", "Omitted", "Gap")
+    return Table("questions", "Question accuracy (Figure 3), chance 0.250", header, rows)
+
+
+MEASURES = {"parameters": "LoRA parameters", "product": "B A", "gradient": "scaled gradient"}
+
+
+def _update_table(updates: Mapping[str, Sequence[Mapping[str, Any]]]) -> Table:
+    rows = []
+    for policy, seeds in updates.items():
+        cells = []
+        for measure in MEASURES:
+            for k in (3, 5):
+                values = [100 * sum(sorted(s[measure], reverse=True)[:k]) for s in seeds]
+                spread = f" ± {stdev(values):.1f}" if len(values) > 1 else ""
+                cells.append(f"{mean(values):.1f}{spread}")
+        rows.append((policy, *cells))
+    header = ["Policy", *(f"{title}, top {k}" for title in MEASURES.values() for k in (3, 5))]
+    caption = "Share of the update in the most updated blocks, per cent (± sd over seeds)"
+    return Table("table4", caption, tuple(header), rows)
+
+
+def write_tables(tables: Sequence[Table], folder: Path) -> None:
+    """Each table as `.csv`, `.md` and `.tex`."""
+    for table in tables:
+        lines = [table.header, *table.rows]
+        csv = "\n".join(",".join(f'"{c}"' for c in line) for line in lines) + "\n"
+        write_text(folder / f"{table.name}.csv", csv)
+        write_text(folder / f"{table.name}.md", markdown(table))
+        write_text(folder / f"{table.name}.tex", latex(table))
+
+
+def markdown(table: Table) -> str:
+    """The table in Markdown, with its caption."""
+    rows = [table.header, ("---",) * len(table.header), *table.rows]
+    body = "\n".join("| " + " | ".join(row) + " |" for row in rows)
+    return f"**{table.caption}**\n\n{body}\n"
+
+
+def latex(table: Table) -> str:
+    """The table as a LaTeX `table` (booktabs)."""
+
+    def line(cells: Sequence[str]) -> str:
+        text = " & ".join(cells).replace("±", r"$\pm$").replace("%", r"\%").replace("_", r"\_")
+        return text.replace("#", r"\#") + r" \\"
+
+    body = "\n".join(line(row) for row in table.rows)
+    return (
+        "\\begin{table}\n\\caption{%s}\n\\begin{tabular}{l%s}\n\\toprule\n%s\n\\midrule\n%s\n"
+        "\\bottomrule\n\\end{tabular}\n\\end{table}\n"
+        % (table.caption, "r" * (len(table.header) - 1), line(table.header), body)
+    )

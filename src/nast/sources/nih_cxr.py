@@ -1,0 +1,209 @@
+"""NIH ChestX-ray14: label table, finding boxes and adjudicated labels -> studies and facts."""
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from nast.errors import InputError
+from nast.facts.conditions import CONDITIONS
+from nast.records import FACTS_SCHEMA
+from nast.sources.source import Source, read_csv, refuse_duplicates, study_columns
+from nast.sources.splits import add_split
+
+LISTED = {
+    "Atelectasis": "Atelectasis", "Cardiomegaly": "Cardiomegaly",
+    "Consolidation": "Consolidation", "Edema": "Edema", "Effusion": "Pleural Effusion",
+    "Infiltration": "Lung Opacity", "Infiltrate": "Lung Opacity", "Mass": "Lung Lesion",
+    "Nodule": "Lung Lesion", "Pleural_Thickening": "Pleural Other", "Pneumonia": "Pneumonia",
+    "Pneumothorax": "Pneumothorax",
+}  # fmt: skip
+"""NIH label -> condition. Emphysema, fibrosis and hernia are outside and counted."""
+OUTSIDE = ("Emphysema", "Fibrosis", "Hernia", "No Finding")
+ADJUDICATED = {
+    "Fracture": "Fracture", "Pneumothorax": "Pneumothorax", "Airspace opacity": "Lung Opacity",
+    "Nodule or mass": "Lung Lesion",
+}  # fmt: skip
+ORIGINAL_SIZE = 1024
+"""Boxes are in pixels of the published images, 1024 x 1024."""
+
+
+def read_nih_cxr(root: Path) -> Source:
+    """Read NIH ChestX-ray14, or a part of it.
+
+    A listed label is present; one that is not listed is not mentioned, never absent ("No
+    Finding" is not "normal"). Where images were adjudicated (Majkowska et al. 2020), YES and NO
+    win over the list. A box gives side and zone; image left is the patient's right.
+
+    Args:
+        root: folder with `Data_Entry_2017*.csv`, `images/`, and where they exist
+            `BBox_List_2017*.csv` and `google2019*.csv`.
+
+    Returns:
+        One study per image; facts with sources `nih-boxes`, `nih-adjudicated` and `nih-labels`;
+        policy `open`.
+
+    Raises:
+        InputError: a file is missing or breaks its schema, or an image stands twice.
+    """
+    root = Path(root)
+    entry = _find(root, "Data_Entry_2017*.csv")
+    rows = read_csv(entry, ["Image Index", "Finding Labels", "Patient ID", "View Position"])
+    refuse_duplicates(rows, entry, ["Image Index"])
+    boxes, google = _maybe(root, "BBox_List_2017*.csv"), _maybe(root, "google2019*.csv")
+    facts: dict[str, list[dict[str, Any]]] = {i: [] for i in rows["Image Index"]}
+    counts: Counter[str] = Counter(studies=len(rows))
+    judged = _adjudicated(google, facts, counts) if google else {}
+    if boxes:
+        _boxes(boxes, facts, judged, counts)
+    labels = _listed(rows, entry, facts, judged, counts)
+    studies = add_split(
+        rows.select(
+            pl.col("Patient ID").alias("subject_id"),
+            pl.col("Image Index").str.strip_suffix(".png").alias("study_id"),
+            pl.Series("image_path", [_image(root, i) for i in rows["Image Index"]]),
+            pl.col("View Position").alias("view"),
+            *(pl.Series(name, [row[name] for row in labels]) for name in CONDITIONS),
+        )
+    )
+    table = [
+        {"subject_id": patient, "study_id": image.removesuffix(".png"), **fact}
+        for image, patient in rows.select("Image Index", "Patient ID").iter_rows()
+        for fact in facts[image]
+    ]
+    names = ("subject_id", "study_id", *FACT_COLUMNS)
+    return Source(
+        name="nih-cxr",
+        root=root,
+        studies=studies.select(study_columns()),
+        facts=pl.DataFrame(table, schema={n: pl.String for n in names}),
+        policy="open",
+        counts=dict(counts),
+        files=[p for p in (entry, boxes, google) if p],
+    )
+
+
+FACT_COLUMNS = tuple(n for n in FACTS_SCHEMA if n not in ("fact_id", "subject_id", "study_id",
+                                                          "split", "image_path"))  # fmt: skip
+
+
+def _maybe(root: Path, pattern: str) -> Path | None:
+    return next(iter(sorted(root.glob(pattern))), None)
+
+
+def _find(root: Path, pattern: str) -> Path:
+    path = _maybe(root, pattern)
+    if path is None:
+        raise InputError(root, found="no such file", expected=f"{pattern} of NIH ChestX-ray14")
+    return path
+
+
+def _image(root: Path, index: str) -> str:
+    stem = index.removesuffix(".png")
+    found = next((s for s in (".png", ".jpg") if (root / "images" / f"{stem}{s}").is_file()), None)
+    return f"images/{stem}{found or '.png'}"
+
+
+def _fact(condition: str, existence: str, source: str, words: str, **place: str) -> dict[str, Any]:
+    return {"condition": condition, "existence": existence, "side": None, "zone": None,
+            "severity": None, "source": source, "words": words} | place  # fmt: skip
+
+
+def _adjudicated(
+    path: Path, facts: dict[str, list[dict[str, Any]]], counts: Counter[str]
+) -> dict[tuple[str, str], str]:
+    """(image, condition) -> present or absent, from the YES/NO columns."""
+    rows = read_csv(path, ["Image Index", *ADJUDICATED])
+    judged: dict[tuple[str, str], str] = {}
+    for number, row in enumerate(rows.iter_rows(named=True), 1):
+        image = row["Image Index"]
+        if image not in facts:
+            counts["adjudicated rows without an image row"] += 1
+            continue
+        for column, condition in ADJUDICATED.items():
+            if row[column] not in ("YES", "NO"):
+                raise InputError(path, found=repr(row[column]), expected="YES or NO", row=number,
+                                 column=column)  # fmt: skip
+            existence = "present" if row[column] == "YES" else "absent"
+            judged[image, condition] = existence
+            facts[image].append(_fact(condition, existence, "nih-adjudicated", column))
+            counts[f"adjudicated {existence}"] += 1
+    return judged
+
+
+def _boxes(
+    path: Path,
+    facts: dict[str, list[dict[str, Any]]],
+    judged: dict[tuple[str, str], str],
+    counts: Counter[str],
+) -> None:
+    # Upstream's header splits "[x,y,w,h]" over four cells, named "Bbox [x" ... "h]", or names one.
+    rows = read_csv(path, ["Image Index", "Finding Label"])
+    numbers = rows.columns[2:6]
+    for number, row in enumerate(rows.iter_rows(named=True), 1):
+        image, condition = row["Image Index"], LISTED.get(row["Finding Label"])
+        try:
+            x, y, width, height = (float(row[c]) for c in numbers)
+        except ValueError:
+            found = [row[c] for c in numbers]
+            raise InputError(path, found=found, expected="four numbers", row=number) from None
+        if condition is None or image not in facts:
+            counts["boxes set aside"] += 1
+        elif judged.get((image, condition)) == "absent":
+            counts["boxes overruled by adjudication"] += 1
+        else:
+            side, zone = box_place(x, y, width, height)
+            known = CONDITIONS[condition]
+            place = {"side": side} if known.sided else {}
+            place |= {"zone": zone} if zone in known.zones else {}
+            facts[image].append(
+                _fact(condition, "present", "nih-boxes", row["Finding Label"], **place)
+            )
+            counts["boxes kept"] += 1
+
+
+def box_place(x: float, y: float, width: float, height: float) -> tuple[str, str]:
+    """Side and zone of a box's centre.
+
+    Args:
+        x: left edge, in pixels of the 1024 px image.
+        y: upper edge.
+        width: of the box.
+        height: of the box.
+
+    Returns:
+        `left` or `right` of the patient (image left is patient right), and `upper`, `mid` or
+        `lower` by thirds of the part of the film where lungs usually lie (15 % to 80 %).
+    """
+    across, down = (x + width / 2) / ORIGINAL_SIZE, (y + height / 2) / ORIGINAL_SIZE
+    third = (down - 0.15) / 0.65
+    zone = "upper" if third < 1 / 3 else "mid" if third < 2 / 3 else "lower"
+    return ("right" if across < 0.5 else "left"), zone
+
+
+def _listed(
+    rows: pl.DataFrame,
+    path: Path,
+    facts: dict[str, list[dict[str, Any]]],
+    judged: dict[tuple[str, str], str],
+    counts: Counter[str],
+) -> list[dict[str, str]]:
+    """The label columns of each image; adds facts for listed labels that have no better source."""
+    table = []
+    for number, (image, listed) in enumerate(rows.select("Image Index", "Finding Labels").rows(), 1):
+        names = listed.split("|")
+        for name in names:
+            if name not in LISTED and name not in OUTSIDE:
+                raise InputError(path, found=repr(name), expected="one of NIH's labels",
+                                 row=number, column="Finding Labels")  # fmt: skip
+        counts["labels outside the conditions"] += sum(n in OUTSIDE[:3] for n in names)
+        present = {LISTED[n] for n in names if n in LISTED}
+        known = {f["condition"] for f in facts[image]}
+        for condition in sorted(present - known):
+            facts[image].append(_fact(condition, "present", "nih-labels", condition))
+        table.append(
+            {c: judged.get((image, c), "present" if c in present else "not_mentioned")
+             for c in CONDITIONS}
+        )  # fmt: skip
+    return table

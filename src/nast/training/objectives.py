@@ -1,0 +1,48 @@
+"""The two losses of NAST (paper section 4.3): contrastive on captions, ranking on claim sets."""
+
+import torch
+from torch.nn.functional import cross_entropy
+
+
+def caption_loss(cosines: torch.Tensor, truth: torch.Tensor, scale: float) -> torch.Tensor:
+    """Symmetric contrastive loss with several positives and unknown pairs (design row 7).
+
+    A text that an image's facts entail is a positive of that image, one they contradict a
+    negative, and unknown ones are left out of the image's denominator; the same by columns.
+    With truth = identity and -1 elsewhere it is CLIP's loss.
+
+    Args:
+        cosines: (images, texts).
+        truth: (images, texts): 1 entailed, -1 contradicted, 0 unknown.
+        scale: the model's logit scale.
+
+    Returns:
+        The mean over both directions; rows without a positive or a negative do not count.
+    """
+    logits = cosines * scale
+    return (_one_way(logits, truth) + _one_way(logits.T, truth.T)) / 2
+
+
+def _one_way(logits: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
+    known = logits.masked_fill(truth == 0, float("-inf"))
+    positive = truth > 0
+    useful = positive.any(1) & (truth < 0).any(1)
+    if not useful.any():
+        return logits.sum() * 0
+    log_p = known.log_softmax(dim=1).masked_fill(~positive, 0.0)
+    per_row = -log_p.sum(1) / positive.sum(1).clamp(min=1)
+    return per_row[useful].mean()
+
+
+def claim_loss(cosines: torch.Tensor, answers: torch.Tensor, scale: float) -> torch.Tensor:
+    """Cross-entropy of the true claim among its K claims.
+
+    The paper prints it without the minus sign and without a scale; as printed it would lower the
+    true claim's score, and raw cosines cannot get below a loss of about one half (design row 6).
+
+    Args:
+        cosines: (sets, K).
+        answers: (sets,), index of the true claim.
+        scale: the model's logit scale.
+    """
+    return cross_entropy(cosines * scale, answers)

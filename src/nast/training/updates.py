@@ -1,0 +1,56 @@
+"""How much of the update went to which block (Table 4, design row 21)."""
+
+from typing import Any
+
+import torch
+
+from nast.training.lora import lora_by_layer
+
+TOPS = (3, 5)
+
+
+class UpdateMeter:
+    """Keeps the start and adds up scaled gradients, for the three measures of a run."""
+
+    def __init__(self, model: torch.nn.Module, n_layers: int) -> None:
+        """Remember the LoRA parameters before the first step."""
+        self.model, self.n_layers = model, n_layers
+        self.start = {n: p.detach().clone() for named in lora_by_layer(model).values()
+                      for n, p in named.items()}  # fmt: skip
+        self.gradient = [0.0] * n_layers
+
+    def add_gradient(self, groups: list[dict[str, Any]]) -> None:
+        """Add each block's norm of the scaled gradient; call after scaling and clipping."""
+        for group in groups:
+            squares = sum(float(p.grad.square().sum()) for p in group["params"] if p.grad is not None)
+            self.gradient[group["layer"] - 1] += squares**0.5
+
+    def shares(self) -> dict[str, list[float]]:
+        """Share of each block (1..L) in the total.
+
+        Returns:
+            `parameters`: norm of the change of LoRA's A and B; `product`: norm of B A (the change
+            of the weights themselves); `gradient`: summed norm of the scaled gradients.
+        """
+        parameters, product = [0.0] * self.n_layers, [0.0] * self.n_layers
+        for layer, named in lora_by_layer(self.model).items():
+            changes = [float((p.detach() - self.start[n]).square().sum()) for n, p in named.items()]
+            parameters[layer - 1] = sum(changes) ** 0.5
+            squares = 0.0
+            for name, a in named.items():
+                if "lora_A" in name:
+                    b = named[name.replace("lora_A", "lora_B")]
+                    squares += float((b @ a).detach().square().sum())
+            product[layer - 1] = squares**0.5
+        measures = {"parameters": parameters, "product": product, "gradient": self.gradient}
+        return {name: _share(values) for name, values in measures.items()}
+
+
+def _share(values: list[float]) -> list[float]:
+    total = sum(values)
+    return [v / total if total else 0.0 for v in values]
+
+
+def top_share(shares: list[float], k: int) -> float:
+    """Share of the k blocks with the largest updates; k / L when all are equal."""
+    return sum(sorted(shares, reverse=True)[:k])
