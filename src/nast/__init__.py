@@ -1,1 +1,60 @@
+"""nast: finds, explains and repairs the way vision-language models misread negation in radiology.
+
+The public names are listed once, in `_PUBLIC`; each is loaded when it is first used, so that
+`import nast` is instant and a label table becomes questions without torch.
+"""
+
+from importlib import import_module
+from typing import Any
+
 __version__ = "0.1.0"
+
+_PUBLIC = {
+    "Fact": "nast.records",
+    "Question": "nast.records",
+    "ClaimSet": "nast.records",
+    "Caption": "nast.records",
+    "CONDITIONS": "nast.facts.conditions",
+    "truth": "nast.facts.entailment",
+    "sentence": "nast.language.templates",
+    "caption": "nast.language.templates",
+    "facts_of": "nast.language.parse",
+    "build_phantom": "nast.phantom.write",
+    "build_facts": "nast.sources.collect",
+    "read_facts": "nast.sources.collect",
+    "build_benchmark": "nast.benchmark.questions",
+    "audit_items": "nast.benchmark.audit",
+    "build_contextual": "nast.contextual.build",
+    "load_model": "nast.models.registry",
+    "EmbeddingStore": "nast.embeddings",
+    "evaluate": "nast.evaluation.evaluate",
+    "metrics_of": "nast.evaluation.metrics",
+    "build_trace": "nast.layer_weights",
+    "layer_weights": "nast.layer_weights",
+    "sweep": "nast.tracing.patching",
+    "trace": "nast.tracing.cte",
+    "build_run": "nast.training.trainer",
+    "layer_groups": "nast.training.layer_scaling",
+    "TrainConfig": "nast.training.trainer",
+    "build_report": "nast.reporting.report",
+    "NastError": "nast.errors",
+    "InputError": "nast.errors",
+    "ModelError": "nast.errors",
+    "PolicyError": "nast.errors",
+    "UsageError": "nast.errors",
+}
+
+__all__ = ["__version__", *_PUBLIC]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PUBLIC:
+        raise AttributeError(f"module 'nast' has no attribute {name!r}")
+    value = getattr(import_module(_PUBLIC[name]), name)
+    # A name such as `trace` is also that of a module: keep what was asked for.
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -40,7 +40,7 @@ def eligible(studies: pl.DataFrame) -> pl.DataFrame:
         pl.sum_horizontal(c == "absent" for c in labels) >= MIN_ABSENT
     )
     if NO_FINDING in studies.columns:
-        keep &= pl.col(NO_FINDING) != "present"
+        keep &= pl.col(NO_FINDING).ne_missing("present")
     return studies.filter(keep)
 
 

@@ -11,10 +11,12 @@ import torch
 from PIL import Image
 from torch.nn.functional import normalize
 from transformers import AutoTokenizer, CLIPImageProcessorPil, CLIPModel
+from transformers.utils import logging
 
 from nast.errors import InputError, ModelError
 from nast.store import content_hash, file_hash
 
+logging.disable_progress_bar()
 _FILES = ("config.json", "model.safetensors", "tokenizer.json", "preprocessor_config.json")
 
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from nast.errors import InputError, PolicyError, UsageError
-from nast.facts.conditions import CONDITIONS
+from nast.facts.conditions import CONDITIONS, NO_FINDING
 from nast.records import FACTS_SCHEMA, STUDIES_SCHEMA
 from nast.sources.cad_chest import read_cad_chest
 from nast.sources.chexpert import read_chexpert
@@ -115,7 +115,10 @@ def collect(sources: Sequence[Source]) -> Tables:
         "disagreements": disagreements(studies, facts) if annotated else 0,
         **_images(studies),
     }  # fmt: skip
-    return Tables(studies.select(*STUDIES_SCHEMA, *CONDITIONS), facts.select(*FACTS_SCHEMA), report)
+    known = [NO_FINDING] if NO_FINDING in studies.columns else []
+    return Tables(
+        studies.select(*STUDIES_SCHEMA, *CONDITIONS, *known), facts.select(*FACTS_SCHEMA), report
+    )
 
 
 def _distinct(facts: pl.DataFrame) -> pl.DataFrame:

@@ -5,7 +5,7 @@ from pathlib import Path
 import polars as pl
 
 from nast.errors import InputError
-from nast.facts.conditions import CONDITIONS
+from nast.facts.conditions import CONDITIONS, NO_FINDING
 from nast.records import SPLITS
 from nast.sources.source import (
     FRONTAL,
@@ -39,9 +39,9 @@ def read_mimic_cxr_jpg(root: Path) -> Source:
     """
     root = Path(root)
     paths = {n: _table(root, n) for n in ("chexpert", "metadata", "split")}
-    labels = read_csv(paths["chexpert"], ["subject_id", "study_id", *CONDITIONS])
+    labels = read_csv(paths["chexpert"], ["study_id", NO_FINDING, *CONDITIONS])
     refuse_duplicates(labels, paths["chexpert"], ["study_id"])
-    columns = {name: name for name in CONDITIONS}
+    columns = {name: name for name in [*CONDITIONS, NO_FINDING]}
     labels = labels.select("study_id", *labels_from(labels, paths["chexpert"], columns))
     images = _images(paths)
     studies = images.join(labels, on="study_id", how="inner", maintain_order="left")
@@ -50,7 +50,7 @@ def read_mimic_cxr_jpg(root: Path) -> Source:
     return Source(
         name="mimic-cxr-jpg",
         root=root if (root / "files").is_dir() else None,
-        studies=studies.select(study_columns()),
+        studies=studies.select([*study_columns(), NO_FINDING]),
         facts=None,
         policy="open" if phantom else "credentialed",
         phantom=phantom,

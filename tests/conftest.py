@@ -1,0 +1,71 @@
+"""Shared, small and real: a phantom tree, its facts, and a tiny CLIP in the Hugging Face layout."""
+
+import os
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+from pathlib import Path
+
+import pytest
+
+from nast.phantom.write import build_phantom
+from nast.sources.collect import build_facts
+
+REAL = Path(__file__).parent.parent.parent / "shared" / "data"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def key(tmp_path_factory):
+    """The key of hashed ids, away from the user's."""
+    os.environ["NAST_KEY_FILE"] = str(tmp_path_factory.mktemp("key") / "id.key")
+
+
+@pytest.fixture(scope="session")
+def phantom(tmp_path_factory):
+    """A phantom tree of 60 patients."""
+    folder = tmp_path_factory.mktemp("phantom") / "tree"
+    build_phantom(folder, 60, 3, workers=2)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def facts(phantom, tmp_path_factory):
+    """The facts folder of the phantom tree."""
+    folder = tmp_path_factory.mktemp("facts") / "facts"
+    build_facts([f"mimic-cxr-jpg:{phantom}", f"cad-chest:{phantom / 'cad_disease.json'}"], folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_clip(tmp_path_factory):
+    """A random CLIPModel folder: 4 text blocks of width 32, the phantom's tokenizer."""
+    import torch
+    from transformers import CLIPConfig, CLIPModel
+
+    from nast.phantom.patients import patients
+    from nast.phantom.pretrain import image_processor, train_tokenizer
+
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    folder = tmp_path_factory.mktemp("model") / "tiny"
+    tokenizer = train_tokenizer(patients(100, 7), 7)
+    text = {"vocab_size": len(tokenizer), "hidden_size": 32, "intermediate_size": 64,
+            "num_hidden_layers": 4, "num_attention_heads": 4, "max_position_embeddings": 64,
+            "bos_token_id": 2, "eos_token_id": 3, "pad_token_id": 1, "projection_dim": 16}  # fmt: skip
+    vision = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2,
+              "num_attention_heads": 4, "image_size": 96, "patch_size": 32, "projection_dim": 16}  # fmt: skip
+    CLIPModel(
+        CLIPConfig(text_config=text, vision_config=vision, projection_dim=16)
+    ).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    image_processor().save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def real_nih():
+    """The folder of 806 real NIH radiographs."""
+    folder = REAL / "nih-cxr"
+    if not folder.is_dir():
+        pytest.skip("the real radiographs (shared/data/nih-cxr) are not beside the checkout")
+    return folder
