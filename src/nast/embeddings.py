@@ -48,9 +48,9 @@ class EmbeddingStore:
         Raises:
             InputError: a file is missing or is not a whole image.
         """
-        paths = [Path(p) for p in paths]
-        keys = [self._file_key(p) for p in paths]
-        missing = {k: p for k, p in zip(keys, paths, strict=True) if k not in self._known["images"]}
+        files = [Path(p) for p in paths]
+        keys = [self._file_key(p) for p in files]
+        missing = {k: p for k, p in zip(keys, files, strict=True) if k not in self._known["images"]}
         self._add(
             "images",
             list(missing),

@@ -7,7 +7,8 @@ import pytest
 
 from nast.facts.conditions import CONDITIONS
 from nast.phantom.anatomy import Anatomy
-from nast.phantom.draw import draw_frontal, draw_lateral, heart_fraction
+from nast.phantom.draw import draw_frontal, heart_fraction
+from nast.phantom.lateral import draw_lateral
 from nast.records import Fact
 
 SIZE = 96

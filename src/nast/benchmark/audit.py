@@ -9,6 +9,7 @@ import math
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -128,9 +129,7 @@ def _expected(item: Item, scorer: Scorer) -> float:
     return (item.answer in ties) / len(ties)
 
 
-def _folded(
-    items: Sequence[Item], fit: Callable[[Sequence[Item]], Scorer], seed: int
-) -> float:
+def _folded(items: Sequence[Item], fit: Callable[[Sequence[Item]], Scorer], seed: int) -> float:
     """Accuracy of a fitted baseline, each fold of groups scored by a fit on the others."""
     fold = {g: seed_of(seed, "fold", g) % FOLDS for g in {i.group for i in items}}
     total = 0.0
@@ -201,4 +200,4 @@ def _fit_ngrams(items: Sequence[Item]) -> Scorer:
 
 def _grams(text: str) -> list[str]:
     words = _words(text)
-    return sorted({*words, *(" ".join(pair) for pair in zip(words, words[1:], strict=False))})
+    return sorted({*words, *(" ".join(pair) for pair in pairwise(words))})

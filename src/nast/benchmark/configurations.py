@@ -108,7 +108,7 @@ def _buckets(
     values: np.ndarray, rows: np.ndarray, triple: tuple[int, ...]
 ) -> dict[tuple[int, ...], list[int]]:
     """Configuration -> rows that hold it, for the rows with three definite labels."""
-    part = values[np.ix_(rows, triple)]
+    part = values[rows][:, list(triple)]
     definite = (part >= 0).all(axis=1)
     buckets: dict[tuple[int, ...], list[int]] = defaultdict(list)
     for row, configuration in zip(rows[definite], part[definite], strict=True):

@@ -94,7 +94,9 @@ def make_questions(
         "groups": len(groups),
         "questions": len(rows),
         "questions by split": dict(sorted(Counter(r["split"] for r in rows).items())),
-        "questions by condition": dict(sorted(Counter(c for r in rows for c in r["conditions"]).items())),
+        "questions by condition": dict(
+            sorted(Counter(c for r in rows for c in r["conditions"]).items())
+        ),
     }  # fmt: skip
     return pl.DataFrame(rows, schema=QUESTIONS_SCHEMA), counts
 

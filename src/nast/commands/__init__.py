@@ -1,0 +1,1 @@
+"""One short file per subcommand: parse, call the library, print."""

@@ -56,7 +56,13 @@ def benchmark_build(
 
 
 def contextual_build(
-    *inputs: str, out: Out, k: int = 5, groups: int = 200, seed: int = 0, fresh: bool = False
+    *inputs: str,
+    out: Out,
+    k: int = 5,
+    groups: int = 200,
+    construction: str = "balanced",
+    seed: int = 0,
+    fresh: bool = False,
 ) -> None:
     """Build claim sets in balanced groups, and single captions.
 
@@ -70,18 +76,25 @@ def contextual_build(
         Claims per set, 5 to 7.
     groups: int
         At most so many groups per split.
+    construction: str
+        balanced (joint claims that deny something) or sides (left against right, for sources
+        without annotated absences).
     seed: int
         Of every choice.
     fresh: bool
         Start over in a folder of another configuration.
     """
-    from nast.contextual.build import build_contextual
+    from nast.contextual.build import EXPECTED, build_contextual
     from nast.errors import UsageError
 
     if not 5 <= k <= 7:
         raise UsageError(f"--k is {k}; a claim set has 5 to 7 claims")
+    if construction not in EXPECTED:
+        raise UsageError(f"--construction is {construction!r}; choose one of {', '.join(EXPECTED)}")
     folder = facts_folder(inputs, out, fresh)
-    manifest = build_contextual(folder, out, k=k, groups=groups, seed=seed, fresh=fresh)
+    manifest = build_contextual(
+        folder, out, k=k, groups=groups, construction=construction, seed=seed, fresh=fresh
+    )
     _print(out, manifest)
 
 
@@ -98,12 +111,15 @@ def audit(folder: Path) -> None:
     manifest_of(folder)
     for form, rows in read_json(folder / "audit.json").items():
         for row in rows:
+            mark = "  LEAKS" if row["leaks"] else ""
             print(f"{form:12} {row['baseline']:22} {row['accuracy']:.3f}  chance "
-                  f"{row['chance']:.3f}  n {row['n']}{'  LEAKS' if row['leaks'] else ''}")  # fmt: skip
+                  f"{row['chance']:.3f}  n {row['n']}{mark}")  # fmt: skip
 
 
 def _print(out: Path, manifest: dict[str, Any]) -> None:
     for name, value in manifest["counts"].items():
-        text = ", ".join(f"{k} {v:,}" for k, v in value.items()) if isinstance(value, dict) else value
+        text = (
+            ", ".join(f"{k} {v:,}" for k, v in value.items()) if isinstance(value, dict) else value
+        )
         print(f"{name}: {text}")
     print(f"{out}: words alone are at chance (audit.json); data policy {manifest['policy']}")

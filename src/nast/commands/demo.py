@@ -4,7 +4,7 @@ import shutil
 import warnings
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from nast.commands.progress import Progress
 from nast.errors import UsageError
@@ -25,7 +25,11 @@ class Size(NamedTuple):
 
 FULL = Size(patients=500, questions=80, claims=80, seeds=3, steps=100)
 QUICK = Size(patients=240, questions=40, claims=40, seeds=1, steps=40)
-POLICIES = {"LoRA uniform": None, "NAST (lr)": "lr", "NAST (as printed)": "gradient"}
+POLICIES: dict[str, Literal["lr", "gradient"] | None] = {
+    "LoRA uniform": None,
+    "NAST (lr)": "lr",
+    "NAST (as printed)": "gradient",
+}
 
 
 def run_demo(out: Path, *, quick: bool = False, fresh: bool = False) -> Path:

@@ -46,8 +46,8 @@ def trace(
     manifest = build_trace(load_model(model), facts, out, aggregation=aggregation, beta=beta,
                            floor=floor, fresh=fresh)  # fmt: skip
     summary = manifest["trace"]
-    print(f"{summary['samples above tau']} of {summary['samples']} samples above the filter, "
-          f"{len(summary['conditions'])} conditions, {len(summary['dropped pairs'])} dropped")  # fmt: skip
+    kept, seen = summary["samples above tau"], summary["samples"]
+    print(f"{kept} of {seen} samples above the filter, {len(summary['conditions'])} conditions")
     weights = read_json(out / "layer_weights.json")
     for layer, score, alpha, scale in zip(
         weights["layers"], weights["score"], weights["alpha"], weights["scale"], strict=True

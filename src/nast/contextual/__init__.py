@@ -1,0 +1,1 @@
+"""The contextual negation set: claim sets and captions (paper section 4.1)."""

@@ -7,11 +7,18 @@ import polars as pl
 
 from nast.benchmark.audit import Item, audit_items, raise_on_leak
 from nast.contextual.captions import make_captions
-from nast.contextual.claims import FORMS, make_claims
+from nast.contextual.claims import make_claims, make_side_pairs
 from nast.errors import InputError
 from nast.records import CAPTIONS_SCHEMA, CLAIMS_SCHEMA
 from nast.sources.collect import read_facts
 from nast.store import manifest_of, stage, write_json, write_table
+
+EXPECTED = {
+    "balanced": "{k} patients with {k} different joint values of two or three conditions, each "
+    "with an absence",
+    "sides": "{k} patients with one finding on different sides",
+}
+"""What a facts folder must have, by construction."""
 
 
 def build_contextual(
@@ -20,6 +27,7 @@ def build_contextual(
     *,
     k: int = 5,
     groups: int = 200,
+    construction: str = "balanced",
     seed: int = 0,
     fresh: bool = False,
 ) -> dict[str, Any]:
@@ -30,6 +38,8 @@ def build_contextual(
         folder: gets `claims.parquet`, `captions.parquet` and `audit.json`.
         k: claims per set, 5 to 7.
         groups: at most so many groups of claim sets per split.
+        construction: `balanced` joint claims with denials, or `sides`: left against right, for
+            sources without annotated absences.
         seed: of every choice.
         fresh: start over in a folder of another configuration.
 
@@ -40,17 +50,21 @@ def build_contextual(
         InputError: the facts do not allow a single group.
         NastError: the words of a form give the answer away.
     """
-    config = {"stage": "contextual", "k": k, "groups": groups, "seed": seed}
+    k = 2 if construction == "sides" else k
+    config = {"stage": "contextual", "k": k, "groups": groups, "seed": seed,
+              "construction": construction}  # fmt: skip
 
     def make(out: Path) -> dict[str, Any]:
         studies, table = read_facts(facts)
-        claims = make_claims(studies, table, k=k, groups=groups, seed=seed)
+        if construction == "sides":
+            claims = make_side_pairs(studies, table, seed=seed)
+        else:
+            claims = make_claims(studies, table, k=k, groups=groups, seed=seed)
         if not len(claims):
             raise InputError(
                 facts,
                 found=f"{len(table)} facts and no group of {k} studies",
-                expected=f"{k} patients with {k} different joint values of two or three "
-                "conditions, each with an absence",
+                expected=EXPECTED[construction].format(k=k),
             )
         captions = make_captions(studies, table, seed=seed)
         audit = audit_claims(claims, seed)
@@ -66,7 +80,7 @@ def build_contextual(
 def audit_claims(claims: pl.DataFrame, seed: int = 0) -> dict[str, Any]:
     """The blind audit of claim sets, each form alone."""
     result = {}
-    for form in FORMS:
+    for form in sorted(set(claims["form"])):
         rows = claims.filter(form=form).select("claims", "answer", "group_id").rows()
         result[form] = audit_items([Item(tuple(c), a, g) for c, a, g in rows], seed)
     return result

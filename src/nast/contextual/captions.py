@@ -56,12 +56,17 @@ def make_captions(
 def _captions(
     study: StudyFacts, number: int, used: Counter[tuple[str, ...]], rng: np.random.Generator
 ) -> Iterator[Caption]:
-    for polarity, templates in (("negated", NEGATED_CAPTIONS), ("affirmative", AFFIRMATIVE_CAPTIONS)):
+    for polarity, templates in (
+        ("negated", NEGATED_CAPTIONS),
+        ("affirmative", AFFIRMATIVE_CAPTIONS),
+    ):
         pool = list(statements(study, polarity))
         pool = [pool[i] for i in rng.permutation(len(pool))]
         chosen: list[str] = []
         while pool and len(chosen) < number:
-            kind, fact = min(pool, key=lambda p: (used[polarity, p[0]], used[polarity, p[1].condition]))
+            kind, fact = min(
+                pool, key=lambda p: (used[polarity, p[0]], used[polarity, p[1].condition])
+            )
             used.update([(polarity, kind), (polarity, fact.condition)])
             pool = [p for p in pool if p[1].condition != fact.condition]
             text = caption(fact, str(rng.choice(templates)))

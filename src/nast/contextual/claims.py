@@ -7,13 +7,23 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from nast.contextual.joint import Frame, Joint, StudyFacts, frames, holds, joint_value, study_facts
+from nast.contextual.joint import (
+    Frame,
+    Joint,
+    StudyFacts,
+    frames,
+    holds,
+    joint_value,
+    side_value,
+    study_facts,
+)
+from nast.facts.conditions import CONDITIONS
 from nast.facts.entailment import changed
-from nast.language.templates import STYLES, sentence
+from nast.language.templates import STYLES, Form, sentence
 from nast.records import CLAIMS_SCHEMA, ClaimSet
 from nast.store import content_hash, seed_of
 
-FORMS = ("negated", "affirmative")
+FORMS: tuple[Form, ...] = ("negated", "affirmative")
 
 
 def make_claims(
@@ -51,6 +61,38 @@ def make_claims(
     return pl.DataFrame(rows, schema=CLAIMS_SCHEMA)
 
 
+def make_side_pairs(
+    studies: pl.DataFrame, facts: pl.DataFrame, uses: int = 1, seed: int = 0
+) -> pl.DataFrame:
+    """Claim sets of two, left against right, for findings whose side is annotated.
+
+    For sources without annotated absences, such as boxed NIH radiographs: one study with the
+    finding on the left and one of another patient with it on the right share the two claims, so
+    words alone are right in half of the cases. Nothing is denied: there is one form.
+
+    Returns:
+        `CLAIMS_SCHEMA` rows with construction `sides`.
+    """
+    rows: list[dict[str, Any]] = []
+    for split in sorted(set(facts["split"])):
+        part = study_facts(facts.filter(split=split), studies)
+        keys = {r["study_id"]: r for r in studies.filter(split=split).iter_rows(named=True)}
+        for name, condition in CONDITIONS.items():
+            frame = Frame((name,), ("side",))
+            values: dict[Joint, list[StudyFacts]] = defaultdict(list)
+            for study in part if condition.sided else ():
+                value = side_value(study, name)
+                if value is not None:
+                    values[value].append(study)
+            used: Counter[str] = Counter()
+            rng = np.random.default_rng(seed_of(seed, "sides", split, name))
+            while len(values) == 2 and (members := _members(values, 2, used, uses, rng)):
+                used.update(s.study_id for s in members.values())
+                for row in _rows(frame, members, keys, seed, ("affirmative",)):
+                    rows.append(row | {"construction": "sides"})
+    return pl.DataFrame(rows, schema=CLAIMS_SCHEMA)
+
+
 _Members = dict[Joint, StudyFacts]
 
 
@@ -78,9 +120,7 @@ def _groups(
         yield frame, members
 
 
-def _holders(
-    studies: Sequence[StudyFacts], k: int
-) -> dict[Frame, dict[Joint, list[StudyFacts]]]:
+def _holders(studies: Sequence[StudyFacts], k: int) -> dict[Frame, dict[Joint, list[StudyFacts]]]:
     """Frame -> joint value -> studies that hold it, for frames with at least K values."""
     found = {}
     for frame in frames(k):
@@ -121,9 +161,13 @@ def _members(
 
 
 def _rows(
-    frame: Frame, members: _Members, keys: dict[str, dict[str, Any]], seed: int
+    frame: Frame,
+    members: _Members,
+    keys: dict[str, dict[str, Any]],
+    seed: int,
+    forms: tuple[Form, ...] = FORMS,
 ) -> Iterator[dict[str, Any]]:
-    """The claim sets of one group, in both forms; refuses a truth matrix that is not identity."""
+    """The claim sets of one group, in its forms; refuses a truth matrix that is not identity."""
     joints = list(members)
     truths = [[holds(j, s) for j in joints] for s in members.values()]
     if truths != [[a == b for b in range(len(joints))] for a in range(len(joints))]:
@@ -134,13 +178,13 @@ def _rows(
     style = str(rng.choice(list(STYLES)))
     order = [int(i) for i in rng.permutation(len(joints))]
     joints = [joints[i] for i in order]
-    for form in FORMS:
+    for form in forms:
         texts = tuple(sentence(j, style, form) for j in joints)
         for joint, study in members.items():
             claim_set = ClaimSet(
                 set_id=f"{group_id}-{study.study_id}-{form}",
                 group_id=group_id,
-                form=form,
+                form=form,  # type: ignore[arg-type]
                 claims=texts,
                 kinds=tuple(_kind(joint, other) for other in joints),
                 facts=tuple(joints),

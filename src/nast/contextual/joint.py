@@ -108,6 +108,12 @@ def joint_value(study: StudyFacts, frame: Frame) -> Joint | None:
     return tuple(values)
 
 
+def side_value(study: StudyFacts, name: str) -> Joint | None:
+    """The side on which a study shows a condition, or None: absent, both sides, not annotated."""
+    value = _value(study.facts.get(name, ()), "side")
+    return (value,) if value is not None and value.existence == "present" else None
+
+
 def _value(facts: tuple[Fact, ...], resolution: Resolution) -> Fact | None:
     if not facts:
         return None

@@ -1,6 +1,5 @@
 """Scoring of multiple-choice items: questions (section 3.3) and claim sets (section 5.2)."""
 
-
 import polars as pl
 
 from nast.embeddings import EmbeddingStore
@@ -104,6 +103,6 @@ def correctness(scores: pl.DataFrame) -> pl.DataFrame:
     """
     key = ["model", "data", "task", "form", "item_id", "group_id", "subject"]
     chosen = (pl.col("rank") == 1) & pl.col("answer") & ~pl.col("tie")
-    return scores.group_by(key, maintain_order=True).agg(chosen.any().cast(pl.Float64).alias("correct"))
-
-
+    return scores.group_by(key, maintain_order=True).agg(
+        chosen.any().cast(pl.Float64).alias("correct")
+    )

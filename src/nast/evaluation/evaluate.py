@@ -64,7 +64,8 @@ def evaluate(
         tables = [t for d in data for t in _tables(Path(d), split, limit)]
         if not tables:
             raise InputError(data[0], found=f"no items of the {split} split", expected="some items")
-        frames, bad = [], {}
+        frames: list[pl.DataFrame] = []
+        bad: dict[str, str] = {}
         for model in models:
             vectors = EmbeddingStore(model, store)
             paths = [p for _, table in tables for p in table["image_path"]]
@@ -126,7 +127,9 @@ def whole_groups(table: pl.DataFrame, good: set[str]) -> pl.DataFrame:
     A balanced group is only blind-proof when all its members are scored.
     """
     readable = pl.col("image_path").is_in(list(good))
-    return table.filter(readable.all().over("group_id") if "group_id" in table.columns else readable)
+    return table.filter(
+        readable.all().over("group_id") if "group_id" in table.columns else readable
+    )
 
 
 def blind_metrics(data: Sequence[Path], split: str, seed: int) -> dict[str, Any]:

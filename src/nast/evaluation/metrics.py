@@ -84,7 +84,8 @@ def _over_seeds(part: pl.DataFrame) -> pl.DataFrame:
 
 def _seed_spread(part: pl.DataFrame) -> dict[str, Any]:
     means = part.group_by("model").agg(pl.col("value").mean()).sort("model")["value"]
-    return {"seeds": len(means), "seed_sd": float(means.std() or 0.0)} if len(means) > 1 else {}
+    spread = float(np.std(means.to_numpy(), ddof=1)) if len(means) > 1 else 0.0
+    return {"seeds": len(means), "seed_sd": spread} if len(means) > 1 else {}
 
 
 def gap(items: pl.DataFrame, seed: int = 0) -> dict[str, Any]:
@@ -124,8 +125,6 @@ def difference(
         seed: of the bootstrap.
     """
     key = ["form", "pair", "group_id", "subject"]
-    tables = [
-        _over_seeds(item_values(s).filter(metric=metric, form=form)) for s in (first, second)
-    ]
+    tables = [_over_seeds(item_values(s).filter(metric=metric, form=form)) for s in (first, second)]
     both = tables[1].join(tables[0], on=key)
     return _estimate((both["value"] - both["value_right"]).to_numpy(), both, seed)

@@ -57,9 +57,13 @@ def score_prompt_pairs(store: EmbeddingStore, studies: pl.DataFrame, data: str) 
     )
 
 
-def prompt_pair_metrics(scores: pl.DataFrame, seed: int = 0) -> Iterator[tuple[str, dict[str, Any]]]:
+def prompt_pair_metrics(
+    scores: pl.DataFrame, seed: int = 0
+) -> Iterator[tuple[str, dict[str, Any]]]:
     """(name, estimate) of POS, NEG and PNC for each condition that has both labels."""
-    wide = scores.pivot("option", index=["item_id", "subject", "group_id"], values=["score", "answer"])
+    wide = scores.pivot(
+        "option", index=["item_id", "subject", "group_id"], values=["score", "answer"]
+    )
     for (name,), part in wide.group_by("group_id", maintain_order=True):
         present = part["answer_0"].to_numpy()
         if present.all() or not present.any():

@@ -6,6 +6,7 @@ that ends at "with", "but", "noted" or a semicolon, grades, sides and zones, Tab
 """
 
 import re
+from itertools import pairwise
 from typing import NamedTuple
 
 from nast.facts.conditions import CONDITIONS
@@ -70,7 +71,7 @@ def _scopes(text: str) -> list[tuple[int, int]]:
     for match in _SCOPE_END.finditer(text):
         borders += [match.start(), match.end()]
     borders.append(len(text))
-    return [(a, b) for a, b in zip(borders, borders[1:], strict=False) if b > a]
+    return [(a, b) for a, b in pairwise(borders) if b > a]
 
 
 def _read_scope(text: str, start: int, end: int) -> list[Reading]:

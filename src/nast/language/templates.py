@@ -45,7 +45,7 @@ def noun_phrase(fact: Fact) -> str:
 
 
 def joined(items: Sequence[str], word: str = "and") -> str:
-    """ "A", "A and B", "A, B, and C"."""
+    """A list in words: "A", "A and B", "A, B, and C"."""
     if len(items) < 3:
         return f" {word} ".join(items)
     return ", ".join(items[:-1]) + f", {word} {items[-1]}"

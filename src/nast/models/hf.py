@@ -37,10 +37,15 @@ class HFDualEncoder:
         if not (folder / "config.json").is_file():
             raise ModelError(f"{folder}: no config.json; hf:FOLDER needs a saved CLIPModel")
         self.name = name
-        self.network, loading = CLIPModel.from_pretrained(
+        self.network: Any
+        self.network, loading = CLIPModel.from_pretrained(  # type: ignore[misc]
             folder, dtype=torch.float32, local_files_only=True, output_loading_info=True
         )
-        wrong = {k: sorted(v) for k, v in loading.items() if k in ("missing_keys", "unexpected_keys") and v}
+        wrong = {
+            k: sorted(v)
+            for k, v in loading.items()
+            if k in ("missing_keys", "unexpected_keys") and v
+        }
         if wrong:
             raise ModelError(f"{folder}: weights do not fit CLIPModel exactly: {wrong}")
         self.network.eval().requires_grad_(False)
@@ -101,7 +106,9 @@ def _open(path: Path) -> Image.Image:
     except FileNotFoundError:
         raise InputError(path, found="no such file", expected="an image") from None
     except (OSError, SyntaxError, ValueError) as error:
-        raise InputError(path, found=f"a broken image ({error})", expected="a JPEG or PNG") from None
+        raise InputError(
+            path, found=f"a broken image ({error})", expected="a JPEG or PNG"
+        ) from None
 
 
 class HFTextTower:

@@ -46,5 +46,7 @@ def _run(folder: Path, name: str) -> DualEncoder:
     if model.key != run["base_key"]:
         raise ModelError(f"{folder}: the base {run['base']!r} is not the one that was trained on")
     model.network = PeftModel.from_pretrained(model.network, folder / "lora").eval()
-    model.key = content_hash([run["base_key"], file_hash(folder / "lora/adapter_model.safetensors")])
+    model.key = content_hash(
+        [run["base_key"], file_hash(folder / "lora/adapter_model.safetensors")]
+    )
     return model

@@ -1,0 +1,1 @@
+"""Synthetic patients with known findings, and the small model that is trained on them."""

@@ -125,9 +125,7 @@ def build_model(vocabulary: int, tower: CLIPVisionModel | None, seed: int) -> CL
         "bos_token_id": 2, "eos_token_id": 3, "pad_token_id": 1, "projection_dim": PROJECTION,
     }  # fmt: skip
     vision = vision_config(PROJECTION).to_dict()
-    model = CLIPModel(
-        CLIPConfig(text_config=text, vision_config=vision, projection_dim=PROJECTION)
-    )
+    model = CLIPModel(CLIPConfig(text_config=text, vision_config=vision, projection_dim=PROJECTION))
     if tower is not None:
         model.vision_model.load_state_dict(tower.state_dict())
     model.vision_model.requires_grad_(False)

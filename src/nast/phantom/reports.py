@@ -32,7 +32,7 @@ def report(facts: dict[str, Fact], negation_rate: float, rng: np.random.Generato
     present = [f for f in facts.values() if f.existence == "present"]
     absent = [f for f in facts.values() if f.existence == "absent"]
     number = int(rng.integers(2, 5))
-    shown = int(min(len(present), rng.integers(1, number + 1)))
+    shown = min(len(present), int(rng.integers(1, number + 1)))
     chosen = [present[i] for i in rng.permutation(len(present))[:shown]]
     denied = [absent[i] for i in rng.permutation(len(absent))[: number - shown]]
     clauses = [_state(f, rng) for f in chosen]

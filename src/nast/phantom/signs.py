@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nast.phantom.anatomy import Lung, Map, Shape, Stroke, bump, curve, grid, ink, soft, texture
+from nast.phantom.anatomy import Lung, Shape
+from nast.phantom.canvas import Map, Stroke, bump, curve, grid, ink, soft, texture
 
 _ZONE_SPAN = {
     "apical": (0.03, 0.20),

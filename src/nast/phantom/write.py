@@ -20,7 +20,8 @@ from PIL import Image
 
 from nast.errors import UsageError
 from nast.facts.conditions import CONDITIONS, NO_FINDING
-from nast.phantom.draw import draw_frontal, draw_lateral
+from nast.phantom.draw import draw_frontal
+from nast.phantom.lateral import draw_lateral
 from nast.phantom.patients import PhantomStudy, patients
 from nast.records import Fact
 from nast.store import atomic, seed_of, stage, write_table, write_text

@@ -1,0 +1,1 @@
+"""Tables, figures and a page from finished folders."""

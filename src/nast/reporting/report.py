@@ -91,7 +91,9 @@ def _page(
     target: Path,
 ) -> str:
     environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("nast.reporting"), autoescape=True, undefined=jinja2.StrictUndefined
+        loader=jinja2.PackageLoader("nast.reporting"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
     )
     manifests = {f: manifest_of(f) for folders in found.values() for f in folders}
     compared = comparisons(dict(by_label(scores)))
@@ -133,16 +135,17 @@ def _figures(
     if path:
         drawn.append(("Figure 3", "Question accuracy by form, with 95 % intervals.", path))
     for place in found.get("trace", [])[:1]:
-        tables = [pl.read_parquet(place / f"{n}.parquet")
-                  for n in ("trace", "layer_scores", "attention")]  # fmt: skip
+        trace, layers, heads = (
+            pl.read_parquet(place / f"{n}.parquet") for n in ("trace", "layer_scores", "attention")
+        )
         text = (
             "Left: share of the difference between a true caption and its foil that one patched "
             "state carries. At the cue it is 1 at the embedding and 0 after the last block by "
             "construction. Middle: three ways to turn the map into one score per block. Right: "
             "how much more each head looks at “no” than at “severe” in its place."
         )
-        drawn.append(("Figure 5", text, figure5(*tables, folder)))
-    return [{"title": t, "text": x, "svg": Markup(_inline(p))} for t, x, p in drawn]  # noqa: S704
+        drawn.append(("Figure 5", text, figure5(trace, layers, heads, folder)))
+    return [{"title": t, "text": x, "svg": Markup(_inline(p))} for t, x, p in drawn]
 
 
 def _inline(path: Path) -> str:
@@ -210,9 +213,7 @@ def findings(metrics: Mapping[str, Any], compared: Mapping[str, Mapping[str, Any
     tuned = metrics.get(UNIFORM, {}).get("claims/accuracy/negated")
     if tuned:
         start = base["claims/accuracy/negated"]["value"]
-        said.append(
-            f"Uniform LoRA takes negated claims from {start:.3f} to {cell(tuned)}."
-        )
+        said.append(f"Uniform LoRA takes negated claims from {start:.3f} to {cell(tuned)}.")
     for policy, figures in compared.items():
         change = figures["claims/accuracy/negated"]
         verdict = verdict_of(change, "better", "worse", "no difference that this data can show")

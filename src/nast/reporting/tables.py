@@ -52,7 +52,7 @@ def tables_of(metrics: Metrics, updates: Mapping[str, Sequence[Mapping[str, Any]
 
 
 def cell(figure: Mapping[str, Any] | None, sign: bool = False) -> str:
-    """ "0.412 [0.380, 0.447]", or a dash."""
+    """A value with its interval, "0.412 [0.380, 0.447]", or a dash."""
     if not figure or figure["n"] == 0:
         return "-"
     low, high = figure["interval"]
@@ -75,7 +75,8 @@ def _metric_table(name: str, caption: str, metrics: Metrics, form: str) -> Table
         if any(c != "-" for c in cells):
             rows.append((model, *cells))
     chance = next(
-        (f["claims/accuracy/negated"] for f in metrics.values() if "claims/accuracy/negated" in f), None
+        (f["claims/accuracy/negated"] for f in metrics.values() if "claims/accuracy/negated" in f),
+        None,
     )
     if chance and form != "gap":
         rows.append(("chance", "-", "-", f"{chance['chance']:.3f}"))
@@ -136,8 +137,9 @@ def latex(table: Table) -> str:
         return text.replace("#", r"\#") + r" \\"
 
     body = "\n".join(line(row) for row in table.rows)
-    return (
-        "\\begin{table}\n\\caption{%s}\n\\begin{tabular}{l%s}\n\\toprule\n%s\n\\midrule\n%s\n"
-        "\\bottomrule\n\\end{tabular}\n\\end{table}\n"
-        % (table.caption, "r" * (len(table.header) - 1), line(table.header), body)
-    )
+    columns = "l" + "r" * (len(table.header) - 1)
+    return "\n".join([
+        r"\begin{table}", rf"\caption{{{table.caption}}}", rf"\begin{{tabular}}{{{columns}}}",
+        r"\toprule", line(table.header), r"\midrule", body, r"\bottomrule", r"\end{tabular}",
+        r"\end{table}", "",
+    ])  # fmt: skip

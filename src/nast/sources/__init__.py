@@ -1,0 +1,1 @@
+"""Files as people download them -> studies and facts."""

@@ -191,7 +191,9 @@ def _listed(
 ) -> list[dict[str, str]]:
     """The label columns of each image; adds facts for listed labels that have no better source."""
     table = []
-    for number, (image, listed) in enumerate(rows.select("Image Index", "Finding Labels").rows(), 1):
+    for number, (image, listed) in enumerate(
+        rows.select("Image Index", "Finding Labels").rows(), 1
+    ):
         names = listed.split("|")
         for name in names:
             if name not in LISTED and name not in OUTSIDE:

@@ -1,0 +1,1 @@
+"""Causal tracing of a negation through a text tower (paper section 4.2)."""

@@ -32,7 +32,9 @@ class Probe(NamedTuple):
     position: int
 
 
-def make_probes(model: DualEncoder, conditions: Sequence[str]) -> tuple[list[Probe], dict[str, str]]:
+def make_probes(
+    model: DualEncoder, conditions: Sequence[str]
+) -> tuple[list[Probe], dict[str, str]]:
     """Both ordered pairs of each condition, where the tokenizer allows an exact comparison.
 
     Args:
@@ -62,8 +64,9 @@ def make_probes(model: DualEncoder, conditions: Sequence[str]) -> tuple[list[Pro
         probes.append(Probe(name, "caption", *texts, absent, present, places[0]))
         probes.append(Probe(name, "foil", *texts[::-1], present, absent, places[0]))
     if len(probes) < 2 * MIN_PAIRS:
-        raise InputError(model.name, found=f"{len(probes) // 2} usable pairs; dropped: {dropped}",
-                         expected=f"at least {MIN_PAIRS} caption pairs of equal length")  # fmt: skip
+        found = f"{len(probes) // 2} usable pairs; dropped: {dropped}"
+        expected = f"at least {MIN_PAIRS} caption pairs of equal length"
+        raise InputError(model.name, found=found, expected=expected)
     return probes, dropped
 
 

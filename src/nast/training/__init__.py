@@ -1,0 +1,1 @@
+"""Layer-scaled LoRA fine-tuning (paper section 4.3)."""

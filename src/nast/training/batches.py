@@ -54,7 +54,9 @@ def caption_data(
     table = [
         [codes[truth(f, known[i].get(f.condition, ()), "described")] for f in stated] for i in ids
     ]
-    rows = [[study_at[s], text_at[t]] for s, t in captions.select("study_id", "caption").iter_rows()]
+    rows = [
+        [study_at[s], text_at[t]] for s, t in captions.select("study_id", "caption").iter_rows()
+    ]
     vectors = store.images(firsts["image_path"].to_list())
     return CaptionData(vectors, texts, np.array(rows), torch.tensor(table, dtype=torch.int8))
 

@@ -11,7 +11,9 @@ RANK, ALPHA = 8, 16
 _BLOCK = re.compile(r"text_model\.encoder\.layers\.(\d+)\.")
 
 
-def add_lora(network: Any, layers: Sequence[int], rank: int = RANK, alpha: int = ALPHA) -> PeftModel:
+def add_lora(
+    network: Any, layers: Sequence[int], rank: int = RANK, alpha: int = ALPHA
+) -> PeftModel:
     """Put LoRA on some text blocks of a CLIPModel; everything else stays frozen, in eval mode.
 
     Args:
@@ -30,7 +32,9 @@ def add_lora(network: Any, layers: Sequence[int], rank: int = RANK, alpha: int =
         raise ValueError("no layer gets LoRA: every layer weight is 0")
     numbers = "|".join(str(layer - 1) for layer in sorted(layers))
     # A list of names would hit the vision tower as well; only a full path is exact.
-    target = rf"text_model\.encoder\.layers\.({numbers})\.self_attn\.(q_proj|k_proj|v_proj|out_proj)"
+    target = (
+        rf"text_model\.encoder\.layers\.({numbers})\.self_attn\.(q_proj|k_proj|v_proj|out_proj)"
+    )
     config = LoraConfig(r=rank, lora_alpha=alpha, target_modules=target, lora_dropout=0.0)
     return get_peft_model(network, config).eval()
 

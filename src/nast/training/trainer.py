@@ -1,4 +1,4 @@
-"""NAST fine-tuning: lambda * CLIP + (1 - lambda) * claim loss on LoRA, block steps from the trace."""
+"""NAST fine-tuning: lambda * CLIP + (1 - lambda) * claim loss, block steps from the trace."""
 
 import warnings
 from collections.abc import Callable

@@ -22,7 +22,9 @@ class UpdateMeter:
     def add_gradient(self, groups: list[dict[str, Any]]) -> None:
         """Add each block's norm of the scaled gradient; call after scaling and clipping."""
         for group in groups:
-            squares = sum(float(p.grad.square().sum()) for p in group["params"] if p.grad is not None)
+            squares = sum(
+                float(p.grad.square().sum()) for p in group["params"] if p.grad is not None
+            )
             self.gradient[group["layer"] - 1] += squares**0.5
 
     def shares(self) -> dict[str, list[float]]:
