@@ -14,6 +14,8 @@ from nast.errors import NastError, UsageError
 app = cyclopts.App(
     name="nast",
     version=__version__,
+    # The default loads a Markdown renderer, which takes longer than the rest of --help.
+    help_format="plaintext",
     help="Finds, explains and repairs the way vision-language models misread negation in "
     "radiology. Start with: nast demo",
 )
@@ -70,6 +72,8 @@ def run(arguments: list[str]) -> int:
 def _with_config(arguments: list[str]) -> list[str]:
     """Take `--config FILE.yaml` out of the arguments; its keys are defaults of the options."""
     app.config = ()
+    arguments = [part for a in arguments
+                 for part in (a.split("=", 1) if a.startswith("--config=") else [a])]  # fmt: skip
     if "--config" not in arguments:
         return arguments
     place = arguments.index("--config")

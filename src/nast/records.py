@@ -103,6 +103,8 @@ class ClaimSet:
             raise ValueError(f"claim set {self.set_id}: claims, kinds and facts differ in number")
         if len(set(self.claims)) != len(self.claims):
             raise ValueError(f"claim set {self.set_id}: two claims have the same words")
+        if not 0 <= self.answer < len(self.claims):
+            raise ValueError(f"claim set {self.set_id}: answer {self.answer} of {len(self.claims)}")
         if self.kinds[self.answer] != "truth":
             raise ValueError(f"claim set {self.set_id}: kind of the answer is not 'truth'")
 

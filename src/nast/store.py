@@ -66,7 +66,7 @@ def read_json(path: Path) -> Any:
         return json.loads(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise InputError(path, found="no such file", expected="a JSON file") from None
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(path, found=f"no JSON ({error})", expected="a JSON file") from None
 
 
@@ -202,7 +202,7 @@ def stage(
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"{folder} is a file; -o needs a folder")
     if run.is_file() and not fresh:
-        if content_hash(yaml.safe_load(run.read_text())) != content_hash(asked):
+        if content_hash(_read_run(run)) != content_hash(asked):
             raise UsageError(
                 f"{folder} belongs to another configuration or other inputs ({RUN}); "
                 "choose another folder or say --fresh"
@@ -220,6 +220,13 @@ def stage(
     return result
 
 
+def _read_run(path: Path) -> Any:
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (UnicodeDecodeError, yaml.YAMLError):
+        raise UsageError(f"{path} is damaged; choose another folder or say --fresh") from None
+
+
 def _policies(inputs: Iterable[Path]) -> list[str]:
     folders = (Path(p) for p in inputs)
     return [manifest_of(p).get("policy", "open") for p in folders if (p / MANIFEST).is_file()]
@@ -227,5 +234,7 @@ def _policies(inputs: Iterable[Path]) -> list[str]:
 
 def _input_hash(path: Path) -> str:
     if path.is_dir():
-        return content_hash(manifest_of(path)) if (path / MANIFEST).is_file() else "folder"
+        return content_hash(manifest_of(path))
+    if not path.is_file():
+        raise InputError(path, found="no such file or folder", expected="an input of this stage")
     return file_hash(path)

@@ -8,7 +8,7 @@ of options is right exactly once in K, by construction.
 import math
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,7 +17,7 @@ import polars as pl
 from scipy.stats import norm
 
 from nast.errors import NastError
-from nast.language.parse import cues
+from nast.language.parse import cues, facts_of
 from nast.store import seed_of
 
 FOLDS = 5
@@ -68,8 +68,9 @@ def audit_items(items: Sequence[Item], seed: int = 0) -> list[dict[str, Any]]:
     scorers: dict[str, Scorer] = {
         "longest option": lambda i: [len(o) for o in i.options],
         "shortest option": lambda i: [-len(o) for o in i.options],
-        "medoid": lambda i: _overlap(i.options),
-        "odd one out": lambda i: [-s for s in _overlap(i.options)],
+        "medoid": lambda i: _overlap([set(_words(o)) for o in i.options]),
+        "medoid of statements": lambda i: _overlap([_statements(o) for o in i.options]),
+        "odd one out": lambda i: [-s for s in _overlap([set(_words(o)) for o in i.options])],
         "most negation cues": lambda i: [len(cues(o)) for o in i.options],
         "fewest negation cues": lambda i: [-len(cues(o)) for o in i.options],
     }
@@ -146,9 +147,13 @@ def _words(text: str) -> list[str]:
     return re.findall(r"[a-z-]+", text.lower())
 
 
-def _overlap(options: Sequence[str]) -> list[float]:
-    """How much each option shares with the others (Jaccard index of words, summed)."""
-    bags = [set(_words(o)) for o in options]
+def _statements(text: str) -> Set[object]:
+    """The facts that an option states; its words where none can be read."""
+    return facts_of(text) or set(_words(text))
+
+
+def _overlap(bags: Sequence[Set[object]]) -> list[float]:
+    """How much each option shares with the others (Jaccard index, summed)."""
     return [
         sum(len(a & b) / max(1, len(a | b)) for k, b in enumerate(bags) if k != n)
         for n, a in enumerate(bags)

@@ -1,5 +1,6 @@
 """nast demo: the whole paper on phantom data, in a few minutes on a laptop."""
 
+import csv
 import shutil
 import warnings
 from dataclasses import replace
@@ -41,11 +42,11 @@ def run_demo(out: Path, *, quick: bool = False, fresh: bool = False) -> Path:
     from nast.benchmark.questions import build_benchmark
     from nast.contextual.build import build_contextual
     from nast.evaluation.evaluate import evaluate
-    from nast.layer_weights import build_trace
     from nast.models.registry import load_model
     from nast.phantom.write import build_phantom
     from nast.reporting.report import build_report
     from nast.sources.collect import build_facts
+    from nast.weighting import build_trace
 
     size = QUICK if quick else FULL
     _claim(out, size, fresh)
@@ -96,9 +97,9 @@ def _claim(out: Path, size: Size, fresh: bool) -> None:
 
 def _train(folder: dict[str, Path], size: Size, progress: Progress) -> list[Path]:
     """Uniform LoRA and both NAST modes, every seed; returns the run folders."""
-    from nast.layer_weights import read_layer_weights, uniform
     from nast.models.registry import load_model
     from nast.training.trainer import TrainConfig, build_run
+    from nast.weighting import read_layer_weights, uniform
 
     traced = read_layer_weights(folder["trace"] / "layer_weights.json")
     progress.step("fine-tuning", total=len(POLICIES) * size.seeds * size.steps)
@@ -131,9 +132,11 @@ def print_tables(out: Path) -> None:
     from rich.console import Console
     from rich.table import Table as RichTable
 
-    console = Console()
+    # Intervals do not fit eighty columns; a pipe gets whole rows.
+    console = Console(width=max(Console().width, 132))
     for path in sorted((out / "tables").glob("*.csv")):
-        lines: list[Any] = [line[1:-1].split('","') for line in path.read_text().splitlines()]
+        with open(path, newline="", encoding="utf-8") as file:
+            lines: list[Any] = list(csv.reader(file))
         title = (out / "tables" / f"{path.stem}.md").read_text().splitlines()[0].strip("*")
         table = RichTable(*lines[0], title=f"{path.stem}: {title}", title_justify="left")
         for row in lines[1:]:

@@ -39,23 +39,25 @@ def evaluate(
         Start over in a folder of another configuration.
     """
     from nast.errors import UsageError
-    from nast.store import MANIFEST
 
     if split not in ("train", "validate", "test", "all"):
         raise UsageError(f"--split is {split!r}; choose train, validate, test or all")
-    data = [Path(a) for a in models_and_data if (Path(a) / MANIFEST).is_file()]
+    data = [Path(a) for a in models_and_data if Path(a).is_dir()]
     names = [a for a in models_and_data if Path(a) not in data]
     if not data or not names:
         raise UsageError("give at least one model and one finished data folder, for example: "
                          "nast evaluate phantom questions -o scores")  # fmt: skip
+    import polars as pl
+
     from nast.evaluation.evaluate import evaluate as score
+    from nast.evaluation.metrics import in_order
     from nast.models.registry import load_model
     from nast.reporting.tables import cell, markdown, tables_of
     from nast.store import read_json
 
     score([load_model(n) for n in names], data, out, split=split, seed=seed, limit=limit,
           max_bad=max_bad, store=store, fresh=fresh)  # fmt: skip
-    metrics = read_json(out / "metrics.json")
+    metrics = in_order(read_json(out / "metrics.json"), pl.read_parquet(out / "scores.parquet"))
     for table in tables_of(metrics, {}):
         print(markdown(table))
     for name, figures in metrics.items():

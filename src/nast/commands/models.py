@@ -17,8 +17,8 @@ def check(model: str) -> None:
     model: str
         phantom, hf:FOLDER or run:FOLDER.
     """
-    from nast.models.check import check_model
     from nast.models.registry import load_model
+    from nast.tracing.check import check_model
 
     for name, value in check_model(load_model(model)).items():
         print(f"{name}: {value}")

@@ -36,9 +36,9 @@ def trace(
         Start over in a folder of another configuration.
     """
     from nast.errors import UsageError
-    from nast.layer_weights import AGGREGATIONS, build_trace
     from nast.models.registry import load_model
     from nast.store import read_json
+    from nast.weighting import AGGREGATIONS, build_trace
 
     if aggregation not in AGGREGATIONS or beta < 0 or not 0 <= floor <= 1:
         raise UsageError(f"--aggregation is one of {', '.join(AGGREGATIONS)}, --beta at least 0, "

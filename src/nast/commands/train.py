@@ -48,9 +48,9 @@ def train(
         Start over in a folder of another configuration.
     """
     from nast.errors import UsageError
-    from nast.layer_weights import read_layer_weights, uniform
     from nast.models.registry import load_model
     from nast.training.trainer import TrainConfig, build_run
+    from nast.weighting import read_layer_weights, uniform
 
     given = {"mode": mode, "steps": steps, "learning_rate": learning_rate, "seed": seed}
     try:

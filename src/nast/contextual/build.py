@@ -8,7 +8,7 @@ import polars as pl
 from nast.benchmark.audit import Item, audit_items, raise_on_leak
 from nast.contextual.captions import make_captions
 from nast.contextual.claims import make_claims, make_side_pairs
-from nast.errors import InputError
+from nast.errors import InputError, UsageError
 from nast.records import CAPTIONS_SCHEMA, CLAIMS_SCHEMA
 from nast.sources.collect import read_facts
 from nast.store import manifest_of, stage, write_json, write_table
@@ -48,8 +48,11 @@ def build_contextual(
 
     Raises:
         InputError: the facts do not allow a single group.
+        UsageError: an unknown construction.
         NastError: the words of a form give the answer away.
     """
+    if construction not in EXPECTED:
+        raise UsageError(f"construction {construction!r}; choose one of {', '.join(EXPECTED)}")
     k = 2 if construction == "sides" else k
     config = {"stage": "contextual", "k": k, "groups": groups, "seed": seed,
               "construction": construction}  # fmt: skip

@@ -11,9 +11,8 @@ from nast.contextual.joint import (
     Frame,
     Joint,
     StudyFacts,
-    frames,
+    holders,
     holds,
-    joint_value,
     side_value,
     study_facts,
 )
@@ -101,16 +100,16 @@ def _groups(
 ) -> Iterator[tuple[Frame, _Members]]:
     """Groups from frames taking turns; conditions that served least come first."""
     rng = np.random.default_rng(seed)
-    holders = _holders(studies, k)
+    held = holders(studies, k)
     used: Counter[str] = Counter()
     served: Counter[str] = Counter()
-    live = list(holders)
+    live = list(held)
     made = 0
     while live and made < limit:
         # A random few are compared, so that the balance costs no full sort per group.
         few = [live[i] for i in rng.choice(len(live), min(8, len(live)), replace=False)]
         frame = min(few, key=lambda f: sum(served[c] for c in f.conditions) / len(f.conditions))
-        members = _members(holders[frame], k, used, uses, rng)
+        members = _members(held[frame], k, used, uses, rng)
         if members is None:
             live.remove(frame)
             continue
@@ -118,20 +117,6 @@ def _groups(
         served.update(frame.conditions)
         made += 1
         yield frame, members
-
-
-def _holders(studies: Sequence[StudyFacts], k: int) -> dict[Frame, dict[Joint, list[StudyFacts]]]:
-    """Frame -> joint value -> studies that hold it, for frames with at least K values."""
-    found = {}
-    for frame in frames(k):
-        values: dict[Joint, list[StudyFacts]] = defaultdict(list)
-        for study in studies:
-            value = joint_value(study, frame)
-            if value is not None:
-                values[value].append(study)
-        if len(values) >= k:
-            found[frame] = dict(values)
-    return found
 
 
 def _members(

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from itertools import combinations, product
 from typing import Literal, NamedTuple
 
+import numpy as np
 import polars as pl
 
 from nast.facts.conditions import CONDITIONS, contradicts_hierarchy, phrase_conflicts
@@ -58,10 +59,10 @@ def _agree(facts: Sequence[Fact]) -> bool:
     return len({f.existence for f in facts}) == 1
 
 
-def frames(k: int) -> Iterator[Frame]:
+def frames(conditions: Sequence[str], k: int) -> Iterator[Frame]:
     """All frames of two or three conditions whose joint values can fill K claims."""
     for size in (2, 3):
-        for names in combinations(CONDITIONS, size):
+        for names in combinations(conditions, size):
             choices = [_resolutions(name) for name in names]
             for resolutions in product(*choices):
                 # Joint values with at least one absence: all but the all-present ones.
@@ -89,23 +90,56 @@ def _resolutions(name: str) -> list[Resolution]:
     return found
 
 
-def joint_value(study: StudyFacts, frame: Frame) -> Joint | None:
-    """The joint value that a study holds in a frame, or None where it cannot serve.
+def holders(studies: Sequence[StudyFacts], k: int) -> dict[Frame, dict[Joint, list[StudyFacts]]]:
+    """Frame -> joint value -> the studies that hold it, for frames that can fill K claims.
 
-    It cannot serve when a condition is not annotated, lacks the attribute, is on both sides where
-    the side is at stake, when nothing is absent, or when the words would contradict another
-    finding of the study.
+    A study cannot serve in a frame when a condition is not annotated or lacks the attribute, when
+    it is on both sides where the side is at stake, when nothing is absent, or when the denial or
+    its words would contradict another finding of the study.
     """
-    values = []
-    for name, resolution in zip(frame.conditions, frame.resolutions, strict=True):
+    known = [n for n in CONDITIONS if any(n in s.facts for s in studies)]
+    values = {(n, r): _values(studies, n, r) for n in known for r in _resolutions(n)}
+    codes = {key: np.array([code for code, _ in column]) for key, column in values.items()}
+    denied = {n: np.array([_contradicted(s, n) for s in studies], dtype=bool) for n in known}
+    found = {}
+    for frame in frames(known, k):
+        keys = list(zip(frame.conditions, frame.resolutions, strict=True))
+        table = np.stack([codes[key] for key in keys])
+        absent = table == 0
+        wrong = np.stack([denied[n] for n in frame.conditions]) & absent
+        usable = (table >= 0).all(0) & absent.any(0) & ~wrong.any(0)
+        rows = np.flatnonzero(usable)
+        # A code has at most seven values, so that base eight keeps joint values apart.
+        joint = (table[:, rows] * (8 ** np.arange(len(keys)))[:, None]).sum(0)
+        distinct, first, member = np.unique(joint, return_index=True, return_inverse=True)
+        if len(distinct) < k:
+            continue
+        found[frame] = {
+            tuple(fact_of(values[key][rows[place]]) for key in keys): [
+                studies[row] for row in rows[member == number]
+            ]
+            for number, place in enumerate(first)
+        }
+    return found
+
+
+_Coded = tuple[int, Fact | None]
+"""A code (0 absent, -1 cannot serve, else one per present value) and the fact it stands for."""
+
+
+def fact_of(coded: _Coded) -> Fact:
+    """The fact of a code that can serve."""
+    assert coded[1] is not None
+    return coded[1]
+
+
+def _values(studies: Sequence[StudyFacts], name: str, resolution: Resolution) -> list[_Coded]:
+    seen: dict[Fact, int] = {Fact(name, "absent"): 0}
+    column: list[_Coded] = []
+    for study in studies:
         value = _value(study.facts.get(name, ()), resolution)
-        if value is None:
-            return None
-        values.append(value)
-    absent = [v.condition for v in values if v.existence == "absent"]
-    if not absent or _contradicted(study, absent):
-        return None
-    return tuple(values)
+        column.append((-1, None) if value is None else (seen.setdefault(value, len(seen)), value))
+    return column
 
 
 def side_value(study: StudyFacts, name: str) -> Joint | None:
@@ -133,10 +167,10 @@ def _value(facts: tuple[Fact, ...], resolution: Resolution) -> Fact | None:
     return Fact(first.condition, "present", side=side, severity=severity)
 
 
-def _contradicted(study: StudyFacts, absent: Sequence[str]) -> bool:
-    """Whether a present finding makes a denial, or its Table 5 phrase, false of the study."""
-    present = {n: v for n, v in study.labels.items() if v == "present"}
-    labels = present | dict.fromkeys(absent, "absent")
+def _contradicted(study: StudyFacts, name: str) -> bool:
+    """Whether a present finding makes the denial of a condition, or its phrase, false."""
+    present = {n: v for n, v in study.labels.items() if v == "present" and n != name}
+    labels = present | {name: "absent"}
     return contradicts_hierarchy(labels) or bool(phrase_conflicts(labels))
 
 

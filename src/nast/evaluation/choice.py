@@ -1,15 +1,19 @@
 """Scoring of multiple-choice items: questions (section 3.3) and claim sets (section 5.2)."""
 
+from typing import TYPE_CHECKING
+
 import polars as pl
 
-from nast.embeddings import EmbeddingStore
 from nast.records import SCORES_SCHEMA
 from nast.store import hashed_ids
+
+if TYPE_CHECKING:
+    from nast.embeddings import EmbeddingStore
 
 QUESTION_FORMS = ("negated", "affirmative", "omitted")
 
 
-def score_questions(store: EmbeddingStore, questions: pl.DataFrame, data: str) -> pl.DataFrame:
+def score_questions(store: "EmbeddingStore", questions: pl.DataFrame, data: str) -> pl.DataFrame:
     """Cosines of every option of every question in its three forms.
 
     Args:
@@ -30,7 +34,7 @@ def score_questions(store: EmbeddingStore, questions: pl.DataFrame, data: str) -
     return pl.concat(frames)
 
 
-def score_claims(store: EmbeddingStore, claims: pl.DataFrame, data: str) -> pl.DataFrame:
+def score_claims(store: "EmbeddingStore", claims: pl.DataFrame, data: str) -> pl.DataFrame:
     """Cosines of every claim of every set; sets carry their form.
 
     Returns:
@@ -43,7 +47,7 @@ def score_claims(store: EmbeddingStore, claims: pl.DataFrame, data: str) -> pl.D
     return score_items(store, items, data, "claims")
 
 
-def score_items(store: EmbeddingStore, items: pl.DataFrame, data: str, task: str) -> pl.DataFrame:
+def score_items(store: "EmbeddingStore", items: pl.DataFrame, data: str, task: str) -> pl.DataFrame:
     """Scores of items with any number of options.
 
     Args:

@@ -77,7 +77,12 @@ def evaluate(
                 )  # fmt: skip
             for name, table in tables:
                 kept = whole_groups(table, good)
+                if not len(kept):
+                    continue
                 frames.append(SCORERS[table_kind(kept)](vectors, kept, name))
+        if not frames:
+            raise InputError(data[0], found="no item whose images can all be read",
+                             expected="whole groups with readable images")  # fmt: skip
         scores = pl.concat(frames)
         write_table(out / "scores.parquet", scores, SCORES_SCHEMA)
         figures = {name: metrics_of(part, seed) for name, part in by_label(scores)}

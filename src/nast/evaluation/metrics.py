@@ -20,6 +20,12 @@ def by_label(scores: pl.DataFrame) -> Iterator[tuple[str, pl.DataFrame]]:
         yield str(label), part.drop("label")
 
 
+def in_order(metrics: dict[str, Any], scores: pl.DataFrame) -> dict[str, Any]:
+    """Metrics in the order in which the models were scored; what was not scored comes last."""
+    order = [label for label, _ in by_label(scores)]
+    return {m: metrics[m] for m in [*order, *(m for m in metrics if m not in order)]}
+
+
 def item_values(scores: pl.DataFrame) -> pl.DataFrame:
     """One value in [0, 1] per model and item, for every task but prompt pairs.
 
@@ -73,12 +79,15 @@ def metrics_of(scores: pl.DataFrame, seed: int = 0) -> dict[str, dict[str, Any]]
             result[f"{metric}/gap"] = gap(items, seed)
     pairs = scores.filter(task="prompt pairs")
     if len(pairs):
+        # Seeds of a policy are averaged by score before the area is taken.
+        key = ["data", "item_id", "subject", "group_id", "option", "answer"]
+        pairs = pairs.group_by(key, maintain_order=True).agg(pl.col("score").mean())
         result |= dict(prompt_pair_metrics(pairs, seed))
     return result
 
 
 def _over_seeds(part: pl.DataFrame) -> pl.DataFrame:
-    key = ["form", "pair", "group_id", "subject"]
+    key = ["data", "form", "pair", "group_id", "subject"]
     return part.group_by(key, maintain_order=True).agg(pl.col("value").mean())
 
 
@@ -90,7 +99,7 @@ def _seed_spread(part: pl.DataFrame) -> dict[str, Any]:
 
 def gap(items: pl.DataFrame, seed: int = 0) -> dict[str, Any]:
     """Affirmative minus negated over items that have both forms (Table 3, design row 17)."""
-    key = ["pair", "group_id", "subject"]
+    key = ["data", "pair", "group_id", "subject"]
     both = items.filter(form="affirmative").join(items.filter(form="negated"), on=key)
     difference = (both["value"] - both["value_right"]).to_numpy()
     return _estimate(difference, both, seed)
@@ -124,7 +133,7 @@ def difference(
         form: `negated`, `affirmative` or `omitted`.
         seed: of the bootstrap.
     """
-    key = ["form", "pair", "group_id", "subject"]
+    key = ["data", "form", "pair", "group_id", "subject"]
     tables = [_over_seeds(item_values(s).filter(metric=metric, form=form)) for s in (first, second)]
     both = tables[1].join(tables[0], on=key)
     return _estimate((both["value"] - both["value_right"]).to_numpy(), both, seed)

@@ -6,22 +6,24 @@ difference of the two scores.
 """
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
 
-from nast.embeddings import EmbeddingStore
 from nast.evaluation.statistics import clustered_auc
 from nast.facts.conditions import CONDITIONS
 from nast.language.templates import finish
 from nast.records import SCORES_SCHEMA
 from nast.store import hashed_ids
 
+if TYPE_CHECKING:
+    from nast.embeddings import EmbeddingStore
+
 PROMPTS = ("there is {}", "there is no {}")
 
 
-def score_prompt_pairs(store: EmbeddingStore, studies: pl.DataFrame, data: str) -> pl.DataFrame:
+def score_prompt_pairs(store: "EmbeddingStore", studies: pl.DataFrame, data: str) -> pl.DataFrame:
     """Cosines of both prompts for every definite label of every study.
 
     Returns:

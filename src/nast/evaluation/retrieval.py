@@ -2,13 +2,16 @@
 
 from collections import Counter, defaultdict
 from math import comb
+from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
 
-from nast.embeddings import EmbeddingStore
 from nast.records import SCORES_SCHEMA
 from nast.store import hashed_ids
+
+if TYPE_CHECKING:
+    from nast.embeddings import EmbeddingStore
 
 KS = (1, 5)
 POLARITIES = ("negated", "affirmative")
@@ -36,7 +39,7 @@ def hit_probability(scores: np.ndarray, positives: np.ndarray, k: int) -> float:
     return 1.0 if slots >= ties else 1 - comb(ties - hits, slots) / comb(ties, slots)
 
 
-def score_retrieval(store: EmbeddingStore, captions: pl.DataFrame, data: str) -> pl.DataFrame:
+def score_retrieval(store: "EmbeddingStore", captions: pl.DataFrame, data: str) -> pl.DataFrame:
     """Hits of both directions in the `unique` gallery.
 
     Image to text: one query per image and polarity, the gallery holds the distinct texts of both

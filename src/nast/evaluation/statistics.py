@@ -81,6 +81,7 @@ def auc(scores: np.ndarray, labels: np.ndarray, weights: np.ndarray | None = Non
     Returns:
         A value in [0, 1], NaN when a class is empty.
     """
+    labels = np.asarray(labels, dtype=bool)
     weights = np.ones(len(scores)) if weights is None else weights
     order, codes = np.unique(scores, return_inverse=True)
     positive = np.bincount(codes, weights=weights * labels, minlength=len(order))

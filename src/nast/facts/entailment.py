@@ -4,6 +4,7 @@ The one table of entailment. "Unknown" is never used as true or false.
 """
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Literal
 
 from nast.records import Fact
@@ -40,6 +41,10 @@ def truth(statement: Fact, facts: Sequence[Fact], world: World = "annotated") ->
 def _present(statement: Fact, facts: Sequence[Fact], world: World) -> bool | None:
     if not facts:
         return False if world == "closed" else None
+    if statement.side == "bilateral":
+        # Two instances, one on each side, are as good as one that is called bilateral.
+        sides = [_present(replace(statement, side=s), facts, world) for s in ("left", "right")]
+        return False if False in sides else None if None in sides else True
     verdicts = [_instance(statement, f, world) for f in facts if f.existence == "present"]
     if not verdicts:
         return False

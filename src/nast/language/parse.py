@@ -54,7 +54,8 @@ def read(text: str) -> list[Reading]:
     A mention is absent when a cue stands before it in the same scope, or "absent" after it. A
     Table 5 phrase reads as the absence it stands for.
     """
-    lowered = text.lower()
+    # A letter whose small form is longer keeps its place, so that offsets fit the given text.
+    lowered = "".join(c.lower() if len(c.lower()) == 1 else c for c in text)
     found: list[Reading] = []
     for start, end in _scopes(lowered):
         found += _read_scope(lowered, start, end)

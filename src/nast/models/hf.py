@@ -37,10 +37,10 @@ class HFDualEncoder:
         if not (folder / "config.json").is_file():
             raise ModelError(f"{folder}: no config.json; hf:FOLDER needs a saved CLIPModel")
         self.name = name
-        self.network: Any
-        self.network, loading = CLIPModel.from_pretrained(  # type: ignore[misc]
+        loaded: Any = CLIPModel.from_pretrained(
             folder, dtype=torch.float32, local_files_only=True, output_loading_info=True
         )
+        self.network, loading = loaded
         wrong = {
             k: sorted(v)
             for k, v in loading.items()

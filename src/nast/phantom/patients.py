@@ -54,7 +54,8 @@ def patients(number: int, seed: int) -> list[PhantomStudy]:
 
 def _patient(index: int, seed: int) -> list[PhantomStudy]:
     rng = np.random.default_rng(seed_of(seed, "patient", index))
-    # Ids of different seeds do not meet, so that pretraining patients are never demo patients.
+    # Ids of the seeds 0 to 9 and 10 to 19 do not meet among themselves; the patients of two seeds
+    # differ in any case, for a patient is drawn from the seed itself.
     subject = FIRST_SUBJECT + (seed % 30) * 300_000 + index
     split = str(rng.choice(["train", "validate", "test"], p=[0.6, 0.1, 0.3]))
     studies = []

@@ -60,7 +60,7 @@ class PretrainConfig:
     negation_rate: float = 0.01
     patients: int = 6000
     image_steps: int = 2400
-    steps: int = 1500
+    steps: int = 600
     batch: int = 128
     learning_rate: float = 2e-3
     seed: int = 7

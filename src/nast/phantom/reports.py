@@ -30,7 +30,9 @@ def report(facts: dict[str, Fact], negation_rate: float, rng: np.random.Generato
         Sentences with side, zone and grade mentioned four times in five where the study has them.
     """
     present = [f for f in facts.values() if f.existence == "present"]
-    absent = [f for f in facts.values() if f.existence == "absent"]
+    # A finding that another one implies (pneumonia: consolidation) is neither denied nor named.
+    implied = {parent for f in present for parent in CONDITIONS[f.condition].parents}
+    absent = [f for f in facts.values() if f.existence == "absent" and f.condition not in implied]
     number = int(rng.integers(2, 5))
     shown = min(len(present), int(rng.integers(1, number + 1)))
     chosen = [present[i] for i in rng.permutation(len(present))[:shown]]

@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from nast import __version__
 from nast.errors import UsageError
-from nast.evaluation.metrics import by_label, difference
+from nast.evaluation.metrics import by_label, difference, in_order
 from nast.records import SCORES_SCHEMA
 from nast.reporting.figures import figure3, figure5
 from nast.reporting.tables import Table, cell, tables_of, write_tables
@@ -58,13 +58,14 @@ def build_report(folders: Sequence[Path], out: Path, *, fresh: bool = False) -> 
         metrics: dict[str, Any] = {}
         for folder in found["evaluate"]:
             metrics |= read_json(folder / "metrics.json")
+        scores = pl.concat(
+            read_table(f / "scores.parquet", SCORES_SCHEMA) for f in found["evaluate"]
+        )
+        metrics = in_order(metrics, scores)
         updates = updates_by_policy(found.get("train", []))
         tables = tables_of(metrics, updates)
         write_tables(tables, target / "tables")
         write_json(target / "metrics.json", metrics)
-        scores = pl.concat(
-            read_table(f / "scores.parquet", SCORES_SCHEMA) for f in found["evaluate"]
-        )
         page = _page(metrics, tables, scores, found, target)
         write_text(target / "report.html", page)
         return {"counts": {"models": len(metrics), "tables": len(tables)},

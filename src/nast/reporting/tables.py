@@ -4,6 +4,8 @@ Table 1: negated queries and claims. Table 2: the same in affirmative words. Tab
 minus negated. Table 4: share of the update in the most updated blocks.
 """
 
+import csv
+import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import mean, stdev
@@ -116,8 +118,9 @@ def write_tables(tables: Sequence[Table], folder: Path) -> None:
     """Each table as `.csv`, `.md` and `.tex`."""
     for table in tables:
         lines = [table.header, *table.rows]
-        csv = "\n".join(",".join(f'"{c}"' for c in line) for line in lines) + "\n"
-        write_text(folder / f"{table.name}.csv", csv)
+        text = io.StringIO()
+        csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\n").writerows(lines)
+        write_text(folder / f"{table.name}.csv", text.getvalue())
         write_text(folder / f"{table.name}.md", markdown(table))
         write_text(folder / f"{table.name}.tex", latex(table))
 
@@ -129,12 +132,14 @@ def markdown(table: Table) -> str:
     return f"**{table.caption}**\n\n{body}\n"
 
 
+_LATEX = str.maketrans({"±": r"$\pm$", "&": r"\&", "%": r"\%", "_": r"\_", "#": r"\#"})
+
+
 def latex(table: Table) -> str:
     """The table as a LaTeX `table` (booktabs)."""
 
     def line(cells: Sequence[str]) -> str:
-        text = " & ".join(cells).replace("±", r"$\pm$").replace("%", r"\%").replace("_", r"\_")
-        return text.replace("#", r"\#") + r" \\"
+        return " & ".join(cell.translate(_LATEX) for cell in cells) + r" \\"
 
     body = "\n".join(line(row) for row in table.rows)
     columns = "l" + "r" * (len(table.header) - 1)

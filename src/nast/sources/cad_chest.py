@@ -1,6 +1,7 @@
 """CAD-Chest 1.0 (`cad_disease.json`) -> definite facts with side, zone and severity."""
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -64,7 +65,9 @@ def read_cad_chest(file: Path) -> Source:
             raise InputError(
                 file, found="a study a second time", expected="each study once", row=row
             )
-        studies[ids["study_id"]] = ids | {"image_path": _image_path(ids, record)}
+        path = _image_path(ids)
+        ids.pop("dicom_id")
+        studies[ids["study_id"]] = ids | {"image_path": path}
         for name, entity in _entities(record, file, row):
             found = _facts(name, entity, counts)
             facts += [{**ids, **f.as_dict(), "words": name.strip()} for f in found]
@@ -90,7 +93,7 @@ def _records(file: Path) -> list[dict[str, Any]]:
         records = json.loads(file.read_text(encoding="utf-8-sig"))
     except OSError:
         raise InputError(file, found="no such file", expected="cad_disease.json") from None
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(file, found=f"broken JSON ({error})", expected="a list") from None
     if not isinstance(records, list):
         raise InputError(file, found=type(records).__name__, expected="a list of records")
@@ -103,10 +106,14 @@ def _ids(record: Any, file: Path, row: int) -> dict[str, str]:
     ids = {}
     for name in ("subject_id", "study_id"):
         value = str(record.get(name, "")).removesuffix(".0").strip()
-        if not value.isdigit():
+        if not (value.isascii() and value.isdecimal()):
             raise InputError(file, found=repr(value), expected="a number", row=row, column=name)
         ids[name] = value
-    return ids
+    dicom = str(record.get("dicom_id") or "")
+    if not re.fullmatch(r"[A-Za-z0-9-]*", dicom):
+        raise InputError(file, found=ascii(dicom), expected="letters, digits and hyphens", row=row,
+                         column="dicom_id")  # fmt: skip
+    return ids | {"dicom_id": dicom}
 
 
 def _entities(record: dict[str, Any], file: Path, row: int) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -130,7 +137,8 @@ def _facts(name: str, entity: dict[str, Any], counts: Counter[str]) -> list[Fact
     score = entity.get("probability_score")
     if score is None and "probability" not in entity:
         score = 3  # The authors' own reader takes a missing probability as positive.
-    existence = _DEFINITE.get(score) if isinstance(score, int) else None
+    # pandas writes whole numbers with a gap in their column as floats.
+    existence = _DEFINITE.get(int(score)) if isinstance(score, int | float) else None
     if existence is None:
         counts["set aside: uncertain"] += 1
         return []
@@ -168,9 +176,9 @@ def _words(value: Any) -> list[str]:
     return [str(item).strip().lower() for item in items]
 
 
-def _image_path(ids: dict[str, str], record: dict[str, Any]) -> str:
+def _image_path(ids: dict[str, str]) -> str:
     subject, study = ids["subject_id"], ids["study_id"]
-    return f"files/p{subject[:2]}/p{subject}/s{study}/{record.get('dicom_id', '')}.jpg"
+    return f"files/p{subject[:2]}/p{subject}/s{study}/{ids['dicom_id']}.jpg"
 
 
 def _studies(studies: dict[str, dict[str, Any]]) -> pl.DataFrame:

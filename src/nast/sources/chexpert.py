@@ -56,7 +56,7 @@ def read_chexpert(file: Path) -> Source:
         .otherwise(pl.col("own").replace("valid", "validate"))
         .alias("split")
     )
-    root = _image_root(file, studies["image_path"][0])
+    root = _image_root(file, studies["image_path"])
     return Source(
         name="chexpert",
         root=root,
@@ -94,6 +94,8 @@ def _check(rows: pl.DataFrame, file: Path) -> None:
         )
 
 
-def _image_root(file: Path, example: str) -> Path | None:
+def _image_root(file: Path, paths: pl.Series) -> Path | None:
+    """The folder that image paths start from: the one in which their first two folders lie."""
+    tops = {"/".join(p.split("/")[:2]) for p in paths.head(1000)}
     folders = [file.parent, *file.parent.parents][:3]
-    return next((folder for folder in folders if (folder / example).is_file()), None)
+    return next((f for f in folders if any((f / top).is_dir() for top in tops)), None)

@@ -14,7 +14,7 @@ from nast.sources.chexpert import read_chexpert
 from nast.sources.mimic_cxr_jpg import read_mimic_cxr_jpg
 from nast.sources.nih_cxr import read_nih_cxr
 from nast.sources.source import Source, image_problem, refuse_split_patients
-from nast.store import content_hash, read_table, stage, strictest, write_table
+from nast.store import content_hash, manifest_of, read_table, stage, strictest, write_table
 
 READERS = {
     "mimic-cxr-jpg": read_mimic_cxr_jpg,
@@ -76,7 +76,12 @@ def build_facts(specs: Sequence[str], folder: Path, *, fresh: bool = False) -> d
 
 
 def read_facts(folder: Path) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """The studies and facts of a finished facts folder."""
+    """The studies and facts of a finished facts folder.
+
+    Raises:
+        InputError: the folder is unfinished, or a table breaks its schema.
+    """
+    manifest_of(folder)
     studies = read_table(Path(folder) / "studies.parquet", STUDIES_SCHEMA)
     return studies, read_table(Path(folder) / "facts.parquet", FACTS_SCHEMA)
 
@@ -96,6 +101,8 @@ def collect(sources: Sequence[Source]) -> Tables:
             "phantom and real studies in one build: their tables must never mix. Build them apart"
         )
     studies = _studies(sources)
+    for source in sources:
+        refuse_split_patients(source.studies, Path(source.name))
     refuse_split_patients(studies, Path(sources[0].name))
     annotated = [s.facts for s in sources if s.facts is not None]
     facts = pl.concat(annotated, how="diagonal") if annotated else facts_of_labels(studies)
@@ -135,7 +142,14 @@ def _studies(sources: Sequence[Source]) -> pl.DataFrame:
     frames = [s.studies.with_columns(_absolute(s.root)) for s in sources]
     order = sorted(range(len(sources)), key=lambda i: sources[i].name == "cad-chest")
     studies = pl.concat([frames[i] for i in order], how="diagonal_relaxed")
-    return studies.unique("study_id", keep="first", maintain_order=True).sort("study_id")
+    studies = studies.unique("study_id", keep="first", maintain_order=True)
+    if len(sources) > 1:
+        # MIMIC has studies without a label row that CAD-Chest knows; they follow their patient.
+        first = frames[order[0]].unique("subject_id", keep="first")
+        known = dict(first.select("subject_id", "split").iter_rows())
+        own = pl.col("subject_id").replace_strict(known, default=None, return_dtype=pl.String)
+        studies = studies.with_columns(pl.coalesce(own, "split").alias("split"))
+    return studies.sort("study_id")
 
 
 def _absolute(root: Path | None) -> pl.Expr:

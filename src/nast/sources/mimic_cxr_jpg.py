@@ -43,7 +43,7 @@ def read_mimic_cxr_jpg(root: Path) -> Source:
     refuse_duplicates(labels, paths["chexpert"], ["study_id"])
     columns = {name: name for name in [*CONDITIONS, NO_FINDING]}
     labels = labels.select("study_id", *labels_from(labels, paths["chexpert"], columns))
-    images = _images(paths)
+    images, unsplit = _images(paths)
     studies = images.join(labels, on="study_id", how="inner", maintain_order="left")
     refuse_split_patients(images, paths["split"])
     phantom = is_phantom(root)
@@ -58,6 +58,7 @@ def read_mimic_cxr_jpg(root: Path) -> Source:
             "studies": len(studies),
             "studies without labels": len(images) - len(studies),
             "label rows without images": len(labels) - len(studies),
+            "images without a split": unsplit,
         },
         files=list(paths.values()),
     )
@@ -73,8 +74,8 @@ def _table(root: Path, name: str) -> Path:
     )
 
 
-def _images(paths: dict[str, Path]) -> pl.DataFrame:
-    """One row per study: the image that stands for it, its view and split."""
+def _images(paths: dict[str, Path]) -> tuple[pl.DataFrame, int]:
+    """One row per study (the image that stands for it, view, split); images without a split."""
     meta = read_csv(
         paths["metadata"], ["dicom_id", "subject_id", "study_id", "ViewPosition", "Rows", "Columns"]
     )
@@ -94,9 +95,9 @@ def _images(paths: dict[str, Path]) -> pl.DataFrame:
     order = pl.col("ViewPosition").replace_strict(
         {view: place for place, view in enumerate(FRONTAL)}, default=len(FRONTAL)
     )
-    return (
-        meta.join(split.select("dicom_id", "split"), on="dicom_id", how="inner")
-        .sort(order, -area.fill_null(0), "dicom_id")
+    joined = meta.join(split.select("dicom_id", "split"), on="dicom_id", how="inner")
+    studies = (
+        joined.sort(order, -area.fill_null(0), "dicom_id")
         .unique("study_id", keep="first", maintain_order=True)
         .sort("subject_id", "study_id")
         .select(
@@ -113,3 +114,4 @@ def _images(paths: dict[str, Path]) -> pl.DataFrame:
             pl.col("ViewPosition").alias("view"),
         )
     )
+    return studies, len(meta) - len(joined)

@@ -155,7 +155,7 @@ def _boxes(
         else:
             side, zone = box_place(x, y, width, height)
             known = CONDITIONS[condition]
-            place = {"side": side} if known.sided else {}
+            place = {"side": side} if known.sided and side else {}
             place |= {"zone": zone} if zone in known.zones else {}
             facts[image].append(
                 _fact(condition, "present", "nih-boxes", row["Finding Label"], **place)
@@ -163,8 +163,8 @@ def _boxes(
             counts["boxes kept"] += 1
 
 
-def box_place(x: float, y: float, width: float, height: float) -> tuple[str, str]:
-    """Side and zone of a box's centre.
+def box_place(x: float, y: float, width: float, height: float) -> tuple[str | None, str]:
+    """Side and zone of a box.
 
     Args:
         x: left edge, in pixels of the 1024 px image.
@@ -173,13 +173,16 @@ def box_place(x: float, y: float, width: float, height: float) -> tuple[str, str
         height: of the box.
 
     Returns:
-        `left` or `right` of the patient (image left is patient right), and `upper`, `mid` or
-        `lower` by thirds of the part of the film where lungs usually lie (15 % to 80 %).
+        `left` or `right` of the patient (image left is patient right), None for a box with more
+        than a quarter of its width on either half; and `upper`, `mid` or `lower` by thirds of the
+        part of the film where lungs usually lie (15 % to 80 %), from the box's centre.
     """
-    across, down = (x + width / 2) / ORIGINAL_SIZE, (y + height / 2) / ORIGINAL_SIZE
+    down = (y + height / 2) / ORIGINAL_SIZE
+    left_half = min(1.0, max(0.0, (ORIGINAL_SIZE / 2 - x) / width)) if width > 0 else 0.5
     third = (down - 0.15) / 0.65
     zone = "upper" if third < 1 / 3 else "mid" if third < 2 / 3 else "lower"
-    return ("right" if across < 0.5 else "left"), zone
+    side = "right" if left_half >= 0.75 else "left" if left_half <= 0.25 else None
+    return side, zone
 
 
 def _listed(

@@ -1,10 +1,12 @@
 """What every reader returns, and the checks that all of them share."""
 
+import csv
 import gzip
+import io
 import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import polars as pl
 
@@ -75,7 +77,28 @@ def read_csv(path: Path, required: list[str]) -> pl.DataFrame:
         if name not in rows.columns:
             raise InputError(path, found=f"columns {', '.join(rows.columns[:20])}",
                              expected="the column", column=name)  # fmt: skip
+    _refuse_ragged(text, path, len(rows.columns))
     return rows.with_columns(pl.all().fill_null("").str.strip_chars())
+
+
+def _refuse_ragged(text: str, path: Path, width: int) -> None:
+    """Refuse rows with too few cells; the table reader would fill them with blanks."""
+    for number, line in enumerate(text.splitlines()[1:], 1):
+        # Rows with quotes may hold commas or line breaks in a cell; they have their own reader.
+        if '"' in line:
+            lines = list(csv.reader(io.StringIO(text)))[1:]
+            short = [i for i, row in enumerate(lines, 1) if row and len(row) < width]
+            if short:
+                _ragged(path, short[0], len(lines[short[0] - 1]), width)
+            return
+        if line and line.count(",") < width - 1:
+            _ragged(path, number, line.count(",") + 1, width)
+
+
+def _ragged(path: Path, row: int, found: int, width: int) -> NoReturn:
+    raise InputError(
+        path, found=f"{found} cells", expected=f"{width}, rows of equal length", row=row
+    )
 
 
 def labels_from(rows: pl.DataFrame, path: Path, columns: dict[str, str]) -> list[pl.Expr]:

@@ -25,11 +25,16 @@ class CaptionData(NamedTuple):
 
 
 class ClaimData(NamedTuple):
-    """Claim sets: image vectors (n, D), K texts each, and the true one's index."""
+    """Claim sets: image vectors (n, D), K texts each, and the true one's index.
+
+    `units` are the rows that show the same K texts (a group in one form): drawn together, K
+    images cost the text encoder no more than one.
+    """
 
     images: torch.Tensor
     claims: list[list[str]]
     answers: torch.Tensor
+    units: list[list[int]]
 
 
 def caption_data(
@@ -63,8 +68,10 @@ def caption_data(
 
 def claim_data(store: EmbeddingStore, claims: pl.DataFrame) -> ClaimData:
     """Claim sets of both forms with image vectors."""
+    units = claims.with_row_index("row").group_by("group_id", "form", maintain_order=True)
     return ClaimData(
         store.images(claims["image_path"].to_list()),
         claims["claims"].to_list(),
         torch.tensor(claims["answer"].to_list()),
+        units.agg("row")["row"].to_list(),
     )

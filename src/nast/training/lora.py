@@ -1,7 +1,9 @@
 """LoRA on the text tower's q, k, v and out projections, block by block (paper section 4.3)."""
 
 import re
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -36,7 +38,16 @@ def add_lora(
         rf"text_model\.encoder\.layers\.({numbers})\.self_attn\.(q_proj|k_proj|v_proj|out_proj)"
     )
     config = LoraConfig(r=rank, lora_alpha=alpha, target_modules=target, lora_dropout=0.0)
-    return get_peft_model(network, config).eval()
+    with quiet():
+        return get_peft_model(network, config).eval()
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Hides a notice of transformers about a name that peft still uses."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".*is_gradient_checkpointing", FutureWarning)
+        yield
 
 
 def lora_by_layer(model: torch.nn.Module) -> dict[int, dict[str, torch.nn.Parameter]]:

@@ -11,17 +11,17 @@ import polars as pl
 import torch
 
 from nast.embeddings import EmbeddingStore
-from nast.errors import InputError
-from nast.layer_weights import LayerWeights
+from nast.errors import InputError, UsageError
 from nast.models.base import DualEncoder
 from nast.records import CAPTIONS_SCHEMA, CLAIMS_SCHEMA
 from nast.sources.collect import read_facts
-from nast.store import atomic, read_table, seed_of, stage, write_json, write_text
+from nast.store import atomic, manifest_of, read_table, seed_of, stage, write_json, write_text
 from nast.training.batches import CaptionData, ClaimData, caption_data, claim_data
 from nast.training.layer_scaling import Mode, layer_groups, scale_gradients
 from nast.training.lora import ALPHA, RANK, add_lora
 from nast.training.objectives import caption_loss, claim_loss
 from nast.training.updates import UpdateMeter
+from nast.weighting import LayerWeights
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class TrainConfig:
         mode: where the layer scale acts, `lr` or `gradient`.
         steps: optimizer steps; each draws captions and claim sets.
         captions: image-caption pairs a step.
-        claims: claim sets a step.
+        claims: groups of claim sets a step, each in one form with all its members.
         lambda_: weight of the caption loss, in [0, 1].
         learning_rate: of a block with scale 1, constant after 10 steps of warm-up.
         clip: largest norm of all gradients together, after scaling.
@@ -80,7 +80,13 @@ def train(
 
     Returns:
         Losses per step, and the update shares of Table 4.
+
+    Raises:
+        UsageError: the weights are of a tower with another number of blocks.
     """
+    blocks = model.text_tower().n_layers
+    if len(weights.scale) != blocks:
+        raise UsageError(f"{len(weights.scale)} layer weights for a text tower of {blocks} blocks")
     torch.manual_seed(config.seed)
     layers = [i + 1 for i, s in enumerate(weights.scale) if s > 0]
     model.network = add_lora(model.network, layers)
@@ -123,7 +129,8 @@ def _losses(
     """Both losses of one batch; every distinct text is encoded once."""
     pairs = captions.rows[rng.choice(len(captions.rows), config.captions, replace=False)]
     images, texts = np.unique(pairs[:, 0]), np.unique(pairs[:, 1])
-    sets = rng.choice(len(claims.claims), min(config.claims, len(claims.claims)), replace=False)
+    units = rng.choice(len(claims.units), min(config.claims, len(claims.units)), replace=False)
+    sets = [row for unit in units for row in claims.units[unit]]
     words = [captions.texts[i] for i in texts] + [c for s in sets for c in claims.claims[s]]
     distinct = sorted(set(words), key=lambda w: (len(w), w))
     at = {w: i for i, w in enumerate(distinct)}
@@ -174,6 +181,7 @@ def build_run(
                 "rank": RANK, "alpha": ALPHA, "scale": weights.scale}  # fmt: skip
 
     def make(out: Path) -> dict[str, Any]:
+        manifest_of(contextual)
         captions = read_table(contextual / "captions.parquet", CAPTIONS_SCHEMA)
         claims = read_table(contextual / "claims.parquet", CLAIMS_SCHEMA)
         captions, claims = captions.filter(split="train"), claims.filter(split="train")

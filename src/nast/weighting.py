@@ -4,6 +4,7 @@ alpha_l is the layer's score scaled to [0, 1]; its update is scaled by alpha_l *
 `layer_weights.json` is small and made to be edited by hand.
 """
 
+import math
 import warnings
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -78,11 +79,15 @@ def read_layer_weights(path: Path) -> LayerWeights:
         InputError: the file lacks `alpha` or `scale`, or they differ in length.
     """
     data = read_json(path)
-    alpha, scale = data.get("alpha"), data.get("scale")
-    if not alpha or not scale or len(alpha) != len(scale):
-        raise InputError(path, found="no two lists of equal length",
-                         expected="alpha and scale, one number per block")  # fmt: skip
-    return LayerWeights([float(a) for a in alpha], [float(s) for s in scale])
+    try:
+        alpha, scale = ([float(v) for v in data[name]] for name in ("alpha", "scale"))
+    except (KeyError, TypeError, ValueError):
+        alpha, scale = [], []
+    sound = all(math.isfinite(v) and v >= 0 for v in [*alpha, *scale])
+    if not alpha or len(alpha) != len(scale) or not sound:
+        expected = "alpha and scale, each a list with one number of 0 or more per block"
+        raise InputError(path, found="something else", expected=expected)
+    return LayerWeights(alpha, scale)
 
 
 def build_trace(
@@ -126,6 +131,10 @@ def build_trace(
                   "ratio_of_sums": pl.Float64}  # fmt: skip
         write_table(out / "layer_scores.parquet", pl.concat(scores), schema)
         chosen = layer_scores(rows, aggregation)["score"].to_list()
+        if None in chosen:
+            found = f"no sample of {summary['samples']} with d above {summary['tau']:.3g}"
+            expected = "captions that the model prefers to their foils"
+            raise InputError(model.name, found=found, expected=expected)
         weights = layer_weights(chosen, beta=beta, floor=floor)
         write_json(
             out / "layer_weights.json",

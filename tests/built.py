@@ -1,0 +1,52 @@
+"""Data folders and stand-in models that several test folders share; each is made once."""
+
+from functools import cache
+from pathlib import Path
+
+import torch
+from torch.nn.functional import normalize
+
+from nast.benchmark.questions import build_benchmark
+from nast.contextual.build import build_contextual
+
+
+@cache
+def contextual_set(facts: Path) -> Path:
+    """Claim sets and captions of a facts folder."""
+    folder = facts.with_name("contextual")
+    build_contextual(facts, folder, groups=8)
+    return folder
+
+
+@cache
+def question_set(facts: Path) -> Path:
+    """Questions of a facts folder."""
+    folder = facts.with_name("questions")
+    build_benchmark(facts, folder, limit=5)
+    return folder
+
+
+class TableModel:
+    """A dual encoder whose vectors are looked up: texts by their words, images by file name."""
+
+    key = "0" * 64
+    logit_scale = 10.0
+    max_tokens = 5
+    network = None
+
+    def __init__(self, texts, images, name="table"):
+        self.table_texts, self.table_images, self.name = texts, images, name
+        self.calls = []
+
+    def _rows(self, table, names):
+        self.calls += names
+        return normalize(torch.tensor([table[n] for n in names], dtype=torch.float32), dim=-1)
+
+    def encode_texts(self, texts):
+        return self._rows(self.table_texts, list(texts))
+
+    def encode_images(self, paths):
+        return self._rows(self.table_images, [Path(p).name for p in paths])
+
+    def token_count(self, text):
+        return len(text.split())

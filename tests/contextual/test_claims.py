@@ -1,0 +1,139 @@
+"""Claim sets: the truth matrix re-derived from the facts, pairs, groups."""
+
+from collections import Counter, defaultdict
+
+import polars as pl
+import pytest
+
+from nast.contextual.claims import make_claims
+from nast.facts.conditions import CONDITIONS, contradicts_hierarchy, phrase_conflicts
+from nast.facts.entailment import truth
+from nast.language.parse import cues, facts_of
+from nast.language.templates import sentence
+from nast.records import Fact
+from nast.sources.collect import read_facts
+
+
+@pytest.fixture(scope="module")
+def tables(facts):
+    return read_facts(facts)
+
+
+@pytest.fixture(scope="module", params=[5, 7])
+def claims(request, tables):
+    return request.param, make_claims(*tables, k=request.param, groups=25, seed=3)
+
+
+def annotations(facts):
+    found = defaultdict(list)
+    for study, *values in facts.select("study_id", "condition", "existence", "side", "zone",
+                                       "severity").rows():  # fmt: skip
+        found[study, values[0]].append(Fact(*values))
+    return found
+
+
+def holds(claim, study, known):
+    """Whether every part of a claim is true of a study; None where a part is unknown."""
+    parts = [Fact(**f) for f in claim]
+    verdicts = [truth(f, known[study, f.condition], "described") for f in parts]
+    return False if False in verdicts else None if None in verdicts else True
+
+
+def test_the_truth_matrix_is_the_identity(claims, tables):
+    k, rows = claims
+    known = annotations(tables[1])
+    checked = 0
+    for _, group in rows.filter(form="negated").group_by("group_id"):
+        assert len(group) == k
+        for row in group.iter_rows(named=True):
+            verdicts = [holds(c, row["study_id"], known) for c in row["facts"]]
+            assert verdicts == [i == row["answer"] for i in range(k)]
+            checked += 1
+    assert checked >= 100
+
+
+def test_groups(claims):
+    k, rows = claims
+    assert rows["set_id"].is_unique().all()
+    for (_, form), group in rows.group_by("group_id", "form"):
+        assert group["subject_id"].n_unique() == k
+        assert group["split"].n_unique() == 1
+        assert sorted(group["answer"]) == list(range(k))
+        assert group.select("claims", "facts", "conditions", "realiser").n_unique() == 1
+        assert len(set(group["claims"][0])) == k
+        assert form in ("negated", "affirmative")
+
+
+def test_a_study_serves_ten_times_at_most(claims):
+    served = Counter(claims[1].filter(form="negated")["study_id"])
+    assert max(served.values()) <= 10
+
+
+def test_every_claim_has_an_absence_and_says_its_facts(claims):
+    for row in claims[1].unique(["group_id", "form"]).iter_rows(named=True):
+        style = row["realiser"].removeprefix("template:")
+        for text, stated in zip(row["claims"], row["facts"], strict=True):
+            facts = [Fact(**f) for f in stated]
+            assert [f.condition for f in facts] == row["conditions"]
+            assert any(f.existence == "absent" for f in facts)
+            assert facts_of(text) == frozenset(facts)
+            assert bool(cues(text)) is (row["form"] == "negated")
+            assert text == sentence(facts, style, row["form"])
+
+
+def test_forms_are_paired(claims):
+    same = ["group_id", "study_id", "answer", "facts", "kinds", "conditions", "realiser",
+            "image_path"]  # fmt: skip
+    negated, affirmative = (
+        claims[1].filter(form=form).sort("group_id", "study_id").select(same)
+        for form in ("negated", "affirmative")
+    )
+    assert negated.equals(affirmative)
+
+
+def test_kinds_say_what_a_choice_gets_wrong(claims):
+    for row in claims[1].iter_rows(named=True):
+        true = row["facts"][row["answer"]]
+        for kind, claim in zip(row["kinds"], row["facts"], strict=True):
+            wrong = set()
+            for a, b in zip(true, claim, strict=True):
+                if a["existence"] != b["existence"]:
+                    wrong.add("existence")
+                elif a["side"] != b["side"]:
+                    wrong.add("location")
+                elif a["severity"] != b["severity"]:
+                    wrong.add("severity")
+            assert kind == ("+".join(sorted(wrong)) or "truth")
+
+
+def test_no_claim_contradicts_its_study(claims, tables):
+    labels = {r["study_id"]: r for r in tables[0].iter_rows(named=True)}
+    known = annotations(tables[1])
+    for row in claims[1].iter_rows(named=True):
+        study = row["study_id"]
+        present = {n: "present" for n in CONDITIONS if labels[study][n] == "present"}
+        present |= {n: "present" for n in CONDITIONS
+                    if any(f.existence == "present" for f in known[study, n])}  # fmt: skip
+        denied = {f["condition"]: "absent" for f in row["facts"][row["answer"]]
+                  if f["existence"] == "absent"}  # fmt: skip
+        assert not contradicts_hierarchy(present | denied)
+        assert not phrase_conflicts(present | denied)
+
+
+def test_many_conditions_serve(claims):
+    served = set(claims[1]["conditions"].explode())
+    assert len(served) >= 8
+    assert not served & {"Enlarged Cardiomediastinum", "Lung Lesion", "Support Devices"}
+
+
+@pytest.mark.parametrize("k", [2, 4, 8])
+def test_five_to_seven_claims(tables, k):
+    with pytest.raises(ValueError, match="5 to 7"):
+        make_claims(*tables, k=k)
+
+
+def test_too_few_studies_give_no_group(tables):
+    studies, facts = tables
+    four = studies["study_id"].head(4).to_list()
+    few = make_claims(studies, facts.filter(pl.col("study_id").is_in(four)))
+    assert len(few) == 0

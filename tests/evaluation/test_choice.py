@@ -1,0 +1,68 @@
+"""Multiple choice: the best option counts, a tie for the best never does."""
+
+import polars as pl
+import pytest
+from built import TableModel
+from PIL import Image
+
+from nast.embeddings import EmbeddingStore
+from nast.evaluation.choice import correctness, score_claims, score_items, score_questions
+
+TEXTS = {"up": [1, 0], "also up": [1, 0], "half": [1, 1], "down": [-1, 0], "a b c d e f": [0, -1]}
+
+
+@pytest.fixture
+def item(tmp_path):
+    Image.new("L", (8, 8)).save(tmp_path / "x.png")
+
+    def make(options, answer):
+        path = str(tmp_path / "x.png")
+        return {"item_id": "i", "group_id": "g", "subject_id": "p1", "form": "negated",
+                "image_path": path, "options": options, "answer": answer}  # fmt: skip
+
+    return make
+
+
+@pytest.fixture
+def store():
+    return EmbeddingStore(TableModel(TEXTS, {"x.png": [1, 0]}))
+
+
+@pytest.mark.parametrize(
+    ("options", "answer", "correct"),
+    [
+        (["half", "up", "down"], 1, 1.0),
+        (["half", "up", "down"], 0, 0.0),
+        (["also up", "up", "down"], 1, 0.0),
+        (["also up", "up", "down"], 0, 0.0),
+        (["up", "down", "down"], 0, 1.0),
+    ],
+)
+def test_best_option_and_ties(store, item, options, answer, correct):
+    scores = score_items(store, pl.DataFrame([item(options, answer)]), "d", "questions")
+    assert correctness(scores)["correct"].to_list() == [correct]
+
+
+def test_scores_are_cosines_and_cuts_are_marked(store, item):
+    table = score_items(store, pl.DataFrame([item(["half", "a b c d e f"], 0)]), "d", "claims")
+    assert table["score"].to_list() == pytest.approx([0.5**0.5, 0.0])
+    assert table["truncated"].to_list() == [False, True]
+    assert table["rank"].to_list() == [1.0, 2.0]
+    assert table["subject"].to_list() != ["p1", "p1"]
+
+
+def test_a_question_is_scored_in_three_forms(store, item):
+    row = item([], 1)
+    row |= {"question_id": "q", "negated": ["down", "up"], "affirmative": ["up", "down"],
+            "omitted": ["half", "up"]}  # fmt: skip
+    table = correctness(score_questions(store, pl.DataFrame([row]).drop("options"), "d"))
+    assert dict(table.select("form", "correct").iter_rows()) == {
+        "negated": 1.0, "affirmative": 0.0, "omitted": 1.0,
+    }  # fmt: skip
+
+
+def test_claims_carry_their_form(store, item):
+    row = item([], 0) | {"set_id": "c-negated", "claims": ["up", "half", "down"]}
+    table = score_claims(store, pl.DataFrame([row]).drop("options"), "d")
+    assert set(table["form"]) == set(table["polarity"]) == {"negated"}
+    assert correctness(table)["correct"].to_list() == [1.0]

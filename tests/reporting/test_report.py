@@ -1,0 +1,82 @@
+"""One page that needs no other file and says only what its intervals allow."""
+
+import re
+
+import pytest
+
+from nast.errors import UsageError
+from nast.reporting.report import build_report, comparisons, findings, verdict_of
+from nast.store import read_json
+
+
+@pytest.fixture(scope="module")
+def report(evaluation, runs, tmp_path_factory):
+    out = tmp_path_factory.mktemp("report") / "out"
+    build_report([evaluation, *runs], out)
+    return out
+
+
+def test_page_is_self_contained(report):
+    page = (report / "report.html").read_text()
+    assert not re.search(r"<link|<script|<img|<iframe|@import|src\s*=|url\(\s*['\"]?http", page)
+    targets = re.findall(r"href=\"([^\"]*)\"", page)
+    assert all(t.startswith("#") for t in targets)
+
+
+def test_page_holds_every_table_and_figure(report):
+    page = (report / "report.html").read_text()
+    for name in ("table1", "table2", "table3", "table4", "questions"):
+        cells = (report / "tables" / f"{name}.csv").read_text().splitlines()[1]
+        for text in cells[1:-1].split('","'):
+            assert f"<td>{text}</td>" in page
+    assert "<svg" in page
+    assert (report / "figures" / "figure3.svg").is_file()
+    assert (report / "figures" / "figure3.png").is_file()
+
+
+def test_models_keep_the_order_they_were_scored_in(report):
+    lines = (report / "tables" / "table1.csv").read_text().splitlines()
+    names = [line.split('"')[1] for line in lines[1:]]
+    assert names == ["base", "LoRA uniform", "NAST (lr)", "chance"]
+
+
+def test_findings_start_from_the_base(report):
+    page = (report / "report.html").read_text()
+    sentences = re.findall(r"<li>(.*)</li>", page)
+    assert sentences[0].startswith("base, claim sets: ")
+    assert "an affirmative bias" in sentences[0]
+
+
+def test_findings_by_hand(metrics, scores):
+    from nast.evaluation.metrics import by_label
+
+    compared = comparisons(dict(by_label(scores)))
+    said = findings(metrics, compared)
+    base = metrics["base"]["claims/accuracy/negated"]["value"]
+    assert f"{base:.3f} with negations (chance 0.200)" in said[0]
+    assert list(compared) == ["NAST (lr)"]
+    assert said[-1].startswith("NAST (lr) against uniform LoRA on negated claims: +")
+    assert said[-1].endswith(": better.")
+
+
+@pytest.mark.parametrize(
+    ("interval", "word"),
+    [([0.1, 0.2], "above"), ([-0.2, -0.1], "below"), ([-1, 1], "neither"), ([0, 1], "neither")],
+)
+def test_verdict(interval, word):
+    assert verdict_of({"interval": interval}, "above", "below", "neither") == word
+
+
+def test_metrics_are_those_of_the_evaluation(report, evaluation):
+    assert read_json(report / "metrics.json") == read_json(evaluation / "metrics.json")
+
+
+def test_same_folders_same_bytes(report, evaluation, runs, tmp_path):
+    build_report([evaluation, *runs], tmp_path / "again")
+    for name in ("report.html", "tables/table1.csv", "figures/figure3.svg"):
+        assert (tmp_path / "again" / name).read_bytes() == (report / name).read_bytes()
+
+
+def test_needs_an_evaluation(runs, tmp_path):
+    with pytest.raises(UsageError, match="at least one folder of nast evaluate"):
+        build_report(runs, tmp_path / "out")

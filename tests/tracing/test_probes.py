@@ -1,0 +1,91 @@
+"""Caption pairs differ in one token; what the tokenizer does not allow is dropped and counted."""
+
+import polars as pl
+import pytest
+import torch
+
+from nast.errors import InputError
+from nast.facts.conditions import CONDITIONS
+from nast.models.registry import load_model
+from nast.sources.collect import read_facts
+from nast.tracing.probes import make_probes, probe_images, roles
+
+
+@pytest.fixture(scope="module")
+def model(tiny_clip):
+    return load_model(f"hf:{tiny_clip}")
+
+
+class Words:
+    """A stand-in tokenizer: one id per word, and one more where `long` says so."""
+
+    name = "words"
+
+    def __init__(self, long=()):
+        self.long, self.ids = long, {}
+
+    def tokenize(self, texts):
+        words = [w for w in texts[0].replace(".", " .").split() for w in self.pieces(w, texts[0])]
+        ids = [self.ids.setdefault(w, len(self.ids)) for w in words]
+        return torch.tensor([ids]), torch.ones(1, len(ids))
+
+    def pieces(self, word, text):
+        if word == "severe" and any(t in text for t in self.long):
+            return ["sev", "ere"]
+        return [word]
+
+
+def test_both_orders_of_each_condition(model):
+    probes, dropped = make_probes(model, list(CONDITIONS))
+    assert len(probes) == 2 * (len(CONDITIONS) - len(dropped))
+    for probe in probes:
+        different = (probe.correct_ids != probe.foil_ids).nonzero().flatten().tolist()
+        assert different == [probe.position]
+        negated = probe.correct if probe.subset == "caption" else probe.foil
+        assert " no " in negated
+    first, second = probes[:2]
+    assert (first.correct, first.foil) == (second.foil, second.correct)
+
+
+def test_unequal_lengths_are_dropped_and_counted():
+    names = ["Edema", "Pneumonia", "Pneumothorax"]
+    probes, dropped = make_probes(Words(long=["pneumonia"]), names)
+    assert {p.condition for p in probes} == {"Edema", "Pneumothorax"}
+    assert dropped == {"Pneumonia": "5 against 6 tokens"}
+
+
+def test_too_few_pairs_is_an_error_that_lists_them():
+    with pytest.raises(InputError, match="Pneumonia"):
+        make_probes(Words(long=["pneumonia"]), ["Edema", "Pneumonia"])
+
+
+def test_roles_cover_every_position(model):
+    probe = make_probes(model, ["Edema", "Pleural Effusion"])[0][2]
+    rows = roles(probe, model)
+    assert [r["position"] for r in rows] == list(range(len(probe.correct_ids)))
+    assert [r["token"] for r in rows if r["role"] == "cue"] == ["no"]
+    assert "".join(r["token"] for r in rows if r["role"] == "finding") == "pleuraleffusion"
+    assert (rows[0]["role"], rows[-1]["role"], rows[-2]["role"]) == ("start", "end", "full stop")
+
+
+def test_only_training_patients_and_definite_facts():
+    def fact(study, split, existence, severity=None):
+        return {"subject_id": f"p{study}", "study_id": f"s{study}", "split": split,
+                "image_path": f"{study}.png", "condition": "Edema", "existence": existence,
+                "severity": severity}  # fmt: skip
+
+    rows = [fact(1, "train", "absent"), fact(2, "test", "absent"), fact(3, "train", "present"),
+            fact(4, "train", "present", "severe"), fact(5, "validate", "present", "severe"),
+            fact(6, "train", "present", "mild"), fact(4, "train", "present", "severe")]  # fmt: skip
+    assert probe_images(pl.DataFrame(rows)) == {
+        ("Edema", "caption"): [("p1", "1.png")],
+        ("Edema", "foil"): [("p4", "4.png")],
+    }
+
+
+def test_no_patient_of_another_split_is_traced(facts):
+    _, table = read_facts(facts)
+    used = {patient for pairs in probe_images(table).values() for patient, _ in pairs}
+    others = set(table.filter(pl.col("split") != "train")["subject_id"])
+    assert used and others
+    assert not used & others

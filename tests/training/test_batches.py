@@ -1,0 +1,41 @@
+"""What training batches hold: the truth of every (image, caption) and the claims as written."""
+
+import polars as pl
+import torch
+from built import TableModel, contextual_set
+
+from nast.embeddings import EmbeddingStore
+from nast.records import CAPTIONS_SCHEMA, CLAIMS_SCHEMA
+from nast.sources.collect import read_facts
+from nast.store import read_table
+from nast.training.batches import caption_data, claim_data
+
+
+def store_of(table):
+    images = {p.split("/")[-1]: [1.0, i] for i, p in enumerate(table["image_path"].unique())}
+    return EmbeddingStore(TableModel({}, images))
+
+
+def test_a_caption_is_true_of_its_own_image(facts):
+    captions = read_table(contextual_set(facts) / "captions.parquet", CAPTIONS_SCHEMA)
+    captions = captions.filter(split="train")
+    studies, table = read_facts(facts)
+    data = caption_data(store_of(captions), captions, table, studies)
+    assert len(data.rows) == len(captions)
+    assert len(set(data.texts)) == len(data.texts)
+    assert data.truth.shape == (len(data.images), len(data.texts))
+    assert all(data.truth[i, t] == 1 for i, t in data.rows)
+    assert {-1, 0, 1} == set(data.truth.flatten().tolist())
+
+
+def test_claims_keep_their_order_and_answer(facts):
+    claims = read_table(contextual_set(facts) / "claims.parquet", CLAIMS_SCHEMA).head(6)
+    data = claim_data(store_of(claims), claims)
+    assert data.claims == claims["claims"].to_list()
+    assert data.answers.tolist() == claims["answer"].to_list()
+    for unit in data.units:
+        assert len({tuple(sorted(data.claims[row])) for row in unit}) == 1
+    assert sorted(row for unit in data.units for row in unit) == list(range(6))
+    kinds = claims.select(pl.col("kinds").list.get(pl.col("answer")))
+    assert set(kinds.to_series()) == {"truth"}
+    assert torch.allclose(data.images.norm(dim=-1), torch.ones(6))

@@ -1,0 +1,158 @@
+"""Runs of the trainer on a tiny model: what moves, what stays, what is written."""
+
+import json
+import shutil
+
+import pytest
+import torch
+from built import contextual_set
+from peft import PeftModel
+from pytest import approx
+from transformers import CLIPModel
+
+from nast.errors import InputError, ModelError, NastError
+from nast.models.registry import load_model
+from nast.training.lora import lora_by_layer
+from nast.training.trainer import TrainConfig, build_run, train
+from nast.training.updates import top_share
+from nast.weighting import LayerWeights, uniform
+
+CONFIG = TrainConfig(steps=5, captions=4, claims=3)
+PROFILE = LayerWeights([1.0, 0.5, 0.0, 0.1], [2.5, 1.25, 0.0, 0.25])
+
+
+def weights_of(model):
+    named = lora_by_layer(model.network).values()
+    return torch.cat([p.detach().flatten() for group in named for p in group.values()])
+
+
+def test_same_seed_same_weights_and_losses_fall(tiny_clip, batches):
+    runs = [load_model(f"hf:{tiny_clip}") for _ in range(3)]
+    histories = [
+        train(m, *batches, uniform(4), TrainConfig(steps=12, captions=6, claims=6, seed=s))[0]
+        for m, s in zip(runs, (0, 0, 1), strict=True)
+    ]
+    assert torch.equal(weights_of(runs[0]), weights_of(runs[1]))
+    assert not torch.equal(weights_of(runs[0]), weights_of(runs[2]))
+    assert histories[0] == histories[1]
+    assert histories[0][-1]["loss"] < histories[0][0]["loss"]
+
+
+def test_the_true_claim_gains(model, batches):
+    claims = batches[1]
+
+    def true_scores():
+        texts = [c[a] for c, a in zip(claims.claims, claims.answers, strict=True)]
+        false = [c[a - 1] for c, a in zip(claims.claims, claims.answers, strict=True)]
+        vectors = model.encode_texts(texts) - model.encode_texts(false)
+        return float((claims.images * vectors).sum(-1).mean())
+
+    before = true_scores()
+    train(model, *batches, uniform(4), TrainConfig(steps=8, captions=6, claims=6, lambda_=0.0))
+    assert true_scores() > before
+
+
+def test_alpha_zero_has_no_lora_and_no_change(model, batches):
+    _, shares = train(model, *batches, PROFILE, CONFIG)
+    assert list(lora_by_layer(model.network)) == [1, 2, 4]
+    for values in shares.values():
+        assert len(values) == 4
+        assert values[2] == 0
+        assert sum(values) == approx(1)
+
+
+def test_rates_move_the_update_towards_the_profile(tiny_clip, batches):
+    profile = LayerWeights([1.0, 0.6, 0.3, 0.1], [2.0, 1.2, 0.6, 0.2])
+    found = {}
+    for name, weights in (("uniform", uniform(4)), ("lr", profile)):
+        _, shares = train(load_model(f"hf:{tiny_clip}"), *batches, weights, CONFIG)
+        found[name] = shares["parameters"]
+    wanted = [0.5, 0.3, 0.15, 0.05]
+    assert found["uniform"] == approx([0.25] * 4, abs=0.05)
+    assert found["lr"] == approx(wanted, abs=0.05)
+
+
+def test_gradient_mode_warns_and_hardly_moves_the_update(tiny_clip, batches):
+    profile = LayerWeights([1.0, 0.6, 0.3, 0.1], [2.0, 1.2, 0.6, 0.2])
+    config = TrainConfig(steps=5, captions=4, claims=3, mode="gradient")
+    with pytest.warns(UserWarning, match=r"mode='gradient' under AdamW"):
+        _, shares = train(load_model(f"hf:{tiny_clip}"), *batches, profile, config)
+    assert shares["parameters"] == approx([0.25] * 4, abs=0.05)
+    assert shares["gradient"][0] > 2 * shares["gradient"][3]
+
+
+def test_only_the_text_tower_changes(model, batches):
+    before = {n: p.clone() for n, p in model.network.named_parameters()}
+    train(model, *batches, uniform(4), CONFIG)
+    after = {n.removeprefix("base_model.model.").replace(".base_layer", ""): p
+             for n, p in model.network.named_parameters() if "lora_" not in n}  # fmt: skip
+    assert all(torch.equal(after[n], p) for n, p in before.items())
+
+
+@pytest.mark.parametrize("options", [{"lambda_": 1.5}, {"mode": "adam"}])
+def test_bad_config(options):
+    with pytest.raises(ValueError, match=r"lambda|mode"):
+        TrainConfig(**options)
+
+
+def test_top_share():
+    assert top_share([1 / 12] * 12, 3) == approx(3 / 12)
+    assert top_share([0.1, 0.5, 0.4], 2) == approx(0.9)
+
+
+@pytest.mark.parametrize("blocks", [3, 5])
+def test_a_profile_of_another_depth_is_refused(model, batches, blocks):
+    with pytest.raises((ValueError, NastError)):
+        train(model, *batches, uniform(blocks), CONFIG)
+
+
+@pytest.fixture(scope="module")
+def run(tiny_clip, facts, tmp_path_factory):
+    """A finished run folder on the phantom's claims and captions, and its trained model."""
+    folder = tmp_path_factory.mktemp("runs") / "NAST (lr)#0"
+    model, spec = load_model(f"hf:{tiny_clip}"), f"hf:{tiny_clip}"
+    config = TrainConfig(steps=2, captions=8, claims=4)
+    build_run(model, spec, facts, contextual_set(facts), folder, PROFILE, config)
+    return folder, model
+
+
+TEXTS = ["There is no edema.", "There is severe pneumothorax."]
+
+
+def test_run_folder_loads_by_name_and_by_peft(run, tiny_clip):
+    folder, model = run
+    wanted = model.encode_texts(TEXTS)
+    loaded = load_model(f"run:{folder}")
+    assert torch.allclose(loaded.encode_texts(TEXTS), wanted, atol=1e-6)
+    base = load_model(f"hf:{tiny_clip}")
+    assert loaded.key != base.key
+    assert not torch.allclose(base.encode_texts(TEXTS), wanted, atol=1e-5)
+    base.network = PeftModel.from_pretrained(CLIPModel.from_pretrained(tiny_clip), folder / "lora")
+    base.network.eval()
+    assert torch.allclose(base.encode_texts(TEXTS), wanted, atol=1e-6)
+
+
+def test_run_folder_holds_losses_and_shares(run):
+    folder, _ = run
+    shares = json.loads((folder / "updates.json").read_text())
+    assert set(shares) == {"parameters", "product", "gradient"}
+    lines = (folder / "losses.csv").read_text().splitlines()
+    assert lines[0] == "step,loss,caption,claim"
+    assert len(lines) == 3
+
+
+def test_run_of_another_base_is_refused(run, tmp_path):
+    folder, _ = run
+    copy = tmp_path / "run"
+    shutil.copytree(folder, copy)
+    data = json.loads((copy / "run.json").read_text())
+    (copy / "run.json").write_text(json.dumps({**data, "base_key": "0"}))
+    with pytest.raises(ModelError, match="is not the one that was trained on"):
+        load_model(f"run:{copy}")
+
+
+def test_too_little_data_is_an_input_error(model, tiny_clip, facts, tmp_path):
+    config = TrainConfig(steps=1, captions=100_000)
+    with pytest.raises(InputError, match="100000"):
+        build_run(model, f"hf:{tiny_clip}", facts, contextual_set(facts), tmp_path / "run",
+                  uniform(4), config)  # fmt: skip

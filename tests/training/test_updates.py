@@ -1,0 +1,41 @@
+"""Update shares of Table 4, on LoRA changed by hand."""
+
+import torch
+from pytest import approx
+
+from nast.training.lora import add_lora, lora_by_layer
+from nast.training.updates import UpdateMeter, top_share
+
+
+def test_shares_of_a_known_change(model):
+    model.network = add_lora(model.network, [1, 3])
+    meter = UpdateMeter(model.network, 4)
+    for layer, size in ((1, 3.0), (3, 1.0)):
+        name, first = next((n, p) for n, p in lora_by_layer(model.network)[layer].items()
+                           if "lora_A" in n)  # fmt: skip
+        with torch.no_grad():
+            first[0, 0] += size
+        assert "lora_A" in name
+    shares = meter.shares()
+    assert shares["parameters"] == approx([0.75, 0, 0.25, 0])
+    # B is still zero, so the weights themselves have not changed, and no step was counted.
+    assert shares["product"] == shares["gradient"] == [0, 0, 0, 0]
+
+
+def test_gradients_are_added_over_steps(model):
+    model.network = add_lora(model.network, [2, 4])
+    meter = UpdateMeter(model.network, 4)
+    groups = []
+    for layer, size in ((2, 2.0), (4, 6.0)):
+        first = next(iter(lora_by_layer(model.network)[layer].values()))
+        first.grad = torch.zeros_like(first)
+        first.grad[0, 0] = size
+        groups.append({"params": [first], "layer": layer})
+    meter.add_gradient(groups)
+    meter.add_gradient(groups)
+    assert meter.shares()["gradient"] == approx([0, 0.25, 0, 0.75])
+
+
+def test_top_share():
+    assert top_share([1 / 12] * 12, 3) == approx(0.25)
+    assert top_share([0.1, 0.5, 0.2, 0.2], 2) == approx(0.7)
