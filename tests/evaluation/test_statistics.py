@@ -85,3 +85,14 @@ def test_clustered_auc_interval_holds_its_value():
     found = clustered_auc(scores, labels, [str(i // 2) for i in range(40)], resamples=200)
     assert found.low < found.value < found.high
     assert found.n == 40
+
+
+def test_auc_of_a_few_patients_claims_little():
+    scores, labels = np.array([3.0, 1.0, 2.0, 0.0]), np.array([True, False, False, False])
+    one = clustered_auc(scores, labels, ["a", "b", "c", "d"])
+    assert (one.value, one.low, one.high) == (1.0, 0.0, 1.0)
+    rng = np.random.default_rng(0)
+    scores, labels = rng.normal(size=40), np.arange(40) < 9
+    nine = clustered_auc(scores, labels, [str(i) for i in range(40)])
+    assert nine.high - nine.value == approx(min(1 - nine.value, (np.log(40) / 18) ** 0.5))
+    assert nine.low < 0.5 < nine.high

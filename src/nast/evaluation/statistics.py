@@ -91,6 +91,10 @@ def auc(scores: np.ndarray, labels: np.ndarray, weights: np.ndarray | None = Non
     return float((positive * (below + negative / 2)).sum() / pairs) if pairs else float("nan")
 
 
+FEW = 10
+"""With fewer patients than this in a class, a bootstrap of an AUC is far too narrow."""
+
+
 def clustered_auc(
     scores: np.ndarray,
     labels: np.ndarray,
@@ -98,15 +102,28 @@ def clustered_auc(
     seed: int = 0,
     resamples: int = 1000,
 ) -> Estimate:
-    """AUC with a percentile bootstrap interval over patients."""
-    _, codes = np.unique(np.asarray(patients), return_inverse=True)
-    number = int(codes.max()) + 1 if len(codes) else 0
+    """AUC with a percentile bootstrap interval over patients.
+
+    Where a class has fewer than `FEW` patients the interval is Hoeffding's bound for two-sample
+    statistics, AUC +- sqrt(log(40) / (2 m)) with m the patients of the smaller class: wide, but
+    it holds for any distribution (a single positive gives [0, 1]).
+    """
+    labels = np.asarray(labels, dtype=bool)
+    ids = np.asarray(patients)
+    value, n = auc(scores, labels), len(scores)
+    smaller = min(len(set(ids[labels])), len(set(ids[~labels])))
+    if smaller < FEW:
+        reach = float(np.sqrt(np.log(2 / (1 - LEVEL)) / (2 * max(smaller, 1))))
+        method = f"Hoeffding bound, {smaller} patients in the smaller class"
+        return Estimate(value, max(0.0, value - reach), min(1.0, value + reach), n, method)
+    _, codes = np.unique(ids, return_inverse=True)
+    number = int(codes.max()) + 1
     rng = np.random.default_rng(seed)
     draws = []
-    for _ in range(resamples if number else 0):
+    for _ in range(resamples):
         weights = rng.multinomial(number, np.full(number, 1 / number)).astype(float)[codes]
         draws.append(auc(scores, labels, weights))
     finite = np.asarray(draws)[np.isfinite(draws)]
-    low, high = np.quantile(finite, [0.025, 0.975]) if len(finite) else (np.nan, np.nan)
+    low, high = np.quantile(finite, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     method = f"percentile bootstrap over {number} patients, {len(finite)} resamples"
-    return Estimate(auc(scores, labels), float(low), float(high), len(scores), method)
+    return Estimate(value, float(low), float(high), n, method)

@@ -76,10 +76,8 @@ def _metric_table(name: str, caption: str, metrics: Metrics, form: str) -> Table
         cells = [cell(figures.get(f"{m}/{form}"), form == "gap") for m in _COLUMNS.values()]
         if any(c != "-" for c in cells):
             rows.append((model, *cells))
-    chance = next(
-        (f["claims/accuracy/negated"] for f in metrics.values() if "claims/accuracy/negated" in f),
-        None,
-    )
+    names = [f"claims/accuracy/{f}" for f in ("negated", "affirmative")]
+    chance = next((f[n] for f in metrics.values() for n in names if n in f), None)
     if chance and form != "gap":
         rows.append(("chance", "-", "-", f"{chance['chance']:.3f}"))
     return Table(name, caption, ("Model", *_COLUMNS), rows)

@@ -44,7 +44,7 @@ class TrainConfig:
     captions: int = 48
     claims: int = 24
     lambda_: float = 0.5
-    learning_rate: float = 1e-3
+    learning_rate: float = 1e-4
     clip: float = 1.0
     seed: int = 0
 

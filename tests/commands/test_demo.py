@@ -1,0 +1,65 @@
+"""The demo at the smallest size: every stage, every file, a second call that does nothing."""
+
+import json
+import re
+
+import pytest
+
+from nast.cli import run
+from nast.commands import demo
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A demo of a few patients and steps."""
+    out = tmp_path_factory.mktemp("demo") / "out"
+    patch = pytest.MonkeyPatch()
+    patch.setattr(demo, "QUICK", demo.Size(patients=110, questions=6, claims=6, seeds=2, steps=3))
+    assert run(["demo", "--quick", "--out", str(out)]) == 0
+    yield out
+    patch.undo()
+
+
+def test_every_file_is_there(finished):
+    names = [f"tables/table{i}.{kind}" for i in (1, 2, 3, 4) for kind in ("csv", "md", "tex")]
+    names += [f"figures/figure{i}.{kind}" for i in (3, 5) for kind in ("svg", "png")]
+    names += ["report.html", "metrics.json", "facts/facts.parquet", "trace/layer_weights.json"]
+    assert [n for n in names if not (finished / n).stat().st_size] == []
+    assert len(list((finished / "runs").iterdir())) == 6
+
+
+def test_metrics_say_what_they_stand_on(finished):
+    metrics = json.loads((finished / "metrics.json").read_text())
+    assert set(metrics) == {"base", "LoRA uniform", "NAST (lr)", "NAST (as printed)", "blind"}
+    for name, figure in metrics["NAST (lr)"].items():
+        assert set(figure) >= {"value", "interval", "n", "method"}, name
+    assert metrics["NAST (lr)"]["claims/accuracy/negated"]["seeds"] == 2
+
+
+def test_report_is_one_page_in_order(finished):
+    page = (finished / "report.html").read_text()
+    assert not re.search(r"<(script|link)|src=", page)
+    assert "Synthetic data." in page
+    rows = re.findall(r"<tr><td>(base|LoRA uniform|NAST \(lr\)|NAST \(as printed\))</td>", page)
+    assert rows[:4] == ["base", "LoRA uniform", "NAST (lr)", "NAST (as printed)"]
+
+
+def test_train_and_test_patients_differ(finished):
+    import polars as pl
+
+    studies = pl.read_parquet(finished / "facts" / "studies.parquet")
+    splits = studies.group_by("subject_id").agg(pl.col("split").n_unique())["split"]
+    assert splits.max() == 1
+    scored = pl.read_parquet(finished / "scores" / "scores.parquet")["subject"].to_list()
+    assert not set(scored) & set(studies["subject_id"])
+
+
+def test_a_second_call_changes_nothing(finished):
+    before = {p: p.stat().st_mtime_ns for p in (finished / "runs").rglob("*.safetensors")}
+    assert run(["demo", "--quick", "--out", str(finished)]) == 0
+    assert {p: p.stat().st_mtime_ns for p in (finished / "runs").rglob("*.safetensors")} == before
+
+
+def test_another_size_is_refused(finished, capsys):
+    assert run(["demo", "--out", str(finished)]) == 2
+    assert "another size" in capsys.readouterr().err
