@@ -2,6 +2,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
+# Without compiled files every start costs twice as long, every time.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: demo test check clean
 
 .venv/ready: pyproject.toml constraints.txt

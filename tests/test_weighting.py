@@ -77,14 +77,21 @@ def test_bad_file_is_an_input_error(tmp_path, text):
 @pytest.mark.filterwarnings("ignore:all layers")
 def test_build_trace_leaves_a_readable_profile(tiny_clip, facts, tmp_path):
     model = load_model(f"hf:{tiny_clip}", "tiny")
-    manifest = build_trace(model, facts, tmp_path / "trace")
+    # A random tower has no profile to speak of; it gets uniform weights, and says so.
+    with pytest.warns(UserWarning, match="within its noise"):
+        manifest = build_trace(model, facts, tmp_path / "trace")
     data = read_json(tmp_path / "trace" / "layer_weights.json")
     weights = read_layer_weights(tmp_path / "trace" / "layer_weights.json")
     assert data["layers"] == [1, 2, 3, 4]
     assert data["model_key"] == model.key
-    assert weights.scale == approx(layer_weights(data["score"]).scale)
+    assert data["within_noise"] and weights.scale == [1, 1, 1, 1]
     names = {p.name for p in (tmp_path / "trace").iterdir()}
     assert {"trace.parquet", "attention.parquet", "layer_scores.parquet"} <= names
+    phantom = load_model("phantom")
+    build_trace(phantom, facts, tmp_path / "phantom", aggregation="scope")
+    found = read_json(tmp_path / "phantom" / "layer_weights.json")
+    assert not found["within_noise"]
+    assert found["scale"] == approx(layer_weights(found["score"]).scale)
     before = (tmp_path / "trace" / "manifest.json").stat().st_mtime_ns
     again = build_trace(model, facts, tmp_path / "trace")
     assert again == manifest

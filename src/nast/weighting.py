@@ -18,11 +18,10 @@ from nast.models.base import DualEncoder
 from nast.sources.collect import read_facts
 from nast.store import read_json, stage, write_json, write_table
 from nast.tracing.attention import ATTENTION_SCHEMA, negator_attention
-from nast.tracing.cte import TRACE_SCHEMA, layer_scores, trace
+from nast.tracing.cte import AGGREGATIONS, TRACE_SCHEMA, layer_scores, trace, within_noise
 from nast.tracing.probes import make_probes
 
 FLOOR = 0.05
-AGGREGATIONS = ("cue", "scope", "drop")
 
 
 class LayerWeights(NamedTuple):
@@ -135,11 +134,19 @@ def build_trace(
             found = f"no sample of {summary['samples']} with d above {summary['tau']:.3g}"
             expected = "captions that the model prefers to their foils"
             raise InputError(model.name, found=found, expected=expected)
-        weights = layer_weights(chosen, beta=beta, floor=floor)
+        noise = within_noise(rows, aggregation)
+        if noise:
+            warnings.warn(
+                f"the {aggregation} profile of {model.name} is within its noise: uniform weights. "
+                "Another aggregation may show where the signal goes",
+                stacklevel=2,
+            )
+        weights = uniform(len(chosen)) if noise else layer_weights(chosen, beta=beta, floor=floor)
         write_json(
             out / "layer_weights.json",
             {"model": model.name, "model_key": model.key, "aggregation": aggregation, "beta": beta,
-             "floor": floor, "renorm": "mean", "layers": list(range(1, len(chosen) + 1)),
+             "floor": floor, "renorm": "mean", "within_noise": noise,
+             "layers": list(range(1, len(chosen) + 1)),
              "score": chosen, "alpha": weights.alpha, "scale": weights.scale, "trace": summary},
         )  # fmt: skip
         return {"counts": {"sites": len(rows)}, "trace": summary}

@@ -10,7 +10,7 @@ from nast.embeddings import EmbeddingStore
 from nast.errors import InputError
 from nast.models.registry import load_model
 from nast.sources.collect import read_facts
-from nast.tracing.cte import TAU_SHARE, TRACE_SCHEMA, layer_scores, trace
+from nast.tracing.cte import TAU_SHARE, TRACE_SCHEMA, layer_scores, trace, within_noise
 from nast.tracing.patching import sweep, text_vector
 from nast.tracing.probes import make_probes, probe_images
 
@@ -118,8 +118,26 @@ def test_ratio_of_sums_by_hand():
 
 
 def test_unknown_aggregation():
-    with pytest.raises(ValueError, match="choose one of cue, drop, scope"):
+    with pytest.raises(ValueError, match="choose one of cue, scope, drop"):
         layer_scores(HAND, "mean")
+
+
+def pairs_of(differences):
+    """Two blocks; at the first, CTE at the cue is 0.5, at the second lower by one difference."""
+    rows = [
+        {"condition": f"C{i}", "subset": "negation in caption", "role": "cue", "site": "residual",
+         "layer": layer, "cte_mean": value, "sum_effect": value, "sum_d": 1.0, "position": 3}
+        for i, d in enumerate(differences)
+        for layer, value in enumerate((1.0, 0.5, 0.5 - d))
+    ]  # fmt: skip
+    return pl.DataFrame(rows)
+
+
+def test_a_range_within_its_scatter_is_noise():
+    # Mean 0.3, sd 0.1, four pairs: six standard errors. Mean 0.1, sd 0.4: half of one.
+    assert not within_noise(pairs_of([0.2, 0.25, 0.35, 0.4]))
+    assert within_noise(pairs_of([-0.3, 0.6, -0.2, 0.3]))
+    assert within_noise(pairs_of([0.2]))
 
 
 class PlantedTower:

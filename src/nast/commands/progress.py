@@ -26,7 +26,8 @@ class Progress:
         self.count += 1
         now = time.monotonic()
         # A pipe gets a line every 15 seconds, a terminal a moving one.
-        if self.total and now - self.shown > (0.5 if self.live else 15):
+        # The first steps carry set-up and would make the estimate far too long.
+        if self.total and self.count > 5 and now - self.shown > (0.5 if self.live else 15):
             self.shown = now
             left = (now - self.begun) / self.count * (self.total - self.count)
             text = f"        {self.count}/{self.total} steps, about {left:.0f} s left"

@@ -38,7 +38,8 @@ def trace(
     from nast.errors import UsageError
     from nast.models.registry import load_model
     from nast.store import read_json
-    from nast.weighting import AGGREGATIONS, build_trace
+    from nast.tracing.cte import AGGREGATIONS
+    from nast.weighting import build_trace
 
     if aggregation not in AGGREGATIONS or beta < 0 or not 0 <= floor <= 1:
         raise UsageError(f"--aggregation is one of {', '.join(AGGREGATIONS)}, --beta at least 0, "
@@ -49,6 +50,8 @@ def trace(
     kept, seen = summary["samples above tau"], summary["samples"]
     print(f"{kept} of {seen} samples above the filter, {len(summary['conditions'])} conditions")
     weights = read_json(out / "layer_weights.json")
+    if weights["within_noise"]:
+        print(f"the {aggregation} profile is within its noise: uniform weights; try --aggregation")
     for layer, score, alpha, scale in zip(
         weights["layers"], weights["score"], weights["alpha"], weights["scale"], strict=True
     ):

@@ -21,9 +21,9 @@ TITLES = {
     "questions": "Questions",
 }  # fmt: skip
 NOTES = {
-    "table4": "With equal shares the top 3 and top 5 of 12 blocks would hold 25.0 and 41.7. LoRA "
-    "parameters: norm of their change; B A: norm of the change of the weights; scaled gradient: "
-    "norm summed over steps, after scaling and clipping.",
+    "table4": "With equal shares the top 3 and top 5 of 12 blocks would hold 25.0 and 41.7. "
+    "Parameters: norm of the change of LoRA's A and B; B A: norm of the change of the weights; "
+    "gradient: norm summed over steps, after scaling and clipping.",
 }
 UNIFORM = "LoRA uniform"
 COMPARED = (

@@ -94,7 +94,7 @@ def _question_table(metrics: Metrics) -> Table:
     return Table("questions", "Question accuracy (Figure 3), chance 0.250", header, rows)
 
 
-MEASURES = {"parameters": "LoRA parameters", "product": "B A", "gradient": "scaled gradient"}
+MEASURES = {"parameters": "parameters", "product": "B A", "gradient": "gradient"}
 
 
 def _update_table(updates: Mapping[str, Sequence[Mapping[str, Any]]]) -> Table:

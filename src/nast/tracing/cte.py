@@ -110,8 +110,12 @@ def _rows(
     ]  # fmt: skip
 
 
-def layer_scores(rows: pl.DataFrame, aggregation: str = "cue") -> pl.DataFrame:
-    """One score per block from a trace.
+AGGREGATIONS = {"cue": ["cue"], "scope": ["cue", "finding"], "drop": ["cue"]}
+"""How a trace becomes one score per block, and the token roles that count."""
+
+
+def pair_scores(rows: pl.DataFrame, aggregation: str = "cue") -> pl.DataFrame:
+    """One score per ordered caption pair and layer (0 = embedding).
 
     Args:
         rows: `TRACE_SCHEMA`.
@@ -120,28 +124,58 @@ def layer_scores(rows: pl.DataFrame, aggregation: str = "cue") -> pl.DataFrame:
             the block that moves the signal on).
 
     Returns:
-        `layer, score, ratio_of_sums` for blocks 1..L; subsets and conditions weigh equally in
-        the score.
+        `subset, condition, layer, score, sum_effect, sum_d`, ordered by layer.
 
     Raises:
         ValueError: an unknown aggregation.
     """
-    wanted = {"cue": ["cue"], "drop": ["cue"], "scope": ["cue", "finding"]}
-    if aggregation not in wanted:
-        raise ValueError(f"aggregation {aggregation!r}; choose one of {', '.join(wanted)}")
-    part = rows.filter(pl.col("role").is_in(wanted[aggregation]), pl.col("site") == "residual")
-    pairs = part.group_by("subset", "condition", "layer").agg(
-        pl.col("cte_mean").mean(), pl.col("sum_effect").mean(), pl.col("sum_d").first()
-    )
-    subsets = pairs.group_by("subset", "layer").agg(
-        pl.col("cte_mean").mean(), pl.col("sum_effect").sum(), pl.col("sum_d").sum()
+    if aggregation not in AGGREGATIONS:
+        raise ValueError(f"aggregation {aggregation!r}; choose one of {', '.join(AGGREGATIONS)}")
+    wanted = pl.col("role").is_in(AGGREGATIONS[aggregation])
+    pairs = rows.filter(wanted, pl.col("site") == "residual").group_by(
+        "subset", "condition", "layer"
+    ).agg(
+        pl.col("cte_mean").mean().alias("score"), pl.col("sum_effect").mean(),
+        pl.col("sum_d").first(),
+    ).sort("subset", "condition", "layer")  # fmt: skip
+    if aggregation == "drop":
+        moved = pl.col("score", "sum_effect")
+        pairs = pairs.with_columns(moved.shift(1).over("subset", "condition") - moved)
+    return pairs
+
+
+def layer_scores(rows: pl.DataFrame, aggregation: str = "cue") -> pl.DataFrame:
+    """One score per block from a trace; see `pair_scores` for the aggregations.
+
+    Returns:
+        `layer, score, ratio_of_sums` for blocks 1..L; subsets and conditions weigh equally in
+        the score.
+    """
+    subsets = (
+        pair_scores(rows, aggregation)
+        .group_by("subset", "layer")
+        .agg(pl.col("score").mean(), pl.col("sum_effect").sum(), pl.col("sum_d").sum())
     )
     layers = subsets.group_by("layer").agg(
-        pl.col("cte_mean").mean().alias("score"),
+        pl.col("score").mean(),
         (pl.col("sum_effect").sum() / pl.col("sum_d").sum()).alias("ratio_of_sums"),
-    ).sort("layer")  # fmt: skip
-    if aggregation == "drop":
-        layers = layers.with_columns(
-            pl.col("score", "ratio_of_sums").shift(1) - pl.col("score", "ratio_of_sums")
-        )
-    return layers.filter(pl.col("layer") > 0)
+    )
+    return layers.filter(pl.col("layer") > 0).sort("layer")
+
+
+def within_noise(rows: pl.DataFrame, aggregation: str = "cue") -> bool:
+    """Whether the profile's range is no more than the pairs' own scatter (design row 2).
+
+    The highest and the lowest block are compared pair by pair; below two standard errors over
+    the pairs the profile says nothing, and min-max would blow up its noise.
+    """
+    scores = layer_scores(rows, aggregation)
+    high = scores["layer"][int(scores["score"].arg_max() or 0)]
+    low = scores["layer"][int(scores["score"].arg_min() or 0)]
+    wide = pair_scores(rows, aggregation).pivot(
+        "layer", index=["subset", "condition"], values="score"
+    )
+    gaps = (wide[str(high)] - wide[str(low)]).drop_nulls().to_numpy()
+    if len(gaps) < 2:
+        return True
+    return bool(gaps.mean() <= 2 * gaps.std(ddof=1) / len(gaps) ** 0.5)

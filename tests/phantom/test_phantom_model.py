@@ -1,0 +1,51 @@
+"""The model that ships: small, single-token cues, and biased towards affirmative words."""
+
+import pytest
+
+from nast.benchmark.questions import build_benchmark
+from nast.commands.demo import PATIENTS_SEED
+from nast.evaluation.evaluate import evaluate
+from nast.models.registry import PHANTOM, load_model
+from nast.phantom.patients import patients
+from nast.phantom.pretrain import PretrainConfig
+from nast.store import read_json
+from nast.tracing.check import check_model
+
+
+@pytest.fixture(scope="module")
+def model():
+    return load_model("phantom")
+
+
+def test_it_is_small_and_deep(model):
+    assert (PHANTOM / "model.safetensors").stat().st_size <= 16e6
+    assert model.text_tower().n_layers == 12
+    assert read_json(PHANTOM / "phantom.json")["negation_rate"] == PretrainConfig().negation_rate
+
+
+def test_cues_are_single_tokens(model):
+    words = model.token_words("There is no severe pneumothorax.")
+    assert words[1:-1] == ["there", "is", "no", "severe", "pneumothorax", "."]
+
+
+def test_it_keeps_the_contract(model):
+    assert all(v.startswith("ok") for n, v in check_model(model).items() if " " in n[:14])
+
+
+def test_demo_patients_are_not_those_of_pretraining():
+    pretrained = {s.subject_id for s in patients(PretrainConfig().patients, PretrainConfig().seed)}
+    demo = {s.subject_id for s in patients(500, PATIENTS_SEED)}
+    assert not pretrained & demo
+    assert not {s.seed for s in patients(500, PATIENTS_SEED)} & {
+        s.seed for s in patients(500, PretrainConfig().seed)
+    }
+
+
+def test_it_has_an_affirmative_bias(model, facts, tmp_path):
+    """The demo's 500 patients give a gap of 36 points; these 60 are enough to see 15."""
+    build_benchmark(facts, tmp_path / "questions", limit=40)
+    evaluate([model], [tmp_path / "questions"], tmp_path / "scores", split="all")
+    metrics = read_json(tmp_path / "scores" / "metrics.json")["phantom"]
+    gap = metrics["questions/accuracy/gap"]
+    assert gap["value"] >= 0.15 and gap["interval"][0] > 0
+    assert metrics["questions/accuracy/affirmative"]["value"] > 0.5
