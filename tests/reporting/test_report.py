@@ -54,9 +54,15 @@ def test_findings_by_hand(metrics, scores):
     said = findings(metrics, compared)
     base = metrics["base"]["claims/accuracy/negated"]["value"]
     assert f"{base:.3f} with negations (chance 0.200)" in said[0]
-    assert list(compared) == ["NAST (lr)"]
-    assert said[-1].startswith("NAST (lr) against uniform LoRA on negated claims: +")
-    assert said[-1].endswith(": better.")
+    assert list(compared) == [
+        "LoRA uniform minus base", "NAST (lr) minus base", "NAST (lr) minus LoRA uniform"
+    ]  # fmt: skip
+    better = metrics["NAST (lr)"]["claims/accuracy/negated"]["value"]
+    uniform = metrics["LoRA uniform"]["claims/accuracy/negated"]["value"]
+    difference = compared["NAST (lr) minus LoRA uniform"]["claims/accuracy/negated"]["value"]
+    assert difference == pytest.approx(better - uniform)
+    assert said[-1].startswith(f"NAST (lr) minus LoRA uniform: negated claims {difference:+.3f} [")
+    assert ": better; affirmative claims" in said[-1]
 
 
 @pytest.mark.parametrize(

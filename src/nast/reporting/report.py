@@ -155,21 +155,31 @@ def _inline(path: Path) -> str:
 
 
 def comparisons(scores: Mapping[str, pl.DataFrame]) -> dict[str, dict[str, dict[str, Any]]]:
-    """Every fine-tuned policy minus uniform LoRA on the same items, paired."""
-    if UNIFORM not in scores:
-        return {}
+    """Fine-tuned models minus the base, and NAST minus uniform LoRA, paired by item.
+
+    Args:
+        scores: model -> its scores, the base first.
+
+    Returns:
+        "model minus reference" -> figure's name -> difference with its interval.
+    """
+    names = [n for n in scores if n == UNIFORM or n.startswith("NAST")]
+    base = next(iter(scores))
+    pairs = [(n, base) for n in names if n != base]
+    pairs += [(n, UNIFORM) for n in names if n != UNIFORM and UNIFORM in scores]
     return {
-        policy: {f"{metric}/{form}": difference(scores[UNIFORM], part, metric, form)
-                 for metric, form in COMPARED}
-        for policy, part in scores.items()
-        if policy.startswith("NAST")
-    }  # fmt: skip
+        f"{model} minus {reference}": {
+            f"{metric}/{form}": difference(scores[reference], scores[model], metric, form)
+            for metric, form in COMPARED
+        }
+        for model, reference in pairs
+    }
 
 
 def _comparison_table(compared: Mapping[str, Mapping[str, Any]]) -> Table:
-    header = ("Policy", *(f"{m.split('/')[0]}, {form}" for m, form in COMPARED))
-    rows = [(p, *(cell(f, sign=True) for f in figures.values())) for p, figures in compared.items()]
-    return Table("comparison", "Accuracy minus that of uniform LoRA, paired by item", header, rows)
+    header = ("Difference", *(f"{m.split('/')[0]}, {form}" for m, form in COMPARED))
+    rows = [(n, *(cell(f, sign=True) for f in figures.values())) for n, figures in compared.items()]
+    return Table("comparison", "Differences of accuracy, paired by item", header, rows)
 
 
 def _audits(found: Mapping[str, Sequence[Path]]) -> list[dict[str, Any]]:
@@ -197,7 +207,7 @@ def _example(found: Mapping[str, Sequence[Path]]) -> dict[str, str] | None:
 
 
 def findings(metrics: Mapping[str, Any], compared: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """What the run shows, in sentences; a difference is named only when its interval excludes 0."""
+    """What the run shows, in sentences; a verdict is given only where an interval excludes 0."""
     said = []
     base_name, base = next(iter(metrics.items()))
     for task, what in (("claims", "claim sets"), ("questions", "questions")):
@@ -211,15 +221,13 @@ def findings(metrics: Mapping[str, Any], compared: Mapping[str, Mapping[str, Any
                 f"{negated['value']:.3f} with negations (chance {negated['chance']:.3f}), gap "
                 f"{cell(gap, sign=True)}: {verdict}."
             )
-    tuned = metrics.get(UNIFORM, {}).get("claims/accuracy/negated")
-    if tuned:
-        start = base["claims/accuracy/negated"]["value"]
-        said.append(f"Uniform LoRA takes negated claims from {start:.3f} to {cell(tuned)}.")
-    for policy, figures in compared.items():
-        change = figures["claims/accuracy/negated"]
-        verdict = verdict_of(change, "better", "worse", "no difference that this data can show")
-        said.append(f"{policy} against uniform LoRA on negated claims: {cell(change, sign=True)}: "
-                    f"{verdict}.")  # fmt: skip
+    for name, figures in compared.items():
+        parts = []
+        for form in ("negated", "affirmative"):
+            change = figures[f"claims/accuracy/{form}"]
+            verdict = verdict_of(change, "better", "worse", "no difference that this data can show")
+            parts.append(f"{form} claims {cell(change, sign=True)}: {verdict}")
+        said.append(f"{name}: {'; '.join(parts)}.")
     return said
 
 
