@@ -1,5 +1,6 @@
 """nast trace."""
 
+import warnings
 from pathlib import Path
 from typing import Annotated
 
@@ -44,8 +45,11 @@ def trace(
     if aggregation not in AGGREGATIONS or beta < 0 or not 0 <= floor <= 1:
         raise UsageError(f"--aggregation is one of {', '.join(AGGREGATIONS)}, --beta at least 0, "
                          "--floor from 0 to 1")  # fmt: skip
-    manifest = build_trace(load_model(model), facts, out, aggregation=aggregation, beta=beta,
-                           floor=floor, fresh=fresh)  # fmt: skip
+    with warnings.catch_warnings():
+        # Said in a line of its own below.
+        warnings.filterwarnings("ignore", message=".*within its noise")
+        manifest = build_trace(load_model(model), facts, out, aggregation=aggregation, beta=beta,
+                               floor=floor, fresh=fresh)  # fmt: skip
     summary = manifest["trace"]
     kept, seen = summary["samples above tau"], summary["samples"]
     print(f"{kept} of {seen} samples above the filter, {len(summary['conditions'])} conditions")
