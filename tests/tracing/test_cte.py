@@ -1,5 +1,6 @@
 """CTE by a loop over samples, layer scores by hand, and a planted circuit that is found."""
 
+import numpy as np
 import polars as pl
 import pytest
 import torch
@@ -134,10 +135,25 @@ def pairs_of(differences):
 
 
 def test_a_range_within_its_scatter_is_noise():
-    # Mean 0.3, sd 0.1, four pairs: six standard errors. Mean 0.1, sd 0.4: half of one.
-    assert not within_noise(pairs_of([0.2, 0.25, 0.35, 0.4]))
-    assert within_noise(pairs_of([-0.3, 0.6, -0.2, 0.3]))
+    assert not within_noise(pairs_of([0.2, 0.25, 0.35, 0.4, 0.3, 0.3, 0.2, 0.4]))
+    assert within_noise(pairs_of([-0.3, 0.6, -0.2, 0.3, -0.4, 0.5, -0.1, 0.2]))
     assert within_noise(pairs_of([0.2]))
+    # Consistent, but a hundredth of the effect.
+    assert within_noise(pairs_of([0.01, 0.01, 0.011, 0.01, 0.01, 0.01, 0.01, 0.01]))
+
+
+def test_pure_noise_is_rarely_taken_for_a_profile():
+    rng = np.random.default_rng(0)
+    taken = 0
+    for _ in range(40):
+        rows = [
+            {"condition": f"C{c}", "subset": "negation in caption", "role": "cue",
+             "site": "residual", "layer": layer, "cte_mean": rng.normal(), "sum_effect": 0.0,
+             "sum_d": 1.0, "position": 3}
+            for c in range(10) for layer in range(13)
+        ]  # fmt: skip
+        taken += not within_noise(pl.DataFrame(rows))
+    assert taken <= 6
 
 
 class PlantedTower:

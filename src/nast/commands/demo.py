@@ -62,10 +62,10 @@ def _claim(out: Path, size: Size, fresh: bool) -> None:
     from nast.store import write_json
 
     note = out / "demo.json"
-    if fresh:
-        shutil.rmtree(out, ignore_errors=True)
     if out.is_dir() and any(out.iterdir()) and not note.is_file():
         raise UsageError(f"{out} holds files that nast demo did not make; choose another --out")
+    if fresh:
+        shutil.rmtree(out, ignore_errors=True)
     if note.is_file() and read_json(note) != list(size):
         raise UsageError(f"{out} holds a demo of another size; say --fresh or choose another --out")
     write_json(note, list(size))
@@ -95,13 +95,17 @@ def _train(folder: dict[str, Path], size: Size, progress: Progress) -> list[Path
     progress.step("loading torch and the phantom model")
     from nast.models.registry import load_model
     from nast.training.trainer import TrainConfig, build_run
-    from nast.weighting import build_trace, read_layer_weights, uniform
+    from nast.weighting import build_trace, layer_weights, read_layer_weights, uniform
 
     base = load_model("phantom", "base")
     progress.step("tracing negation through the text tower")
     build_trace(base, folder["facts"], folder["trace"], aggregation=AGGREGATION,
                 store=folder["store"])  # fmt: skip
     traced = read_layer_weights(folder["trace"] / "layer_weights.json")
+    # As printed: plain min-max, which freezes the weakest block, and no scaling to mean 1.
+    scores = read_json(folder["trace"] / "layer_weights.json")["score"]
+    printed = layer_weights(scores, floor=0.0, renorm="max")
+    weights = {None: uniform(len(scores)), "lr": traced, "gradient": printed}
     progress.step("fine-tuning", total=len(POLICIES) * size.seeds * size.steps)
     runs = []
     for policy, mode in POLICIES.items():
@@ -116,8 +120,8 @@ def _train(folder: dict[str, Path], size: Size, progress: Progress) -> list[Path
                 warnings.filterwarnings("ignore", message="mode='gradient'")
                 build_run(
                     load_model("phantom", "base"), "phantom", folder["facts"],
-                    folder["contextual"], runs[-1], traced if mode else uniform(len(traced.scale)),
-                    config, store=folder["store"], report=progress.advance,
+                    folder["contextual"], runs[-1], weights[mode], config,
+                    store=folder["store"], report=progress.advance,
                 )  # fmt: skip
     return runs
 

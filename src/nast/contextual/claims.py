@@ -165,9 +165,9 @@ def _rows(
     joints = [joints[i] for i in order]
     for form in forms:
         texts = tuple(sentence(j, style, form) for j in joints)
-        for joint, study in members.items():
+        for place, (joint, study) in enumerate(members.items()):
             claim_set = ClaimSet(
-                set_id=f"{group_id}-{study.study_id}-{form}",
+                set_id=f"{group_id}-{place}-{form}",
                 group_id=group_id,
                 form=form,  # type: ignore[arg-type]
                 claims=texts,

@@ -41,7 +41,7 @@ def score_prompt_pairs(store: "EmbeddingStore", studies: pl.DataFrame, data: str
         for option in (0, 1):
             frames.append(
                 pl.DataFrame({
-                    "item_id": part["study_id"] + f"-{name}",
+                    "item_id": [f"{i}-{name}" for i in hashed_ids(part["study_id"])],
                     "subject": hashed_ids(part["subject_id"]),
                     "score": scores[:, option].numpy(),
                     "answer": present if option == 0 else ~present,

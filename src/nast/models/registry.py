@@ -1,5 +1,8 @@
 """One string names a model: `phantom`, `hf:FOLDER`, `run:FOLDER`."""
 
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from peft import PeftModel
@@ -45,8 +48,17 @@ def _run(folder: Path, name: str) -> DualEncoder:
     model = load_model(run["base"], name)
     if model.key != run["base_key"]:
         raise ModelError(f"{folder}: the base {run['base']!r} is not the one that was trained on")
-    model.network = PeftModel.from_pretrained(model.network, folder / "lora").eval()
+    with quiet():
+        model.network = PeftModel.from_pretrained(model.network, folder / "lora").eval()
     model.key = content_hash(
         [run["base_key"], file_hash(folder / "lora/adapter_model.safetensors")]
     )
     return model
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Hides a notice of transformers about a name that peft still uses."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".*is_gradient_checkpointing", FutureWarning)
+        yield

@@ -163,8 +163,8 @@ def comparisons(scores: Mapping[str, pl.DataFrame]) -> dict[str, dict[str, dict[
     Returns:
         "model minus reference" -> figure's name -> difference with its interval.
     """
-    names = [n for n in scores if n == UNIFORM or n.startswith("NAST")]
     base = next(iter(scores))
+    names = [n for n in scores if n != base]
     pairs = [(n, base) for n in names if n != base]
     pairs += [(n, UNIFORM) for n in names if n != UNIFORM and UNIFORM in scores]
     return {
@@ -226,6 +226,8 @@ def findings(metrics: Mapping[str, Any], compared: Mapping[str, Mapping[str, Any
         for form in ("negated", "affirmative"):
             change = figures[f"claims/accuracy/{form}"]
             verdict = verdict_of(change, "better", "worse", "no difference that this data can show")
+            if metrics[name.split(" minus ")[0]]["claims/accuracy/negated"].get("seeds", 1) < 3:
+                verdict = "not judged on fewer than three seeds"
             parts.append(f"{form} claims {cell(change, sign=True)}: {verdict}")
         said.append(f"{name}: {'; '.join(parts)}.")
     return said
@@ -233,5 +235,7 @@ def findings(metrics: Mapping[str, Any], compared: Mapping[str, Mapping[str, Any
 
 def verdict_of(figure: Mapping[str, Any], above: str, below: str, neither: str) -> str:
     """Words for an interval that lies above 0, below 0, or includes it."""
+    if figure.get("n") == 0:
+        return "not comparable, no common items"
     low, high = figure["interval"]
     return above if low > 0 else below if high < 0 else neither

@@ -9,6 +9,7 @@ image, so each caption pair is swept once and every image costs one product.
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import polars as pl
 import torch
 
@@ -110,6 +111,9 @@ def _rows(
     ]  # fmt: skip
 
 
+PERMUTATIONS = 1000
+MIN_RANGE = 0.02
+"""A profile that spans less than this share of the whole effect (CTE = 1) is taken as flat."""
 AGGREGATIONS = {"cue": ["cue"], "scope": ["cue", "finding"], "drop": ["cue"]}
 """How a trace becomes one score per block, and the token roles that count."""
 
@@ -163,19 +167,20 @@ def layer_scores(rows: pl.DataFrame, aggregation: str = "cue") -> pl.DataFrame:
     return layers.filter(pl.col("layer") > 0).sort("layer")
 
 
-def within_noise(rows: pl.DataFrame, aggregation: str = "cue") -> bool:
-    """Whether the profile's range is no more than the pairs' own scatter (design row 2).
+def within_noise(rows: pl.DataFrame, aggregation: str = "cue", seed: int = 0) -> bool:
+    """Whether the profile's range is too small to say anything (design row 2).
 
-    The highest and the lowest block are compared pair by pair; below two standard errors over
-    the pairs the profile says nothing, and min-max would blow up its noise.
+    Conditions are the units; their subsets are averaged first. The range of the mean profile
+    must exceed `MIN_RANGE` of the whole effect, and 95 % of the ranges that come out when each
+    condition's blocks are put in random order. Otherwise min-max would blow up noise.
     """
-    scores = layer_scores(rows, aggregation)
-    high = scores["layer"][int(scores["score"].arg_max() or 0)]
-    low = scores["layer"][int(scores["score"].arg_min() or 0)]
-    wide = pair_scores(rows, aggregation).pivot(
-        "layer", index=["subset", "condition"], values="score"
-    )
-    gaps = (wide[str(high)] - wide[str(low)]).drop_nulls().to_numpy()
-    if len(gaps) < 2:
+    pairs = pair_scores(rows, aggregation).filter(pl.col("layer") > 0)
+    means = pairs.group_by("condition", "layer").agg(pl.col("score").mean())
+    wide = means.sort("layer").pivot("layer", index="condition", values="score").drop_nulls()
+    profiles = wide.sort("condition").drop("condition").to_numpy()
+    if len(profiles) < 2:
         return True
-    return bool(gaps.mean() <= 2 * gaps.std(ddof=1) / len(gaps) ** 0.5)
+    rng = np.random.default_rng(seed)
+    shuffled = [np.ptp(rng.permuted(profiles, axis=1).mean(0)) for _ in range(PERMUTATIONS)]
+    found = np.ptp(profiles.mean(0))
+    return bool(found <= max(MIN_RANGE, float(np.quantile(shuffled, 0.95))))

@@ -1,13 +1,13 @@
 """LoRA on the text tower's q, k, v and out projections, block by block (paper section 4.3)."""
 
 import re
-import warnings
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
+
+from nast.models.registry import quiet
 
 RANK, ALPHA = 8, 16
 _BLOCK = re.compile(r"text_model\.encoder\.layers\.(\d+)\.")
@@ -40,14 +40,6 @@ def add_lora(
     config = LoraConfig(r=rank, lora_alpha=alpha, target_modules=target, lora_dropout=0.0)
     with quiet():
         return get_peft_model(network, config).eval()
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Hides a notice of transformers about a name that peft still uses."""
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", ".*is_gradient_checkpointing", FutureWarning)
-        yield
 
 
 def lora_by_layer(model: torch.nn.Module) -> dict[int, dict[str, torch.nn.Parameter]]:
