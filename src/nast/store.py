@@ -9,6 +9,7 @@ import hmac
 import json
 import os
 import secrets
+import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -185,7 +186,7 @@ def stage(
             the manifest.
         make: does the work in the folder and returns what the manifest should hold (`policy`
             and `counts` at least).
-        fresh: start over in a folder that belongs to another configuration.
+        fresh: start over, emptying a folder of another configuration.
 
     Returns:
         The manifest.
@@ -201,23 +202,35 @@ def stage(
     run, manifest = folder / RUN, folder / MANIFEST
     if folder.exists() and not folder.is_dir():
         raise UsageError(f"{folder} is a file; -o needs a folder")
-    if run.is_file() and not fresh:
-        if content_hash(_read_run(run)) != content_hash(asked):
+    if run.is_file():
+        same = not fresh and content_hash(_read_run(run)) == content_hash(asked)
+        if same and manifest.is_file():
+            return read_json(manifest)
+        if not same and not fresh and manifest.is_file():
             raise UsageError(
                 f"{folder} belongs to another configuration or other inputs ({RUN}); "
                 "choose another folder or say --fresh"
             )
-        if manifest.is_file():
-            return read_json(manifest)
-    elif folder.is_dir() and not run.is_file() and any(folder.iterdir()):
+        if not same:
+            _clear(folder, inputs)
+    elif folder.is_dir() and any(folder.iterdir()):
         raise UsageError(f"{folder} holds files that nast did not make; choose an empty folder")
     manifest.unlink(missing_ok=True)
     folder.mkdir(parents=True, exist_ok=True)
     write_text(run, yaml.safe_dump(asked, sort_keys=True))
     result = {**asked, **make(folder)}
-    result["policy"] = strictest([result.get("policy", "open"), *_policies(inputs)])
+    made_from = _manifests(inputs)
+    result["policy"] = strictest(m.get("policy", "open") for m in (result, *made_from))
+    result["phantom"] = any(m.get("phantom", False) for m in (result, *made_from))
     write_json(manifest, result)
     return result
+
+
+def _clear(folder: Path, inputs: Iterable[Path]) -> None:
+    """Empty a folder of ours: later stages would read old files as if they were of this run."""
+    if any(Path(p).resolve().is_relative_to(folder.resolve()) for p in inputs):
+        raise UsageError(f"{folder} holds an input of this stage; choose another output folder")
+    shutil.rmtree(folder)
 
 
 def _read_run(path: Path) -> Any:
@@ -227,9 +240,9 @@ def _read_run(path: Path) -> Any:
         raise UsageError(f"{path} is damaged; choose another folder or say --fresh") from None
 
 
-def _policies(inputs: Iterable[Path]) -> list[str]:
+def _manifests(inputs: Iterable[Path]) -> list[dict[str, Any]]:
     folders = (Path(p) for p in inputs)
-    return [manifest_of(p).get("policy", "open") for p in folders if (p / MANIFEST).is_file()]
+    return [manifest_of(p) for p in folders if (p / MANIFEST).is_file()]
 
 
 def _input_hash(path: Path) -> str:

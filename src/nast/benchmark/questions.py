@@ -11,7 +11,7 @@ import polars as pl
 from nast.benchmark.audit import audit_questions, raise_on_leak
 from nast.benchmark.configurations import Group, balanced_groups, consistent, eligible
 from nast.errors import InputError
-from nast.facts.conditions import CONDITIONS
+from nast.facts.conditions import CONDITIONS, phrase_conflicts
 from nast.language.templates import FORMS, STYLES, sentence
 from nast.records import QUESTIONS_SCHEMA, Fact, Question
 from nast.sources.collect import read_facts
@@ -93,12 +93,22 @@ def make_questions(
         "studies that serve": len(served),
         "groups": len(groups),
         "questions": len(rows),
+        "questions whose answer contradicts itself in Table 5's words": sum(
+            _self_contradicting(r) for r in rows
+        ),
         "questions by split": dict(sorted(Counter(r["split"] for r in rows).items())),
         "questions by condition": dict(
             sorted(Counter(c for r in rows for c in r["conditions"]).items())
         ),
     }  # fmt: skip
     return pl.DataFrame(rows, schema=QUESTIONS_SCHEMA), counts
+
+
+def _self_contradicting(row: dict[str, Any]) -> bool:
+    words = ("absent", "present")
+    right = row["options"][row["answer"]]
+    labels = {n: words[v] for n, v in zip(row["conditions"], right, strict=True)}
+    return bool(phrase_conflicts(labels))
 
 
 def _rows(group: Group, studies: pl.DataFrame, seed: int) -> Iterator[dict[str, Any]]:

@@ -71,8 +71,9 @@ def evaluate(
             paths = [p for _, table in tables for p in table["image_path"]]
             good, bad = vectors.readable(paths)
             if len(bad) > max_bad:
+                # No path: those of MIMIC hold patient ids. `nast facts` lists them in its folder.
                 raise InputError(
-                    next(iter(bad)), found=f"{len(bad)} images that cannot be read",
+                    data[0], found=f"{len(bad)} images that cannot be read",
                     expected=f"at most {max_bad} (--max-bad)",
                 )  # fmt: skip
             for name, table in tables:
@@ -88,7 +89,7 @@ def evaluate(
         figures = {name: metrics_of(part, seed) for name, part in by_label(scores)}
         figures |= blind_metrics(data, split, seed)
         write_json(out / "metrics.json", figures)
-        return {"counts": {"rows": len(scores)}, "bad_images": sorted(bad)}
+        return {"counts": {"rows": len(scores)}, "bad_images": len(bad)}
 
     return stage(folder, config, list(data), make, fresh=fresh)
 
@@ -121,9 +122,18 @@ def _tables(folder: Path, split: str, limit: int | None) -> Iterable[tuple[str, 
             continue
         table = read_table(path, schema)
         table = table if split == "all" else table.filter(split=split)
-        table = table if limit is None else table.head(limit)
+        table = table if limit is None else first_items(table, limit)
         if len(table):
             yield folder.name, table
+
+
+def first_items(table: pl.DataFrame, limit: int) -> pl.DataFrame:
+    """About `limit` rows: whole groups, or the first rows of a table without groups."""
+    if "group_id" not in table.columns:
+        return table.head(limit)
+    groups = table.group_by("group_id", maintain_order=True).agg(pl.len().alias("size"))
+    kept = groups.filter((pl.col("size").cum_sum() - pl.col("size")) < limit)["group_id"]
+    return table.filter(pl.col("group_id").is_in(kept.to_list()))
 
 
 def whole_groups(table: pl.DataFrame, good: set[str]) -> pl.DataFrame:

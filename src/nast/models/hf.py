@@ -17,7 +17,8 @@ from nast.errors import InputError, ModelError
 from nast.store import content_hash, file_hash
 
 logging.disable_progress_bar()
-_FILES = ("config.json", "model.safetensors", "tokenizer.json", "preprocessor_config.json")
+_KINDS = ("*.safetensors", "*.json", "*.txt", "*.model")
+"""Files that decide a vector: weights, configuration, tokenizer, preprocessing."""
 
 
 class HFDualEncoder:
@@ -36,6 +37,10 @@ class HFDualEncoder:
         folder = Path(folder)
         if not (folder / "config.json").is_file():
             raise ModelError(f"{folder}: no config.json; hf:FOLDER needs a saved CLIPModel")
+        if not any(folder.glob("*.safetensors")):
+            raise ModelError(
+                f"{folder}: no .safetensors; save the model again, pickles are not read"
+            )
         self.name = name
         loaded: Any = CLIPModel.from_pretrained(
             folder, dtype=torch.float32, local_files_only=True, output_loading_info=True
@@ -53,7 +58,7 @@ class HFDualEncoder:
         self.processor = CLIPImageProcessorPil.from_pretrained(folder, local_files_only=True)
         self.max_tokens = int(self.network.config.text_config.max_position_embeddings)
         self.logit_scale = float(self.network.logit_scale.exp())
-        files = [folder / n for n in _FILES if (folder / n).is_file()]
+        files = sorted({p for kind in _KINDS for p in folder.glob(kind)})
         self.key = content_hash([[p.name, file_hash(p)] for p in files])
 
     def tokenize(self, texts: Sequence[str]) -> tuple[torch.Tensor, torch.Tensor]:

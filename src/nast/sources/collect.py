@@ -1,5 +1,6 @@
 """One or more sources -> the two tables that every later stage reads."""
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -62,6 +63,11 @@ def build_facts(specs: Sequence[str], folder: Path, *, fresh: bool = False) -> d
         UsageError: an unknown source, or the folder belongs to another configuration.
     """
     named = [split_spec(s) for s in specs]
+    if [name for name, _ in named] == ["cad-chest"]:
+        raise UsageError(
+            "CAD-Chest has neither splits nor images of its own; read it together with "
+            "mimic-cxr-jpg:ROOT, or its patients would be divided unlike the benchmark's"
+        )
     sources = [READERS[name](path) for name, path in named]
     inputs = [path for source in sources for path in source.files]
 
@@ -194,9 +200,9 @@ def require_images(manifest: dict[str, Any], max_bad: int) -> None:
     """
     bad = manifest["bad_images"]
     if len(bad) > max_bad:
-        path, reason = next(iter(bad.items()))
+        reasons = ", ".join(f"{n} {reason}" for reason, n in Counter(bad.values()).items())
         raise InputError(
-            path,
-            found=f"{reason}; {len(bad)} bad images in all (listed in manifest.json)",
-            expected=f"at most {max_bad} (--max-bad)",
+            "images",
+            found=f"{reasons}; {len(bad)} bad images in all (listed in manifest.json)",
+            expected=f"at most {max_bad} (--max-bad); mend them and say --fresh to look again",
         )
