@@ -1,10 +1,12 @@
 """What training batches hold: the truth of every (image, caption) and the claims as written."""
 
 import polars as pl
+import pytest
 import torch
 from built import TableModel, contextual_set
 
 from nast.embeddings import EmbeddingStore
+from nast.errors import InputError
 from nast.records import CAPTIONS_SCHEMA, CLAIMS_SCHEMA
 from nast.sources.collect import read_facts
 from nast.store import read_table
@@ -26,6 +28,14 @@ def test_a_caption_is_true_of_its_own_image(facts):
     assert data.truth.shape == (len(data.images), len(data.texts))
     assert all(data.truth[i, t] == 1 for i, t in data.rows)
     assert {-1, 0, 1} == set(data.truth.flatten().tolist())
+
+
+def test_captions_of_other_facts_are_refused(facts):
+    captions = read_table(contextual_set(facts) / "captions.parquet", CAPTIONS_SCHEMA)
+    studies, table = read_facts(facts)
+    known = table.filter(pl.col("study_id") != captions["study_id"][0])
+    with pytest.raises(InputError, match="found 1 of .* studies without facts"):
+        caption_data(store_of(captions), captions, known, studies)
 
 
 def test_claims_keep_their_order_and_answer(facts):

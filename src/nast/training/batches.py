@@ -8,6 +8,7 @@ import torch
 
 from nast.contextual.joint import study_facts
 from nast.embeddings import EmbeddingStore
+from nast.errors import InputError
 from nast.facts.entailment import truth
 from nast.records import Fact
 
@@ -47,12 +48,22 @@ def caption_data(
         captions: `CAPTIONS_SCHEMA`, the training split.
         facts: `FACTS_SCHEMA`.
         studies: `STUDIES_SCHEMA` with labels.
+
+    Raises:
+        InputError: captions of studies that the facts do not know.
     """
     known = {s.study_id: s.facts for s in study_facts(facts, studies)}
     texts = captions["caption"].unique(maintain_order=True).to_list()
     statements = dict(captions.select("caption", "fact").iter_rows())
     firsts = captions.unique("study_id", keep="first", maintain_order=True)
     ids = firsts["study_id"].to_list()
+    unknown = [i for i in ids if i not in known]
+    if unknown:
+        raise InputError(
+            "captions.parquet",
+            found=f"{len(unknown)} of {len(ids)} studies without facts",
+            expected="a contextual set that was built from these facts",
+        )
     text_at, study_at = ({v: i for i, v in enumerate(values)} for values in (texts, ids))
     codes = {True: 1, False: -1, None: 0}
     stated = [Fact(**statements[t]) for t in texts]
