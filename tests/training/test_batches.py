@@ -34,7 +34,7 @@ def test_captions_of_other_facts_are_refused(facts):
     captions = read_table(contextual_set(facts) / "captions.parquet", CAPTIONS_SCHEMA)
     studies, table = read_facts(facts)
     known = table.filter(pl.col("study_id") != captions["study_id"][0])
-    with pytest.raises(InputError, match="found 1 of .* studies without facts"):
+    with pytest.raises(InputError, match=r"found 1 of .* studies without facts"):
         caption_data(store_of(captions), captions, known, studies)
 
 
