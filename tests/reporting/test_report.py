@@ -1,6 +1,7 @@
 """One page that needs no other file and says only what its intervals allow."""
 
 import re
+import shutil
 
 import pytest
 
@@ -89,3 +90,9 @@ def test_same_folders_same_bytes(report, evaluation, runs, tmp_path):
 def test_needs_an_evaluation(runs, tmp_path):
     with pytest.raises(UsageError, match="at least one folder of nast evaluate"):
         build_report(runs, tmp_path / "out")
+
+
+def test_a_model_in_two_evaluations_is_refused(evaluation, tmp_path):
+    shutil.copytree(evaluation, tmp_path / "second")
+    with pytest.raises(UsageError, match=r"base.* in two evaluations"):
+        build_report([evaluation, tmp_path / "second"], tmp_path / "out")

@@ -178,7 +178,8 @@ class PlantedTower:
         return normalize(rows, dim=-1)
 
     def attention(self, layer, states):
-        raise NotImplementedError
+        length = states.shape[1]
+        return torch.eye(length).expand(len(states), 1, length, length)
 
 
 def test_a_planted_circuit_is_found_at_its_block():

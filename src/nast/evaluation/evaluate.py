@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 
 from nast.embeddings import EmbeddingStore
-from nast.errors import InputError
+from nast.errors import InputError, UsageError
 from nast.evaluation.choice import score_claims, score_questions
 from nast.evaluation.metrics import by_label, metrics_of
 from nast.evaluation.prompt_pairs import score_prompt_pairs
@@ -54,6 +54,7 @@ def evaluate(
 
     Raises:
         InputError: more than `max_bad` images cannot be read, or a folder has nothing to score.
+        UsageError: two folders have tables of one kind.
     """
     config = {
         "stage": "evaluate", "models": {m.name: m.key for m in models}, "split": split,
@@ -64,6 +65,7 @@ def evaluate(
         tables = [t for d in data for t in _tables(Path(d), split, limit)]
         if not tables:
             raise InputError(data[0], found=f"no items of the {split} split", expected="some items")
+        refuse_pooling([table_kind(table) for _, table in tables])
         frames: list[pl.DataFrame] = []
         bad: dict[str, str] = {}
         for model in models:
@@ -106,6 +108,20 @@ _SCHEMAS = {
     "captions": CAPTIONS_SCHEMA,
     "studies": STUDIES_SCHEMA,
 }
+
+
+def refuse_pooling(kinds: Sequence[str]) -> None:
+    """Refuse two tables of one kind: their figures would be pooled into one number.
+
+    Raises:
+        UsageError: names the kind.
+    """
+    for kind in sorted(set(kinds)):
+        if kinds.count(kind) > 1:
+            raise UsageError(
+                f"{kinds.count(kind)} data folders have {kind}: their figures would be pooled; "
+                "evaluate them in runs of their own"
+            )
 
 
 def table_kind(table: pl.DataFrame) -> str:

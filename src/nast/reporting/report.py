@@ -46,7 +46,7 @@ def build_report(folders: Sequence[Path], out: Path, *, fresh: bool = False) -> 
         The manifest; `report` is the path of the page.
 
     Raises:
-        UsageError: no evaluation among the folders.
+        UsageError: no evaluation among the folders, or one model in two of them.
     """
     found: dict[str, list[Path]] = {}
     for folder in folders:
@@ -57,7 +57,14 @@ def build_report(folders: Sequence[Path], out: Path, *, fresh: bool = False) -> 
     def make(target: Path) -> dict[str, Any]:
         metrics: dict[str, Any] = {}
         for folder in found["evaluate"]:
-            metrics |= read_json(folder / "metrics.json")
+            found_here = read_json(folder / "metrics.json")
+            twice = sorted(set(metrics) & set(found_here) - {"blind"})
+            if twice:
+                raise UsageError(
+                    f"{', '.join(twice)} in two evaluations: one would hide the other's figures; "
+                    "report them apart, or score all models in one nast evaluate"
+                )
+            metrics |= found_here
         scores = pl.concat(
             read_table(f / "scores.parquet", SCORES_SCHEMA) for f in found["evaluate"]
         )
