@@ -84,5 +84,16 @@ def test_broken_and_missing_images_are_named(tiny_clip, pictures):
     good, bad = store.readable(paths)
     assert good == {str(pictures / "x.png")}
     assert set(bad) == {str(broken), str(pictures / "gone.png")}
-    with pytest.raises(InputError, match=r"broken\.png: found a broken image"):
+    with pytest.raises(InputError, match="an image of the data: found a broken image") as error:
         store.images([broken])
+    # Paths of MIMIC-CXR hold patient ids, and messages reach logs.
+    assert "broken.png" not in str(error.value)
+    assert error.value.file == broken
+
+
+def test_vectors_of_open_and_credentialed_data_lie_apart(tmp_path):
+    EmbeddingStore(model(), tmp_path, "credentialed").texts(["a", "b"])
+    again = model()
+    EmbeddingStore(again, tmp_path, "open").texts(["a"])
+    assert again.calls == ["a"]
+    assert {p.name for p in tmp_path.iterdir()} == {"credentialed", "open"}

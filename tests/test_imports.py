@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent / "src" / "nast"
 FLOORS = [
-    {"records", "store", "errors", ""},
+    {"records", "store", "policy", "errors", ""},
     {"facts"},
     {"language"},
     {"sources", "phantom"},
@@ -26,8 +26,8 @@ FLOORS = [
 ]
 FLOOR = {package: floor for floor, packages in enumerate(FLOORS) for package in packages}
 PRETRAIN = {"phantom.pretrain", "phantom.image_tower"}
-LIGHT = ["records", "store", "errors", "facts", "language", "sources", "phantom", "benchmark",
-         "contextual", "reporting"]  # fmt: skip
+LIGHT = ["records", "store", "policy", "errors", "facts", "language", "sources", "phantom",
+         "benchmark", "contextual", "reporting"]  # fmt: skip
 
 
 def modules():

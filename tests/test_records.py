@@ -19,7 +19,7 @@ CLAIMS = {
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("existence", "maybe"), ("side", "both"), ("zone", "middle"), ("severity", "large")],
+    [("existence", "maybe"), ("side", "both"), ("zone", "Mid"), ("severity", "large")],
 )
 def test_a_fact_refuses_words_outside_its_vocabulary(name, value):
     with pytest.raises(ValueError, match=f"{name} is '{value}'"):

@@ -1,7 +1,7 @@
 """Encode each distinct image and text once, keep the vectors, reuse them.
 
-Vectors lie in one folder per model key (weights, tokenizer, preprocessing), in safetensors
-chunks with a Parquet index of content hashes; a chunk is complete or absent.
+Vectors lie in one folder per data policy and model key (weights, tokenizer, preprocessing), in
+safetensors chunks with a Parquet index of content hashes; a chunk is complete or absent.
 """
 
 import hashlib
@@ -13,7 +13,7 @@ import polars as pl
 import torch
 from safetensors.torch import load_file, save_file
 
-from nast.errors import InputError, ModelError
+from nast.errors import ImageError, ModelError
 from nast.models.base import DualEncoder
 from nast.store import atomic, file_hash, write_table
 
@@ -24,10 +24,19 @@ _INDEX = {"hash": pl.String, "row": pl.Int64}
 class EmbeddingStore:
     """Unit vectors of texts and images for one model; on disk when a folder is given."""
 
-    def __init__(self, model: DualEncoder, folder: Path | None = None) -> None:
-        """Open the store of `model` under `folder`, or keep vectors in memory only."""
+    def __init__(
+        self, model: DualEncoder, folder: Path | None = None, policy: str = "credentialed"
+    ) -> None:
+        """Open the store of `model` under `folder`, or keep vectors in memory only.
+
+        Args:
+            model: encodes what the store lacks.
+            folder: holds the stores of all models.
+            policy: the strictest data policy of what will be encoded; vectors of open and of
+                credentialed data never share a store.
+        """
         self.model = model
-        self.folder = Path(folder) / model.key[:16] if folder else None
+        self.folder = Path(folder) / policy / model.key[:16] if folder else None
         self._known: dict[str, dict[str, torch.Tensor]] = {"texts": {}, "images": {}}
         for kind in self._known if self.folder else ():
             self._load(kind)
@@ -46,7 +55,7 @@ class EmbeddingStore:
         """Unit vectors (n, D), in order; equal files are encoded once.
 
         Raises:
-            InputError: a file is missing or is not a whole image.
+            ImageError: a file is missing or is not a whole image.
         """
         files = [Path(p) for p in paths]
         keys = [self._file_key(p) for p in files]
@@ -64,11 +73,11 @@ class EmbeddingStore:
         good = sorted({str(p) for p in paths})
         try:
             self.images(good)
-        except InputError:
+        except ImageError:
             for path in good:
                 try:
                     self.images([path])
-                except InputError as error:
+                except ImageError as error:
                     bad[path] = str(error)
         return set(good) - set(bad), bad
 
@@ -77,7 +86,7 @@ class EmbeddingStore:
             try:
                 self._hashes[path] = file_hash(path)
             except OSError:
-                raise InputError(path, found="no such file", expected="an image") from None
+                raise ImageError(path, "no such file") from None
         return self._hashes[path]
 
     def _add(

@@ -3,11 +3,27 @@
 NastError                    anything nast refuses or cannot do; the message says what to do
 |-- UsageError               the call was wrong (exit code 2)
 |-- InputError               a file does not hold what its format promises
+|   `-- ImageError           an image cannot be read
 |-- PolicyError              the data's terms forbid the step
 `-- ModelError               a model cannot be loaded, or breaks its contract
 """
 
 from pathlib import Path
+
+
+def shown(value: object) -> str:
+    """A cell as an error may show it: what is longer than three characters could be an id or text.
+
+    Returns:
+        The quoted value, or what it is made of: "a number of 8 digits", "text of 31 characters".
+    """
+    text = str(value)
+    if not text.strip():
+        return "a blank"
+    if len(text) <= 3:
+        return ascii(text)
+    what = "a number of {} digits" if text.isdecimal() else "text of {} characters"
+    return what.format(len(text))
 
 
 class NastError(Exception):
@@ -25,7 +41,7 @@ class InputError(NastError):
 
     Args:
         file: the file that was read.
-        found: what it holds, quoted as found.
+        found: what it holds; a cell goes through `shown` first, for messages reach logs.
         expected: the rule that it breaks.
         row: 1-based row of the data (the header is not counted), where there is one.
         column: name of the column, where there is one.
@@ -44,6 +60,21 @@ class InputError(NastError):
         place += f", column {column!r}" if column is not None else ""
         super().__init__(f"{file}{place}: found {found}, expected {expected}")
         self.file, self.row, self.column = Path(file), row, column
+
+
+class ImageError(InputError):
+    """An image cannot be read. The path is in `file` only: those of MIMIC-CXR hold patient ids.
+
+    Args:
+        file: the image.
+        found: what it is instead.
+    """
+
+    def __init__(self, file: str | Path, found: str) -> None:
+        super().__init__("an image of the data", found=found,
+                         expected="a whole JPEG or PNG; nast facts lists the bad ones in "
+                         "manifest.json")  # fmt: skip
+        self.file = Path(file)
 
 
 class PolicyError(NastError):

@@ -20,16 +20,10 @@ import polars as pl
 import yaml
 
 from nast.errors import InputError, UsageError
+from nast.policy import strictest
 
 MANIFEST = "manifest.json"
 RUN = "run.yaml"
-POLICIES = ("open", "private", "credentialed")
-"""Data policies from the mildest to the strictest."""
-
-
-def strictest(policies: Iterable[str]) -> str:
-    """The strictest of some data policies; `open` for none."""
-    return max(policies, key=POLICIES.index, default="open")
 
 
 @contextmanager
@@ -219,9 +213,10 @@ def stage(
     folder.mkdir(parents=True, exist_ok=True)
     write_text(run, yaml.safe_dump(asked, sort_keys=True))
     result = {**asked, **make(folder)}
-    made_from = _manifests(inputs)
+    made_from = manifests_of(inputs)
     result["policy"] = strictest(m.get("policy", "open") for m in (result, *made_from))
     result["phantom"] = any(m.get("phantom", False) for m in (result, *made_from))
+    result["terms"] = sorted({t for m in (result, *made_from) for t in m.get("terms", [])})
     write_json(manifest, result)
     return result
 
@@ -240,7 +235,13 @@ def _read_run(path: Path) -> Any:
         raise UsageError(f"{path} is damaged; choose another folder or say --fresh") from None
 
 
-def _manifests(inputs: Iterable[Path]) -> list[dict[str, Any]]:
+def policy_of(inputs: Iterable[Path]) -> str:
+    """The strictest data policy of some finished folders."""
+    return strictest(m["policy"] for m in manifests_of(inputs))
+
+
+def manifests_of(inputs: Iterable[Path]) -> list[dict[str, Any]]:
+    """The manifests of those inputs that are finished folders."""
     folders = (Path(p) for p in inputs)
     return [manifest_of(p) for p in folders if (p / MANIFEST).is_file()]
 

@@ -16,7 +16,7 @@ from nast.embeddings import EmbeddingStore
 from nast.errors import InputError
 from nast.models.base import DualEncoder
 from nast.sources.collect import read_facts
-from nast.store import read_json, stage, write_json, write_table
+from nast.store import policy_of, read_json, stage, write_json, write_table
 from nast.tracing.attention import ATTENTION_SCHEMA, negator_attention
 from nast.tracing.cte import AGGREGATIONS, TRACE_SCHEMA, layer_scores, trace, within_noise
 from nast.tracing.probes import make_probes
@@ -119,9 +119,11 @@ def build_trace(
     config = {"stage": "trace", "model": model.name, "key": model.key,
               "aggregation": aggregation, "beta": beta, "floor": floor}  # fmt: skip
 
+    inputs = [Path(facts), *model.made_from]
+
     def make(out: Path) -> dict[str, Any]:
         _, table = read_facts(facts)
-        rows, summary = trace(EmbeddingStore(model, store), table)
+        rows, summary = trace(EmbeddingStore(model, store, policy_of(inputs)), table)
         write_table(out / "trace.parquet", rows, TRACE_SCHEMA)
         probes, _ = make_probes(model, summary["conditions"])
         write_table(out / "attention.parquet", negator_attention(model, probes), ATTENTION_SCHEMA)
@@ -151,4 +153,4 @@ def build_trace(
         )  # fmt: skip
         return {"counts": {"sites": len(rows)}, "trace": summary}
 
-    return stage(folder, config, [facts], make, fresh=fresh)
+    return stage(folder, config, inputs, make, fresh=fresh)

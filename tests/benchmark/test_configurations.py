@@ -6,9 +6,9 @@ import polars as pl
 import pytest
 
 from nast.benchmark.configurations import balanced_groups, consistent, eligible
-from nast.facts.conditions import CONDITIONS, contradicts_hierarchy
+from nast.facts.conditions import contradicts_hierarchy, labelled
 
-NAMES = list(CONDITIONS)
+NAMES = labelled()
 WORDS = {"+": "present", "-": "absent", "?": "uncertain", ".": "not_mentioned"}
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from nast.benchmark.questions import build_benchmark, make_questions, option_texts
 from nast.errors import InputError
-from nast.facts.conditions import CONDITIONS
+from nast.facts.conditions import labelled
 from nast.language.parse import cues, facts_of
 from nast.records import FACTS_SCHEMA, QUESTIONS_SCHEMA, STUDIES_SCHEMA, Fact
 from nast.store import file_hash, manifest_of, read_table, stage, write_table
@@ -86,7 +86,7 @@ def test_counts(questions, folder):
     assert counts["studies that serve"] == questions["study_id"].n_unique()
     assert sum(counts["questions by split"].values()) == len(questions)
     assert sum(counts["questions by condition"].values()) == 3 * len(questions)
-    assert set(counts["questions by condition"]) == set(CONDITIONS)
+    assert set(counts["questions by condition"]) == set(labelled())
     assert manifest_of(folder)["phantom"] is True
 
 

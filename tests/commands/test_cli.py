@@ -37,7 +37,7 @@ def test_help_and_version(call):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["facts", "-o", "{out}"], "no source given"),
+        (["facts", "-o", "{out}"], "give sources and a folder"),
         (["facts", "picture:x", "-o", "{out}"], "is not a source; write one of mimic-cxr-jpg"),
         (["trace", "gpt", "{facts}", "-o", "{out}"], "'gpt' is not a model; write one of phantom"),
         (["models", "check", "nothing"], "'nothing' is not a model"),

@@ -6,7 +6,7 @@ import pytest
 
 from nast.contextual.captions import make_captions, statements
 from nast.contextual.joint import StudyFacts, study_facts
-from nast.facts.conditions import CONDITIONS
+from nast.facts.conditions import labelled
 from nast.facts.entailment import truth
 from nast.language.parse import cues, facts_of
 from nast.records import Fact
@@ -63,7 +63,7 @@ def test_attributes_are_denied_of_present_findings_only(captions, tables):
 def test_statements_by_hand():
     name = "Pleural Effusion"
     facts = {name: (Fact(name, "present", "left", None, "mild"),)}
-    study = StudyFacts("p", "s", facts, dict.fromkeys(CONDITIONS, "not_mentioned"))
+    study = StudyFacts("p", "s", facts, dict.fromkeys(labelled(), "not_mentioned"))
     denied = {(f.side, f.severity) for _, f in statements(study, "negated")}
     assert denied == {("right", None), (None, "moderate"), (None, "severe")}
     said = {(f.side, f.severity) for _, f in statements(study, "affirmative")}

@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from nast.contextual.claims import make_claims
-from nast.facts.conditions import CONDITIONS, contradicts_hierarchy, phrase_conflicts
+from nast.facts.conditions import contradicts_hierarchy, labelled, phrase_conflicts
 from nast.facts.entailment import truth
 from nast.language.parse import cues, facts_of
 from nast.language.templates import sentence
@@ -111,8 +111,8 @@ def test_no_claim_contradicts_its_study(claims, tables):
     known = annotations(tables[1])
     for row in claims[1].iter_rows(named=True):
         study = row["study_id"]
-        present = {n: "present" for n in CONDITIONS if labels[study][n] == "present"}
-        present |= {n: "present" for n in CONDITIONS
+        present = {n: "present" for n in labelled() if labels[study][n] == "present"}
+        present |= {n: "present" for n in labelled()
                     if any(f.existence == "present" for f in known[study, n])}  # fmt: skip
         denied = {f["condition"]: "absent" for f in row["facts"][row["answer"]]
                   if f["existence"] == "absent"}  # fmt: skip

@@ -14,7 +14,7 @@ from nast.contextual.joint import (
     side_value,
     study_facts,
 )
-from nast.facts.conditions import CONDITIONS
+from nast.facts.conditions import CONDITIONS, labelled
 from nast.records import Fact
 
 EFFUSION, AIR = "Pleural Effusion", "Pneumothorax"
@@ -32,7 +32,7 @@ def study(*facts, **labels):
     grouped = {}
     for fact in facts:
         grouped[fact.condition] = (*grouped.get(fact.condition, ()), fact)
-    known = dict.fromkeys(CONDITIONS, "not_mentioned")
+    known = dict.fromkeys(labelled(), "not_mentioned")
     known |= {n: f[0].existence for n, f in grouped.items()} | labels
     return StudyFacts("p", "s", grouped, known)
 
@@ -84,7 +84,7 @@ def test_words_that_another_finding_contradicts_are_not_used():
 @pytest.mark.parametrize("k", [5, 6, 7])
 def test_frames_can_fill_k_claims(k):
     sizes = {"existence": 2, "side": 3, "severity": 4, "side and severity": 7}
-    found = list(frames(list(CONDITIONS), k))
+    found = list(frames(labelled(), k))
     assert len(set(found)) == len(found)
     for frame in found:
         values, present = 1, 1
@@ -146,7 +146,7 @@ def test_facts_that_disagree_are_of_no_use():
     keys = {"study_id": "s", "side": None, "zone": None, "severity": None}
     said = (("Edema", "present"), ("Edema", "absent"), ("Fracture", "absent"))
     rows = [{**keys, "condition": c, "existence": e} for c, e in said]
-    labels = dict.fromkeys(CONDITIONS, "not_mentioned") | {"Fracture": "present"}
+    labels = dict.fromkeys(labelled(), "not_mentioned") | {"Fracture": "present"}
     studies = pl.DataFrame([{"subject_id": "p", "study_id": "s", **labels}])
     (found,) = study_facts(pl.DataFrame(rows, infer_schema_length=None), studies)
     assert found.facts == {"Fracture": (no("Fracture"),)}

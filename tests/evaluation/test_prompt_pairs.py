@@ -9,7 +9,7 @@ from pytest import approx
 from nast.embeddings import EmbeddingStore
 from nast.evaluation.metrics import metrics_of
 from nast.evaluation.prompt_pairs import prompt_pair_metrics, score_prompt_pairs
-from nast.facts.conditions import CONDITIONS
+from nast.facts.conditions import labelled
 
 LABELS = ["present", "present", "absent", "absent", "uncertain", "not_mentioned"]
 VECTORS = {f"{i}.png": v for i, v in enumerate([[5, 1], [1, 2], [1, 1], [0, 1], [1, 0], [0, 1]])}
@@ -20,7 +20,7 @@ VECTORS = {f"{i}.png": v for i, v in enumerate([[5, 1], [1, 2], [1, 1], [0, 1], 
 def studies(tmp_path):
     for i in range(6):
         Image.new("L", (8, 8), 20 * i).save(tmp_path / f"{i}.png")
-    other = {name: ["not_mentioned"] * 6 for name in CONDITIONS}
+    other = {name: ["not_mentioned"] * 6 for name in labelled()}
     return pl.DataFrame({
         "subject_id": [f"p{i}" for i in range(6)], "study_id": [f"s{i}" for i in range(6)],
         "image_path": [str(tmp_path / f"{i}.png") for i in range(6)], **other, "Edema": LABELS,

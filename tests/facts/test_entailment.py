@@ -101,6 +101,33 @@ def test_zones_follow_the_rule_of_sides():
         assert truth(Fact("Pneumonia", "present", "right", "lower"), lower, world) is True
 
 
+def opacity(zone, existence="present"):
+    return Fact("Lung Opacity", existence, zone=zone)
+
+
+@pytest.mark.parametrize("world", WORLDS)
+@pytest.mark.parametrize(("part", "whole"), [("apical", "upper"), ("retrocardiac", "lower")])
+def test_a_part_lies_in_its_zone(world, part, whole):
+    assert truth(opacity(whole), [opacity(part)], world) is True
+    assert truth(opacity(whole, "absent"), [opacity(part)], world) is False
+    assert truth(opacity(part), [opacity(part)], world) is True
+    # What is in the zone may be in the part or not, in every world.
+    assert truth(opacity(part), [opacity(whole)], world) is None
+    assert truth(opacity(part, "absent"), [opacity(whole)], world) is None
+    assert truth(opacity(part), [opacity(None)], world) is None
+
+
+@pytest.mark.parametrize(
+    ("world", "elsewhere"), [("annotated", None), ("described", False), ("closed", False)]
+)
+def test_parts_of_other_zones_are_elsewhere(world, elsewhere):
+    for stated, zone in [("upper", "retrocardiac"), ("lower", "apical"), ("mid", "apical"),
+                         ("apical", "lower"), ("retrocardiac", "upper"), ("apical", "retrocardiac"),
+                         ("apical", "mid"), ("upper", "lower")]:  # fmt: skip
+        assert truth(opacity(stated), [opacity(zone)], world) is elsewhere, (stated, zone)
+    assert truth(opacity("upper"), [opacity("mid"), opacity("apical")], world) is True
+
+
 def test_facts_of_another_condition_are_refused():
     with pytest.raises(ValueError, match="another condition than Pleural Effusion"):
         truth(yes(), [Fact("Edema", "present")])

@@ -4,7 +4,7 @@ from itertools import combinations, product
 
 import pytest
 
-from nast.facts.conditions import CONDITIONS
+from nast.facts.conditions import CONDITIONS, labelled
 from nast.language.parse import cues
 from nast.language.templates import (
     AFFIRMATIVE_CAPTIONS,
@@ -90,7 +90,7 @@ def test_a_sentence_takes_no_denial_with_attributes(style):
 
 
 def configurations():
-    for names in combinations(CONDITIONS, 3):
+    for names in combinations(labelled(), 3):
         for values in product((0, 1), repeat=3):
             facts = [
                 Fact(n, "present" if v else "absent") for n, v in zip(names, values, strict=True)

@@ -1,15 +1,17 @@
 """Small label tables in the published formats, for the tests of the readers."""
 
 import json
+import tarfile
 from contextlib import suppress
+from io import BytesIO
 from pathlib import Path
 
 from PIL import Image
 
 from nast.errors import NastError
-from nast.facts.conditions import CONDITIONS, NO_FINDING
+from nast.facts.conditions import NO_FINDING, labelled
 
-LABELS = [*CONDITIONS, NO_FINDING]
+LABELS = [*labelled(), NO_FINDING]
 
 
 def write_csv(path: Path, header: list[str], rows: list[list[object]]) -> Path:
@@ -50,14 +52,14 @@ def mimic(root: Path, studies: list[dict], images: bool = False) -> Path:
     return root
 
 
-CHEXPERT = ["Path", "Sex", "Age", "Frontal/Lateral", "AP/PA", NO_FINDING, *CONDITIONS]
+CHEXPERT = ["Path", "Sex", "Age", "Frontal/Lateral", "AP/PA", NO_FINDING, *labelled()]
 
 
 def chexpert(file: Path, rows: list[tuple[str, str, dict]]) -> Path:
     """A CheXpert table; a row is path below the data set, view (`LATERAL` for lateral), labels."""
     table = [
         [f"CheXpert-v1.0-small/{path}", "Female", 60, "Lateral" if view == "LATERAL" else "Frontal",
-         "" if view == "LATERAL" else view, *(labels.get(n, "") for n in [NO_FINDING, *CONDITIONS])]
+         "" if view == "LATERAL" else view, *(labels.get(n, "") for n in [NO_FINDING, *labelled()])]
         for path, view, labels in rows
     ]  # fmt: skip
     return write_csv(file, CHEXPERT, table)
@@ -88,3 +90,14 @@ def only_nast_errors(call) -> None:
     """Any other exception than nast's own fails the test."""
     with suppress(NastError):
         call()
+
+
+def tar(to: Path | BytesIO, files: dict[str, bytes], mode: str = "w:gz") -> Path | BytesIO:
+    """An archive of some files, in their order."""
+    place = {"fileobj": to} if isinstance(to, BytesIO) else {"name": to}
+    with tarfile.open(mode=mode, **place) as archive:
+        for name, data in files.items():
+            member = tarfile.TarInfo(name)
+            member.size = len(data)
+            archive.addfile(member, BytesIO(data))
+    return to

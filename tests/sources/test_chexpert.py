@@ -7,12 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from real_labels import real_table
-from small import chexpert, only_nast_errors, picture
+from small import chexpert, only_nast_errors, picture, write_csv
 
 from nast.benchmark.audit import audit_questions
 from nast.benchmark.configurations import consistent, eligible
 from nast.benchmark.questions import make_questions
 from nast.errors import InputError
+from nast.facts.conditions import labelled
 from nast.sources.chexpert import read_chexpert
 from nast.sources.collect import collect
 
@@ -95,11 +96,99 @@ def test_broken_tables_are_refused(tmp_path):
     file = chexpert(tmp_path / "t.csv", [])
     with pytest.raises(InputError, match="no rows"):
         read_chexpert(file)
-    file.write_text(file.read_text().replace("AP/PA", "View"))
-    with pytest.raises(InputError, match="column 'AP/PA'"):
-        read_chexpert(file)
+    for name in ("Edema", "No Finding", "Path"):
+        broken = chexpert(tmp_path / "b.csv", [(FIRST, "AP", {})])
+        broken.write_text(broken.read_text().replace(name, "Other"))
+        with pytest.raises(InputError, match=f"b\\.csv, column '{name}'"):
+            read_chexpert(broken)
     file.write_bytes(gzip.compress(b"Path\n")[:-3])
-    with pytest.raises(InputError, match="broken gzip"):
+    with pytest.raises(InputError, match="a gzip file that ends early"):
+        read_chexpert(file)
+
+
+def test_the_account_says_what_became_of_the_labels(tmp_path):
+    folder = "train/patient00001/study1/"
+    labels = {"Edema": "1.0", "Fracture": "0.0", "Pneumonia": "-1.0", "No Finding": "1.0"}
+    rows = [(folder + "view1_frontal.jpg", "AP", labels), (folder + "view2_lateral.jpg", "LATERAL",
+            labels), (SECOND, "PA", {"Edema": "0"})]  # fmt: skip
+    source = read_chexpert(chexpert(tmp_path / "t.csv", rows))
+    assert source.annotations == {"present": 4, "kept": 3, "set aside: uncertain": 1}
+
+
+def labelled_studies(file, column, paths, labels=()):
+    """Test labels: one row per study, and no view."""
+    names = ["No Finding", *labelled()]
+    cells = [[path, *(dict(labels).get(n, "0.0") for n in names)] for path in paths]
+    return write_csv(file, [column, *names], cells)
+
+
+@pytest.mark.parametrize("column", ["Path", "Study"])
+def test_test_labels_name_studies(tmp_path, column):
+    paths = ["CheXpert-v1.0/test/patient64741/study1", "CheXpert-v1.0/test/patient64742/study2/",
+             "CheXpert-v1.0/test/patient64743/study1/view1_frontal.jpg",
+             "test/patient64744/study1/view1_lateral.jpg"]  # fmt: skip
+    file = labelled_studies(tmp_path / "test_labels.csv", column, paths, {"Edema": "1.0"})
+    source = read_chexpert(file)
+    assert source.studies.select("study_id", "split", "image_path", "view", "Edema").rows() == [
+        ("patient64741_study1", "test", f"{paths[0]}/view1_frontal.jpg", "", "present"),
+        ("patient64742_study2", "test", f"{paths[1]}view1_frontal.jpg", "", "present"),
+        ("patient64743_study1", "test", paths[2], "", "present"),
+        ("patient64744_study1", "test", paths[3], "LATERAL", "present"),
+    ]
+    assert source.annotations == {"present": 52, "kept": 52, "set aside: uncertain": 0}
+    assert source.counts == {"images": 4, "studies": 4}
+
+
+def test_images_of_test_labels_are_found(tmp_path):
+    paths = [f"CheXpert-v1.0/test/patient6474{n}/study1" for n in range(2)]
+    file = labelled_studies(tmp_path / "CheXpert-v1.0" / "test_labels.csv", "Study", paths)
+    for path in paths:
+        picture(tmp_path / path / "view1_frontal.jpg")
+    report = collect([read_chexpert(file)]).report
+    assert (report["images"], report["bad_images"]) == (2, {})
+
+
+def test_columns_are_found_by_name(tmp_path):
+    rows = [(FIRST, "AP", {"Edema": "1.0"}), (SECOND, "LATERAL", {"Fracture": "0.0"})]
+    file = chexpert(tmp_path / "t.csv", rows)
+    first = read_chexpert(file).studies
+    table = pl.read_csv(file, infer_schema=False)
+    table.select(*sorted(table.columns, reverse=True), Reader=pl.lit("x")).write_csv(file)
+    assert read_chexpert(file).studies.equals(first)
+
+
+def test_studies_keep_the_order_of_the_file(tmp_path):
+    """Also where a study's rows are apart, and its frontal image is the last of them."""
+    places = [(2, 1, 1, "LATERAL"), (1, 2, 1, "AP"), (3, 1, 1, "PA"), (1, 1, 1, "AP"),
+              (2, 1, 2, "AP"), (1, 2, 2, "LATERAL")]  # fmt: skip
+    rows = [(f"train/patient0000{p}/study{s}/view{v}.jpg", view, {}) for p, s, v, view in places]
+    studies = read_chexpert(chexpert(tmp_path / "t.csv", rows)).studies
+    assert [i.removeprefix("patient0000") for i in studies["study_id"]] == [
+        "2_study1", "1_study2", "3_study1", "1_study1"]  # fmt: skip
+    assert studies["view"].to_list() == ["AP", "AP", "PA", "AP"]
+
+
+def test_studies_of_a_patient_are_not_mixed(tmp_path):
+    rows = [("train/patient00001/study1/view1_frontal.jpg", "AP", {"Edema": "1.0"}),
+            ("train/patient00001/study2/view1_frontal.jpg", "AP", {"Edema": "0.0"}),
+            ("train/patient00001/study11/view1_frontal.jpg", "AP", {"Edema": "-1.0"})]  # fmt: skip
+    studies = read_chexpert(chexpert(tmp_path / "t.csv", rows)).studies
+    assert studies["Edema"].to_list() == ["present", "absent", "uncertain"]
+    assert studies["subject_id"].n_unique() == studies["split"].n_unique() == 1
+
+
+@pytest.mark.parametrize("path", ["../CheXpert/train/patient00001/study1/v.jpg", "/" + FIRST,
+                                  "a/../train/patient00001/study1/v.jpg", "C:/" + FIRST]
+)  # fmt: skip
+def test_paths_outside_the_folder_are_refused(tmp_path, path):
+    file = labelled_studies(tmp_path / "t.csv", "Path", [FIRST, path])
+    with pytest.raises(InputError, match=r"row 2, column 'Path': found an absolute path, or one"):
+        read_chexpert(file)
+
+
+def test_an_image_stands_once(tmp_path):
+    file = chexpert(tmp_path / "t.csv", [(FIRST, "AP", {}), (SECOND, "AP", {}), (SECOND, "AP", {})])
+    with pytest.raises(InputError, match="row 3: found the same Path as row 2"):
         read_chexpert(file)
 
 
@@ -132,16 +221,27 @@ def test_real_sizes(real):
         ("Enlarged Cardiomediastinum", (9_020, 15_032, 10_148, 153_441)),
         ("Cardiomegaly", (23_002, 7_712, 6_597, 150_330)),
         ("Lung Opacity", (92_669, 4_949, 4_341, 85_682)),
+        ("Lung Lesion", (6_856, 752, 1_071, 178_962)),
+        ("Edema", (48_905, 15_667, 11_571, 111_498)),
         ("Consolidation", (12_730, 19_203, 23_976, 131_732)),
+        ("Pneumonia", (4_576, 1_833, 15_658, 165_574)),
         ("Atelectasis", (29_333, 1_007, 29_377, 127_924)),
         ("Pneumothorax", (17_313, 47_006, 2_663, 120_659)),
         ("Pleural Effusion", (75_696, 24_832, 9_419, 77_694)),
+        ("Pleural Other", (2_441, 206, 1_771, 183_223)),
+        ("Fracture", (7_270, 1_949, 484, 177_938)),
         ("Support Devices", (105_831, 5_257, 898, 75_655)),
     ],
 )
 def test_real_counts(real, condition, counts):
     labels = ("present", "absent", "uncertain", "not_mentioned")
     assert tuple((real.studies[condition] == label).sum() for label in labels) == counts
+
+
+def test_real_account(real):
+    """The sums of the 13 rows above: present and absent, and uncertain."""
+    assert real.annotations == {
+        "present": 699_021, "kept": 581_047, "set aside: uncertain": 117_974}  # fmt: skip
 
 
 def test_real_labels_become_questions_that_words_cannot_answer(real):

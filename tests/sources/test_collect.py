@@ -3,16 +3,18 @@
 import json
 import shutil
 
+import polars as pl
 import pytest
-from small import cad, mimic, nih, picture
+from small import cad, chexpert, mimic, nih, picture, write_csv
 
 from nast.benchmark.questions import build_benchmark
 from nast.contextual.build import build_contextual
 from nast.errors import InputError, NastError, PolicyError, UsageError
+from nast.facts.conditions import CONDITIONS, labelled, use_conditions
 from nast.sources.collect import build_facts, collect, read_facts, require_images, split_spec
 from nast.sources.mimic_cxr_jpg import read_mimic_cxr_jpg
 from nast.sources.nih_cxr import read_nih_cxr
-from nast.sources.source import image_problem
+from nast.sources.source import Source, conserved, fact_columns, tally
 from nast.store import file_hash
 
 STUDY = {"subject": 10000032, "study": 50414267, "split": "train"}
@@ -54,7 +56,8 @@ def test_annotated_facts_are_not_merged_with_labels(tmp_path):
     assert studies["Edema"].to_list() == ["absent"]
     assert manifest["disagreements"] == 1
     assert manifest["policy"] == "credentialed"
-    assert manifest["counts"] == {"studies": 1, "patients": 1, "facts": 2}
+    assert manifest["counts"] == {
+        "studies": 1, "patients": 1, "facts": 2, "facts said twice": 0}  # fmt: skip
 
 
 def test_a_bare_presence_yields_to_a_detailed_one(tmp_path):
@@ -66,6 +69,236 @@ def test_a_bare_presence_yields_to_a_detailed_one(tmp_path):
     assert rows(facts, "side", "zone", "source") == [
         ("Lung Opacity", "present", "right", "lower", "nih-boxes")
     ]
+
+
+def said(*facts, name="one", **fields):
+    """A source of one study with facts: condition, existence, side, zone, severity, source."""
+    study = {"subject_id": "p1", "study_id": "s1", "split": "train", "image_path": "", "view": ""}
+    study |= dict.fromkeys(labelled(), "not_mentioned") | fields
+    rows = [("p1", study["study_id"], *fact, "words") for fact in facts]
+    return Source(
+        name=name, root=None, studies=pl.DataFrame([study]),
+        facts=pl.DataFrame(rows, schema=dict.fromkeys(fact_columns(), pl.String), orient="row"),
+        policy="open", terms=f"terms of {name}",
+        annotations={"present": len(rows), "kept": len(rows)},
+    )  # fmt: skip
+
+
+E, C = "Pleural Effusion", "Cardiomegaly"
+BARE, LEFT = (E, "present", None, None, None), (E, "present", "left", None, None)
+SMALL, RIGHT = (E, "present", None, None, "mild"), (E, "present", "right", None, "mild")
+LARGE_HEART, HEART = (C, "present", None, None, "severe"), (C, "present", None, None, None)
+NONE = (E, "absent", None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("facts", "kept"),
+    [
+        # The same place said twice is one fact, of the source that comes first.
+        ([(*LEFT, "a"), (*LEFT, "a")], [(*LEFT, "a")]),
+        ([(*LEFT, "a"), (*LEFT, "b")], [(*LEFT, "a")]),
+        ([(*BARE, "b"), (*BARE, "a")], [(*BARE, "b")]),
+        # Beside its own source's place, a bare presence is a second finding ...
+        ([(*BARE, "a"), (*LEFT, "a")], [(*BARE, "a"), (*LEFT, "a")]),
+        ([(*BARE, "a"), (*SMALL, "a")], [(*BARE, "a"), (*SMALL, "a")]),
+        # ... but not where there is only one of it,
+        ([(*HEART, "a"), (*LARGE_HEART, "a")], [(*LARGE_HEART, "a")]),
+        # or where another source says more.
+        ([(*BARE, "a"), (*LEFT, "b")], [(*LEFT, "b")]),
+        ([(*BARE, "a"), (*LEFT, "a"), (*RIGHT, "b")], [(*LEFT, "a"), (*RIGHT, "b")]),
+        ([(*HEART, "a"), (*LARGE_HEART, "b")], [(*LARGE_HEART, "b")]),
+        # What is said of another place, condition or existence stays.
+        ([(*LEFT, "a"), (*RIGHT, "b")], [(*LEFT, "a"), (*RIGHT, "b")]),
+        ([(*NONE, "a"), (*LEFT, "b")], [(*NONE, "a"), (*LEFT, "b")]),
+        ([(*BARE, "a"), (*LARGE_HEART, "b")], [(*BARE, "a"), (*LARGE_HEART, "b")]),
+    ],
+)  # fmt: skip
+def test_each_fact_once(facts, kept):
+    tables = collect([said(*facts)])
+    found = tables.facts.select("condition", "existence", "side", "zone", "severity", "source")
+    assert sorted(found.rows(), key=str) == sorted(kept, key=str)
+    counts = tables.report["counts"]
+    assert (counts["facts"], counts["facts said twice"]) == (len(kept), len(facts) - len(kept))
+
+
+def test_a_bare_presence_yields_within_its_study_only():
+    other = said((*LEFT, "b"), name="other", study_id="s2")
+    assert len(collect([said((*BARE, "a")), other]).facts) == 2
+
+
+def test_every_account_and_term_is_in_the_report():
+    sources = [said((*LEFT, "a")), said(name="two", study_id="s2")]
+    report = collect(sources).report
+    assert report["terms"] == ["one: terms of one", "two: terms of two"]
+    assert report["annotations"] == {
+        "one": {"present": 1, "kept": 1}, "two": {"present": 0, "kept": 0}}  # fmt: skip
+    assert report["policy"] == "open"
+
+
+def test_two_sources_of_one_reader_keep_their_accounts():
+    report = collect([said((*LEFT, "a")), said((*LEFT, "a"), (*RIGHT, "a"), study_id="s2")]).report
+    accounts = str(report["annotations"])
+    assert "'present': 1" in accounts and "'present': 2" in accounts
+
+
+def test_an_account_that_does_not_balance_is_no_source():
+    assert conserved({"present": 3, "kept": 1, "set aside: x": 1, "refused: y": 1})
+    assert conserved(tally())
+    assert not conserved({"present": 3, "kept": 1, "set aside: x": 1})
+    with pytest.raises(AssertionError, match="one: annotations are unaccounted for"):
+        Source("one", None, pl.DataFrame(), None, "open", "", {"present": 2, "kept": 1})
+
+
+def test_terms_are_in_the_manifest(facts, tmp_path):
+    root = mimic(tmp_path / "m", [STUDY])
+    entries = [("00000001_000.png", "Mass", 1)]
+    specs = [f"mimic-cxr-jpg:{root}", f"nih-cxr:{nih(tmp_path / 'n', entries)}"]
+    manifest = build_facts(specs, tmp_path / "out")
+    assert [t.split(":")[0] for t in manifest["terms"]] == ["mimic-cxr-jpg", "nih-cxr"]
+    assert "PhysioNet Credentialed Health Data License" in manifest["terms"][0]
+    assert "no restrictions on use" in manifest["terms"][1]
+    assert manifest["policy"] == "credentialed"
+    questions = build_benchmark(facts, tmp_path / "questions", limit=2)
+    assert questions["terms"] == ["cad-chest: synthetic", "mimic-cxr-jpg: synthetic"]
+
+
+def test_studies_without_an_image_are_no_bad_images(tmp_path):
+    """Reports without an image stand beside reports with one."""
+    picture(tmp_path / "r" / "images" / "a.png")
+    for name, image in (("1", '<parentImage id="a"/>'), ("2", "")):
+        (tmp_path / "r" / f"{name}.xml").write_text(
+            f'<eCitation><uId id="CXR{name}"/><MeSH><major>Opacity</major></MeSH>{image}'
+            "</eCitation>"
+        )
+    manifest = build_facts([f"iu-xray:{tmp_path / 'r'}"], tmp_path / "out")
+    studies, facts = read_facts(tmp_path / "out")
+    path = str(tmp_path / "r" / "images" / "a.png")
+    assert studies["image_path"].to_list() == facts["image_path"].to_list() == [path, ""]
+    assert (manifest["images"], manifest["bad_images"]) == (1, {})
+
+
+def test_a_changed_folder_of_reports_is_another_input(tmp_path):
+    (tmp_path / "r").mkdir()
+    (tmp_path / "r" / "1.xml").write_text('<eCitation><uId id="CXR1"/></eCitation>')
+    build_facts([f"iu-xray:{tmp_path / 'r'}"], tmp_path / "out")
+    (tmp_path / "r" / "2.xml").write_text('<eCitation><uId id="CXR2"/></eCitation>')
+    with pytest.raises(UsageError, match="other inputs"):
+        build_facts([f"iu-xray:{tmp_path / 'r'}"], tmp_path / "out")
+
+
+def test_the_labeler_is_an_option(tmp_path):
+    root = mimic(tmp_path / "m", [STUDY | {"labels": {"Edema": "1.0"}}])
+    labels = root / "mimic-cxr-2.0.0-chexpert.csv"
+    (root / "mimic-cxr-2.0.0-negbio.csv").write_text(labels.read_text().replace("1.0", "0.0"))
+    for labeler, existence in (("chexpert", "present"), ("negbio", "absent")):
+        out = tmp_path / labeler
+        manifest = build_facts([f"mimic-cxr-jpg:{root}"], out, labeler=labeler)
+        assert manifest["config"]["labeler"] == labeler
+        assert "cut" not in manifest["config"]
+        assert rows(read_facts(out)[1]) == [("Edema", existence)]
+    with pytest.raises(UsageError, match="another configuration"):
+        build_facts([f"mimic-cxr-jpg:{root}"], tmp_path / "negbio")
+
+
+def test_the_cut_is_an_option(tmp_path):
+    root = mimic(tmp_path / "m", [STUDY])
+    likely = {"probability": "likely", "probability_score": 2}
+    cad(root / "cad_disease.json", {"edema": POSITIVE, "pneumonia": likely})
+    specs = [f"mimic-cxr-jpg:{root}", f"cad-chest:{root / 'cad_disease.json'}"]
+    for cut, number in ((3, 1), (2, 2)):
+        manifest = build_facts(specs, tmp_path / str(cut), cut=cut)
+        assert manifest["config"]["cut"] == cut
+        assert manifest["counts"]["facts"] == number
+        account = manifest["annotations"]["cad-chest"]
+        assert account["present"] == 2 and conserved(account)
+
+
+CT = """
+Hemorrhage:
+  term: hemorrhage
+  normal: clear brain
+  phrase_class: broader
+  sided: yes
+Infarct:
+  term: infarct
+"""
+
+
+@pytest.fixture
+def ct(tmp_path):
+    """CheXpert-style labels of a head CT, and its table of conditions."""
+    (tmp_path / "ct.yaml").write_text(CT)
+    path = "x/train/patient00001/study1/view1_frontal.jpg"
+    header = ["Path", "No Finding", "Hemorrhage", "Infarct"]
+    write_csv(tmp_path / "ct.csv", header, [[path, "", "1.0", "0.0"]])
+    yield [f"chexpert:{tmp_path / 'ct.csv'}"], tmp_path / "ct.yaml"
+    use_conditions()
+
+
+def test_another_table_of_conditions_goes_with_its_facts(ct, tmp_path):
+    specs, table = ct
+    manifest = build_facts(specs, tmp_path / "out", conditions=table)
+    assert (tmp_path / "out" / "conditions.yaml").read_bytes() == table.read_bytes()
+    assert str(table) in manifest["inputs"]
+    table.unlink()
+    use_conditions()
+    studies, facts = read_facts(tmp_path / "out")
+    assert list(CONDITIONS) == ["Hemorrhage", "Infarct"]
+    assert studies.columns[-3:] == ["Hemorrhage", "Infarct", "No Finding"]
+    assert rows(facts) == [("Hemorrhage", "present"), ("Infarct", "absent")]
+
+
+def test_facts_of_the_packages_table_bring_it_back(ct, facts, tmp_path):
+    specs, table = ct
+    build_facts(specs, tmp_path / "out", conditions=table)
+    assert "Edema" not in CONDITIONS
+    read_facts(facts)
+    assert "Edema" in CONDITIONS
+    with pytest.raises(InputError, match="column"):
+        build_facts(specs, tmp_path / "again")
+    build_facts([f"mimic-cxr-jpg:{mimic(tmp_path / 'm', [STUDY])}"], tmp_path / "third")
+    assert not (tmp_path / "third" / "conditions.yaml").exists()
+
+
+def test_another_table_is_another_configuration(ct, tmp_path):
+    specs, table = ct
+    build_facts(specs, tmp_path / "out", conditions=table)
+    build_facts(specs, tmp_path / "out", conditions=table)
+    table.write_text(CT.replace("clear brain", "normal brain"))
+    with pytest.raises(UsageError, match="another configuration or other inputs"):
+        build_facts(specs, tmp_path / "out", conditions=table)
+    build_facts(specs, tmp_path / "out", conditions=table, fresh=True)
+    assert CONDITIONS["Hemorrhage"].normal == "normal brain"
+
+
+def test_a_broken_table_leaves_no_folder(ct, tmp_path):
+    specs, table = ct
+    table.write_text("Hemorrhage: {}")
+    with pytest.raises(InputError, match=r"expected fields of a condition|expected a term"):
+        build_facts(specs, tmp_path / "out", conditions=table)
+    assert not (tmp_path / "out").exists()
+
+
+def test_cad_chest_needs_the_splits_of_mimic(tmp_path):
+    file = cad(tmp_path / "c.json", {"edema": POSITIVE})
+    with pytest.raises(UsageError, match="CAD-Chest has neither splits nor images"):
+        build_facts([f"cad-chest:{file}"], tmp_path / "out")
+
+
+def test_every_reader_of_a_build_conserves(phantom, tmp_path):
+    """Over all that the phantom and the small tables hold."""
+    images = [("00000001_000.png", "Mass|Hernia", 1), ("00000002_000.png", "No Finding", 2)]
+    boxes = [("00000001_000.png", "Mass", 1, 2, 3, 4), ("00000009_000.png", "Mass", 1, 2, 3, 4)]
+    train = "train/patient00001/study1/view1_frontal.jpg"
+    table = chexpert(tmp_path / "t.csv", [(train, "AP", {"Edema": "-1.0"})])
+    specs = [f"nih-cxr:{nih(tmp_path / 'n', images, boxes)}", f"chexpert:{table}"]
+    trees = [f"mimic-cxr-jpg:{phantom}", f"cad-chest:{phantom / 'cad_disease.json'}"]
+    for number, some in enumerate((specs, trees)):
+        manifest = build_facts(some, tmp_path / str(number))
+        assert len(manifest["annotations"]) == 2
+        for name, account in manifest["annotations"].items():
+            assert conserved(account), name
+            assert account["present"] > 0
 
 
 def test_fact_ids_are_unique_and_stay(facts, phantom, tmp_path):
@@ -106,27 +339,6 @@ def test_a_study_without_a_label_row_keeps_its_patients_split(tmp_path):
     specs = [f"mimic-cxr-jpg:{root}", f"cad-chest:{root / 'cad_disease.json'}"]
     build_facts(specs, tmp_path / "out")
     assert set(read_facts(tmp_path / "out")[1]["split"]) == {"test"}
-
-
-def jpeg(tmp_path):
-    return picture(tmp_path / "a.jpg").read_bytes()
-
-
-def test_image_problems(tmp_path):
-    whole = jpeg(tmp_path)
-    png = picture(tmp_path / "a.png").read_bytes()
-    cases = {
-        None: [whole, png, whole + b"\0" * 8],
-        "cut short": [whole[:-2], whole[: len(whole) // 2], png[:-12]],
-        "not a JPEG or PNG image": [b"", b"GIF89a", b"<html>not found</html>"],
-    }
-    path = tmp_path / "x"
-    for problem, files in cases.items():
-        for data in files:
-            path.write_bytes(data)
-            assert image_problem(path) == problem
-    assert image_problem(tmp_path / "gone.jpg") == "missing"
-    assert image_problem(tmp_path) is not None
 
 
 def test_bad_images_are_listed_and_limited(tmp_path):

@@ -2,13 +2,15 @@
 
 import gzip
 
+import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from small import LABELS, mimic, only_nast_errors
+from small import LABELS, mimic, only_nast_errors, write_csv
 
-from nast.errors import InputError
+from nast.errors import InputError, UsageError
 from nast.sources.mimic_cxr_jpg import read_mimic_cxr_jpg
+from nast.sources.source import conserved
 
 STUDY = {"subject": 10000032, "study": 50414267, "split": "train"}
 OTHER = {"subject": 11000033, "study": 51000001, "split": "test"}
@@ -59,12 +61,27 @@ def test_gzip_and_plain_tables_are_the_same(tmp_path):
 
 
 def test_what_is_left_out_is_counted(tmp_path):
-    root = mimic(tmp_path, [STUDY, OTHER | {"labels": None}])
+    labels = {"Edema": "1", "Fracture": "0", "Pneumonia": "-1.0", "No Finding": "1"}
+    root = mimic(tmp_path, [
+        STUDY | {"labels": labels},
+        OTHER | {"labels": None, "views": [("a", "LL", 10), ("b", "", 10)]},
+        OTHER | {"study": 51000002},
+    ])  # fmt: skip
+    names = ["subject_id", "study_id", *LABELS]
+    cells = {"subject_id": "12", "study_id": "59999999", "Edema": "1", "Pneumonia": "-1"}
     with open(table(root, "chexpert"), "a") as file:
-        file.write("12,59999999" + "," * len(LABELS) + "\n")
-    assert read_mimic_cxr_jpg(root).counts == {
-        "studies": 1, "studies without labels": 1, "label rows without images": 1,
-        "images without a split": 0,
+        file.write(",".join(cells.get(n, "") for n in names) + "\n")
+    path = table(root, "split")
+    path.write_text("".join(x for x in path.read_text().splitlines(True) if not x.startswith("b,")))
+    source = read_mimic_cxr_jpg(root)
+    assert source.counts == {
+        "studies": 2, "studies without a label row": 1, "studies without any label": 1,
+        "label rows without images": 1, "images": 4, "images without a split": 1,
+        "studies without a frontal image": 1,
+    }  # fmt: skip
+    assert source.annotations == {
+        "present": 5, "kept": 2, "set aside: uncertain": 1,
+        "set aside: study without images": 2,
     }  # fmt: skip
 
 
@@ -74,7 +91,8 @@ def test_another_label_is_named_with_its_place(tmp_path, value):
     with pytest.raises(InputError) as error:
         read_mimic_cxr_jpg(root)
     text = str(error.value)
-    assert f"chexpert.csv, row 2, column 'Pneumonia': found '{value}'" in text
+    shown = repr(value) if len(value) < 4 else "text of 4 characters"
+    assert f"chexpert.csv, row 2, column 'Pneumonia': found {shown}" in text
     assert "expected 1, 0, -1 or blank" in text
     assert (error.value.row, error.value.column) == (2, "Pneumonia")
 
@@ -93,7 +111,8 @@ def test_a_missing_column_is_named(tmp_path, name, column):
 @pytest.mark.parametrize("name", ["chexpert", "metadata", "split"])
 def test_a_missing_table_is_named(tmp_path, name):
     table(mimic(tmp_path, [STUDY]), name).unlink()
-    with pytest.raises(InputError, match=rf"found no such file, expected mimic-cxr-2.0.0-{name}"):
+    expected = rf"found no such file, expected mimic-cxr-2\.\?\.0-{name}\.csv of MIMIC-CXR-JPG 2\.0"
+    with pytest.raises(InputError, match=expected):
         read_mimic_cxr_jpg(tmp_path)
 
 
@@ -122,7 +141,7 @@ def test_a_cut_gzip_is_refused(tmp_path):
     whole = gzip.compress(path.read_bytes())
     for cut in (2, 5, 12, len(whole) // 2, len(whole) - 1):
         path.write_bytes(whole[:cut])
-        with pytest.raises(InputError, match="a broken gzip"):
+        with pytest.raises(InputError, match="a gzip file that ends early"):
             read_mimic_cxr_jpg(tmp_path)
 
 
@@ -131,6 +150,157 @@ def test_bytes_that_are_not_utf8_are_refused(tmp_path):
     path.write_bytes(path.read_bytes() + b"\xff\xfe,1,1,PA,1,1\n")
     with pytest.raises(InputError, match="not UTF-8"):
         read_mimic_cxr_jpg(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("views", "view"),
+    [
+        ([("a", "", 99), ("b", "AP", 10)], "AP"),
+        ([("a", "PA LLD", 99), ("b", "LL", 10)], "PA LLD"),
+        ([("a", "AP AXIAL", 99), ("b", "AP", 10)], "AP"),
+        ([("a", "SWIMMERS", 10), ("b", "", 99)], ""),
+        ([("a", "pa", 10), ("b", "LAO", 10)], "pa"),
+    ],
+)
+def test_odd_views_come_after_frontal_ones(tmp_path, views, view):
+    source = read_mimic_cxr_jpg(mimic(tmp_path, [STUDY | {"views": views}]))
+    assert source.studies["view"].to_list() == [view]
+    assert source.counts["studies without a frontal image"] == (view not in ("PA", "AP"))
+
+
+def test_sizes_are_areas_and_may_be_missing(tmp_path):
+    views = [
+        ("a", "PA", ""),
+        ("b", "PA", 9),
+        ("c", "PA", 100),
+        ("d", "PA", "99.0"),
+        ("e", "PA", "x"),
+    ]
+    source = read_mimic_cxr_jpg(mimic(tmp_path, [STUDY | {"views": views}]))
+    assert source.studies["image_path"][0].endswith("/c.jpg")
+
+
+def test_studies_are_in_the_order_of_their_ids(tmp_path):
+    studies = [STUDY | {"subject": s, "study": t} for s, t in ((19, 53), (12, 55), (12, 54))]
+    source = read_mimic_cxr_jpg(mimic(tmp_path, studies))
+    assert source.studies["study_id"].to_list() == ["54", "55", "53"]
+
+
+def test_columns_are_found_by_name(tmp_path):
+    """The real label tables are alphabetical, and the real metadata has more columns."""
+    labels = {"Edema": "1.0", "Pleural Other": "0.0"}
+    first = read_mimic_cxr_jpg(mimic(tmp_path, [STUDY | {"labels": labels}, OTHER]))
+    for name in ("chexpert", "metadata", "split"):
+        rows = pl.read_csv(table(tmp_path, name), infer_schema=False)
+        order = sorted(rows.columns, reverse=name != "chexpert")
+        rows.select(pl.lit("x").alias("StudyDate"), *order).write_csv(table(tmp_path, name))
+    again = read_mimic_cxr_jpg(tmp_path)
+    assert again.studies.equals(first.studies)
+    assert again.annotations == first.annotations
+
+
+def test_labels_of_the_other_labeler(tmp_path):
+    root = mimic(tmp_path, [STUDY | {"labels": {"Edema": "1"}}])
+    negbio = table(root, "chexpert").read_text().replace(",1,", ",0,")
+    table(root, "negbio").write_text(negbio)
+    assert read_mimic_cxr_jpg(root).studies["Edema"].to_list() == ["present"]
+    source = read_mimic_cxr_jpg(root, "negbio")
+    assert source.studies["Edema"].to_list() == ["absent"]
+    assert source.files[0].name == "mimic-cxr-2.0.0-negbio.csv"
+    with pytest.raises(UsageError, match="'gpt' is not a labeler; choose one of chexpert, negbio"):
+        read_mimic_cxr_jpg(root, "gpt")
+
+
+def test_labels_of_radiologists(tmp_path):
+    """2.1.0's test labels have no subject ids, and another name for lung opacity."""
+    root = mimic(tmp_path, [STUDY | {"split": "test", "labels": {"Edema": "1"}}, OTHER])
+    cells = {"Airspace Opacity": "1", "Edema": "0", "Fracture": "-1.0"}
+    names = sorted("Airspace Opacity" if n == "Lung Opacity" else n for n in LABELS)
+    header = ["study_id", *names]
+    path = root / "mimic-cxr-2.1.0-test-set-labeled.csv"
+    write_csv(path, header, [[STUDY["study"], *(cells.get(n, "") for n in names)]])
+    source = read_mimic_cxr_jpg(root, "radiologist")
+    (study,) = source.studies.iter_rows(named=True)
+    assert (study["subject_id"], study["study_id"]) == ("10000032", "50414267")
+    assert (study["Lung Opacity"], study["Edema"], study["Fracture"]) == (
+        "present", "absent", "uncertain")  # fmt: skip
+    assert "Airspace Opacity" not in study
+    assert source.counts["studies without a label row"] == 1
+    assert source.annotations == {
+        "present": 3, "kept": 2, "set aside: uncertain": 1, "set aside: study without images": 0
+    }  # fmt: skip
+    path.unlink()
+    with pytest.raises(
+        InputError, match=r"expected mimic-cxr-2\.\?\.0-test-set-labeled.csv of .*2\.1"
+    ):
+        read_mimic_cxr_jpg(root, "radiologist")
+
+
+def test_tables_of_either_release_may_be_named_so(tmp_path):
+    root = mimic(tmp_path, [STUDY])
+    plain = read_mimic_cxr_jpg(root).studies
+    for name in ("chexpert", "metadata", "split"):
+        table(root, name).rename(root / f"mimic-cxr-2.1.0-{name}.csv")
+    assert read_mimic_cxr_jpg(root).studies.equals(plain)
+
+
+@pytest.mark.parametrize("dicom", ["../x", "a/../../x", "/etc/x", "C:x", r"..\x", r"\\host\x"])
+def test_images_outside_the_tree_are_refused(tmp_path, dicom):
+    root = mimic(tmp_path, [OTHER, STUDY | {"views": [(dicom, "PA", 10)]}])
+    with pytest.raises(InputError, match=r"metadata.csv, row 2, column 'dicom_id': found an abs"):
+        read_mimic_cxr_jpg(root)
+
+
+def test_an_image_without_an_id_is_refused(tmp_path):
+    root = mimic(tmp_path, [OTHER, STUDY | {"views": [("", "PA", 10)]}])
+    with pytest.raises(InputError, match=r"metadata.csv, row 2, column 'dicom_id'"):
+        read_mimic_cxr_jpg(root)
+
+
+def test_ids_that_a_spreadsheet_saved_as_floats_are_mended(tmp_path):
+    labels = {"Edema": "1.0"}
+    plain = read_mimic_cxr_jpg(mimic(tmp_path / "a", [STUDY | {"labels": labels}]))
+    floats = {"subject": "10000032.0", "study": "50414267.0", "labels": labels}
+    views = [("d50414267", "PA", 10)]
+    source = read_mimic_cxr_jpg(mimic(tmp_path / "b", [STUDY | floats | {"views": views}]))
+    assert source.studies.equals(plain.studies)
+
+
+@pytest.mark.parametrize(("name", "column"), [("chexpert", "study_id"), ("metadata", "study_id"),
+                                              ("metadata", "subject_id")])  # fmt: skip
+@pytest.mark.parametrize("cell", ["", "s1", "1.5"])
+def test_ids_that_are_no_numbers_are_refused(tmp_path, name, column, cell):
+    path = table(mimic(tmp_path, [STUDY, OTHER]), name)
+    rows = pl.read_csv(path, infer_schema=False)
+    cells = pl.Series(column, [rows[column][0], cell])
+    rows.with_columns(cells).write_csv(path)
+    with pytest.raises(InputError, match=f"{name}.csv, row 2, column '{column}': found"):
+        read_mimic_cxr_jpg(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["metadata", "split"])
+def test_an_image_stands_once(tmp_path, name):
+    path = table(mimic(tmp_path, [STUDY, OTHER]), name)
+    path.write_text(path.read_text() + path.read_text().splitlines()[2] + "\n")
+    with pytest.raises(InputError, match=f"{name}.csv, row 3: found the same dicom_id as row 2"):
+        read_mimic_cxr_jpg(tmp_path)
+
+
+cell = st.sampled_from(["1", "1.0", "0", "-1", "", "-1.0"])
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.tuples(cell, cell, cell, st.booleans()), max_size=6))
+def test_the_account_balances(tmp_path_factory, rows):
+    names = ("Edema", "Fracture", "No Finding")
+    studies = [STUDY | {"study": 50 + i, "labels": dict(zip(names, cells, strict=True)),
+                        "views": [(f"d{i}", "PA", 9)] * shown}
+               for i, (*cells, shown) in enumerate(rows)]  # fmt: skip
+    source = read_mimic_cxr_jpg(mimic(tmp_path_factory.mktemp("m"), studies))
+    assert conserved(source.annotations)
+    assert source.annotations["present"] == sum(c != "" for r in rows for c in r[:2])
+    kept = source.studies.select(names[:2]).to_numpy().ravel()
+    assert source.annotations["kept"] == sum(k in ("present", "absent") for k in kept)
 
 
 @pytest.mark.parametrize("extra", [",1,1", -2], ids=["too long", "too short"])

@@ -1,16 +1,20 @@
 """NIH ChestX-ray14: small tables by hand, and the 806 real radiographs."""
 
 import csv
+import gzip
+from contextlib import suppress
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from real_labels import real_table
 from small import nih, only_nast_errors
 
 from nast.errors import InputError
-from nast.facts.conditions import CONDITIONS
+from nast.facts.conditions import labelled
 from nast.sources.collect import collect
 from nast.sources.nih_cxr import box_place, read_nih_cxr
+from nast.sources.source import conserved
 
 A, B = "00000001_000.png", "00000002_000.png"
 
@@ -23,11 +27,12 @@ def facts(source):
 def test_listed_is_present_and_unlisted_is_not_mentioned(tmp_path):
     source = read_nih_cxr(nih(tmp_path, [(A, "Effusion|Mass|Hernia", 1), (B, "No Finding", 2)]))
     first, second = source.studies.iter_rows(named=True)
-    assert [c for c in CONDITIONS if first[c] != "not_mentioned"] == [
+    assert [c for c in labelled() if first[c] != "not_mentioned"] == [
         "Lung Lesion", "Pleural Effusion"]  # fmt: skip
-    assert {second[c] for c in CONDITIONS} == {"not_mentioned"}
+    assert {second[c] for c in labelled()} == {"not_mentioned"}
     assert {f[2] for f in facts(source)} == {"present"}
-    assert source.counts == {"studies": 2, "labels outside the conditions": 1}
+    assert source.counts == {"studies": 2}
+    assert source.annotations == {"present": 3, "kept": 2, "set aside: other finding": 1}
     assert source.policy == "open"
 
 
@@ -42,7 +47,11 @@ def test_adjudication_wins(tmp_path):
         ("Pneumothorax", "absent"), ("Fracture", "absent"), ("Lung Lesion", "absent"),
         ("Lung Opacity", "present"),
     }  # fmt: skip
-    assert source.counts["adjudicated rows without an image row"] == 1
+    assert source.annotations == {
+        "present": 9, "kept": 4, "set aside: adjudicated image without a row": 4,
+        "set aside: said by a box, an adjudication or another label": 1,
+        "set aside: other finding": 0,
+    }  # fmt: skip
 
 
 def test_boxes_give_side_and_zone(tmp_path):
@@ -60,9 +69,118 @@ def test_boxes_give_side_and_zone(tmp_path):
         ("Lung Opacity", "present", "right", "lower", "nih-boxes"),
         ("Cardiomegaly", "present", None, None, "nih-boxes"),
     ]
-    assert source.counts["boxes kept"] == 2
-    assert source.counts["boxes set aside"] == 2
-    assert source.counts["boxes overruled by adjudication"] == 1
+    assert source.annotations == {
+        "present": 12, "kept": 6, "set aside: box overruled by adjudication": 1,
+        "set aside: box of another label": 1, "set aside: box of an image without a row": 1,
+        "set aside: said by a box, an adjudication or another label": 3,
+        "set aside: other finding": 0,
+    }  # fmt: skip
+
+
+def test_every_label_has_its_condition(tmp_path):
+    listed = {
+        "Atelectasis": "Atelectasis", "Cardiomegaly": "Cardiomegaly",
+        "Consolidation": "Consolidation", "Edema": "Edema", "Effusion": "Pleural Effusion",
+        "Emphysema": "Emphysema", "Fibrosis": None, "Hernia": None,
+        "Infiltration": "Lung Opacity", "Mass": "Lung Lesion", "No Finding": None,
+        "Nodule": "Lung Lesion", "Pleural_Thickening": "Pleural Other", "Pneumonia": "Pneumonia",
+        "Pneumothorax": "Pneumothorax",
+    }  # fmt: skip
+    rows = [(f"{n:08}_000.png", label, n) for n, label in enumerate(listed)]
+    found = dict(read_nih_cxr(nih(tmp_path, rows)).facts.select("study_id", "condition").rows())
+    assert [found.get(f"{n:08}_000") for n in range(15)] == list(listed.values())
+
+
+def test_two_labels_of_one_condition_are_one_fact(tmp_path):
+    source = read_nih_cxr(nih(tmp_path, [(A, "Mass|Nodule", 1)]))
+    assert [f[1] for f in facts(source)] == ["Lung Lesion"]
+    assert source.annotations["set aside: said by a box, an adjudication or another label"] == 1
+
+
+def test_a_box_adds_to_an_adjudicated_presence(tmp_path):
+    boxes, google = [(A, "Pneumothorax", 700, 150, 100, 100)], [(A, "NO", "YES", "NO", "NO")]
+    source = read_nih_cxr(nih(tmp_path, [(A, "No Finding", 1)], boxes, google))
+    assert [f[3:] for f in facts(source) if f[2] == "present"] == [
+        (None, None, "nih-adjudicated"), ("left", None, "nih-boxes")]  # fmt: skip
+    (left,) = collect([source]).facts.filter(existence="present").iter_rows(named=True)
+    assert (left["side"], left["source"]) == ("left", "nih-boxes")
+
+
+PUBLISHED = "Image Index,Finding Label,Bbox [x,y,w,h],,,"
+"""The published header: three commas more than the rows."""
+
+
+@pytest.mark.parametrize(
+    ("header", "row"),
+    [
+        (PUBLISHED, "{},Mass,700,400,100,100"),
+        (PUBLISHED, "{},Mass,700,400,100,100,,,"),
+        ("Image Index,Finding Label,Bbox [x,y,w,h]", "{},Mass,700,400,100,100"),
+        ("Image Index,Finding Label,x,y,w,h", "{},Mass,700,400,100,100"),
+        ("Image Index,Finding Label,Bbox [x,y,w,h],Reader", "{},Mass,700,400,100,100,2"),
+    ],
+    ids=["published", "filled up", "without those commas", "plain", "more columns"],
+)
+def test_headers_of_boxes(tmp_path, header, row):
+    root = nih(tmp_path, [(A, "Mass", 1)])
+    (root / "BBox_List_2017.csv").write_text(f"{header}\n{row.format(A)}\n")
+    assert facts(read_nih_cxr(root))[0][3:5] == ("left", "mid")
+
+
+@pytest.mark.parametrize(
+    ("header", "row"),
+    [
+        ("Image Index,Finding Label,Reader,Bbox [x,y,w,h]", "{},Mass,2,700,400,100,100"),
+        ("Bbox [x,y,w,h],Image Index,Finding Label", "700,400,100,100,{},Mass"),
+    ],
+)
+def test_columns_of_boxes_in_another_order_are_read_by_name_or_refused(tmp_path, header, row):
+    root = nih(tmp_path, [(A, "Mass", 1)])
+    (root / "BBox_List_2017.csv").write_text(f"{header}\n{row.format(A)}\n")
+    with suppress(InputError):
+        assert facts(read_nih_cxr(root))[0][3:5] == ("left", "mid")
+
+
+@pytest.mark.parametrize("number", ["", "nan", "inf", "1e999", "a"])
+def test_boxes_that_are_no_numbers_are_refused(tmp_path, number):
+    root = nih(tmp_path, [(A, "Mass", 1)], [(A, "Mass", 1, 2, 3, 4), (A, "Mass", 1, number, 3, 4)])
+    with pytest.raises(InputError, match=r"row 2: found '1', .*, expected four numbers"):
+        read_nih_cxr(root)
+
+
+@pytest.mark.parametrize("image", ["../x.png", "/x.png", "C:/x.png", "a/../x.png"])
+def test_images_outside_the_folder_are_refused(tmp_path, image):
+    with pytest.raises(InputError, match="row 2, column 'Image Index': found an absolute path"):
+        read_nih_cxr(nih(tmp_path, [(A, "Mass", 1), (image, "Mass", 1)]))
+
+
+@pytest.mark.parametrize("patient", ["", "p1", "1.5"])
+def test_patients_are_numbers(tmp_path, patient):
+    assert read_nih_cxr(nih(tmp_path, [(A, "Mass", "1.0")])).studies["subject_id"][0] == "1"
+    with pytest.raises(InputError, match="row 1, column 'Patient ID'"):
+        read_nih_cxr(nih(tmp_path, [(A, "Mass", patient)]))
+
+
+labels = st.sampled_from(["Mass", "Nodule", "Hernia", "Edema", "Pneumothorax"])
+labels = st.lists(labels, min_size=1, max_size=3, unique=True).map("|".join) | st.just("No Finding")
+images = st.sampled_from([A, B, "00000009_000.png"])
+verdicts = st.tuples(*[st.sampled_from(["YES", "NO"])] * 4)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(labels, max_size=2),
+    st.lists(st.tuples(images, st.sampled_from(["Mass", "Pneumothorax", "Hernia"])), max_size=4),
+    st.dictionaries(images, verdicts),
+)
+def test_the_account_balances(tmp_path_factory, listed, boxes, google):
+    rows = [(image, label, 1) for image, label in zip([A, B], listed, strict=False)]
+    source = read_nih_cxr(nih(tmp_path_factory.mktemp("n"), rows, [(*b, 1, 2, 3, 4) for b in boxes],
+                              [(i, *v) for i, v in google.items()]))  # fmt: skip
+    names = sum(x != "No Finding" for _, label, _ in rows for x in label.split("|"))
+    assert conserved(source.annotations)
+    assert source.annotations["present"] == names + len(boxes) + 4 * len(google)
+    assert source.annotations["kept"] == len(source.facts)
 
 
 @pytest.mark.parametrize(
@@ -90,11 +208,11 @@ def test_a_box_across_both_lungs_has_no_side(tmp_path):
 def test_broken_tables_are_refused(tmp_path):
     with pytest.raises(InputError, match=r"expected Data_Entry_2017\*\.csv"):
         read_nih_cxr(tmp_path)
-    with pytest.raises(InputError, match="row 2, column 'Finding Labels': found 'Cold'"):
+    with pytest.raises(InputError, match="row 2, column 'Finding Labels': found text of 4 char"):
         read_nih_cxr(nih(tmp_path, [(A, "Edema", 1), (B, "Edema|Cold", 2)]))
     with pytest.raises(InputError, match="row 2: found the same Image Index as row 1"):
         read_nih_cxr(nih(tmp_path, [(A, "Edema", 1), (A, "Edema", 1)]))
-    with pytest.raises(InputError, match="row 1, column 'Fracture': found 'MAYBE'"):
+    with pytest.raises(InputError, match="row 1, column 'Fracture': found text of 5 characters"):
         read_nih_cxr(nih(tmp_path, [(A, "Edema", 1)], google=[(A, "MAYBE", "NO", "NO", "NO")]))
     (tmp_path / "google2019.csv").unlink()
     with pytest.raises(InputError, match=r"row 1: found .*expected four numbers"):
@@ -174,3 +292,61 @@ def test_a_real_box(real):
     boxes = real.facts.filter(study_id="00010277_000", source="nih-boxes")
     sides = dict(boxes.filter(condition="Pleural Effusion").select("condition", "side").rows())
     assert sides == {"Pleural Effusion": "left"}
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory):
+    """The whole published tables, without images."""
+    root = tmp_path_factory.mktemp("nih")
+    for name in ("Data_Entry_2017_v2020.csv", "BBox_List_2017.csv",
+                 "google2019_nih-chest-xray-labels.csv"):  # fmt: skip
+        (root / name).symlink_to(real_table(f"{name}.gz"))
+    return root
+
+
+@pytest.fixture(scope="module")
+def whole(published):
+    return read_nih_cxr(published)
+
+
+def test_published_sizes(whole):
+    assert (len(whole.studies), whole.studies["subject_id"].n_unique()) == (112_120, 30_805)
+    assert (whole.studies["study_id"].n_unique(), whole.counts) == (112_120, {"studies": 112_120})
+    assert conserved(whole.annotations)
+    assert set(whole.studies["view"]) == {"PA", "AP"}
+
+
+def test_published_absences_are_adjudicated(whole):
+    judged = whole.facts.filter(source="nih-adjudicated")
+    assert judged["study_id"].n_unique() == 4_376
+    absent = whole.facts.filter(existence="absent")
+    assert dict(absent["condition"].value_counts().rows()) == {
+        "Fracture": 4_190, "Pneumothorax": 4_138, "Lung Opacity": 2_210, "Lung Lesion": 3_771,
+    }  # fmt: skip
+    assert len(judged) == 4 * 4_376
+    for condition, number in absent["condition"].value_counts().rows():
+        assert (whole.studies[condition] == "absent").sum() == number
+    assert whole.annotations["kept"] == len(whole.facts)
+
+
+def test_published_boxes_lie_on_the_side_of_their_centre(published):
+    with gzip.open(published / "BBox_List_2017.csv", "rt") as file:
+        header, *rows = csv.reader(file)
+    assert header == PUBLISHED.split(",")
+    assert (len(rows), len({image for image, *_ in rows})) == (984, 880)
+    boxes = [tuple(map(float, row[2:6])) for row in rows]
+    centres = ["right" if x + w / 2 < 512 else "left" for x, _, w, _ in boxes]
+    assert (centres.count("right"), centres.count("left")) == (426, 558)
+    sides = [box_place(*box)[0] for box in boxes]
+    # Of the 188 across the middle of the film 118 are hearts.
+    assert (sides.count("right"), sides.count("left"), sides.count(None)) == (391, 405, 188)
+    assert all(side in (None, centre) for side, centre in zip(sides, centres, strict=True))
+
+
+def test_published_boxes_are_facts(whole):
+    boxes = whole.facts.filter(source="nih-boxes")
+    overruled = whole.annotations["set aside: box overruled by adjudication"]
+    assert (len(boxes), overruled) == (984 - 6, 6)
+    hearts = boxes.filter(condition="Cardiomegaly")
+    assert (len(hearts), hearts["side"].null_count(), hearts["zone"].null_count()) == (146,) * 3
+    assert boxes["study_id"].n_unique() <= 880

@@ -11,7 +11,9 @@ from pytest import approx
 from transformers import CLIPModel
 
 from nast.errors import InputError, ModelError, NastError
+from nast.evaluation.evaluate import evaluate
 from nast.models.registry import load_model
+from nast.store import manifest_of
 from nast.training.lora import lora_by_layer
 from nast.training.trainer import TrainConfig, build_run, train
 from nast.training.updates import top_share
@@ -139,6 +141,30 @@ def test_run_folder_holds_losses_and_shares(run):
     lines = (folder / "losses.csv").read_text().splitlines()
     assert lines[0] == "step,loss,caption,claim"
     assert len(lines) == 3
+
+
+def test_weights_carry_the_policy_of_their_data(tiny_clip, facts, tmp_path):
+    """Figures on open data are credentialed when the weights were trained on credentialed data."""
+    secret, run = tmp_path / "facts", tmp_path / "run"
+    shutil.copytree(facts, secret)
+    manifest = json.loads((secret / "manifest.json").read_text())
+    terms = ["a hospital: nothing may be shared"]
+    (secret / "manifest.json").write_text(
+        json.dumps({**manifest, "policy": "credentialed", "terms": terms})
+    )
+    spec = f"hf:{tiny_clip}"
+    config = TrainConfig(steps=1, captions=4, claims=2)
+    build_run(load_model(spec), spec, secret, contextual_set(facts), run, PROFILE, config)
+    for card in (run / "README.md", run / "lora" / "README.md"):
+        assert "Data policy: **credentialed**" in card.read_text()
+        assert terms[0] in card.read_text()
+    assert manifest_of(facts)["policy"] == "open"
+    for models, policy in ((spec, "open"), (f"run:{run}", "credentialed")):
+        out = tmp_path / policy
+        evaluate([load_model(models)], [facts], out, limit=4, store=tmp_path / "store")
+        assert manifest_of(out)["policy"] == policy
+        assert (terms[0] in manifest_of(out)["terms"]) is (policy == "credentialed")
+    assert {p.name for p in (tmp_path / "store").iterdir()} == {"open", "credentialed"}
 
 
 def test_run_of_another_base_is_refused(run, tmp_path):

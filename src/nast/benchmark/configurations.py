@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import polars as pl
 
-from nast.facts.conditions import CONDITIONS, NO_FINDING, contradicts_hierarchy
+from nast.facts.conditions import CONDITIONS, NO_FINDING, contradicts_hierarchy, labelled
 from nast.store import seed_of
 
 OPTIONS = 4
@@ -35,7 +35,7 @@ def eligible(studies: pl.DataFrame) -> pl.DataFrame:
     Not "No Finding" (where the source has that label), at least two conditions present and at
     least three absent.
     """
-    labels = [pl.col(name) for name in CONDITIONS]
+    labels = [pl.col(name) for name in labelled()]
     keep = (pl.sum_horizontal(c == "present" for c in labels) >= MIN_PRESENT) & (
         pl.sum_horizontal(c == "absent" for c in labels) >= MIN_ABSENT
     )
@@ -46,7 +46,7 @@ def eligible(studies: pl.DataFrame) -> pl.DataFrame:
 
 def consistent(studies: pl.DataFrame) -> pl.DataFrame:
     """Studies whose labels do not contradict CheXpert's hierarchy (design row 11)."""
-    rows = studies.select(list(CONDITIONS)).iter_rows(named=True)
+    rows = studies.select(labelled()).iter_rows(named=True)
     return studies.filter(pl.Series([not contradicts_hierarchy(r) for r in rows], dtype=pl.Boolean))
 
 
@@ -64,7 +64,7 @@ def balanced_groups(studies: pl.DataFrame, seed: int, uses: int = 4) -> list[Gro
     Returns:
         Groups in a fixed order. No configuration contradicts the label hierarchy.
     """
-    labels = studies.select(list(CONDITIONS)).to_numpy()
+    labels = studies.select(labelled()).to_numpy()
     values = np.where(labels == "present", 1, np.where(labels == "absent", 0, -1))
     subjects = studies["subject_id"].to_list()
     groups: list[Group] = []
@@ -83,9 +83,11 @@ def _split_groups(
     uses: int,
 ) -> list[Group]:
     rng = np.random.default_rng(seed_of(seed, "groups", split))
-    names = tuple(CONDITIONS)
+    names = tuple(labelled())
     used: dict[int, int] = defaultdict(int)
-    triples = [t for t in combinations(range(len(names)), 3)]
+    # Without a phrase for its absence a condition has no affirmative form.
+    phrased = [i for i, name in enumerate(names) if CONDITIONS[name].normal]
+    triples = list(combinations(phrased, 3))
     buckets = {t: _buckets(values, rows, t) for t in triples}
     live = [t for t in triples if len(buckets[t]) >= OPTIONS]
     groups: list[Group] = []
@@ -113,7 +115,7 @@ def _buckets(
     buckets: dict[tuple[int, ...], list[int]] = defaultdict(list)
     for row, configuration in zip(rows[definite], part[definite], strict=True):
         buckets[tuple(int(v) for v in configuration)].append(int(row))
-    names = [tuple(CONDITIONS)[i] for i in triple]
+    names = [labelled()[i] for i in triple]
     return {c: r for c, r in sorted(buckets.items()) if not _impossible(names, c)}
 
 

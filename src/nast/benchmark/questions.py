@@ -156,8 +156,8 @@ def option_texts(
         Form -> one text per configuration.
     """
     for name in conditions:
-        if name not in CONDITIONS:
-            raise ValueError(f"{name!r} is not a condition")
+        if name not in CONDITIONS or CONDITIONS[name].normal is None:
+            raise ValueError(f"{name!r} is not a condition with an affirmative phrase")
     stated = [
         [Fact(n, "present" if v else "absent") for n, v in zip(conditions, values, strict=True)]
         for values in configurations

@@ -8,8 +8,13 @@ from cyclopts import Parameter
 
 def facts(
     *sources: str,
-    out: Annotated[Path, Parameter(name=["--out", "-o"])],
+    out: Annotated[Path | None, Parameter(name=["--out", "-o"])] = None,
+    labeler: str = "chexpert",
+    cut: int = 3,
+    conditions: Path | None = None,
     max_bad: int = 0,
+    check: bool = False,
+    init_mapping: Path | None = None,
     fresh: bool = False,
 ) -> None:
     """Read sources into studies.parquet and facts.parquet.
@@ -17,12 +22,23 @@ def facts(
     Parameters
     ----------
     sources: str
-        mimic-cxr-jpg:ROOT, cad-chest:FILE, chexpert:FILE or nih-cxr:ROOT; several that speak of
-        the same studies are joined.
+        mimic-cxr-jpg:ROOT, cad-chest:FILE, chexpert:FILE, iu-xray:FILE, nih-cxr:ROOT,
+        padchest:FILE or table:FILE; several that speak of the same studies are joined. With
+        --check, finished folders instead.
     out: Path
         Output folder.
+    labeler: str
+        Whose labels of MIMIC-CXR-JPG: chexpert, negbio or radiologist (2.1.0's test set).
+    cut: int
+        The least |probability_score| of a fact of CAD-Chest; 3 keeps the definite ones.
+    conditions: Path
+        Another table of conditions (YAML), for other findings or another modality.
     max_bad: int
         How many missing or broken images are passed over.
+    check: bool
+        Prove that no patient of the given folders is in two splits.
+    init_mapping: Path
+        Write a commented first guess of the mapping that table:FILE needs, beside this file.
     fresh: bool
         Start over in a folder of another configuration.
     """
@@ -30,12 +46,34 @@ def facts(
     from nast.sources.collect import build_facts, require_images
     from nast.sources.source import summary
 
-    if not sources:
-        raise UsageError("no source given, for example: nast facts chexpert:train.csv -o facts")
-    manifest = build_facts(sources, out, fresh=fresh)
+    if init_mapping is not None:
+        from nast.sources.site.guess import write_mapping
+
+        print(f"{write_mapping(init_mapping)}: look through it, then: "
+              f"nast facts table:{init_mapping} -o facts")  # fmt: skip
+        return
+    if check:
+        _check([Path(s) for s in sources])
+        return
+    if not sources or out is None:
+        raise UsageError("give sources and a folder: nast facts chexpert:train.csv -o facts")
+    manifest = build_facts(
+        sources, out, labeler=labeler, cut=cut, conditions=conditions, fresh=fresh
+    )
     for name, counts in manifest["sources"].items():
         print(f"{name}: {summary(counts)}")
+        print(f"{name}, annotations: {summary(manifest['annotations'][name])}")
     print(f"{out}: {summary(manifest['counts'])}; data policy {manifest['policy']}")
+    for terms in manifest["terms"]:
+        print(f"terms of {terms}")
     if not manifest["images"] and not manifest["bad_images"]:
         print("no images beside the labels: questions can be built, not scored")
     require_images(manifest, max_bad)
+
+
+def _check(folders: list[Path]) -> None:
+    from nast.sources.source import summary
+    from nast.sources.splits import patients_by_split
+
+    found = patients_by_split(folders)
+    print(f"no patient is in two splits; patients: {summary(found)}")

@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 import polars as pl
 
-from nast.facts.conditions import CONDITIONS, contradicts_hierarchy, phrase_conflicts
+from nast.facts.conditions import CONDITIONS, contradicts_hierarchy, labelled, phrase_conflicts
 from nast.facts.entailment import truth
 from nast.records import Fact
 
@@ -48,7 +48,7 @@ def study_facts(facts: pl.DataFrame, studies: pl.DataFrame) -> list[StudyFacts]:
     for study_id in sorted(found):
         grouped = {name: tuple(f) for name, f in found[study_id].items() if _agree(f)}
         row = labels[study_id]
-        known = {name: row[name] for name in CONDITIONS}
+        known = {name: row[name] for name in labelled()}
         known |= {name: f[0].existence for name, f in grouped.items()}
         result.append(StudyFacts(row["subject_id"], study_id, grouped, known))
     return result
@@ -97,7 +97,7 @@ def holders(studies: Sequence[StudyFacts], k: int) -> dict[Frame, dict[Joint, li
     it is on both sides where the side is at stake, when nothing is absent, or when the denial or
     its words would contradict another finding of the study.
     """
-    known = [n for n in CONDITIONS if any(n in s.facts for s in studies)]
+    known = [n for n, c in CONDITIONS.items() if c.normal and any(n in s.facts for s in studies)]
     values = {(n, r): _values(studies, n, r) for n in known for r in _resolutions(n)}
     codes = {key: np.array([code for code, _ in column]) for key, column in values.items()}
     denied = {n: np.array([_contradicted(s, n) for s in studies], dtype=bool) for n in known}

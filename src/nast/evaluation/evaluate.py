@@ -20,7 +20,7 @@ from nast.records import (
     SCORES_SCHEMA,
     STUDIES_SCHEMA,
 )
-from nast.store import manifest_of, read_table, stage, write_json, write_table
+from nast.store import manifest_of, policy_of, read_table, stage, write_json, write_table
 
 
 def evaluate(
@@ -61,6 +61,9 @@ def evaluate(
         "seed": seed, "limit": limit, "max_bad": max_bad,
     }  # fmt: skip
 
+    # Weights are made from data too: what a run was trained on binds its figures.
+    inputs = [*map(Path, data), *(folder for m in models for folder in m.made_from)]
+
     def make(out: Path) -> dict[str, Any]:
         tables = [t for d in data for t in _tables(Path(d), split, limit)]
         if not tables:
@@ -69,7 +72,7 @@ def evaluate(
         frames: list[pl.DataFrame] = []
         bad: dict[str, str] = {}
         for model in models:
-            vectors = EmbeddingStore(model, store)
+            vectors = EmbeddingStore(model, store, policy_of(inputs))
             paths = [p for _, table in tables for p in table["image_path"]]
             good, bad = vectors.readable(paths)
             if len(bad) > max_bad:
@@ -93,7 +96,7 @@ def evaluate(
         write_json(out / "metrics.json", figures)
         return {"counts": {"rows": len(scores)}, "bad_images": len(bad)}
 
-    return stage(folder, config, list(data), make, fresh=fresh)
+    return stage(folder, config, inputs, make, fresh=fresh)
 
 
 SCORERS = {

@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 
 from nast.evaluation.statistics import clustered_auc
-from nast.facts.conditions import CONDITIONS
+from nast.facts.conditions import CONDITIONS, labelled
 from nast.language.templates import finish
 from nast.records import SCORES_SCHEMA
 from nast.store import hashed_ids
@@ -31,11 +31,11 @@ def score_prompt_pairs(store: "EmbeddingStore", studies: pl.DataFrame, data: str
         X."; `answer` marks the prompt that is true, `group_id` holds the condition.
     """
     frames = []
-    for name, condition in CONDITIONS.items():
+    for name in labelled():
         part = studies.filter(pl.col(name).is_in(["present", "absent"]))
         if not len(part):
             continue
-        prompts = [finish(p.format(condition.term)) for p in PROMPTS]
+        prompts = [finish(p.format(CONDITIONS[name].term)) for p in PROMPTS]
         scores = (store.images(part["image_path"].to_list()) @ store.texts(prompts).T).double()
         present = (part[name] == "present").to_numpy()
         for option in (0, 1):

@@ -1,38 +1,35 @@
-"""The 13 conditions of CheXpert: their names, attributes, Table 5 phrases and conflicts.
+"""The conditions: their names, words, attributes, Table 5 phrases and conflicts.
 
-The only home of everything that is known about a condition. Phrases are Table 5 of the paper;
+The only home of everything that is known about a condition. The table is `conditions.yaml`; a
+user's own file of the same form replaces it for the process. Phrases are Table 5 of the paper;
 their classes (design row 11) are our lay reading and not reviewed by a radiologist.
 """
 
 from dataclasses import dataclass, field
-from typing import Literal
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import yaml
+
+from nast.errors import InputError
+from nast.records import SEVERITIES
 
 PhraseClass = Literal["equivalent", "broader", "view-dependent"]
+DEFAULT_TABLE = Path(__file__).with_name("conditions.yaml")
+NO_FINDING = "No Finding"
+WITHIN = {"apical": "upper", "retrocardiac": "lower"}
+"""Zone -> the zone that it is a part of."""
 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """What the package knows about one condition.
-
-    Attributes:
-        name: the CheXpert label, the key everywhere.
-        term: the name used in sentences.
-        normal: Table 5's affirmative phrase for its absence.
-        phrase_class: `equivalent` (the phrase says no more than the absence), `broader` (it also
-            denies other conditions), `view-dependent` (not every projection can show it).
-        grades: words for mild, moderate, severe; empty where the condition is not graded.
-        sided: whether left and right are said of it.
-        zones: the zones that are said of it.
-        parents: labels that CheXpert's hierarchy makes true when this one is true.
-        conflicts: present conditions that make `normal` false in a plain reading.
-        plural: whether the term takes a plural verb.
-        counted: whether the singular takes an article ("a fracture", but "atelectasis").
-    """
+    """What the package knows about one condition; `conditions.yaml` explains each field."""
 
     name: str
     term: str
-    normal: str
-    phrase_class: PhraseClass
+    normal: str | None = None
+    phrase_class: PhraseClass | None = None
+    reviewed: bool = False
     grades: dict[str, str] = field(default_factory=dict)
     sided: bool = False
     zones: tuple[str, ...] = ()
@@ -40,75 +37,142 @@ class Condition:
     conflicts: tuple[str, ...] = ()
     plural: bool = False
     counted: bool = False
+    synonyms: tuple[str, ...] = ()
+    decoys: tuple[str, ...] = ()
+    labelled: bool = True
+
+    def takes_zone(self, zone: str | None) -> bool:
+        """Whether an annotation may place it in a zone, or in a part of one of its zones."""
+        return zone in self.zones or WITHIN.get(zone or "") in self.zones
 
 
-_DEGREE = {"mild": "mild", "moderate": "moderate", "severe": "severe"}
-_SIZE = {"mild": "small", "moderate": "moderate", "severe": "large"}
-_LUNG = ("upper", "mid", "lower")
-_OPACITIES = ("Consolidation", "Edema", "Pneumonia", "Atelectasis", "Lung Lesion")
+CONDITIONS: dict[str, Condition] = {}
+"""All conditions by name: the 13 of CheXpert in alphabetical order, then those of CAD-Chest."""
+_revision = 0
 
-_TABLE = (
-    Condition(
-        "Atelectasis", "atelectasis", "well-aerated expanded lungs", "broader",
-        grades=_DEGREE, sided=True, zones=_LUNG, parents=("Lung Opacity",),
-        conflicts=("Pneumothorax", "Consolidation"),
-    ),
-    Condition(
-        "Cardiomegaly", "cardiomegaly", "normal heart size", "view-dependent",
-        grades=_DEGREE, parents=("Enlarged Cardiomediastinum",),
-    ),
-    Condition(
-        "Consolidation", "consolidation", "clear lung parenchyma", "broader",
-        sided=True, zones=_LUNG, parents=("Lung Opacity",),
-        conflicts=("Lung Opacity", "Atelectasis", "Lung Lesion", "Edema", "Pneumonia"),
-    ),
-    Condition(
-        "Edema", "pulmonary edema", "normal pulmonary vascularity", "equivalent",
-        grades=_DEGREE, parents=("Lung Opacity",),
-    ),
-    Condition(
-        "Enlarged Cardiomediastinum", "enlarged cardiomediastinum",
-        "normal mediastinal contours", "view-dependent",
-        conflicts=("Cardiomegaly",), counted=True,
-    ),
-    Condition(
-        "Fracture", "fracture", "intact bony structures", "equivalent", sided=True, counted=True
-    ),
-    Condition(
-        "Lung Lesion", "lung lesion", "homogeneous lung parenchyma", "broader",
-        sided=True, zones=_LUNG, parents=("Lung Opacity",),
-        conflicts=("Lung Opacity", "Consolidation"), counted=True,
-    ),
-    Condition(
-        "Lung Opacity", "lung opacity", "well-aerated lung fields", "broader",
-        grades=_DEGREE, sided=True, zones=_LUNG, conflicts=_OPACITIES, counted=True,
-    ),
-    Condition(
-        "Pleural Effusion", "pleural effusion", "sharp costophrenic angles", "view-dependent",
-        grades=_SIZE, sided=True, counted=True,
-    ),
-    Condition(
-        "Pleural Other", "pleural abnormality", "smooth pleural surfaces", "broader",
-        sided=True, conflicts=("Pleural Effusion",), counted=True,
-    ),
-    Condition(
-        "Pneumonia", "pneumonia", "aerated alveoli", "broader",
-        sided=True, zones=_LUNG, parents=("Consolidation", "Lung Opacity"),
-        conflicts=("Consolidation", "Edema", "Lung Opacity"),
-    ),
-    Condition(
-        "Pneumothorax", "pneumothorax", "fully expanded lungs", "equivalent",
-        grades=_SIZE, sided=True, conflicts=("Atelectasis",), counted=True,
-    ),
-    Condition(
-        "Support Devices", "support devices", "device-free chest", "equivalent", plural=True
-    ),
-)  # fmt: skip
 
-CONDITIONS: dict[str, Condition] = {c.name: c for c in _TABLE}
-"""All conditions by name, in alphabetical order (MIMIC-CXR-JPG's column order)."""
+def labelled() -> list[str]:
+    """The conditions that label tables and `studies.parquet` have a column for."""
+    return [name for name, condition in CONDITIONS.items() if condition.labelled]
 
-NO_FINDING = "No Finding"
+
+def revision() -> int:
+    """Changes whenever another table is taken into use; for what is computed from the table."""
+    return _revision
+
+
+def use_conditions(file: Path | None = None) -> None:
+    """Take a table of conditions into use for this process.
+
+    Args:
+        file: a YAML file in the form of `conditions.yaml`; None for the package's own.
+
+    Raises:
+        InputError: the file breaks that form.
+    """
+    global _revision
+    table = load_conditions(file or DEFAULT_TABLE)
+    if table != CONDITIONS:
+        CONDITIONS.clear()
+        CONDITIONS.update(table)
+        _revision += 1
+
+
+def load_conditions(file: Path) -> dict[str, Condition]:
+    """Read a table of conditions.
+
+    Raises:
+        InputError: no YAML mapping, an unknown field, a value of the wrong kind, a name, term or
+            phrase twice, or a reference to a condition that the table lacks.
+    """
+    file = Path(file)
+    table = _read(file)
+    if not isinstance(table, dict) or not table:
+        found = type(table).__name__
+        raise InputError(file, found=found, expected="a mapping of conditions")
+    conditions = {str(name): _condition(file, str(name), row) for name, row in table.items()}
+    for name, condition in conditions.items():
+        for other in (*condition.parents, *condition.conflicts):
+            if other not in conditions or other == name:
+                raise InputError(file, found="a parent or conflict that is not there", column=name,
+                                 expected="other conditions of the table")  # fmt: skip
+    for field_name in ("term", "normal"):
+        words = [getattr(c, field_name) for c in conditions.values()]
+        if any(w is not None and words.count(w) > 1 for w in words):
+            raise InputError(file, found=f"one {field_name} twice", expected="each once")
+    return conditions
+
+
+class _Loader(yaml.SafeLoader):
+    """Refuses a key that stands twice: the second would silently win."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        found = super().construct_mapping(node, deep=deep)
+        if len(found) < len(node.value):
+            raise yaml.constructor.ConstructorError(None, None, "a key twice", node.start_mark)
+        return found
+
+
+def _read(file: Path) -> Any:
+    try:
+        return yaml.load(file.read_text(encoding="utf-8-sig"), Loader=_Loader)
+    except OSError:
+        raise InputError(file, found="no such file", expected="a table of conditions") from None
+    except (
+        ValueError,
+        LookupError,
+        AttributeError,
+        TypeError,
+        RecursionError,
+        yaml.YAMLError,
+    ) as e:
+        # The library's constructors let several of Python's own errors through.
+        place = getattr(e, "problem_mark", None)
+        found = f"no YAML (line {place.line + 1})" if place else "no YAML"
+        raise InputError(file, found=found, expected="a mapping of conditions") from None
+
+
+def _word(value: Any) -> bool:
+    return isinstance(value, str) and value.strip() == value != "" and value != "*"
+
+
+def _words(value: Any) -> bool:
+    return isinstance(value, list) and all(map(_word, value))
+
+
+_KINDS: dict[str, tuple[str, Any]] = {
+    **dict.fromkeys(("term", "normal"), ("a text", _word)),
+    "phrase_class": (f"one of {', '.join(get_args(PhraseClass))}",
+                     lambda v: v in get_args(PhraseClass)),
+    **dict.fromkeys(("reviewed", "sided", "plural", "counted", "labelled"),
+                    ("yes or no", lambda v: isinstance(v, bool))),
+    "grades": ("words for mild, moderate and severe",
+               lambda v: isinstance(v, dict) and set(v) == set(SEVERITIES)
+               and all(map(_word, v.values()))),
+    "zones": ("a list in small letters", lambda v: _words(v) and all(z.islower() for z in v)),
+    **dict.fromkeys(("parents", "conflicts", "synonyms", "decoys"), ("a list of texts", _words)),
+}  # fmt: skip
+"""Field -> what it must hold, in words and as a test."""
+
+
+def _condition(file: Path, name: str, row: Any) -> Condition:
+    if not isinstance(row, dict) or row.get("term") is None or name == NO_FINDING:
+        raise InputError(file, found="no condition with a term", column=name,
+                         expected=f"fields of a condition other than {NO_FINDING}")  # fmt: skip
+    given = {key: value for key, value in row.items() if value is not None}
+    for key, value in given.items():
+        if key not in _KINDS:
+            raise InputError(file, found="an unknown field", expected=f"one of {', '.join(_KINDS)}",
+                             column=name)  # fmt: skip
+        expected, holds = _KINDS[key]
+        if not holds(value):
+            raise InputError(file, found=type(value).__name__, expected=f"{key}: {expected}",
+                             column=name)  # fmt: skip
+    if ("normal" in given) != ("phrase_class" in given):
+        found = "a phrase without its class, or a class without a phrase"
+        raise InputError(file, found=found, expected="both or neither", column=name)
+    values: Any = {k: tuple(v) if isinstance(v, list) else v for k, v in given.items()}
+    return Condition(name=name, **values)
 
 
 def contradicts_hierarchy(labels: dict[str, str]) -> bool:
@@ -136,3 +200,6 @@ def phrase_conflicts(labels: dict[str, str]) -> list[tuple[str, str]]:
         for other in condition.conflicts
         if labels.get(other) == "present"
     ]
+
+
+use_conditions()

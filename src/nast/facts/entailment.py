@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Literal
 
+from nast.facts.conditions import WITHIN
 from nast.records import Fact
 
 World = Literal["annotated", "described", "closed"]
@@ -65,14 +66,20 @@ def _instance(statement: Fact, fact: Fact, world: World) -> bool | None:
         same = fact.side in (statement.side, "bilateral")
         checks.append(None if fact.side is None else True if same else elsewhere)
     if statement.zone is not None:
-        same = fact.zone == statement.zone
-        checks.append(None if fact.zone is None else True if same else elsewhere)
+        checks.append(_in_zone(statement.zone, fact.zone, elsewhere))
     if statement.severity is not None:
         known = fact.severity is not None
         checks.append(None if not known else fact.severity == statement.severity)
     if False in checks:
         return False
     return None if None in checks else True
+
+
+def _in_zone(stated: str, zone: str | None, elsewhere: bool | None) -> bool | None:
+    """Whether a finding in `zone` is in the stated one; a part of it is, a larger one may be."""
+    if zone is None or WITHIN.get(stated) == zone:
+        return None
+    return True if stated in (zone, WITHIN.get(zone)) else elsewhere
 
 
 def changed(truth_fact: Fact, other: Fact) -> str | None:

@@ -44,6 +44,18 @@ def noun_phrase(fact: Fact) -> str:
     return " ".join([*words, condition.term, "in the", *place, fact.zone, "zone"])
 
 
+def normal_phrase(name: str) -> str:
+    """Table 5's phrase for the absence of a condition.
+
+    Raises:
+        ValueError: the table of conditions has none.
+    """
+    phrase = CONDITIONS[name].normal
+    if phrase is None:
+        raise ValueError(f"{name} has no affirmative phrase for its absence")
+    return phrase
+
+
 def joined(items: Sequence[str], word: str = "and") -> str:
     """A list in words: "A", "A and B", "A, B, and C"."""
     if len(items) < 3:
@@ -58,7 +70,7 @@ def _same(text: str) -> Piece:
 def _deny(before: str, facts: Sequence[Fact], after: str = "", instead: str = "") -> Piece:
     """A piece that denies `facts`: cue words around the nouns, or Table 5's phrases for them."""
     nouns = joined([noun_phrase(f) for f in facts], "and" if after else "or")
-    phrases = joined([CONDITIONS[f.condition].normal for f in facts])
+    phrases = joined([normal_phrase(f.condition) for f in facts])
     return Piece(f"{before}{nouns}{after}", f"{instead}{phrases}", True)
 
 

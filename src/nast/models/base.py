@@ -48,6 +48,7 @@ class DualEncoder(Protocol):
         logit_scale: the factor on cosines that the model was trained with.
         max_tokens: longest text, with its special tokens.
         network: the torch module that LoRA is put on.
+        made_from: finished folders whose data policy the model inherits: the runs it comes from.
     """
 
     name: str
@@ -55,6 +56,7 @@ class DualEncoder(Protocol):
     logit_scale: float
     max_tokens: int
     network: Any
+    made_from: list[Path]
 
     def encode_texts(self, texts: Sequence[str]) -> torch.Tensor:
         """Unit vectors (n, D) of some texts, without gradient."""

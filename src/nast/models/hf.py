@@ -13,7 +13,7 @@ from torch.nn.functional import normalize
 from transformers import AutoTokenizer, CLIPImageProcessorPil, CLIPModel
 from transformers.utils import logging
 
-from nast.errors import InputError, ModelError
+from nast.errors import ImageError, ModelError
 from nast.store import content_hash, file_hash
 
 logging.disable_progress_bar()
@@ -42,6 +42,7 @@ class HFDualEncoder:
                 f"{folder}: no .safetensors; save the model again, pickles are not read"
             )
         self.name = name
+        self.made_from: list[Path] = []
         loaded: Any = CLIPModel.from_pretrained(
             folder, dtype=torch.float32, local_files_only=True, output_loading_info=True
         )
@@ -93,7 +94,7 @@ class HFDualEncoder:
         """Unit vectors (n, D) of some image files.
 
         Raises:
-            InputError: a file is missing or is not a whole image.
+            ImageError: a file is missing or is not a whole image.
         """
         images = [_open(Path(p)) for p in paths]
         pixels = self.processor(images, return_tensors="pt")["pixel_values"]
@@ -109,11 +110,9 @@ def _open(path: Path) -> Image.Image:
         with Image.open(path) as image:
             return image.convert("RGB")
     except FileNotFoundError:
-        raise InputError(path, found="no such file", expected="an image") from None
-    except (OSError, SyntaxError, ValueError) as error:
-        raise InputError(
-            path, found=f"a broken image ({error})", expected="a JPEG or PNG"
-        ) from None
+        raise ImageError(path, "no such file") from None
+    except (OSError, SyntaxError, ValueError):
+        raise ImageError(path, "a broken image") from None
 
 
 class HFTextTower:

@@ -50,6 +50,7 @@ def _run(folder: Path, name: str) -> DualEncoder:
         raise ModelError(f"{folder}: the base {run['base']!r} is not the one that was trained on")
     with quiet():
         model.network = PeftModel.from_pretrained(model.network, folder / "lora").eval()
+    model.made_from = [*model.made_from, folder]
     model.key = content_hash(
         [run["base_key"], file_hash(folder / "lora/adapter_model.safetensors")]
     )

@@ -53,8 +53,8 @@ def pixels(images: torch.Tensor) -> torch.Tensor:
 def targets(facts: dict[str, Fact]) -> list[bool]:
     """Every condition, side, zone and grade of a study as yes or no, in a fixed order."""
     found: list[bool] = []
-    for name, condition in CONDITIONS.items():
-        fact = facts[name]
+    for name, fact in facts.items():
+        condition = CONDITIONS[name]
         shown = fact.existence == "present"
         found.append(shown)
         for side in ("left", "right") if condition.sided else ():

@@ -40,7 +40,7 @@ class PhantomStudy:
     def facts(self) -> dict[str, Fact]:
         """What is true of the study, for each of the 13 conditions."""
         shown = {f.condition: f for f in self.present}
-        return {name: shown.get(name, Fact(name, "absent")) for name in CONDITIONS}
+        return {name: shown.get(name, Fact(name, "absent")) for name in PRESENCE}
 
 
 def patients(number: int, seed: int) -> list[PhantomStudy]:
@@ -79,7 +79,7 @@ def findings(rng: np.random.Generator) -> tuple[Fact, ...]:
 
     A few pairs that would hide each other on the film are not drawn together.
     """
-    shown = [name for name in CONDITIONS if rng.random() < PRESENCE[name]]
+    shown = [name for name in PRESENCE if rng.random() < PRESENCE[name]]
     shown = [n for n in shown if not any(other in shown for other in _EXCLUDE.get(n, ()))]
     return tuple(_with_attributes(name, rng) for name in shown)
 

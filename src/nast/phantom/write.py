@@ -22,7 +22,7 @@ from nast.errors import UsageError
 from nast.facts.conditions import CONDITIONS, NO_FINDING
 from nast.phantom.draw import draw_frontal
 from nast.phantom.lateral import draw_lateral
-from nast.phantom.patients import PhantomStudy, patients
+from nast.phantom.patients import PRESENCE, PhantomStudy, patients
 from nast.records import Fact
 from nast.store import atomic, seed_of, stage, write_table, write_text
 
@@ -161,7 +161,7 @@ def _labels(study: PhantomStudy) -> dict[str, Any]:
     shown = {f.condition for f in study.present}
     implied = {parent for name in shown for parent in CONDITIONS[name].parents}
     row: dict[str, Any] = {"subject_id": study.subject_id, "study_id": study.study_id}
-    for name in sorted([*CONDITIONS, NO_FINDING]):
+    for name in sorted([*PRESENCE, NO_FINDING]):
         draw = rng.random()
         if name == NO_FINDING:
             row[name] = None if shown - {"Support Devices"} else 1.0

@@ -1,190 +1,210 @@
 """CAD-Chest 1.0 (`cad_disease.json`) -> definite facts with side, zone and severity."""
 
-import json
 import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import polars as pl
 
-from nast.errors import InputError
-from nast.facts.conditions import CONDITIONS
-from nast.records import SIDES, Fact
-from nast.sources.source import Source, is_phantom
+from nast.errors import InputError, UsageError, shown
+from nast.facts.conditions import CONDITIONS, Condition, labelled
+from nast.sources.cad_words import (
+    DISEASES,
+    GRADES,
+    NO_GRADES,
+    PLACES,
+    PROBABILITIES,
+    SIDES,
+    ZONES,
+)
+from nast.sources.json_list import read_items
+from nast.sources.mimic_cxr_jpg import TERMS
+from nast.sources.source import Source, fact_columns, is_phantom, tally
 from nast.sources.splits import add_split
 
-DISEASES = {
-    "atelectasis": "Atelectasis", "cardiomegaly": "Cardiomegaly",
-    "enlargement of the cardiac silhouette": "Cardiomegaly", "consolidation": "Consolidation",
-    "edema": "Edema", "fracture": "Fracture", "lung opacity": "Lung Opacity",
-    "pleural effusion": "Pleural Effusion", "pleural thickening": "Pleural Other",
-    "pneumonia": "Pneumonia", "pneumothorax": "Pneumothorax",
-}  # fmt: skip
-"""CAD-Chest disease -> CheXpert condition; the other diseases are set aside and counted."""
-GRADES = {
-    **dict.fromkeys(("minimal", "minimally", "mild", "mildly", "small", "trace", "minor",
-                     "subtle"), "mild"),
-    **dict.fromkeys(("moderate", "moderately", "mild to moderate"), "moderate"),
-    **dict.fromkeys(("severe", "massive", "moderate to severe", "moderate to large"), "severe"),
-}  # fmt: skip
-NO_GRADES = ("increasing", "decreasing", "acute")
-"""Words in CAD-Chest's `level` that are not severities (design row 15)."""
-ZONES = {
-    "upper": "upper", "apical": "apical", "apicolateral": "apical", "mid": "mid",
-    "middle": "mid", "lower": "lower", "basal": "lower", "basilar": "lower", "base": "lower",
-    "bibasilar": "lower", "mid to lower": "lower", "retrocardiac": "retrocardiac",
-}  # fmt: skip
-_DEFINITE = {3: "present", -3: "absent"}
+SCORES = (3, 2, 1, 0, -2, -3)
+DEFINITE = 3
+"""The score of definite facts, present (3) or absent (-3)."""
 
 
-def read_cad_chest(file: Path) -> Source:
-    """Read a CAD-Chest file.
+def read_cad_chest(file: Path, cut: int = DEFINITE) -> Source:
+    """Read a CAD-Chest file, record by record.
 
-    Only definite facts are kept (score 3 or -3); uncertain ones, other diseases and unknown words
-    are set aside and counted, so that kept + set aside == entities. A disease's second instance
-    (`location2`, `level2`) is a fact of its own.
+    Uncertain facts, other diseases and pericardial effusions are set aside, entities that break
+    the schema refused, each counted. A disease's second instance (`location2`, `level2`) is a fact
+    of its own. Absences carry no location and no level.
 
     Args:
-        file: `cad_disease.json`, a list of records with `subject_id`, `study_id`, `entity`.
+        file: `cad_disease.json`, plain or gzip: a list of records with `subject_id`, `study_id`,
+            `dicom_id` and `entity`.
+        cut: the least |probability_score| of a fact that is kept, 1 to 3. Below 3, "likely"
+            findings count as present and "unlikely" ones as absent.
 
     Returns:
         Facts and the studies they belong to; policy `credentialed` (`open` for a phantom).
 
     Raises:
-        InputError: the file is not JSON, a record lacks its ids, or a study stands twice.
+        InputError: the file is no JSON list, a record lacks its ids, or a study stands twice.
+        UsageError: the cut is not 1, 2 or 3.
     """
     file = Path(file)
-    counts: Counter[str] = Counter()
-    facts: list[dict[str, Any]] = []
-    studies: dict[str, dict[str, Any]] = {}
-    for row, record in enumerate(_records(file), 1):
-        ids = _ids(record, file, row)
-        if ids["study_id"] in studies:
-            raise InputError(
-                file, found="a study a second time", expected="each study once", row=row
-            )
-        path = _image_path(ids)
-        ids.pop("dicom_id")
-        studies[ids["study_id"]] = ids | {"image_path": path}
+    if cut not in (1, 2, 3):
+        raise UsageError(f"the cut is {cut}; CAD-Chest's scores allow 1, 2 or 3")
+    account, counts = tally(), Counter[str]()
+    facts: list[tuple[str | None, ...]] = []
+    studies: dict[str, tuple[str, str, str]] = {}
+    for row, record in enumerate(read_items(file, "cad_disease.json, a list of records"), 1):
+        subject, study, dicom = _ids(record, file, row)
+        if study in studies:
+            found = "a study a second time"
+            raise InputError(file, found=found, expected="each study once", row=row)
+        path = f"files/p{subject[:2]}/p{subject}/s{study}/{dicom}.jpg" if dicom else ""
+        studies[study] = (subject, study, path)
         for name, entity in _entities(record, file, row):
-            found = _facts(name, entity, counts)
-            facts += [{**ids, **f.as_dict(), "words": name.strip()} for f in found]
+            account["present"] += 1
+            verdict, instances = _facts(name, entity, cut, counts)
+            account[verdict] += 1
+            facts += [(subject, study, *fact, "cad-chest", _words(name, entity))
+                      for fact in instances]  # fmt: skip
     phantom = is_phantom(file.parent)
-    schema = {n: pl.String for n in ("subject_id", "study_id", *_FACT_COLUMNS)}
     return Source(
         name="cad-chest",
         root=file.parent if (file.parent / "files").is_dir() else None,
         studies=_studies(studies),
-        facts=pl.DataFrame(facts, schema=schema).with_columns(source=pl.lit("cad-chest")),
+        facts=pl.DataFrame(facts, schema=dict.fromkeys(fact_columns(), pl.String), orient="row"),
         policy="open" if phantom else "credentialed",
-        phantom=phantom,
+        terms="synthetic" if phantom else TERMS,
+        annotations=account,
         counts={"studies": len(studies), **counts},
         files=[file],
+        phantom=phantom,
     )
 
 
-_FACT_COLUMNS = ("condition", "existence", "side", "zone", "severity", "words")
+class _Instance(NamedTuple):
+    condition: str
+    existence: str
+    side: str | None = None
+    zone: str | None = None
+    severity: str | None = None
 
 
-def _records(file: Path) -> list[dict[str, Any]]:
-    try:
-        records = json.loads(file.read_text(encoding="utf-8-sig"))
-    except OSError:
-        raise InputError(file, found="no such file", expected="cad_disease.json") from None
-    except (ValueError, RecursionError) as error:
-        raise InputError(file, found=f"broken JSON ({error})", expected="a list") from None
-    if not isinstance(records, list):
-        raise InputError(file, found=type(records).__name__, expected="a list of records")
-    return records
-
-
-def _ids(record: Any, file: Path, row: int) -> dict[str, str]:
+def _ids(record: Any, file: Path, row: int) -> tuple[str, str, str]:
     if not isinstance(record, dict):
         raise InputError(file, found=type(record).__name__, expected="a record", row=row)
-    ids = {}
+    ids = []
     for name in ("subject_id", "study_id"):
         value = str(record.get(name, "")).removesuffix(".0").strip()
         if not (value.isascii() and value.isdecimal()):
-            raise InputError(file, found=repr(value), expected="a number", row=row, column=name)
-        ids[name] = value
+            raise InputError(file, found=shown(value), expected="a whole number", row=row,
+                             column=name)  # fmt: skip
+        ids.append(value)
     dicom = str(record.get("dicom_id") or "")
     if not re.fullmatch(r"[A-Za-z0-9-]*", dicom):
-        raise InputError(file, found=ascii(dicom), expected="letters, digits and hyphens", row=row,
-                         column="dicom_id")  # fmt: skip
-    return ids | {"dicom_id": dicom}
+        raise InputError(file, found=shown(dicom), expected="letters, digits and hyphens",
+                         row=row, column="dicom_id")  # fmt: skip
+    return ids[0], ids[1], dicom
 
 
-def _entities(record: dict[str, Any], file: Path, row: int) -> Iterator[tuple[str, dict[str, Any]]]:
+def _entities(record: dict[str, Any], file: Path, row: int) -> Iterator[tuple[str, Any]]:
     entities = record.get("entity") or {}
     if not isinstance(entities, dict):
         raise InputError(file, found=type(entities).__name__, expected="an object", row=row,
                          column="entity")  # fmt: skip
-    for name, entity in entities.items():
-        if not isinstance(entity, dict):
-            raise InputError(file, found=type(entity).__name__, expected="an object", row=row,
-                             column=f"entity.{name}")  # fmt: skip
-        yield name, entity
+    yield from entities.items()
 
 
-def _facts(name: str, entity: dict[str, Any], counts: Counter[str]) -> list[Fact]:
-    """The facts of one entity, one or two instances; counts what becomes of it."""
-    condition = DISEASES.get(name.strip())
+def _facts(name: str, entity: Any, cut: int, counts: Counter[str]) -> tuple[str, list[_Instance]]:
+    """What becomes of one entity, and its facts (two for a second instance)."""
+    if not isinstance(entity, dict):
+        return "refused: not an object", []
+    name = name.strip().lower()
+    condition = CONDITIONS.get(DISEASES.get(name) or "")
     if condition is None:
-        counts["set aside: other disease"] += 1
-        return []
-    score = entity.get("probability_score")
-    if score is None and "probability" not in entity:
-        score = 3  # The authors' own reader takes a missing probability as positive.
-    # pandas writes whole numbers with a gap in their column as floats.
-    existence = _DEFINITE.get(int(score)) if isinstance(score, int | float) else None
-    if existence is None:
-        counts["set aside: uncertain"] += 1
-        return []
-    counts["kept"] += 1
-    if existence == "absent":
-        return [Fact(condition, "absent")]
-    found = [_instance(condition, entity, "", counts)]
-    if entity.get("location2"):
-        found.append(_instance(condition, entity, "2", counts))
-    return found
+        known = name in DISEASES
+        return f"set aside: {'other' if known else 'unknown'} disease", []
+    score = _score(entity, counts)
+    if score is None:
+        return "refused: unknown score", []
+    if abs(score) < cut:
+        return "set aside: uncertain", []
+    second = bool(entity.get("location2") or entity.get("level2"))
+    parts = [suffix for suffix in ("", "2")[: 1 + second]
+             if condition.name != "Pleural Effusion"
+             or "pericardial" not in _tokens(entity.get(f"location{suffix}"))]  # fmt: skip
+    if not parts:
+        # The authors' word list takes "effusion" of any kind for a pleural one.
+        return "set aside: pericardial effusion", []
+    if score < 0:
+        return "kept", [_Instance(condition.name, "absent")]
+    if second:
+        counts["second instances"] += 1
+    return "kept", [_instance(condition, entity, suffix, counts) for suffix in parts]
 
 
-def _instance(condition: str, entity: dict[str, Any], suffix: str, counts: Counter[str]) -> Fact:
-    known = CONDITIONS[condition]
-    tokens = _words(entity.get(f"location{suffix}"))
-    zones = [ZONES[t] for t in tokens if t in ZONES]
-    sides = {t.removesuffix("-sided") for t in tokens} & set(SIDES)
-    if "bibasilar" in tokens or {"left", "right"} <= sides:
-        sides = {"bilateral"}
-    levels = _words(entity.get(f"level{suffix}"))
+def _score(entity: dict[str, Any], counts: Counter[str]) -> int | None:
+    """The probability score, from the number, else from the word; None where it is unknown."""
+    word, score = entity.get("probability"), entity.get("probability_score")
+    by_word = PROBABILITIES.get(str(word).strip().lower())
+    if score is None:
+        # The authors' own reader takes an entity without any probability as positive.
+        return DEFINITE if word is None else by_word
+    if isinstance(score, str) and re.fullmatch(r"-?[0-9]", score.strip()):
+        score = int(score)
+    if isinstance(score, bool) or not isinstance(score, int | float) or score not in SCORES:
+        return None
+    if word is not None and by_word is None:
+        counts["unknown probability words"] += 1
+    elif by_word is not None and by_word != score:
+        counts["scores unlike their words"] += 1
+    return int(score)
+
+
+def _instance(
+    condition: Condition, entity: dict[str, Any], suffix: str, counts: Counter[str]
+) -> _Instance:
+    tokens = _tokens(entity.get(f"location{suffix}"))
+    levels = _tokens(entity.get(f"level{suffix}"))
+    for token in tokens:
+        if token not in SIDES and token not in ZONES and token not in PLACES:
+            counts["unknown location words"] += 1
+    for level in levels:
+        if level not in GRADES and level not in NO_GRADES:
+            counts["unknown level words"] += 1
+    sides = {SIDES[t] for t in tokens if t in SIDES}
+    zones = {ZONES[t] for t in tokens if t in ZONES}
     grades = {GRADES[w] for w in levels if w in GRADES}
-    if any(w not in GRADES and w not in NO_GRADES for w in levels):
-        counts["unknown level words"] += 1
-    return Fact(
-        condition,
+    if "bilateral" in sides or len(sides) == 2:
+        sides = {"bilateral"}
+    zone = next(iter(zones)) if len(zones) == 1 else None
+    return _Instance(
+        condition.name,
         "present",
-        side=next(iter(sides)) if known.sided and len(sides) == 1 else None,  # type: ignore[arg-type]
-        zone=zones[0] if len(set(zones)) == 1 and zones[0] in known.zones else None,  # type: ignore[arg-type]
-        severity=grades.pop() if known.grades and len(grades) == 1 else None,  # type: ignore[arg-type]
+        side=next(iter(sides), None) if condition.sided else None,
+        zone=zone if condition.takes_zone(zone) else None,
+        severity=next(iter(grades)) if condition.grades and len(grades) == 1 else None,
     )
 
 
-def _words(value: Any) -> list[str]:
+def _tokens(value: Any) -> list[str]:
     items = value if isinstance(value, list) else [value] if isinstance(value, str) else []
     return [str(item).strip().lower() for item in items]
 
 
-def _image_path(ids: dict[str, str]) -> str:
-    subject, study = ids["subject_id"], ids["study_id"]
-    return f"files/p{subject[:2]}/p{subject}/s{study}/{ids['dicom_id']}.jpg"
+def _words(name: str, entity: dict[str, Any]) -> str:
+    """The words of the report, as far as the file keeps them."""
+    word = entity.get("report_name")
+    word = word if isinstance(word, str) and word.strip() else name
+    # JSON can hold halves of characters, which no file of text can.
+    return word.strip().encode("utf-8", "replace").decode()
 
 
-def _studies(studies: dict[str, dict[str, Any]]) -> pl.DataFrame:
+def _studies(studies: dict[str, tuple[str, str, str]]) -> pl.DataFrame:
     """Studies without labels: CAD-Chest's facts are not turned into CheXpert labels."""
     schema = {n: pl.String for n in ("subject_id", "study_id", "image_path")}
-    rows = add_split(pl.DataFrame(list(studies.values()), schema=schema))
+    rows = add_split(pl.DataFrame(list(studies.values()), schema=schema, orient="row"))
     return rows.with_columns(
-        pl.lit("").alias("view"), *(pl.lit("not_mentioned").alias(name) for name in CONDITIONS)
+        pl.lit("").alias("view"), *(pl.lit("not_mentioned").alias(name) for name in labelled())
     )

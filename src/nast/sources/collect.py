@@ -1,29 +1,41 @@
 """One or more sources -> the two tables that every later stage reads."""
 
+import shutil
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import polars as pl
 
 from nast.errors import InputError, PolicyError, UsageError
-from nast.facts.conditions import CONDITIONS, NO_FINDING
+from nast.facts.conditions import CONDITIONS, NO_FINDING, labelled, use_conditions
+from nast.policy import strictest
 from nast.records import FACTS_SCHEMA, STUDIES_SCHEMA
-from nast.sources.cad_chest import read_cad_chest
+from nast.sources.cad_chest import DEFINITE, read_cad_chest
 from nast.sources.chexpert import read_chexpert
-from nast.sources.mimic_cxr_jpg import read_mimic_cxr_jpg
+from nast.sources.images import image_problem
+from nast.sources.iu_xray import read_iu_xray
+from nast.sources.mimic_cxr_jpg import LABELERS, read_mimic_cxr_jpg
 from nast.sources.nih_cxr import read_nih_cxr
-from nast.sources.source import Source, image_problem, refuse_split_patients
-from nast.store import content_hash, manifest_of, read_table, stage, strictest, write_table
+from nast.sources.padchest import read_padchest
+from nast.sources.site.read import read_table_file
+from nast.sources.source import Source
+from nast.sources.tables import refuse_split_patients
+from nast.store import content_hash, manifest_of, read_table, stage, write_table
 
-READERS = {
+READERS: dict[str, Callable[..., Source]] = {
     "mimic-cxr-jpg": read_mimic_cxr_jpg,
     "cad-chest": read_cad_chest,
     "chexpert": read_chexpert,
+    "iu-xray": read_iu_xray,
     "nih-cxr": read_nih_cxr,
+    "padchest": read_padchest,
+    "table": read_table_file,
 }
 """Source name -> reader. A SOURCE is written `name:path`."""
+TABLE = "conditions.yaml"
+"""A facts folder made with another table of conditions holds it under this name."""
 
 
 class Tables(NamedTuple):
@@ -46,16 +58,29 @@ def split_spec(spec: str) -> tuple[str, Path]:
     return name, Path(path)
 
 
-def build_facts(specs: Sequence[str], folder: Path, *, fresh: bool = False) -> dict[str, Any]:
+def build_facts(
+    specs: Sequence[str],
+    folder: Path,
+    *,
+    labeler: str = LABELERS[0],
+    cut: int = DEFINITE,
+    conditions: Path | None = None,
+    fresh: bool = False,
+) -> dict[str, Any]:
     """Read sources and leave `studies.parquet` and `facts.parquet` in a folder.
 
     Args:
         specs: sources, each `name:path`.
         folder: the output folder.
+        labeler: whose labels of MIMIC-CXR-JPG: `chexpert`, `negbio` or `radiologist`.
+        cut: the least |score| of a fact of CAD-Chest; 3 keeps the definite ones.
+        conditions: another table of conditions, in the form of `facts/conditions.yaml`; the
+            folder keeps a copy, which later stages use.
         fresh: start over in a folder of another configuration.
 
     Returns:
-        The manifest; `bad_images` lists images that are missing, cut short or no image.
+        The manifest; `annotations` says per source what became of every one of them, and
+        `bad_images` lists images that are missing, cut short or no image.
 
     Raises:
         InputError: a source breaks its schema.
@@ -63,33 +88,44 @@ def build_facts(specs: Sequence[str], folder: Path, *, fresh: bool = False) -> d
         UsageError: an unknown source, or the folder belongs to another configuration.
     """
     named = [split_spec(s) for s in specs]
-    if [name for name, _ in named] == ["cad-chest"]:
+    names = [name for name, _ in named]
+    if names == ["cad-chest"]:
         raise UsageError(
             "CAD-Chest has neither splits nor images of its own; read it together with "
             "mimic-cxr-jpg:ROOT, or its patients would be divided unlike the benchmark's"
         )
-    sources = [READERS[name](path) for name, path in named]
+    use_conditions(conditions)
+    options: dict[str, dict[str, Any]] = {"mimic-cxr-jpg": {"labeler": labeler},
+                                          "cad-chest": {"cut": cut}}  # fmt: skip
+    sources = [READERS[name](path, **options.get(name, {})) for name, path in named]
     inputs = [path for source in sources for path in source.files]
+    inputs += [conditions] if conditions else []
 
     def make(out: Path) -> dict[str, Any]:
+        if conditions:
+            shutil.copyfile(conditions, out / TABLE)
         tables = collect(sources)
         write_table(out / "studies.parquet", tables.studies, STUDIES_SCHEMA)
         write_table(out / "facts.parquet", tables.facts, FACTS_SCHEMA)
         return tables.report
 
-    config = {"stage": "facts", "sources": list(specs)}
+    chosen = {key: value for name in set(names) for key, value in options.get(name, {}).items()}
+    config = {"stage": "facts", "sources": list(specs), **chosen}
+    config |= {f"content of {s.name}": s.fingerprint for s in sources if s.fingerprint}
     return stage(folder, config, inputs, make, fresh=fresh)
 
 
 def read_facts(folder: Path) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """The studies and facts of a finished facts folder.
+    """The studies and facts of a finished facts folder, whose table of conditions is now in use.
 
     Raises:
         InputError: the folder is unfinished, or a table breaks its schema.
     """
+    folder = Path(folder)
     manifest_of(folder)
-    studies = read_table(Path(folder) / "studies.parquet", STUDIES_SCHEMA)
-    return studies, read_table(Path(folder) / "facts.parquet", FACTS_SCHEMA)
+    use_conditions(folder / TABLE if (folder / TABLE).is_file() else None)
+    studies = read_table(folder / "studies.parquet", STUDIES_SCHEMA)
+    return studies, read_table(folder / "facts.parquet", FACTS_SCHEMA)
 
 
 def collect(sources: Sequence[Source]) -> Tables:
@@ -108,39 +144,59 @@ def collect(sources: Sequence[Source]) -> Tables:
         )
     studies = _studies(sources)
     for source in sources:
-        refuse_split_patients(source.studies, Path(source.name))
-    refuse_split_patients(studies, Path(sources[0].name))
+        refuse_split_patients(source.studies, source.name)
+    refuse_split_patients(studies, sources[0].name)
     annotated = [s.facts for s in sources if s.facts is not None]
-    facts = pl.concat(annotated, how="diagonal") if annotated else facts_of_labels(studies)
+    read = pl.concat(annotated, how="diagonal") if annotated else facts_of_labels(studies)
     keys = studies.select("study_id", "split", "image_path")
-    facts = facts.join(keys, on="study_id", how="inner", maintain_order="left").sort(
-        "study_id", "condition", "existence", "side", "zone", "severity", "source", nulls_last=True
-    )
-    facts = _distinct(facts)
-    ids = [content_hash(row)[:16] for row in facts.drop("image_path").rows()]
-    facts = facts.with_columns(pl.Series("fact_id", ids, dtype=pl.String))
+    facts = _distinct(read.join(keys, on="study_id", how="inner", maintain_order="left"))
+    facts = facts.sort(
+        "study_id", "condition", "existence", "side", "zone", "severity", "source", "words",
+        nulls_last=True,
+    )  # fmt: skip
+    facts = facts.with_columns(pl.Series("fact_id", fact_ids(facts), dtype=pl.String))
+    before = [[s.name for s in sources[:n]].count(s.name) for n, s in enumerate(sources)]
+    named = {f"{s.name} #{n + 1}" if n else s.name: s
+             for n, s in zip(before, sources, strict=True)}  # fmt: skip
     report: dict[str, Any] = {
         "policy": strictest(s.policy for s in sources),
         "phantom": sources[0].phantom,
+        "terms": [f"{s.name}: {s.terms}" for s in sources],
         "counts": {"studies": len(studies), "patients": studies["subject_id"].n_unique(),
-                   "facts": len(facts)},
-        "sources": {s.name: s.counts for s in sources},
+                   "facts": len(facts), "facts said twice": len(read) - len(facts)},
+        "annotations": {name: dict(s.annotations) for name, s in named.items()},
+        "sources": {name: s.counts for name, s in named.items()},
         "disagreements": disagreements(studies, facts) if annotated else 0,
         **_images(studies),
     }  # fmt: skip
     known = [NO_FINDING] if NO_FINDING in studies.columns else []
     return Tables(
-        studies.select(*STUDIES_SCHEMA, *CONDITIONS, *known), facts.select(*FACTS_SCHEMA), report
+        studies.select(*STUDIES_SCHEMA, *labelled(), *known), facts.select(*FACTS_SCHEMA), report
     )
 
 
+def fact_ids(facts: pl.DataFrame) -> list[str]:
+    """The first 16 hexadecimal digits of the hash of each fact and where it comes from."""
+    return [content_hash(row)[:16] for row in facts.drop("image_path").iter_rows()]
+
+
 def _distinct(facts: pl.DataFrame) -> pl.DataFrame:
-    """Each fact once; a bare presence is dropped where the same study says more of it."""
+    """Each fact once, and without bare presences of which another source says more.
+
+    Within one source, a bare presence beside one with a side is a second finding, unless the
+    condition has no sides: then there is only one of it.
+    """
     place = ["side", "zone", "severity"]
     key = ["study_id", "condition", "existence"]
     facts = facts.unique([*key, *place], keep="first", maintain_order=True)
     bare = pl.all_horizontal(pl.col(place).is_null())
-    return facts.filter(~bare | bare.all().over(key))
+    single = pl.col("condition").is_in([n for n, c in CONDITIONS.items() if not c.sided])
+    more = facts.filter(~bare).group_by(key).agg(pl.col("source").unique().alias("more"))
+    facts = facts.join(more, on=key, how="left", maintain_order="left")
+    own = pl.col("more").list.contains(pl.col("source")).cast(pl.UInt32)
+    others = pl.col("more").list.len() > own
+    redundant = bare & (others | (single & pl.col("more").is_not_null()))
+    return facts.filter(~redundant.fill_null(False)).drop("more")
 
 
 def _studies(sources: Sequence[Source]) -> pl.DataFrame:
@@ -160,14 +216,16 @@ def _studies(sources: Sequence[Source]) -> pl.DataFrame:
 
 def _absolute(root: Path | None) -> pl.Expr:
     path = pl.col("image_path")
-    absolute = pl.format("{}/{}", pl.lit(str(root.resolve())), path) if root else path
-    return absolute.alias("image_path")
+    if root is None:
+        return path
+    absolute = pl.format("{}/{}", pl.lit(str(root.resolve())), path)
+    return pl.when(path == "").then(path).otherwise(absolute).alias("image_path")
 
 
 def facts_of_labels(studies: pl.DataFrame) -> pl.DataFrame:
     """Definite labels as facts without side, zone and severity."""
     long = studies.unpivot(
-        list(CONDITIONS), index=["subject_id", "study_id"], variable_name="condition",
+        labelled(), index=["subject_id", "study_id"], variable_name="condition",
         value_name="existence",
     )  # fmt: skip
     empty = [pl.lit(None, pl.String).alias(name) for name in ("side", "zone", "severity")]

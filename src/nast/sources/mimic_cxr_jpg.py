@@ -1,117 +1,143 @@
-"""MIMIC-CXR-JPG 2.0.0: labels, metadata and split tables and the image tree -> studies."""
+"""MIMIC-CXR-JPG 2.0.0 and 2.1.0: label, metadata and split tables and the images -> studies."""
 
 from pathlib import Path
 
 import polars as pl
 
-from nast.errors import InputError
-from nast.facts.conditions import CONDITIONS, NO_FINDING
+from nast.errors import InputError, UsageError
+from nast.facts.conditions import NO_FINDING, labelled
 from nast.records import SPLITS
-from nast.sources.source import (
-    FRONTAL,
-    Source,
-    is_phantom,
+from nast.sources.images import refuse_outside
+from nast.sources.source import FRONTAL, Source, is_phantom, study_columns, tally
+from nast.sources.tables import (
+    cells_of,
     labels_from,
+    one_of,
     read_csv,
     refuse_duplicates,
     refuse_split_patients,
-    study_columns,
+    whole_ids,
 )
 
-_PREFIX = "mimic-cxr-2.0.0-"
+LABELERS = ("chexpert", "negbio", "radiologist")
+"""Whose labels: the two labelers', or the radiologist's of 2.1.0's 687 test studies."""
+TERMS = "PhysioNet Credentialed Health Data License 1.5.0: no sharing, no online services"
+_TEST_NAMES = {"Airspace Opacity": "Lung Opacity"}
 
 
-def read_mimic_cxr_jpg(root: Path) -> Source:
+def read_mimic_cxr_jpg(root: Path, labeler: str = "chexpert") -> Source:
     """Read a MIMIC-CXR-JPG tree.
 
     One image stands for a study: frontal before other views, PA before AP, then the largest,
     then the first by id. Studies without a label row are left out and counted.
 
     Args:
-        root: the folder with `files/` and the `mimic-cxr-2.0.0-*.csv.gz` tables.
+        root: the folder with `files/` and the `mimic-cxr-2.*-*.csv.gz` tables; 2.1.0 keeps the
+            file names of 2.0.0.
+        labeler: `chexpert`, `negbio`, or `radiologist` (2.1.0's `test-set-labeled`: no
+            subject ids, and "Airspace Opacity" for Lung Opacity).
 
     Returns:
-        Studies with the four-valued chexpert labels; policy `credentialed` (`open` for a phantom).
+        Studies with four-valued labels; policy `credentialed` (`open` for a phantom).
 
     Raises:
-        InputError: a table is missing or breaks its schema, a study stands twice, a label is
-            none of 1, 0, -1 and blank, a patient is in two splits.
+        InputError: a table is missing or breaks its schema, a study or image stands twice, a
+            label is none of 1, 0, -1 and blank, a patient is in two splits.
+        UsageError: another labeler.
     """
     root = Path(root)
-    paths = {n: _table(root, n) for n in ("chexpert", "metadata", "split")}
-    labels = read_csv(paths["chexpert"], ["study_id", NO_FINDING, *CONDITIONS])
-    refuse_duplicates(labels, paths["chexpert"], ["study_id"])
-    columns = {name: name for name in [*CONDITIONS, NO_FINDING]}
-    labels = labels.select("study_id", *labels_from(labels, paths["chexpert"], columns))
-    images, unsplit = _images(paths)
-    studies = images.join(labels, on="study_id", how="inner", maintain_order="left")
+    if labeler not in LABELERS:
+        raise UsageError(f"{labeler!r} is not a labeler; choose one of {', '.join(LABELERS)}")
+    named = "test-set-labeled" if labeler == "radiologist" else labeler
+    paths = {n: _table(root, n) for n in (named, "metadata", "split")}
+    labels = _labels(paths[named])
+    images, counts = _images(paths["metadata"], paths["split"])
     refuse_split_patients(images, paths["split"])
+    studies = images.join(labels, on="study_id", how="inner", maintain_order="left")
     phantom = is_phantom(root)
+    cells = studies.select(labelled())
+    bare = studies.filter(pl.all_horizontal(pl.col(*labelled(), NO_FINDING) == "not_mentioned"))
     return Source(
         name="mimic-cxr-jpg",
         root=root if (root / "files").is_dir() else None,
         studies=studies.select([*study_columns(), NO_FINDING]),
         facts=None,
         policy="open" if phantom else "credentialed",
-        phantom=phantom,
+        terms="synthetic" if phantom else TERMS,
+        annotations=_account(labels.select(labelled()), cells),
         counts={
             "studies": len(studies),
-            "studies without labels": len(images) - len(studies),
+            "studies without a label row": len(images) - len(studies),
+            "studies without any label": len(bare),
             "label rows without images": len(labels) - len(studies),
-            "images without a split": unsplit,
+            **counts,
         },
         files=list(paths.values()),
+        phantom=phantom,
     )
+
+
+def _account(table: pl.DataFrame, used: pl.DataFrame) -> dict[str, int]:
+    """What became of the label cells of the table, given the rows that are used."""
+    account = tally()
+    account["present"] = cells_of(table, "present", "absent", "uncertain")
+    account["kept"] = cells_of(used, "present", "absent")
+    account["set aside: uncertain"] = cells_of(used, "uncertain")
+    lost = account["present"] - cells_of(used, "present", "absent", "uncertain")
+    account["set aside: study without images"] = lost
+    return account
 
 
 def _table(root: Path, name: str) -> Path:
-    for suffix in (".csv.gz", ".csv"):
-        path = root / f"{_PREFIX}{name}{suffix}"
-        if path.is_file():
-            return path
-    raise InputError(
-        root, found="no such file", expected=f"{_PREFIX}{name}.csv.gz of MIMIC-CXR-JPG 2.0.0"
-    )
+    for version in ("2.0.0", "2.1.0"):
+        for suffix in (".csv.gz", ".csv"):
+            path = root / f"mimic-cxr-{version}-{name}{suffix}"
+            if path.is_file():
+                return path
+    release = "2.1.0" if name == "test-set-labeled" else "2.0.0 or 2.1.0"
+    raise InputError(root, found="no such file",
+                     expected=f"mimic-cxr-2.?.0-{name}.csv of MIMIC-CXR-JPG {release}")  # fmt: skip
 
 
-def _images(paths: dict[str, Path]) -> tuple[pl.DataFrame, int]:
-    """One row per study (the image that stands for it, view, split); images without a split."""
-    meta = read_csv(
-        paths["metadata"], ["dicom_id", "subject_id", "study_id", "ViewPosition", "Rows", "Columns"]
-    )
-    split = read_csv(paths["split"], ["dicom_id", "split"])
-    wrong = split.with_row_index("row", 1).filter(~pl.col("split").is_in(SPLITS))
-    if len(wrong):
-        raise InputError(
-            paths["split"],
-            found=repr(wrong["split"][0]),
-            expected="train, validate or test",
-            row=wrong["row"][0],
-            column="split",
-        )
-    area = pl.col("Rows").cast(pl.Int64, strict=False) * pl.col("Columns").cast(
-        pl.Int64, strict=False
-    )
-    order = pl.col("ViewPosition").replace_strict(
-        {view: place for place, view in enumerate(FRONTAL)}, default=len(FRONTAL)
-    )
+def _labels(path: Path) -> pl.DataFrame:
+    rows = read_csv(path, ["study_id"])
+    rows = rows.rename({old: new for old, new in _TEST_NAMES.items() if old in rows.columns
+                        and new not in rows.columns})  # fmt: skip
+    columns = {name: name for name in [*labelled(), NO_FINDING]}
+    for name in columns:
+        if name not in rows.columns:
+            raise InputError(path, found="no such column", expected="a label column", column=name)
+    rows = whole_ids(rows, path, ["study_id"])
+    refuse_duplicates(rows, path, ["study_id"])
+    return rows.select("study_id", *labels_from(rows, path, columns))
+
+
+def _images(metadata: Path, splits: Path) -> tuple[pl.DataFrame, dict[str, int]]:
+    """One row per study (the image that stands for it, view, split); what was counted."""
+    names = ["dicom_id", "subject_id", "study_id", "ViewPosition", "Rows", "Columns"]
+    meta = whole_ids(read_csv(metadata, names), metadata, ["subject_id", "study_id"])
+    split = read_csv(splits, ["dicom_id", "split"])
+    for rows, path in ((meta, metadata), (split, splits)):
+        blank = rows.with_row_index("row", 1).filter(pl.col("dicom_id") == "")
+        if len(blank):
+            raise InputError(path, found="a blank", expected="the id of an image",
+                             row=blank["row"][0], column="dicom_id")  # fmt: skip
+        refuse_duplicates(rows, path, ["dicom_id"])
+    refuse_outside(meta["dicom_id"], metadata)
+    one_of(split, splits, "split", list(SPLITS), "train, validate or test")
+    pixels = [pl.col(name).cast(pl.Float64, strict=False) for name in ("Rows", "Columns")]
+    order = {view: place for place, view in enumerate(FRONTAL)}
+    rank = pl.col("ViewPosition").replace_strict(order, default=len(FRONTAL))
     joined = meta.join(split.select("dicom_id", "split"), on="dicom_id", how="inner")
+    image = pl.format("files/p{}/p{}/s{}/{}.jpg", pl.col("subject_id").str.slice(0, 2),
+                     "subject_id", "study_id", "dicom_id")  # fmt: skip
     studies = (
-        joined.sort(order, -area.fill_null(0), "dicom_id")
+        joined.sort(rank, -(pixels[0] * pixels[1]).fill_null(0), "dicom_id")
         .unique("study_id", keep="first", maintain_order=True)
         .sort("subject_id", "study_id")
-        .select(
-            "subject_id",
-            "study_id",
-            "split",
-            pl.format(
-                "files/p{}/p{}/s{}/{}.jpg",
-                pl.col("subject_id").str.slice(0, 2),
-                "subject_id",
-                "study_id",
-                "dicom_id",
-            ).alias("image_path"),
-            pl.col("ViewPosition").alias("view"),
-        )
-    )
-    return studies, len(meta) - len(joined)
+        .select("subject_id", "study_id", "split", image.alias("image_path"),
+                pl.col("ViewPosition").alias("view"))
+    )  # fmt: skip
+    counts = {"images": len(meta), "images without a split": len(meta) - len(joined)}
+    counts["studies without a frontal image"] = len(studies.filter(~pl.col("view").is_in(FRONTAL)))
+    return studies, counts

@@ -1,26 +1,31 @@
 """NIH ChestX-ray14: label table, finding boxes and adjudicated labels -> studies and facts."""
 
+import math
+import re
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from nast.errors import InputError
-from nast.facts.conditions import CONDITIONS
-from nast.records import FACTS_SCHEMA
-from nast.sources.source import Source, read_csv, refuse_duplicates, study_columns
+from nast.errors import InputError, shown
+from nast.facts.conditions import CONDITIONS, labelled
+from nast.sources.images import refuse_outside
+from nast.sources.source import Source, fact_columns, study_columns, tally
 from nast.sources.splits import add_split
+from nast.sources.tables import one_of, read_csv, refuse_duplicates, whole_ids
 
 LISTED = {
     "Atelectasis": "Atelectasis", "Cardiomegaly": "Cardiomegaly",
     "Consolidation": "Consolidation", "Edema": "Edema", "Effusion": "Pleural Effusion",
     "Infiltration": "Lung Opacity", "Infiltrate": "Lung Opacity", "Mass": "Lung Lesion",
     "Nodule": "Lung Lesion", "Pleural_Thickening": "Pleural Other", "Pneumonia": "Pneumonia",
-    "Pneumothorax": "Pneumothorax",
+    "Pneumothorax": "Pneumothorax", "Emphysema": "Emphysema",
 }  # fmt: skip
-"""NIH label -> condition. Emphysema, fibrosis and hernia are outside and counted."""
-OUTSIDE = ("Emphysema", "Fibrosis", "Hernia", "No Finding")
+"""NIH label -> condition. Fibrosis and hernia are outside and counted."""
+OUTSIDE = ("Fibrosis", "Hernia")
+NO_LABEL = "No Finding"
+TERMS = "NIH Clinical Center: no restrictions on use; link, CVPR 2017 citation, acknowledgement"
 ADJUDICATED = {
     "Fracture": "Fracture", "Pneumothorax": "Pneumothorax", "Airspace opacity": "Lung Opacity",
     "Nodule or mass": "Lung Lesion",
@@ -50,21 +55,24 @@ def read_nih_cxr(root: Path) -> Source:
     root = Path(root)
     entry = _find(root, "Data_Entry_2017*.csv")
     rows = read_csv(entry, ["Image Index", "Finding Labels", "Patient ID", "View Position"])
+    rows = whole_ids(rows, entry, ["Patient ID"])
+    refuse_outside(rows["Image Index"], entry)
     refuse_duplicates(rows, entry, ["Image Index"])
     boxes, google = _maybe(root, "BBox_List_2017*.csv"), _maybe(root, "google2019*.csv")
     facts: dict[str, list[dict[str, Any]]] = {i: [] for i in rows["Image Index"]}
-    counts: Counter[str] = Counter(studies=len(rows))
-    judged = _adjudicated(google, facts, counts) if google else {}
+    account = tally()
+    judged = _adjudicated(google, facts, account) if google else {}
     if boxes:
-        _boxes(boxes, facts, judged, counts)
-    labels = _listed(rows, entry, facts, judged, counts)
+        _boxes(boxes, facts, judged, account)
+    labels = _listed(rows, entry, facts, judged, account)
+    images = _image_names(root)
     studies = add_split(
         rows.select(
             pl.col("Patient ID").alias("subject_id"),
             pl.col("Image Index").str.strip_suffix(".png").alias("study_id"),
-            pl.Series("image_path", [_image(root, i) for i in rows["Image Index"]]),
+            pl.Series("image_path", [_image(images, i) for i in rows["Image Index"]]),
             pl.col("View Position").alias("view"),
-            *(pl.Series(name, [row[name] for row in labels]) for name in CONDITIONS),
+            *(pl.Series(name, [row[name] for row in labels]) for name in labelled()),
         )
     )
     table = [
@@ -72,20 +80,17 @@ def read_nih_cxr(root: Path) -> Source:
         for image, patient in rows.select("Image Index", "Patient ID").iter_rows()
         for fact in facts[image]
     ]
-    names = ("subject_id", "study_id", *FACT_COLUMNS)
     return Source(
         name="nih-cxr",
         root=root,
         studies=studies.select(study_columns()),
-        facts=pl.DataFrame(table, schema={n: pl.String for n in names}),
+        facts=pl.DataFrame(table, schema=dict.fromkeys(fact_columns(), pl.String)),
         policy="open",
-        counts=dict(counts),
+        terms=TERMS,
+        annotations=account,
+        counts={"studies": len(rows)},
         files=[p for p in (entry, boxes, google) if p],
     )
-
-
-FACT_COLUMNS = tuple(n for n in FACTS_SCHEMA if n not in ("fact_id", "subject_id", "study_id",
-                                                          "split", "image_path"))  # fmt: skip
 
 
 def _maybe(root: Path, pattern: str) -> Path | None:
@@ -99,10 +104,15 @@ def _find(root: Path, pattern: str) -> Path:
     return path
 
 
-def _image(root: Path, index: str) -> str:
+def _image_names(root: Path) -> set[str]:
+    folder = root / "images"
+    return {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+
+
+def _image(names: set[str], index: str) -> str:
     stem = index.removesuffix(".png")
-    found = next((s for s in (".png", ".jpg") if (root / "images" / f"{stem}{s}").is_file()), None)
-    return f"images/{stem}{found or '.png'}"
+    found = next((s for s in (".png", ".jpg") if f"{stem}{s}" in names), ".png")
+    return f"images/{stem}{found}"
 
 
 def _fact(condition: str, existence: str, source: str, words: str, **place: str) -> dict[str, Any]:
@@ -111,24 +121,25 @@ def _fact(condition: str, existence: str, source: str, words: str, **place: str)
 
 
 def _adjudicated(
-    path: Path, facts: dict[str, list[dict[str, Any]]], counts: Counter[str]
+    path: Path, facts: dict[str, list[dict[str, Any]]], account: Counter[str]
 ) -> dict[tuple[str, str], str]:
     """(image, condition) -> present or absent, from the YES/NO columns."""
     rows = read_csv(path, ["Image Index", *ADJUDICATED])
+    refuse_duplicates(rows, path, ["Image Index"])
+    for column in ADJUDICATED:
+        one_of(rows, path, column, ["YES", "NO"], "YES or NO")
     judged: dict[tuple[str, str], str] = {}
-    for number, row in enumerate(rows.iter_rows(named=True), 1):
+    account["present"] += len(rows) * len(ADJUDICATED)
+    for row in rows.iter_rows(named=True):
         image = row["Image Index"]
         if image not in facts:
-            counts["adjudicated rows without an image row"] += 1
+            account["set aside: adjudicated image without a row"] += len(ADJUDICATED)
             continue
         for column, condition in ADJUDICATED.items():
-            if row[column] not in ("YES", "NO"):
-                raise InputError(path, found=repr(row[column]), expected="YES or NO", row=number,
-                                 column=column)  # fmt: skip
             existence = "present" if row[column] == "YES" else "absent"
             judged[image, condition] = existence
             facts[image].append(_fact(condition, existence, "nih-adjudicated", column))
-            counts[f"adjudicated {existence}"] += 1
+            account["kept"] += 1
     return judged
 
 
@@ -136,22 +147,33 @@ def _boxes(
     path: Path,
     facts: dict[str, list[dict[str, Any]]],
     judged: dict[tuple[str, str], str],
-    counts: Counter[str],
+    account: Counter[str],
 ) -> None:
     # Upstream's header splits "[x,y,w,h]" over four cells, named "Bbox [x" ... "h]", or names one.
     rows = read_csv(path, ["Image Index", "Finding Label"])
-    numbers = rows.columns[2:6]
+    named = {re.sub(r"(?i)bbox|[\[\] ]", "", column): column for column in rows.columns}
+    for letter in "xywh":
+        if letter not in named:
+            raise InputError(
+                path, found="no such column", expected="four numbers: x, y, w and h", column=letter
+            )
+    numbers = [named[letter] for letter in "xywh"]
     for number, row in enumerate(rows.iter_rows(named=True), 1):
         image, condition = row["Image Index"], LISTED.get(row["Finding Label"])
         try:
             x, y, width, height = (float(row[c]) for c in numbers)
+            if not math.isfinite(x + y + width + height):
+                raise ValueError
         except ValueError:
-            found = [row[c] for c in numbers]
+            found = ", ".join(shown(row[c]) for c in numbers)
             raise InputError(path, found=found, expected="four numbers", row=number) from None
-        if condition is None or image not in facts:
-            counts["boxes set aside"] += 1
+        account["present"] += 1
+        if image not in facts:
+            account["set aside: box of an image without a row"] += 1
+        elif condition is None:
+            account["set aside: box of another label"] += 1
         elif judged.get((image, condition)) == "absent":
-            counts["boxes overruled by adjudication"] += 1
+            account["set aside: box overruled by adjudication"] += 1
         else:
             side, zone = box_place(x, y, width, height)
             known = CONDITIONS[condition]
@@ -160,7 +182,7 @@ def _boxes(
             facts[image].append(
                 _fact(condition, "present", "nih-boxes", row["Finding Label"], **place)
             )
-            counts["boxes kept"] += 1
+            account["kept"] += 1
 
 
 def box_place(x: float, y: float, width: float, height: float) -> tuple[str | None, str]:
@@ -190,7 +212,7 @@ def _listed(
     path: Path,
     facts: dict[str, list[dict[str, Any]]],
     judged: dict[tuple[str, str], str],
-    counts: Counter[str],
+    account: Counter[str],
 ) -> list[dict[str, str]]:
     """The label columns of each image; adds facts for listed labels that have no better source."""
     table = []
@@ -199,16 +221,23 @@ def _listed(
     ):
         names = listed.split("|")
         for name in names:
-            if name not in LISTED and name not in OUTSIDE:
-                raise InputError(path, found=repr(name), expected="one of NIH's labels",
+            if name not in LISTED and name not in OUTSIDE and name != NO_LABEL:
+                raise InputError(path, found=shown(name), expected="one of NIH's labels",
                                  row=number, column="Finding Labels")  # fmt: skip
-        counts["labels outside the conditions"] += sum(n in OUTSIDE[:3] for n in names)
-        present = {LISTED[n] for n in names if n in LISTED}
+        account["present"] += len(names) - names.count(NO_LABEL)
+        account["set aside: other finding"] += sum(name in OUTSIDE for name in names)
         known = {f["condition"] for f in facts[image]}
-        for condition in sorted(present - known):
-            facts[image].append(_fact(condition, "present", "nih-labels", condition))
+        for name in names:
+            condition = LISTED.get(name)
+            if condition in known:
+                account["set aside: said by a box, an adjudication or another label"] += 1
+            elif condition is not None:
+                known.add(condition)
+                account["kept"] += 1
+                facts[image].append(_fact(condition, "present", "nih-labels", name))
+        present = {LISTED[name] for name in names if name in LISTED}
         table.append(
             {c: judged.get((image, c), "present" if c in present else "not_mentioned")
-             for c in CONDITIONS}
+             for c in labelled()}
         )  # fmt: skip
     return table

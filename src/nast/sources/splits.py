@@ -1,8 +1,13 @@
 """Splits by patient for sources that have none: 80/10/10 train/validate/test."""
 
+from collections.abc import Sequence
+from pathlib import Path
+
 import polars as pl
 
-from nast.store import seed_of
+from nast.errors import InputError, UsageError
+from nast.sources.tables import refuse_split_patients
+from nast.store import manifest_of, read_table, seed_of
 
 SHARES = (("train", 0.8), ("validate", 0.1), ("test", 0.1))
 
@@ -32,3 +37,33 @@ def add_split(studies: pl.DataFrame) -> pl.DataFrame:
     return studies.with_columns(
         pl.col("subject_id").replace_strict(table, return_dtype=pl.String).alias("split")
     )
+
+
+def patients_by_split(folders: Sequence[Path]) -> dict[str, int]:
+    """Prove that no patient is in two splits, within and across finished folders.
+
+    Every Parquet table with patients and splits counts: studies and facts, questions, claim sets
+    and captions.
+
+    Returns:
+        Split -> number of patients.
+
+    Raises:
+        InputError: a patient is in two splits, or a folder is unfinished or has no such table.
+        UsageError: no folder.
+    """
+    if not folders:
+        raise UsageError("--check needs finished folders: nast facts --check facts questions")
+    key = ["subject_id", "split"]
+    tables = []
+    for folder in map(Path, folders):
+        manifest_of(folder)
+        every = [read_table(path, {}) for path in sorted(folder.glob("*.parquet"))]
+        found = [table.select(key).unique() for table in every if set(key) <= set(table.columns)]
+        if not found:
+            expected = "a folder of nast facts, benchmark or contextual"
+            raise InputError(folder, found="no table with patients and splits", expected=expected)
+        tables += found
+    patients = pl.concat(tables).unique()
+    refuse_split_patients(patients, " and ".join(map(str, folders)))
+    return dict(patients["split"].value_counts().sort("split").iter_rows())

@@ -15,7 +15,16 @@ from nast.errors import InputError, UsageError
 from nast.models.base import DualEncoder
 from nast.records import CAPTIONS_SCHEMA, CLAIMS_SCHEMA
 from nast.sources.collect import read_facts
-from nast.store import atomic, manifest_of, read_table, seed_of, stage, write_json, write_text
+from nast.store import (
+    atomic,
+    manifests_of,
+    policy_of,
+    read_table,
+    seed_of,
+    stage,
+    write_json,
+    write_text,
+)
 from nast.training.batches import CaptionData, ClaimData, caption_data, claim_data
 from nast.training.layer_scaling import Mode, layer_groups, scale_gradients
 from nast.training.lora import ALPHA, RANK, add_lora
@@ -180,8 +189,9 @@ def build_run(
     settings = {"stage": "train", "base": base, "base_key": model.key, **asdict(config),
                 "rank": RANK, "alpha": ALPHA, "scale": weights.scale}  # fmt: skip
 
+    inputs = [Path(facts), Path(contextual), *model.made_from]
+
     def make(out: Path) -> dict[str, Any]:
-        manifest_of(contextual)
         captions = read_table(contextual / "captions.parquet", CAPTIONS_SCHEMA)
         claims = read_table(contextual / "claims.parquet", CLAIMS_SCHEMA)
         captions, claims = captions.filter(split="train"), claims.filter(split="train")
@@ -190,19 +200,20 @@ def build_run(
                              "sets of the train split", expected=f"at least {config.captions} "
                              "captions and one claim set")  # fmt: skip
         studies, table = read_facts(facts)
-        vectors = EmbeddingStore(model, store)
+        vectors = EmbeddingStore(model, store, policy_of(inputs))
         data = caption_data(vectors, captions, table, studies), claim_data(vectors, claims)
         history, shares = train(model, *data, weights, config, report)
-        _save(out, model, base, history, shares)
+        _save(out, model, base, inputs, history, shares)
         return {"counts": {"steps": config.steps}, "update shares": shares}
 
-    return stage(folder, settings, [facts, contextual], make, fresh=fresh)
+    return stage(folder, settings, inputs, make, fresh=fresh)
 
 
 def _save(
     out: Path,
     model: DualEncoder,
     base: str,
+    inputs: list[Path],
     history: list[dict[str, float]],
     shares: dict[str, list[float]],
 ) -> None:
@@ -211,9 +222,17 @@ def _save(
         pl.DataFrame(history).with_row_index("step", 1).write_csv(temporary)
     write_json(out / "updates.json", shares)
     write_json(out / "run.json", {"base": base, "base_key": model.key})
-    write_text(
-        out / "README.md",
+    for folder in (out, out / "lora"):
+        write_text(folder / "README.md", _card(base, inputs))
+
+
+def _card(base: str, inputs: list[Path]) -> str:
+    """The card of the weights; it lies beside them, so that it goes where they go."""
+    terms = sorted({t for m in manifests_of(inputs) for t in m.get("terms", [])})
+    lines = "\n".join(f"- {line}" for line in terms)
+    return (
         f"# LoRA weights trained by nast\n\nBase: `{base}`. Text tower only; load with peft, or as "
-        "`run:FOLDER` in nast. Research use; not a medical device. Share under the terms of the "
-        "data (`policy` in manifest.json).\n",
+        "`run:FOLDER` in nast. Research use; not a medical device.\n\n"
+        f"Data policy: **{policy_of(inputs)}**. Weights are made from the data: share them under "
+        f"the data's terms only.\n\n{lines}\n"
     )

@@ -1,0 +1,99 @@
+"""Data policies: what the terms of the data allow, and the guard before anything leaves.
+
+A source declares its policy, everything made from it inherits the strictest one through the
+manifests, and whatever would send data elsewhere asks `guard` first.
+"""
+
+import ipaddress
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from datetime import date
+from typing import Any
+from urllib.parse import urlsplit
+
+from nast.errors import PolicyError, UsageError
+
+POLICIES = ("open", "private", "credentialed")
+"""Data policies from the mildest to the strictest."""
+RULES = {
+    "credentialed": "credentialed data (PhysioNet Credentialed Health Data Use Agreement) must not "
+    "be sent to third parties or online services: "
+    "https://physionet.org/news/post/llm-responsible-use/",
+    "private": "private data must not leave the machine: their terms allow no sharing",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Override:
+    """Who allowed private or credentialed data to leave the machine, when, and why.
+
+    Raises:
+        UsageError: a field is empty, or the date is not YYYY-MM-DD.
+    """
+
+    person: str
+    date: str
+    reason: str
+
+    def __post_init__(self) -> None:
+        if not self.person.strip() or not self.reason.strip():
+            raise UsageError("an override of the data policy needs a person and a reason")
+        try:
+            date.fromisoformat(self.date)
+        except ValueError:
+            raise UsageError("an override of the data policy needs a date, YYYY-MM-DD") from None
+
+
+def strictest(policies: Iterable[str]) -> str:
+    """The strictest of some data policies; `open` for none."""
+    return max(policies, key=POLICIES.index, default="open")
+
+
+def is_loopback(address: str) -> bool:
+    """Whether an address is this machine: localhost, 127.0.0.0/8 or ::1. Names are not looked up.
+
+    Args:
+        address: a URL, or a host with or without port.
+    """
+    try:
+        host = urlsplit(address if "//" in address else f"//{address}").hostname or ""
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def guard(
+    address: str, policy: str, *, loopback_stays: bool = False, override: Override | None = None
+) -> dict[str, Any]:
+    """Ask whether data may be sent to an address. Models in this process need not ask.
+
+    Args:
+        address: the server, as URL or host.
+        policy: of the data.
+        loopback_stays: the user has stated that nothing behind a loopback address (a proxy, a
+            tunnel) passes the data on to another machine.
+        override: the user's named exception.
+
+    Returns:
+        What allowed it, for the manifest: `address`, `policy`, `allowed_by` and an override's
+        `person`, `date` and `reason`.
+
+    Raises:
+        PolicyError: the data must stay; the message names the rule and what to do.
+    """
+    entry = {"address": address, "policy": policy}
+    if policy == "open":
+        return entry | {"allowed_by": "open data"}
+    if override is not None:
+        return entry | {"allowed_by": "override"} | asdict(override)
+    if is_loopback(address):
+        if loopback_stays:
+            return entry | {"allowed_by": "loopback"}
+        raise PolicyError(
+            f"{RULES[policy]}. A loopback address can hide a proxy: state once in the "
+            "configuration that it does not (loopback_stays: true)"
+        )
+    raise PolicyError(
+        f"{RULES[policy]}. Use a model in this process or on a loopback address, or name in the "
+        "configuration the person, date and reason of an override"
+    )

@@ -1,0 +1,222 @@
+"""Indiana University / Open-i reports (XML): indexed findings and denials read from the words."""
+
+import os
+import re
+from collections import Counter
+from collections.abc import Iterable, Set
+from pathlib import Path
+from typing import NamedTuple
+from xml.etree import ElementTree
+
+import polars as pl
+
+from nast.errors import InputError
+from nast.facts.conditions import CONDITIONS, NO_FINDING, labelled
+from nast.language.parse import Reading, read
+from nast.records import Fact
+from nast.sources.images import is_inside
+from nast.sources.iu_words import GRADES, HEADS, NO_FINDINGS, QUALIFIED, SIDES, ZONES
+from nast.sources.members import read_members
+from nast.sources.source import FRONTAL, Source, fact_columns, study_columns, tally
+from nast.sources.splits import add_split
+from nast.sources.tables import read_csv
+from nast.store import content_hash
+
+TERMS = "CC BY-NC-ND 4.0: questions and captions made from it must not be published"
+IMAGE_FOLDERS = ("NLMCXR_png", "images", ".")
+"""Where images are looked for beside the reports."""
+METADATA = "nlmcxr_dicom_metadata.csv*"
+
+
+class Report(NamedTuple):
+    """One report: its id, images in order, indexed terms, and the text that states findings."""
+
+    study_id: str
+    images: tuple[str, ...]
+    terms: tuple[str, ...]
+    text: str
+
+
+def read_iu_xray(file: Path) -> Source:
+    """Read the Indiana University collection.
+
+    Present findings come from the manual index (`MeSH/major`), with side, zone and severity.
+    Absences come from FINDINGS and IMPRESSION, where `language.parse` reads a plain denial; a
+    condition that the index or the words affirm is not absent. One report is one patient.
+
+    Args:
+        file: `NLMCXR_reports.tgz`, or a folder with the XML files. Beside it, images are looked
+            for in `NLMCXR_png/` or `images/`, and view positions in `nlmcxr_dicom_metadata.csv`;
+            with those, the first frontal image stands for the report, else the first.
+
+    Returns:
+        Studies and facts with sources `iu-mesh` and `iu-text`; policy `open`, without the right
+        to publish derivatives.
+
+    Raises:
+        InputError: the archive is damaged, a member would leave its folder, a file is not a
+            report, or a report stands twice.
+    """
+    file = Path(file)
+    reports: dict[str, Report] = {}
+    for name, data in read_members(file, ".xml", "Open-i reports: a .tgz or a folder of .xml"):
+        report = parse_report(data, file, name)
+        if report.study_id in reports:
+            raise InputError(file, found=f"a report a second time ({name})", expected="each once")
+        reports[report.study_id] = report
+    if not reports:
+        raise InputError(file, found="no .xml file", expected="Open-i reports")
+    beside = file if file.is_dir() else file.parent
+    metadata = next(iter(sorted(beside.glob(METADATA))), None)
+    views = _views(metadata) if metadata else {}
+    folder = _image_folder(beside, reports.values())
+    account, counts = tally(), Counter[str](reports=len(reports))
+    studies, facts = [], []
+    for report in reports.values():
+        indexed = _indexed(report, account)
+        found = [*indexed, *_denied(report, {values[0] for values in indexed}, account)]
+        facts += [(report.study_id, report.study_id, *values) for values in found]
+        image, view = _image(report, views)
+        counts["reports without an image"] += not report.images
+        path = f"{folder or IMAGE_FOLDERS[0]}/{image}.png" if image else ""
+        studies.append((report.study_id, path, view, *_labels(report, found)))
+    columns = ["study_id", "image_path", "view", *labelled(), NO_FINDING]
+    table = pl.DataFrame(studies, schema=dict.fromkeys(columns, pl.String), orient="row")
+    table = add_split(table.with_columns(subject_id="study_id"))
+    return Source(
+        name="iu-xray",
+        root=beside if folder else None,
+        studies=table.select([*study_columns(), NO_FINDING]),
+        facts=pl.DataFrame(facts, schema=dict.fromkeys(fact_columns(), pl.String), orient="row"),
+        policy="open",
+        terms=TERMS,
+        annotations=account,
+        counts=dict(counts),
+        files=[path for path in (file, metadata) if path and path.is_file()],
+        fingerprint=content_hash(list(reports.values())) if file.is_dir() else "",
+    )
+
+
+def parse_report(data: bytes, file: Path, name: str) -> Report:
+    """One XML file -> a report.
+
+    Raises:
+        InputError: it is not an Open-i report.
+    """
+    try:
+        # Without zeros, for the file may be UTF-16.
+        if b"<!DOCTYPE" in data.replace(b"\0", b""):
+            raise ValueError
+        root = ElementTree.fromstring(data)
+        uid = root.find("uId")
+        study_id = uid.attrib["id"] if uid is not None else ""
+        if not re.fullmatch(r"[A-Za-z0-9_-]{1,64}", study_id):
+            raise ValueError
+    except (ElementTree.ParseError, KeyError, ValueError, LookupError, RecursionError):
+        found = f"{name}, no XML with a uId"
+        raise InputError(file, found=found, expected="Open-i reports") from None
+    images = [i.get("id", "") for i in root.iter("parentImage")]
+    text = [" ".join((t.text or "").split()) for t in root.iter("AbstractText")
+            if t.get("Label", "").upper() in ("FINDINGS", "IMPRESSION")]  # fmt: skip
+    return Report(
+        study_id,
+        tuple(i for i in images if i and is_inside(i)),
+        tuple(" ".join((m.text or "").split()) for m in root.iter("major")),
+        ".\n".join(text),
+    )
+
+
+_Values = tuple[str | None, ...]
+"""condition, existence, side, zone, severity, source, words."""
+
+
+def _indexed(report: Report, account: Counter[str]) -> list[_Values]:
+    """Present facts from the index."""
+    found: list[_Values] = []
+    for term in report.terms:
+        account["present"] += 1
+        head, *qualifiers = [part.strip() for part in term.lower().split("/")]
+        condition = HEADS.get(head)
+        condition = condition or next((QUALIFIED[head, q] for q in qualifiers
+                                       if (head, q) in QUALIFIED), None)  # fmt: skip
+        if condition in CONDITIONS:
+            account["kept"] += 1
+            found.append((condition, "present", *_attributes(condition, qualifiers), "iu-mesh",
+                          term))  # fmt: skip
+        else:
+            account[f"set aside: {NO_FINDINGS.get(head, 'other finding')}"] += 1
+    return found
+
+
+def _attributes(condition: str, qualifiers: Iterable[str]) -> _Values:
+    known = CONDITIONS[condition]
+    sides = {q for q in qualifiers if q in SIDES}
+    sides = {"bilateral"} if len(sides) > 1 else sides
+    zones = {ZONES[q] for q in qualifiers if q in ZONES}
+    grades = {GRADES[q] for q in qualifiers if q in GRADES}
+    zone = next(iter(zones)) if len(zones) == 1 else None
+    return (
+        next(iter(sides), None) if known.sided else None,
+        zone if known.takes_zone(zone) else None,
+        next(iter(grades)) if known.grades and len(grades) == 1 else None,
+    )
+
+
+def _denied(report: Report, indexed: Set[str | None], account: Counter[str]) -> list[_Values]:
+    """Absences from the words, each condition once and none that the index has as present."""
+    readings = read(report.text)
+    affirmed = {r.fact.condition for r in readings if r.fact.existence == "present"}
+    found: dict[str, _Values] = {}
+    for reading in readings:
+        if reading.fact.existence == "present":
+            continue
+        name = reading.fact.condition
+        account["present"] += 1
+        if reading.fact != Fact(name, "absent"):
+            account["set aside: denial of a size or a place"] += 1
+        elif name in indexed:
+            account["set aside: denied in words, indexed as present"] += 1
+        elif name in affirmed:
+            account["set aside: denied and affirmed in words"] += 1
+        elif name in found:
+            account["set aside: denied a second time"] += 1
+        else:
+            account["kept"] += 1
+            found[name] = (name, "absent", None, None, None, "iu-text", _sentence(report, reading))
+    return list(found.values())
+
+
+def _sentence(report: Report, reading: Reading) -> str:
+    start = max(report.text.rfind(mark, 0, reading.start) for mark in ".\n") + 1
+    ends = (report.text.find(mark, reading.end) for mark in ".\n")
+    end = min((e for e in ends if e >= 0), default=len(report.text))
+    return " ".join(report.text[start:end].split())
+
+
+def _labels(report: Report, found: list[_Values]) -> list[str]:
+    """A label for each condition, and "No Finding"."""
+    known = {values[0]: values[1] for values in found}
+    normal = [t.lower() for t in report.terms] == ["normal"]
+    return [
+        *(known.get(name) or "not_mentioned" for name in labelled()),
+        "present" if normal else "not_mentioned",
+    ]
+
+
+def _views(metadata: Path) -> dict[str, str]:
+    rows = read_csv(metadata, ["imageid", "View Position"])
+    return dict(rows.select("imageid", "View Position").iter_rows())
+
+
+def _image(report: Report, views: dict[str, str]) -> tuple[str, str]:
+    """The image that stands for a report, and its view."""
+    order = {view: place for place, view in enumerate(FRONTAL)}
+    ranked = sorted(report.images, key=lambda i: order.get(views.get(i, ""), len(order)))
+    return (ranked[0], views.get(ranked[0], "")) if ranked else ("", "")
+
+
+def _image_folder(beside: Path, reports: Iterable[Report]) -> str | None:
+    """The folder that holds images of the reports, looked through once."""
+    wanted = {f"{image}.png" for report in reports for image in report.images}
+    folders = (f for f in IMAGE_FOLDERS if (beside / f).is_dir())
+    return next((f for f in folders if wanted & set(os.listdir(beside / f))), None)

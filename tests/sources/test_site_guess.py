@@ -1,0 +1,174 @@
+"""The first mapping that is written beside a table, and what reading makes of it unedited."""
+
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from small import CHEXPERT, only_nast_errors, picture, write_csv
+
+from nast.errors import InputError, UsageError
+from nast.facts.conditions import CONDITIONS, labelled
+from nast.sources.site.guess import write_mapping
+from nast.sources.site.guess_names import COLUMNS, column_for, condition_for
+from nast.sources.site.read import read_table_file
+
+
+def guess(file, header, rows):
+    path = write_mapping(write_csv(file, header, rows))
+    return path.read_text(encoding="utf-8")
+
+
+def test_a_wide_table_is_read_with_the_guess(tmp_path):
+    header = ["PatientID", "StudyID", "Fold", *CHEXPERT]
+    labels = {"Edema": "1.0", "Fracture": "0.0", "Pneumonia": "-1.0"}
+    rows = [
+        [n, f"s{n}", fold, f"{n}.jpg", "F", 60, "Frontal", "PA",
+         *(labels.get(name, "") for name in CHEXPERT[5:])]
+        for n, fold in enumerate(["training", "training", "val", "test"])
+    ]  # fmt: skip
+    picture(tmp_path / "0.jpg")
+    text = guess(tmp_path / "site.csv", header, rows)
+    assert '# Columns that are not used: Sex, Age, "Frontal/Lateral", No Finding' in text
+    source = read_table_file(tmp_path / "site.csv")
+    assert source.root == tmp_path
+    study = source.studies.row(2, named=True)
+    assert [study[n] for n in ("subject_id", "study_id", "split", "image_path", "view")] == [
+        "2", "s2", "validate", "2.jpg", "PA"]  # fmt: skip
+    assert [study[n] for n in ("Edema", "Fracture", "Pneumonia", "Lung Lesion")] == [
+        "present", "absent", "uncertain", "not_mentioned"]  # fmt: skip
+    assert source.annotations == {"present": 12, "kept": 8, "set aside: uncertain": 4}
+    assert source.policy == "private"
+
+
+def test_a_long_table_is_read_with_the_guess(tmp_path):
+    header = ["mrn", "accession_no", "finding", "status", "laterality", "location", "severity",
+              "sentence", "age"]  # fmt: skip
+    rows = [
+        [1, 10, "PTX", "yes", "L", "", "large", "large left ptx", 60],
+        [1, 10, "effusion", "no", "", "", "", "no effusion", 60],
+        [2, 20, "Consolidation", "yes", "both", "Base", "", "", 50],
+        [2, 20, "hernia", "maybe", "", "", "", "", 50],
+    ]
+    text = guess(tmp_path / "site.csv", header, rows)
+    assert "# hernia: is not known, and set aside" in text
+    assert "# Columns that are not used: age\n" in text
+    source = read_table_file(tmp_path / "site.csv")
+    assert source.facts.select("study_id", "condition", "existence", "side", "zone", "severity",
+                               "words").rows() == [
+        ("10", "Pneumothorax", "present", "left", None, "severe", "large left ptx"),
+        ("10", "Pleural Effusion", "absent", None, None, None, "no effusion"),
+        ("20", "Consolidation", "present", "bilateral", "lower", None, "Consolidation"),
+    ]  # fmt: skip
+    assert source.annotations == {
+        "present": 4, "kept": 3, "set aside: other condition": 1, "set aside: uncertain": 0,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["site.parquet", "site.jsonl", "site.tsv"])
+def test_every_format_is_guessed(tmp_path, name):
+    rows = pl.DataFrame({"subject": [1, 2], "study": [1, 2], "has_edema": [True, False],
+                         "Mass": [None, True]})  # fmt: skip
+    write = {"parquet": rows.with_columns(Boxes=[[1]] * 2).write_parquet,
+             "jsonl": rows.with_columns(Boxes=[[1]] * 2).write_ndjson,
+             "tsv": lambda f: rows.write_csv(f, separator="\t")}  # fmt: skip
+    write[name[5:]](tmp_path / name)
+    assert "# Columns that are not used: Boxes" in write_mapping(tmp_path / name).read_text() or (
+        "tsv" in name
+    )
+    studies = read_table_file(tmp_path / name).studies
+    assert studies["Edema"].to_list() == ["present", "absent"]
+    assert studies["Lung Lesion"].to_list() == ["not_mentioned", "present"]
+
+
+@pytest.mark.parametrize(
+    ("header", "row", "line", "key"),
+    [
+        (["study", "edema", "ptx"], [1, 1, 0], "  # subject_id: ", "columns: subject_id"),
+        (["mrn", "edema", "ptx"], [1, 1, 0], "  # study_id: ", "columns: study_id"),
+        (["mrn", "study", "x"], [1, 1, 0], "# layout: ", "layout"),
+        (["mrn", "study", "edema", "ptx"], [1, 1, 3, 4], '  # in no list yet: "3", "4"', "values"),
+    ],
+)
+def test_what_cannot_be_guessed_is_asked_for(tmp_path, header, row, line, key):
+    text = guess(tmp_path / "site.csv", header, [row])
+    assert f"\n{line}" in text
+    with pytest.raises(InputError, match=f"site.mapping.yaml, column '{key}'"):
+        read_table_file(tmp_path / "site.csv")
+
+
+def test_what_would_not_be_read_is_left_out(tmp_path):
+    header = ["patient", "study", "path", "fold", "Edema", "Fracture", "Emphysema"]
+    rows = [[n, n, f"/data/{n}.png", n % 5, n % 2, n, 1] for n in range(20)]
+    text = guess(tmp_path / "site.csv", header, rows)
+    assert "  # image_path: path   has full paths" in text
+    assert "  # split: fold   list its words" in text
+    assert "used: path, fold, Fracture, Emphysema" in text
+    assert read_table_file(tmp_path / "site.csv").annotations["kept"] == 20
+
+
+def test_only_words_of_a_vocabulary_are_written(tmp_path):
+    rows = [[n, n, f"secret {n}", n % 2, f"secret {n}"] for n in range(13)]
+    text = guess(tmp_path / "site.csv", ["mrn", "study", "finding", "status", "side"], rows)
+    assert "layout: long" in text and "secret" not in text
+    assert read_table_file(tmp_path / "site.csv").annotations["set aside: other condition"] == 13
+
+
+def test_a_mapping_is_not_overwritten(tmp_path):
+    header, row = ["mrn", "study", "edema", "ptx"], [1, 1, 1, 0]
+    text = guess(tmp_path / "site.csv", header, [row])
+    with pytest.raises(UsageError, match="is there already"):
+        write_mapping(tmp_path / "site.csv")
+    assert (tmp_path / "site.mapping.yaml").read_text() == text
+    with pytest.raises(InputError, match="no such file"):
+        write_mapping(tmp_path / "other.csv")
+
+
+@pytest.mark.parametrize(
+    ("name", "condition"),
+    [
+        ("pleural_effusion", "Pleural Effusion"), ("PleuralEffusion", "Pleural Effusion"),
+        ("Effusion", "Pleural Effusion"), ("Pleural_Thickening", "Pleural Other"),
+        ("Infiltration", "Lung Opacity"), ("Nodule", "Lung Lesion"), ("PTX", "Pneumothorax"),
+        ("label_edema", "Edema"), ("has_pulmonary_edema", "Edema"), ("Emphysema", "Emphysema"),
+        ("No Finding", None), ("no_edema", None), ("Pericardial Effusion", None), ("Sex", None),
+    ],
+)  # fmt: skip
+def test_names_of_conditions(name, condition):
+    match = condition_for(name)
+    assert (match[1] if match else None) == condition
+
+
+def test_every_name_and_term_is_known():
+    for name, condition in CONDITIONS.items():
+        assert condition_for(name) == (0, name)
+        assert condition_for(condition.term)[1] == name
+
+
+@pytest.mark.parametrize(
+    ("key", "name"),
+    [
+        ("subject_id", "PatientID"), ("subject_id", "patient-ids"), ("study_id", "AccessionNumber"),
+        ("study_id", "StudyInstanceUID"), ("image_path", "ImagePath"), ("view", "ViewPosition"),
+        (None, "PatientAge"), (None, "Study Date"), (None, "religion"),
+    ],
+)  # fmt: skip
+def test_names_of_columns(key, name):
+    assert [k for k, likely in COLUMNS.items() if column_for(likely, [name])] == [key] * bool(key)
+
+
+@settings(max_examples=25, deadline=None)
+@given(data=st.data())
+def test_any_table_gets_a_mapping(tmp_path_factory, data):
+    words = st.text(max_size=8)
+    known = st.sampled_from(["mrn", "study", "path", "fold", "finding", "status", "side", "ptx"])
+    names = data.draw(st.lists(words | known | st.sampled_from(labelled()), min_size=1,
+                               max_size=8, unique=True))  # fmt: skip
+    cells = st.lists(words | st.sampled_from(["0", "1", "left"]), min_size=3, max_size=3)
+    rows = pl.DataFrame({name: data.draw(cells) for name in names})
+    folder = tmp_path_factory.mktemp("x")
+    rows.write_parquet(folder / "site.parquet")
+    write_mapping(folder / "site.parquet")
+    only_nast_errors(lambda: read_table_file(folder / "site.parquet"))
+    rows.write_csv(folder / "other.csv")
+    only_nast_errors(lambda: write_mapping(folder / "other.csv"))
+    only_nast_errors(lambda: read_table_file(folder / "other.csv"))
