@@ -24,7 +24,7 @@ HEADER = ("negation_rate", "figure", "form", "value", "low", "high", "n")
 
 
 def measure(work: Path, rates: list[float]) -> None:
-    from nast.benchmark.questions import build_benchmark
+    from nast.benchmark.build import build_benchmark
     from nast.contextual.build import build_contextual
     from nast.evaluation.evaluate import evaluate
     from nast.models.registry import load_model

@@ -16,12 +16,12 @@ import random
 import re
 import resource
 import tarfile
-import tempfile
 import time
 from hashlib import sha256
 from itertools import islice
 from multiprocessing import get_context
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from xml.etree import ElementTree
 
 import yaml
@@ -32,12 +32,12 @@ PATH = "files/p{0:.2}/p{0}/s{1}/{2}.jpg"
 STUDIES, IMAGES, PATIENTS, APART = 227_827, 377_110, 65_379, 8
 # fmt: off
 KEYS = "study_id split image_path view", "study_id condition existence side zone severity"
-LABELS = {
-    "Atelectasis": (1976, 41, 432), "Cardiomegaly": (1706, 699, 258), "Fracture": (165, 39, 13),
-    "Consolidation": (458, 350, 131), "Edema": (1147, 1111, 513), "Lung Lesion": (267, 37, 45),
-    "Enlarged Cardiomediastinum": (305, 232, 405), "Lung Opacity": (2223, 125, 92),
-    "Pleural Effusion": (2320, 1191, 233), "No Finding": (3323, 0, 0), "Pleural Other": (85, 5, 32),
-    "Pneumonia": (688, 1067, 777), "Pneumothorax": (411, 1852, 38), "Support Devices": (2872, 135, 4)}
+LABELS = {"Atelectasis": (1976, 41, 432), "Fracture": (165, 39, 13), "Pneumonia": (688, 1067, 777),
+          "Cardiomegaly": (1706, 699, 258), "Edema": (1147, 1111, 513), "No Finding": (3323, 0, 0),
+          "Enlarged Cardiomediastinum": (305, 232, 405), "Lung Opacity": (2223, 125, 92),
+          "Consolidation": (458, 350, 131), "Lung Lesion": (267, 37, 45),
+          "Pleural Effusion": (2320, 1191, 233), "Pleural Other": (85, 5, 32),
+          "Pneumothorax": (411, 1852, 38), "Support Devices": (2872, 135, 4)}
 ENTITIES = {
     "pleural effusion": (4625, 1310, 295, 26, 1337), "pneumothorax": (5665, 175, 26, 2, 258),
     "edema": (1444, 511, 187, 37, 694), "atelectasis": (53, 496, 66, 26, 2695),
@@ -66,16 +66,15 @@ def make(root, studies):
 
     root.mkdir(parents=True, exist_ok=True)
     rng, number = np.random.default_rng(7), studies + APART
-    patients, images = (round(n * studies / STUDIES) for n in (PATIENTS, IMAGES))
-    more = rng.multinomial(number - patients, rng.dirichlet(np.full(patients, 0.6)))
-    patient = np.repeat(range(patients), 1 + more)
+    patients, images = (n * studies // STUDIES for n in (PATIENTS, IMAGES))
+    patient = np.sort(np.r_[:patients, patients * rng.random(number - patients) ** 1.5]).astype(int)
     split = rng.choice(["train", "validate", "test"], patients, p=[0.988, 0.0075, 0.0045])[patient]
     subject = 10_000_000 + rng.choice(10_000_000, patients, replace=False)[patient]
     study = 50_000_000 + rng.choice(10_000_000, number, replace=False)
     of = np.repeat(range(number), 1 + rng.multinomial(images - number, [1 / number] * number))
     first = rng.choice([*VIEWS], images, p=[0.59, 0.365, 0.02, 0.01, 0.0149, 0.0001])
-    other = rng.choice([*VIEWS], images, p=[0.085, 0.088, 0.525, 0.22, 0.0819, 0.0001])
-    view = np.where(np.append(True, of[1:] != of[:-1]), first, other)
+    view = rng.choice([*VIEWS], images, p=[0.085, 0.088, 0.525, 0.22, 0.0819, 0.0001])
+    view = np.where(np.append(True, of[1:] != of[:-1]), first, view)
     dicom = np.array(["-".join(re.findall(".{8}", rng.bytes(20).hex())) for _ in of])
     procedure = np.where(view == "AP", "CHEST (PORTABLE AP)", "CHEST (PA AND LAT)")
     ids = {"dicom_id": dicom, "subject_id": subject[of], "study_id": study[of]}
@@ -114,7 +113,7 @@ def make(root, studies):
             for kind, grade, luck, place, said, denied in islice(entities, many[i]):
                 name, words, (word, score) = names[kind], levels[grade], said if grade else denied
                 level = [words[int(luck[0] * len(words))]] if words else None
-                located = grade and name in CAD_NAMES.values() and luck[1] < 0.49
+                located = grade and name in CAD_NAMES.values() and luck[1] < 0.435
                 entity = {"id": len(found), "entity_name": name, "report_name": name, "type": None,
                           "location": place.split() if located else None, "level": level,
                           **(blank if luck[2] < 0.6 else {}), "infer": None, "derived_from": None,
@@ -145,12 +144,11 @@ def plain_mimic(root, cad):
         best[r["study_id"]] = min(row, best.get(r["study_id"], row))
     split_of = {subject: splits[dicom] for _, _, dicom, subject, _ in best.values()}
     studies, facts = {}, set()
-    names = set() if cad else LABELS.keys() - {"No Finding"}
-    said = {"1.0": "present", "0.0": "absent"}
+    names, said = LABELS.keys() - {"No Finding"}, {"1.0": "present", "0.0": "absent"}
     for r in rows_of(root, "chexpert"):
         study, (_, _, dicom, subject, view) = r["study_id"], best[r["study_id"]]
         studies[study] = (split_of[subject], PATH.format(subject, study, dicom), view)
-        facts |= {(study, n, said[r[n]], "", "", "") for n in names if r[n] in said}
+        facts |= {(study, n, said[r[n]], "", "", "") for n in names if r[n] in said and not cad}
     for r in json.loads((root / "cad_disease.json").read_text()) if cad else []:
         study, path = r["study_id"], PATH.format(r["subject_id"], r["study_id"], r["dicom_id"])
         studies.setdefault(study, (split_of[r["subject_id"]], path, ""))
@@ -159,8 +157,8 @@ def plain_mimic(root, cad):
             pericardial = name == "Pleural Effusion" and "pericardial" in (e["location"] or [])
             if name and abs(score) == 3 and not pericardial:
                 for n in ("", "2") if e.get("location2") or e.get("level2") else ("",):
-                    said = e.get(f"location{n}") or [], e.get(f"level{n}") or []
-                    place = place_of(name, *said, SIDES, ZONES, GRADES)
+                    tokens, level = e.get(f"location{n}") or [], e.get(f"level{n}") or []
+                    place = place_of(name, tokens, level, SIDES, ZONES, GRADES)
                     facts.add((study, name, "present" if score == 3 else "absent", *place))
     return {(study, *row) for study, row in studies.items()}, distinct(facts)
 
@@ -171,7 +169,6 @@ def plain_iu(file):
     studies, facts = set(), set()
     denial = re.compile(r"\b(?:no|without|free of|negative for|clear of)\b[^.;]*")
     words = {name: (known["term"], *known.get("synonyms", ())) for name, known in TABLE.items()}
-    sides = {side: side for side in SIDES}
     with tarfile.open(file) as archive:
         members = [archive.extractfile(m).read() for m in archive if m.name.endswith(".xml")]
     for root in map(ElementTree.fromstring, members):
@@ -181,7 +178,7 @@ def plain_iu(file):
             pairs = (QUALIFIED[head, q] for q in more if (head, q) in QUALIFIED)
             if name := HEADS.get(head) or next(pairs, None):
                 present.add(name)
-                place = place_of(name, more, more, sides, ZONES, GRADES)
+                place = place_of(name, more, more, {s: s for s in SIDES}, ZONES, GRADES)
                 facts.add((study, name, "present", *place))
         text = " . ".join(t.text or "" for t in root.iter("AbstractText"))
         denied = " . ".join(denial.findall(text.lower()))
@@ -202,7 +199,7 @@ def place_of(name, tokens, level, *words):
 
 
 def distinct(facts):
-    """Without bare presences of what has no sides, where more is said of it."""
+    # Of what has no sides a bare presence says nothing beside a fuller one.
     fuller = {f[:2] for f in facts if any(f[3:]) and not TABLE[f[1]].get("sided")}
     return {f for f in facts if f[2] == "absent" or any(f[3:]) or f[:2] not in fuller}
 
@@ -228,8 +225,7 @@ def main():
     parser.add_argument("--only", choices=["mimic", "cad", "iu"])
     parser.add_argument("--keep", type=Path)
     args = parser.parse_args()
-    fresh = get_context("spawn").Pool(1, maxtasksperchild=1)
-    with tempfile.TemporaryDirectory() as scratch, fresh as pool:
+    with get_context("spawn").Pool(1, maxtasksperchild=1) as pool, TemporaryDirectory() as scratch:
         root = (args.keep or Path(scratch)) / f"mimic-{args.studies}"
         if args.only != "iu" and not (root / "PHANTOM").exists():
             pool.apply(make, (root, args.studies))

@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 from torch.nn.functional import normalize
 
-from nast.benchmark.questions import build_benchmark
+from nast.benchmark.build import build_benchmark
 from nast.contextual.build import build_contextual
 
 

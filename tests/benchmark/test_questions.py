@@ -5,7 +5,8 @@ import json
 import polars as pl
 import pytest
 
-from nast.benchmark.questions import build_benchmark, make_questions, option_texts
+from nast.benchmark.build import build_benchmark
+from nast.benchmark.questions import make_questions, option_texts
 from nast.errors import InputError
 from nast.facts.conditions import labelled
 from nast.language.parse import cues, facts_of
@@ -32,7 +33,7 @@ def stated(conditions, values):
 
 
 def test_option_texts_by_hand():
-    texts = option_texts(("Cardiomegaly", "Edema"), ((1, 0), (0, 0)), "comma no")
+    texts = option_texts(("Cardiomegaly", "Edema"), ((1, 0), (0, 0)), "no")
     assert texts == {
         "negated": ["Cardiomegaly, no pulmonary edema.", "No cardiomegaly or pulmonary edema."],
         "affirmative": ["Cardiomegaly, normal pulmonary vascularity.",
@@ -40,7 +41,7 @@ def test_option_texts_by_hand():
         "omitted": ["Cardiomegaly.", "Chest radiograph."],
     }  # fmt: skip
     with pytest.raises(ValueError, match="not a condition"):
-        option_texts(("Cold",), ((1,),), "comma no")
+        option_texts(("Cold",), ((1,),), "no")
 
 
 def test_the_answer_holds_for_the_study_and_no_other_option_does(questions, facts):
@@ -125,6 +126,6 @@ def test_too_few_labels_are_an_input_error(facts, tmp_path):
         return {"policy": "open", "phantom": True, "counts": {}}
 
     stage(tmp_path / "few", {}, [], make)
-    with pytest.raises(InputError, match="no balanced group"):
+    with pytest.raises(InputError, match="no question, expected for balanced groups"):
         build_benchmark(tmp_path / "few", tmp_path / "out")
     assert not (tmp_path / "out" / "manifest.json").exists()

@@ -26,17 +26,33 @@ def no(name, *attributes):
     return Fact(name, "absent", *attributes)
 
 
-@pytest.mark.parametrize("style", STYLES)
-@pytest.mark.parametrize("form", ["negated", "affirmative"])
-def test_every_triple_in_every_configuration(style, form):
+def read_back(style, form, triples):
+    """Every sentence must read back to the facts it was made from; how many were read."""
     number = 0
-    for names in combinations(labelled(), 3):
+    for names in triples:
         for values in product((no, yes), repeat=3):
             facts = [make(name) for make, name in zip(values, names, strict=True)]
             text = sentence(facts, style, form)
             assert facts_of(text) == frozenset(facts), text
             number += 1
-    assert number == 286 * 8
+    return number
+
+
+TRIPLES = list(combinations(labelled(), 3))
+
+
+@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize("form", ["negated", "affirmative"])
+def test_an_eighth_of_all_triples_in_every_configuration(style, form):
+    """Another eighth for each style; the slow test below takes all of them."""
+    assert read_back(style, form, TRIPLES[list(STYLES).index(style) % 8 :: 8]) >= 35 * 8
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize("form", ["negated", "affirmative"])
+def test_every_triple_in_every_configuration(style, form):
+    assert read_back(style, form, TRIPLES) == 286 * 8
 
 
 @st.composite
@@ -142,6 +158,10 @@ NONE = no("Pneumothorax"), no("Pleural Effusion")
         ("No effusion; mild edema.", {no("Pleural Effusion"), yes("Edema", None, None, "mild")}),
         ("No pneumothorax is seen, and there is a small effusion.",
          {no("Pneumothorax"), yes("Pleural Effusion", None, None, "mild")}),
+        ("No effusion noted, left pneumothorax.",
+         {no("Pleural Effusion"), yes("Pneumothorax", "left")}),
+        ("No effusion present, mild edema.",
+         {no("Pleural Effusion"), yes("Edema", None, None, "mild")}),
         ("No edema, however cardiomegaly.", {no("Edema"), yes("Cardiomegaly")}),
         ("No effusion except pneumothorax.", {no("Pleural Effusion"), yes("Pneumothorax")}),
         ("Small effusion, no pneumothorax.",

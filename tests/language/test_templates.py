@@ -53,14 +53,20 @@ def test_lists():
     [
         ("without", "Cardiomegaly without pulmonary edema.",
          "Cardiomegaly with normal pulmonary vascularity."),
-        ("comma no", "Cardiomegaly, no pulmonary edema.",
+        ("no", "Cardiomegaly, no pulmonary edema.",
          "Cardiomegaly, normal pulmonary vascularity."),
-        ("no sign", "Cardiomegaly noted, no sign of pulmonary edema.",
+        ("noted, no sign", "Cardiomegaly noted, no sign of pulmonary edema.",
          "Cardiomegaly noted, normal pulmonary vascularity."),
-        ("free of", "Free of pulmonary edema, with cardiomegaly.",
+        ("free of first", "Free of pulmonary edema, with cardiomegaly.",
          "Normal pulmonary vascularity, with cardiomegaly."),
         ("absent", "Pulmonary edema absent, cardiomegaly present.",
          "Normal pulmonary vascularity, cardiomegaly present."),
+        ("there is, but no", "There is cardiomegaly, but no pulmonary edema.",
+         "There is cardiomegaly, with normal pulmonary vascularity."),
+        ("with no", "Cardiomegaly with no pulmonary edema.",
+         "Cardiomegaly with normal pulmonary vascularity."),
+        ("absent while", "Pulmonary edema absent while cardiomegaly present.",
+         "Normal pulmonary vascularity while cardiomegaly present."),
     ],
 )  # fmt: skip
 def test_sentences_by_hand(style, negated, affirmative):
@@ -68,11 +74,27 @@ def test_sentences_by_hand(style, negated, affirmative):
     assert sentence([EDEMA, HEART], style, "affirmative") == affirmative
 
 
+def test_forty_ways_of_saying_it():
+    every = {sentence([HEART, EDEMA, AIR], style, "negated") for style in STYLES}
+    assert len(every) == len(STYLES) >= 40
+
+
+def test_articles_and_plurals():
+    devices, fracture = Fact("Support Devices", "present"), Fact("Fracture", "present")
+    mediastinum = Fact("Enlarged Cardiomediastinum", "present")
+    said = [sentence(f, "there is, no", "negated") for f in (
+        [devices, HEART], [fracture, devices], [mediastinum, EDEMA], [EDEMA])]  # fmt: skip
+    assert said == ["There are support devices and cardiomegaly.",
+                    "There is a fracture and support devices.",
+                    "There is an enlarged cardiomediastinum, no pulmonary edema.",
+                    "No pulmonary edema."]  # fmt: skip
+
+
 @pytest.mark.parametrize("style", STYLES)
 def test_several_denials_share_one_cue(style):
     text = sentence([HEART, EDEMA, AIR], style, "negated")
     assert len(cues(text)) == 1
-    joint = "and" if style == "absent" else "or"
+    joint = "and" if style.startswith("absent") else "or"
     assert f"pulmonary edema {joint} pneumothorax" in text.lower()
 
 
@@ -89,8 +111,9 @@ def test_a_sentence_takes_no_denial_with_attributes(style):
         sentence([Fact("Pleural Effusion", "absent", "left")], style, "negated")
 
 
-def configurations():
-    for names in combinations(labelled(), 3):
+def configurations(style):
+    """A quarter of all triples, another one for each style, in all configurations."""
+    for names in list(combinations(labelled(), 3))[list(STYLES).index(style) % 4 :: 4]:
         for values in product((0, 1), repeat=3):
             facts = [
                 Fact(n, "present" if v else "absent") for n, v in zip(names, values, strict=True)
@@ -102,7 +125,7 @@ def configurations():
 
 @pytest.mark.parametrize("style", STYLES)
 def test_forms_differ_in_the_denying_pieces_only(style):
-    for facts, present, absent in configurations():
+    for facts, present, absent in configurations(style):
         pieces = STYLES[style](present, absent)
         assert [p.denies for p in pieces].count(True) == bool(absent)
         for piece in pieces:
@@ -118,7 +141,7 @@ def test_forms_differ_in_the_denying_pieces_only(style):
 
 @pytest.mark.parametrize("style", STYLES)
 def test_no_cue_outside_the_negated_form(style):
-    for facts, _, absent in configurations():
+    for facts, _, absent in configurations(style):
         negated, affirmative, omitted = (
             sentence(facts, style, form) for form in ("negated", "affirmative", "omitted")
         )

@@ -2,7 +2,7 @@
 
 import pytest
 
-from nast.benchmark.questions import build_benchmark
+from nast.benchmark.build import build_benchmark
 from nast.commands.demo import PATIENTS_SEED
 from nast.evaluation.evaluate import evaluate
 from nast.models.registry import PHANTOM, load_model

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 from small import cad, chexpert, mimic, nih, picture, write_csv
 
-from nast.benchmark.questions import build_benchmark
+from nast.benchmark.build import build_benchmark
 from nast.contextual.build import build_contextual
 from nast.errors import InputError, NastError, PolicyError, UsageError
 from nast.facts.conditions import CONDITIONS, labelled, use_conditions
@@ -101,6 +101,7 @@ NONE = (E, "absent", None, None, None)
         # Beside its own source's place, a bare presence is a second finding ...
         ([(*BARE, "a"), (*LEFT, "a")], [(*BARE, "a"), (*LEFT, "a")]),
         ([(*BARE, "a"), (*SMALL, "a")], [(*BARE, "a"), (*SMALL, "a")]),
+        ([(*BARE, "a"), (*LEFT, "a"), (*RIGHT, "a")], [(*BARE, "a"), (*LEFT, "a"), (*RIGHT, "a")]),
         # ... but not where there is only one of it,
         ([(*HEART, "a"), (*LARGE_HEART, "a")], [(*LARGE_HEART, "a")]),
         # or where another source says more.
@@ -291,11 +292,17 @@ def test_every_reader_of_a_build_conserves(phantom, tmp_path):
     boxes = [("00000001_000.png", "Mass", 1, 2, 3, 4), ("00000009_000.png", "Mass", 1, 2, 3, 4)]
     train = "train/patient00001/study1/view1_frontal.jpg"
     table = chexpert(tmp_path / "t.csv", [(train, "AP", {"Edema": "-1.0"})])
-    specs = [f"nih-cxr:{nih(tmp_path / 'n', images, boxes)}", f"chexpert:{table}"]
+    (tmp_path / "r").mkdir()
+    (tmp_path / "r" / "1.xml").write_text(
+        '<eCitation><uId id="CXR1"/><MeSH><major>normal</major><major>Opacity</major></MeSH>'
+        '<AbstractText Label="FINDINGS">No edema. No large effusion.</AbstractText></eCitation>'
+    )
+    specs = [f"nih-cxr:{nih(tmp_path / 'n', images, boxes)}", f"chexpert:{table}",
+             f"iu-xray:{tmp_path / 'r'}"]  # fmt: skip
     trees = [f"mimic-cxr-jpg:{phantom}", f"cad-chest:{phantom / 'cad_disease.json'}"]
     for number, some in enumerate((specs, trees)):
         manifest = build_facts(some, tmp_path / str(number))
-        assert len(manifest["annotations"]) == 2
+        assert len(manifest["annotations"]) == len(some)
         for name, account in manifest["annotations"].items():
             assert conserved(account), name
             assert account["present"] > 0

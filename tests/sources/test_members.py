@@ -120,6 +120,21 @@ def test_a_cut_archive_is_refused_or_whole(tmp_path, mode):
     assert not lost
 
 
+@pytest.mark.parametrize("mode", ["w:gz", "w:bz2", "w:xz"])
+def test_a_damaged_byte_is_refused_or_does_not_matter(tmp_path, mode):
+    """The check sum at the end of each of these formats covers every report."""
+    files = {f"{n}.xml": bytes(n * i % 251 for i in range(300)) for n in (1, 2)}
+    data = tar(tmp_path / "a", files, mode).read_bytes()
+    path, wrong = tmp_path / "damaged", []
+    for place in range(len(data)):
+        path.write_bytes(data[:place] + bytes([data[place] ^ 0x55]) + data[place + 1 :])
+        try:
+            wrong += [place] if read(path) != list(files.items()) else []
+        except InputError as error:
+            assert "damaged" in str(error)
+    assert not wrong
+
+
 @pytest.mark.parametrize("place", [0, 120, 148, 257])
 def test_a_damaged_header_is_refused(tmp_path, place):
     """Of the second member; its name, size, check sum or magic."""

@@ -180,6 +180,13 @@ def test_sizes_are_areas_and_may_be_missing(tmp_path):
     assert source.studies["image_path"][0].endswith("/c.jpg")
 
 
+def test_the_larger_area_wins_not_the_longer_side(tmp_path):
+    root = mimic(tmp_path, [STUDY | {"views": [("a", "PA", 100), ("b", "PA", 20)]}])
+    path = table(root, "metadata")
+    path.write_text(path.read_text().replace(",100,10\n", ",100,1\n").replace(",20,10", ",20,20"))
+    assert read_mimic_cxr_jpg(root).studies["image_path"][0].endswith("/b.jpg")
+
+
 def test_studies_are_in_the_order_of_their_ids(tmp_path):
     studies = [STUDY | {"subject": s, "study": t} for s, t in ((19, 53), (12, 55), (12, 54))]
     source = read_mimic_cxr_jpg(mimic(tmp_path, studies))

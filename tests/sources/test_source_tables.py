@@ -16,6 +16,7 @@ from nast.sources.tables import (
     labels_from,
     one_of,
     read_csv,
+    read_text,
     refuse_duplicates,
     refuse_split_patients,
     whole_ids,
@@ -62,6 +63,11 @@ def refusal(file, data, *columns, **options):
 )  # fmt: skip
 def test_one_table_in_many_forms(file, data):
     assert rows(file, data) == ROWS
+
+
+def test_a_mark_of_byte_order_is_no_text(file):
+    file.write_bytes(b"\xef\xbb\xbf" + "ä\r\n".encode())
+    assert read_text(file, "a text") == "ä\r\n"
 
 
 def test_a_tab_may_part_cells(file):

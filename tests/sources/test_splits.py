@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from small import mimic
 
-from nast.benchmark.questions import build_benchmark
+from nast.benchmark.build import build_benchmark
 from nast.errors import InputError, UsageError
 from nast.records import SPLITS
 from nast.sources.collect import build_facts, read_facts

@@ -1,96 +1,59 @@
 """MedNega-CXR: paired multiple-choice questions from labels (paper section 3, Appendices A, B)."""
 
 from collections import Counter
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import polars as pl
 
-from nast.benchmark.audit import audit_questions, raise_on_leak
 from nast.benchmark.configurations import Group, balanced_groups, consistent, eligible
-from nast.errors import InputError
+from nast.benchmark.construction import DEFAULT, Construction
+from nast.benchmark.samplers import single_items
 from nast.facts.conditions import CONDITIONS, phrase_conflicts
 from nast.language.templates import FORMS, STYLES, sentence
 from nast.records import QUESTIONS_SCHEMA, Fact, Question
-from nast.sources.collect import read_facts
-from nast.store import content_hash, manifest_of, seed_of, stage, write_json, write_table
+from nast.store import content_hash, seed_of
 
 STEM = "Which of the following best describes this chest radiograph?"
 
 
-def build_benchmark(
-    facts: Path,
-    folder: Path,
-    *,
-    seed: int = 0,
-    uses: int = 4,
-    limit: int | None = None,
-    fresh: bool = False,
-) -> dict[str, Any]:
-    """Questions of a facts folder, with their audit, in an output folder.
-
-    Args:
-        facts: a folder of `nast facts`.
-        folder: gets `questions.parquet` and `audit.json`.
-        seed: of the groups, the words and the order of options.
-        uses: how many groups one study may serve in.
-        limit: at most so many groups per split.
-        fresh: start over in a folder of another configuration.
-
-    Returns:
-        The manifest, with counts and what the audit found.
-
-    Raises:
-        InputError: the labels do not allow a single balanced group.
-    """
-    config = {"stage": "benchmark", "seed": seed, "uses": uses, "limit": limit}
-
-    def make(out: Path) -> dict[str, Any]:
-        studies, _ = read_facts(facts)
-        questions, counts = make_questions(studies, seed, uses, limit)
-        if not len(questions):
-            raise InputError(facts, found=f"{counts['eligible studies']} studies that pass the "
-                             "filter and no balanced group", expected="four studies of four "
-                             "patients with different labels for three conditions")  # fmt: skip
-        audit = audit_questions(questions, seed)
-        write_table(out / "questions.parquet", questions, QUESTIONS_SCHEMA)
-        write_json(out / "audit.json", audit)
-        raise_on_leak(audit, out)
-        return {"counts": counts, "phantom": manifest_of(facts)["phantom"]}
-
-    return stage(folder, config, [facts], make, fresh=fresh)
-
-
 def make_questions(
-    studies: pl.DataFrame, seed: int = 0, uses: int = 4, limit: int | None = None
+    studies: pl.DataFrame,
+    construction: Construction = DEFAULT,
+    seed: int = 0,
+    limit: int | None = None,
 ) -> tuple[pl.DataFrame, dict[str, Any]]:
-    """Questions in balanced groups, and the counts of the filter.
+    """Questions and the counts of the filter.
 
     Args:
         studies: `STUDIES_SCHEMA` with a label column per condition.
+        construction: which conditions are asked about, and against which wrong options.
         seed: of groups, words and option order.
-        uses: how many groups one study may serve in.
         limit: at most so many groups per split.
 
     Returns:
         `QUESTIONS_SCHEMA` rows, and counts of studies, groups and questions.
     """
     passed = eligible(studies)
-    kept = consistent(passed)
-    groups = balanced_groups(kept, seed, uses)
+    agreeing = consistent(passed)
+    kept = passed if construction.conflicts else agreeing
+    groups = _groups(kept, construction, seed)
     if limit is not None:
         nth: Counter[str] = Counter()
         groups = [g for g in groups if (nth.update([g.split]) or nth[g.split]) <= limit]
-    rows = [row for group in groups for row in _rows(group, kept, seed)]
-    served = {row["study_id"] for row in rows}
+    orders = _orders(groups, seed)
+    rows = [
+        row
+        for group, order in zip(groups, orders, strict=True)
+        for row in _rows(group, order, kept, construction, seed)
+    ]
     counts = {
         "studies": len(studies),
         "eligible studies": len(passed),
         "eligible patients": passed["subject_id"].n_unique(),
-        "studies that contradict the label hierarchy": len(passed) - len(kept),
-        "studies that serve": len(served),
+        "studies that contradict the label hierarchy": len(passed) - len(agreeing),
+        "studies that serve": len({row["study_id"] for row in rows}),
         "groups": len(groups),
         "questions": len(rows),
         "questions whose answer contradicts itself in Table 5's words": sum(
@@ -104,6 +67,32 @@ def make_questions(
     return pl.DataFrame(rows, schema=QUESTIONS_SCHEMA), counts
 
 
+def _groups(studies: pl.DataFrame, construction: Construction, seed: int) -> list[Group]:
+    if construction.distractors == "balanced":
+        return balanced_groups(studies, seed, construction.uses)
+    return single_items(
+        studies, construction.sampler, construction.distractors, construction.per_study, seed
+    )
+
+
+def _orders(groups: Sequence[Group], seed: int) -> list[list[int]]:
+    """The order of the options of each group: every position is right equally often.
+
+    A balanced group has one order for all of its questions; each option is right once, so each
+    position is, too. Questions of one study take the positions in turn, in shuffled order.
+    """
+    turns = np.random.default_rng(seed_of(seed, "positions")).permutation(len(groups))
+    orders = []
+    for group, turn in zip(groups, turns, strict=True):
+        rng = np.random.default_rng(seed_of(seed, "order", _group_key(group), int(turn)))
+        order = [int(i) for i in rng.permutation(len(group.configurations))]
+        if len(group.studies) == 1:
+            order.remove(0)
+            order.insert(int(turn) % len(group.configurations), 0)
+        orders.append(order)
+    return orders
+
+
 def _self_contradicting(row: dict[str, Any]) -> bool:
     words = ("absent", "present")
     right = row["options"][row["answer"]]
@@ -111,15 +100,19 @@ def _self_contradicting(row: dict[str, Any]) -> bool:
     return bool(phrase_conflicts(labels))
 
 
-def _rows(group: Group, studies: pl.DataFrame, seed: int) -> Iterator[dict[str, Any]]:
+def _group_key(group: Group) -> str:
+    return content_hash([group.conditions, group.configurations, group.studies])
+
+
+def _rows(
+    group: Group, order: Sequence[int], studies: pl.DataFrame, how: Construction, seed: int
+) -> Iterator[dict[str, Any]]:
     """The questions of one group; all show the same four options in the same words."""
     keys = [studies["study_id"][row] for row in group.studies]
     group_id = content_hash(["question", group.conditions, group.configurations, keys])[:16]
     rng = np.random.default_rng(seed_of(seed, group_id))
     style = str(rng.choice(list(STYLES)))
     texts = option_texts(group.conditions, group.configurations, style)
-    # One order for the whole group: each option is right once, so each position is, too.
-    order = [int(i) for i in rng.permutation(len(group.studies))]
     for place, row in enumerate(group.studies):
         question = Question(
             question_id=f"{group_id}-{place}",
@@ -136,8 +129,8 @@ def _rows(group: Group, studies: pl.DataFrame, seed: int) -> Iterator[dict[str, 
             **{name: study[name] for name in QUESTIONS_SCHEMA if name in study},
             **{name: getattr(question, name) for name in Question.__slots__},
             "stem": STEM,
-            "sampler": "all-triples",
-            "construction": "balanced",
+            "sampler": how.sampler,
+            "construction": how.distractors,
             "realiser": f"template:{style}",
         }
 

@@ -1,10 +1,12 @@
 """nast benchmark build, nast contextual build, and the audit of either."""
 
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
+Protocol = Literal["default", "paper"]
 Out = Annotated[Path, Parameter(name=["--out", "-o"])]
 
 
@@ -26,12 +28,17 @@ def facts_folder(inputs: tuple[str, ...], out: Path, fresh: bool) -> Path:
 def benchmark_build(
     *inputs: str,
     out: Out,
-    seed: int = 0,
+    sampler: str | None = None,
+    distractors: str | None = None,
     uses: int = 4,
+    per_study: int = 1,
+    protocol: Protocol = "default",
+    allow_leaks: bool = False,
+    seed: int = 0,
     limit: int | None = None,
     fresh: bool = False,
 ) -> None:
-    """Build MedNega-CXR questions in balanced groups.
+    """Build MedNega-CXR questions, in balanced groups unless another construction is named.
 
     Parameters
     ----------
@@ -39,19 +46,43 @@ def benchmark_build(
         A folder of nast facts, or sources as nast facts takes them.
     out: Path
         Output folder.
+    sampler: str
+        Which three conditions: all_triples (balanced groups), two_plus_one (section 3.2) or
+        appendix_b.
+    distractors: str
+        The wrong options: balanced, uniform or single_flip.
+    uses: int
+        In how many balanced groups one study may serve.
+    per_study: int
+        How many questions a study gives where groups are not balanced.
+    protocol: str
+        paper builds the paper's set: one question a study, uniform wrong options, conflicts
+        allowed; it leaks, and says so.
+    allow_leaks: bool
+        Keep a set that words alone solve above chance.
     seed: int
         Of groups, words and the order of options.
-    uses: int
-        In how many groups one study may serve.
     limit: int
         At most so many groups per split.
     fresh: bool
         Start over in a folder of another configuration.
     """
-    from nast.benchmark.questions import build_benchmark
+    from nast.benchmark.build import build_benchmark
+    from nast.benchmark.construction import DEFAULT, PAPER
 
+    base = PAPER if protocol == "paper" else DEFAULT
+    chosen = replace(
+        base,
+        sampler=sampler or base.sampler,
+        distractors=distractors or base.distractors,
+        uses=uses,
+        per_study=per_study,
+    )
     folder = facts_folder(inputs, out, fresh)
-    manifest = build_benchmark(folder, out, seed=seed, uses=uses, limit=limit, fresh=fresh)
+    manifest = build_benchmark(
+        folder, out, construction=chosen, seed=seed, limit=limit,
+        allow_leaks=allow_leaks or protocol == "paper", fresh=fresh,
+    )  # fmt: skip
     _print(out, manifest)
 
 
@@ -120,4 +151,8 @@ def _print(out: Path, manifest: dict[str, Any]) -> None:
             ", ".join(f"{k} {v:,}" for k, v in value.items()) if isinstance(value, dict) else value
         )
         print(f"{name}: {text}")
-    print(f"{out}: words alone are at chance (audit.json); data policy {manifest['policy']}")
+    for leak in manifest.get("leaks", []):
+        print(f"warning: words alone solve {leak}")
+    if not manifest.get("leaks"):
+        print("words alone are at chance (audit.json)")
+    print(f"{out}: data policy {manifest['policy']}")

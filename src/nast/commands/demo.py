@@ -74,7 +74,7 @@ def _claim(out: Path, size: Size, fresh: bool) -> None:
 def _build_data(folder: dict[str, Path], size: Size, progress: Progress) -> None:
     """Patients, facts, questions, claim sets and captions."""
     progress.step(f"drawing {size.patients} phantom patients")
-    from nast.benchmark.questions import build_benchmark
+    from nast.benchmark.build import build_benchmark
     from nast.contextual.build import build_contextual
     from nast.phantom.write import build_phantom
     from nast.sources.collect import build_facts

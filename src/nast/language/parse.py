@@ -79,6 +79,8 @@ def facts_of(text: str) -> frozenset[Fact]:
 
 
 def _lower(text: str) -> str:
+    if text.isascii():
+        return text.lower()
     # A letter whose small form is longer keeps its place, so that offsets fit the given text.
     return "".join(c.lower() if len(c.lower()) == 1 else c for c in text)
 

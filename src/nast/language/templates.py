@@ -77,19 +77,43 @@ def _deny(before: str, facts: Sequence[Fact], after: str = "", instead: str = ""
 Style = Callable[[list[Fact], list[Fact]], list[Piece]]
 
 
-def _present_then(link: str, cue: str, instead: str) -> Style:
+def _present_first(tail: str, link: str, cue: str, instead: str, there: bool = False) -> Style:
+    """ "P noted, no A": the present facts, then the denial.
+
+    Args:
+        tail: said after the present facts, for example " noted".
+        link: between the two parts.
+        cue: begins the denial.
+        instead: stands in its place in the affirmative form.
+        there: whether the sentence begins with "there is".
+    """
+
     def pieces(present: list[Fact], absent: list[Fact]) -> list[Piece]:
-        head = [_same(joined([noun_phrase(f) for f in present]))] if present else []
-        if not absent:
-            return head
         if not present:
-            return [_deny(cue.removeprefix("but "), absent)]
-        return [*head, _same(link), _deny(cue, absent, instead=instead)]
+            return [_deny(cue.removeprefix("but ").removeprefix("and ").replace("with no", "no"),
+                          absent)]  # fmt: skip
+        head = _there_is(present) if there else joined([noun_phrase(f) for f in present])
+        if not absent:
+            return [_same(f"{head}{tail}")]
+        return [_same(f"{head}{tail}{link}"), _deny(cue, absent, instead=instead)]
 
     return pieces
 
 
-def _absent_then(cue: str, after: str, link: str, tail: str) -> Style:
+def _there_is(present: Sequence[Fact]) -> str:
+    verb = "are" if CONDITIONS[present[0].condition].plural else "is"
+    return f"there {verb} " + joined([f"{_article(f)}{noun_phrase(f)}" for f in present])
+
+
+def _article(fact: Fact) -> str:
+    if not CONDITIONS[fact.condition].counted:
+        return ""
+    return "an " if noun_phrase(fact)[0] in "aeiou" else "a "
+
+
+def _absent_first(cue: str, after: str, link: str, tail: str) -> Style:
+    """ "No A, P present": the denial, then the present facts."""
+
     def pieces(present: list[Fact], absent: list[Fact]) -> list[Piece]:
         nouns = joined([noun_phrase(f) for f in present])
         if not absent:
@@ -100,17 +124,46 @@ def _absent_then(cue: str, after: str, link: str, tail: str) -> Style:
     return pieces
 
 
-STYLES: dict[str, Style] = {
-    "without": _present_then(" ", "without ", "with "),
-    "comma no": _present_then(", ", "no ", ""),
-    "but no": _present_then(", ", "but no ", "with "),
-    "no sign": _present_then(" noted, ", "no sign of ", ""),
-    "no evidence": _present_then("; ", "no evidence of ", ""),
-    "lacking": _present_then(", ", "lacking ", "with "),
-    "no first": _absent_then("no ", "", ", with ", ""),
-    "free of": _absent_then("free of ", "", ", with ", ""),
-    "absent": _absent_then("", " absent", ", ", " present"),
+_PLAIN = {
+    "without": (" ", "without ", "with "),
+    "no": (", ", "no ", ""),
+    "but no": (", ", "but no ", "with "),
+    "with no": (" ", "with no ", "with "),
+    "and no": (", ", "and no ", "and "),
+    "no evidence": ("; ", "no evidence of ", ""),
+    "no sign": (", ", "no sign of ", ""),
+    "no signs": ("; ", "no signs of ", ""),
+    "lacking": (", ", "lacking ", "with "),
+    "free of": (", ", "free of ", "with "),
+    "negative for": (", ", "negative for ", "with "),
+    "without evidence": (", ", "without evidence of ", "with "),
 }
+_AFTER_A_VERB = {
+    "no": (", ", "no ", ""),
+    "but no": (", ", "but no ", "with "),
+    "without": (", ", "without ", "with "),
+    "no sign": (", ", "no sign of ", ""),
+    "no evidence": ("; ", "no evidence of ", ""),
+}
+STYLES: dict[str, Style] = {
+    **{name: _present_first("", *parts) for name, parts in _PLAIN.items()},
+    **{f"{verb}, {name}": _present_first(f" {verb}", *parts)
+       for verb in ("noted", "seen", "present") for name, parts in _AFTER_A_VERB.items()},
+    **{f"there is, {name}": _present_first("", *parts, there=True)
+       for name, parts in _AFTER_A_VERB.items()},
+    "no first": _absent_first("no ", "", ", with ", ""),
+    "no first, present": _absent_first("no ", "", "; ", " present"),
+    "no first, noted": _absent_first("no ", "", "; ", " noted"),
+    "no first, but": _absent_first("no ", "", " but ", ""),
+    "no evidence first": _absent_first("no evidence of ", "", ", with ", ""),
+    "no sign first": _absent_first("no sign of ", "", "; ", " seen"),
+    "free of first": _absent_first("free of ", "", ", with ", ""),
+    "negative first": _absent_first("negative for ", "", "; ", " present"),
+    "lacking first": _absent_first("lacking ", "", ", but with ", ""),
+    "absent": _absent_first("", " absent", ", ", " present"),
+    "absent, with": _absent_first("", " absent", ", with ", ""),
+    "absent while": _absent_first("", " absent", " while ", " present"),
+}  # fmt: skip
 """Ways of saying some present and some absent facts in one sentence, by name."""
 
 
@@ -178,9 +231,7 @@ def caption(statement: Fact, template: str) -> str:
     allowed = AFFIRMATIVE_CAPTIONS if statement.existence == "present" else NEGATED_CAPTIONS
     if template not in allowed:
         raise ValueError(f"template {template!r} does not say {statement.existence!r}")
-    condition, noun = CONDITIONS[statement.condition], noun_phrase(statement)
-    article = "" if not condition.counted else "an " if noun[0] in "aeiou" else "a "
-    text = template.format(noun=noun, article=article)
-    if condition.plural:
+    text = template.format(noun=noun_phrase(statement), article=_article(statement))
+    if CONDITIONS[statement.condition].plural:
         text = text.replace(" is seen", " are seen").replace("there is", "there are")
     return finish(text)

@@ -1,0 +1,66 @@
+"""A folder of MedNega-CXR: questions, their audit and their data card (paper section 3)."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from nast.benchmark.audit import audit_questions, leaks_of, raise_on_leak
+from nast.benchmark.card import data_card
+from nast.benchmark.construction import DEFAULT, PAPER_COUNT, Construction
+from nast.benchmark.questions import make_questions
+from nast.errors import InputError
+from nast.records import QUESTIONS_SCHEMA
+from nast.sources.collect import read_facts
+from nast.store import manifest_of, stage, write_json, write_table, write_text
+
+
+def build_benchmark(
+    facts: Path,
+    folder: Path,
+    *,
+    construction: Construction = DEFAULT,
+    seed: int = 0,
+    limit: int | None = None,
+    allow_leaks: bool = False,
+    fresh: bool = False,
+) -> dict[str, Any]:
+    """Questions of a facts folder, with their audit and data card, in an output folder.
+
+    Args:
+        facts: a folder of `nast facts`.
+        folder: gets `questions.parquet`, `audit.json` and `README.md`, the data card.
+        construction: see `Construction`; `PAPER` is the paper's own.
+        seed: of the conditions, the words and the order of options.
+        limit: at most so many groups per split.
+        allow_leaks: keep a set that words alone solve above chance, and say so in the card.
+        fresh: start over in a folder of another configuration.
+
+    Returns:
+        The manifest, with counts and what the audit found.
+
+    Raises:
+        InputError: the labels do not allow a single question.
+        NastError: words alone give the answers away, and `allow_leaks` is not set.
+    """
+    config = {"stage": "benchmark", "seed": seed, "limit": limit, **asdict(construction)}
+
+    def make(out: Path) -> dict[str, Any]:
+        studies, _ = read_facts(facts)
+        questions, counts = make_questions(studies, construction, seed, limit)
+        if not len(questions):
+            raise InputError(facts, found=f"{counts['eligible studies']} studies that pass the "
+                             "filter and no question", expected="for balanced groups, four "
+                             "studies of four patients with different labels for three "
+                             "conditions")  # fmt: skip
+        audit = audit_questions(questions, seed)
+        write_table(out / "questions.parquet", questions, QUESTIONS_SCHEMA)
+        write_json(out / "audit.json", audit)
+        origin = manifest_of(facts)
+        for name in set(PAPER_COUNT) & set(() if origin["phantom"] else origin["sources"]):
+            counts[f"eligible studies of the paper ({name})"] = PAPER_COUNT[name]
+        write_text(out / "README.md", data_card(questions, counts, audit, origin, config))
+        if not allow_leaks:
+            raise_on_leak(audit, out)
+        return {"counts": counts, "phantom": origin["phantom"], "leaks": leaks_of(audit)}
+
+    return stage(folder, config, [facts], make, fresh=fresh)

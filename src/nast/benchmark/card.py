@@ -1,0 +1,135 @@
+"""The data card of a question set: what a reviewer asks before believing a number."""
+
+import math
+import re
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import polars as pl
+
+from nast.facts.conditions import CONDITIONS
+
+PUBLISHED_F1 = {
+    "Atelectasis": (0.462, 0.429), "Cardiomegaly": (0.781, 0.781),
+    "Consolidation": (0.936, 0.936), "Edema": (0.774, 0.765),
+    "Enlarged Cardiomediastinum": (0.630, 0.630), "Fracture": (0.462, 0.0),
+    "Lung Lesion": (0.50, 0.50), "Lung Opacity": (0.409, 0.421),
+    "Pleural Effusion": (0.922, 0.940), "Pleural Other": (0.0, 0.0), "Pneumonia": (0.782, 0.781),
+    "Pneumothorax": (0.937, 0.918), "Support Devices": (0.267, 0.0),
+}  # fmt: skip
+"""Negation F1 of the NegBio and CheXpert labelers against 687 radiologist-read reports of
+MIMIC-CXR, as the data set's authors published it."""
+_LABELED = ("mimic-cxr-jpg", "chexpert")
+
+
+def data_card(
+    questions: pl.DataFrame,
+    counts: dict[str, Any],
+    audit: dict[str, list[dict[str, Any]]],
+    source: dict[str, Any],
+    config: dict[str, Any],
+) -> str:
+    """The card as Markdown.
+
+    Args:
+        questions: `QUESTIONS_SCHEMA`.
+        counts: of `make_questions`.
+        audit: of `audit_questions`.
+        source: manifest of the facts folder.
+        config: how the questions were made.
+    """
+    plain = {name: n for name, n in counts.items() if not isinstance(n, dict)}
+    parts = [
+        "# MedNega-CXR: data card",
+        f"Research use; not a medical device. Data policy: **{source['policy']}**. Review of the "
+        "phrases and questions by radiologists: **not reviewed**.",
+        "\n".join(f"- {terms}" for terms in source.get("terms", [])),
+        "## From labels to questions",
+        _table(["", "number"], [[name, f"{n:,}"] for name, n in plain.items()]),
+        _how(config),
+        _table(["split", "questions"], list(counts["questions by split"].items())),
+        "## Conditions",
+        "How often each is asked about. The labels decide: a condition that is rarely denied "
+        "cannot be asked about more often.",
+        _conditions(counts["questions by condition"], source),
+        "## Words",
+        f"{questions['realiser'].n_unique()} ways of saying an option, all templates. Every option "
+        "is stored in three forms: negated, affirmative (each denial replaced by Table 5's phrase, "
+        "nothing else changed) and omitted (the denials left out).",
+        _words_table(questions),
+        "Rarity is the mean of -log2 of a word's share of all words of both forms.",
+        "## What words alone can solve",
+        "Baselines that see no image, each form alone; chance is one in four. `leaks`: above "
+        "chance (one-sided, Holm over the baselines, 5 %).",
+        _audit_table(audit),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _table(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)
+
+
+def _how(config: dict[str, Any]) -> str:
+    kept = "kept" if config["conflicts"] else "left out"
+    filter_ = (
+        "A study passes with at least two conditions present, at least three absent and no "
+        '"No Finding" (section 3.2). Studies whose labels contradict CheXpert\'s hierarchy (a '
+        f"parent absent, its child present) are {kept}."
+    )
+    if config["distractors"] == "balanced":
+        return filter_ + (
+            " Four studies of four patients with four different configurations of the same three "
+            "conditions form a group; all show the same four options, each right once. A study "
+            f"serves in at most {config['uses']} groups."
+        )
+    return filter_ + (
+        f" Each study gives {config['per_study']} question(s); conditions by "
+        f"`{config['sampler']}`, wrong options by `{config['distractors']}`."
+    )
+
+
+def _conditions(asked: dict[str, int], source: dict[str, Any]) -> str:
+    labelers = any(name in _LABELED for name in source.get("sources", {}))
+    header = ["condition", "questions", "affirmative phrase", "class"]
+    header += ["negation F1, NegBio / CheXpert"] if labelers else []
+    rows = []
+    for name, number in asked.items():
+        known = CONDITIONS[name]
+        row = [name, f"{number:,}", known.normal, known.phrase_class]
+        if labelers:
+            both = PUBLISHED_F1.get(name)
+            row.append(f"{both[0]:.3f} / {both[1]:.3f}" if both else "not published")
+        rows.append(row)
+    return _table(header, rows)
+
+
+def _words_table(questions: pl.DataFrame) -> str:
+    """Length and rarity of the words of each form."""
+    forms = {form: _tokens(questions, form) for form in ("negated", "affirmative", "omitted")}
+    pooled = Counter(w for form in ("negated", "affirmative") for o in forms[form] for w in o)
+    total = pooled.total()
+    rows = []
+    for form, options in forms.items():
+        words = [w for option in options for w in option]
+        rarity = sum(math.log2(total / pooled.get(w, 1)) for w in words) / max(1, len(words))
+        rows.append([form, f"{len(words) / len(options):.2f}", f"{len(set(words)):,}",
+                     f"{rarity:.2f}"])  # fmt: skip
+    return _table(["form", "words per option", "different words", "rarity"], rows)
+
+
+def _tokens(questions: pl.DataFrame, form: str) -> list[list[str]]:
+    texts = questions[form].explode().unique().sort()
+    return [re.findall(r"[a-z-]+", text.lower()) for text in texts]
+
+
+def _audit_table(audit: dict[str, list[dict[str, Any]]]) -> str:
+    rows = [
+        [form, row["baseline"], f"{row['accuracy']:.3f}", f"{row['chance']:.3f}", row["n"],
+         "**leaks**" if row["leaks"] else ""]
+        for form, baselines in audit.items()
+        for row in baselines
+    ]  # fmt: skip
+    return _table(["form", "baseline", "accuracy", "chance", "n", ""], rows)

@@ -1,0 +1,82 @@
+"""nast benchmark export, nast contextual export, nast benchmark import."""
+
+from pathlib import Path
+
+from nast.commands.build import Out
+
+
+def export_command(
+    folder: Path,
+    *,
+    out: Out,
+    to: str,
+    seed: int = 0,
+    limit: int | None = None,
+    fresh: bool = False,
+) -> None:
+    """Write questions, claim sets and captions for another project.
+
+    Parameters
+    ----------
+    folder: Path
+        A folder of nast benchmark build, nast contextual build or nast benchmark import.
+    out: Path
+        Output folder; its README.md has the command that runs the other project on it.
+    to: str
+        negbench, clip-benchmark, open-clip, lm-eval, inspect, csv or jsonl.
+    seed: int
+        Of what is drawn: wrong options where the other project takes fewer of them.
+    limit: int
+        At most about so many items or images per set, in whole groups.
+    fresh: bool
+        Start over in a folder of another configuration.
+    """
+    from nast.exchange.export import export
+
+    manifest = export(folder, out, to, seed=seed, limit=limit, fresh=fresh)
+    for name, number in manifest["counts"].items():
+        print(f"{name}: {number:,}")
+    _print_missing(len(manifest["missing_images"]))
+    print(f"{out / 'README.md'}: how to run it; data policy {manifest['policy']}")
+
+
+def import_command(
+    file: Path,
+    *,
+    out: Out,
+    source: str,
+    image_root: Path | None = None,
+    policy: str = "private",
+    fresh: bool = False,
+) -> None:
+    """Read a benchmark of another project into a folder that nast evaluate scores.
+
+    Parameters
+    ----------
+    file: Path
+        As its authors released it.
+    out: Path
+        Output folder: claims.parquet, captions.parquet.
+    source: str
+        negbench-mcq, negbench-binary, negbench-retrieval, cc-neg, sugar-crepe, aro, cxr-align or
+        jsonl.
+    image_root: Path
+        Folder of the images on this machine.
+    policy: str
+        Of the data: open, private or credentialed.
+    fresh: bool
+        Start over in a folder of another configuration, or look for missing images again.
+    """
+    from nast.exchange.importing import import_items
+
+    manifest = import_items(file, out, source, image_root=image_root, policy=policy, fresh=fresh)
+    for name, number in manifest["counts"].items():
+        print(f"{name}: {number:,}")
+    _print_missing(len(manifest["missing_images"]))
+    print(f"{out}: nast evaluate MODEL {out} scores it; data policy {manifest['policy']}")
+
+
+def _print_missing(number: int) -> None:
+    # Their number only: paths of MIMIC hold patient ids.
+    if number:
+        print(f"missing images: {number:,} (listed in manifest.json)")
