@@ -39,9 +39,12 @@ class Override:
         if not self.person.strip() or not self.reason.strip():
             raise UsageError("an override of the data policy needs a person and a reason")
         try:
-            date.fromisoformat(self.date)
+            if date.fromisoformat(str(self.date)).isoformat() != str(self.date):
+                raise ValueError
         except ValueError:
             raise UsageError("an override of the data policy needs a date, YYYY-MM-DD") from None
+        # YAML reads an unquoted date as one; the manifest holds text.
+        object.__setattr__(self, "date", str(self.date))
 
 
 def strictest(policies: Iterable[str]) -> str:
@@ -55,9 +58,15 @@ def is_loopback(address: str) -> bool:
     Args:
         address: a URL, or a host with or without port.
     """
+    # Readers of addresses disagree about a backslash: "http://elsewhere\\@localhost".
+    if "\\" in address:
+        return False
     try:
-        host = urlsplit(address if "//" in address else f"//{address}").hostname or ""
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+        bare = address.count(":") > 1 and "/" not in address and "[" not in address
+        host = (
+            address if bare else urlsplit(address if "//" in address else f"//{address}").hostname
+        )
+        return host == "localhost" or ipaddress.ip_address(host or "").is_loopback
     except ValueError:
         return False
 
@@ -81,6 +90,8 @@ def guard(
     Raises:
         PolicyError: the data must stay; the message names the rule and what to do.
     """
+    if policy not in POLICIES:
+        raise PolicyError(f"{policy!r} is no data policy; it must be one of {', '.join(POLICIES)}")
     entry = {"address": address, "policy": policy}
     if policy == "open":
         return entry | {"allowed_by": "open data"}

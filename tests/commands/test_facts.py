@@ -35,7 +35,7 @@ def test_what_became_of_the_annotations_is_printed(call, tmp_path):
     code, out, err = call(spec, "-o", tmp_path / "out")
     assert (code, err) == (0, "")
     assert "chexpert, annotations: 4 present, 2 kept, 2 set aside: uncertain" in out
-    assert "2 studies, 2 patients, 2 facts, 0 facts said twice; data policy private" in out
+    assert "2 studies, 2 patients, 2 facts, 0 facts both affirmed and denied" in out
     assert "terms of chexpert: Stanford research use agreement" in out
     assert "no images beside the labels" in out
 

@@ -57,7 +57,8 @@ def test_annotated_facts_are_not_merged_with_labels(tmp_path):
     assert manifest["disagreements"] == 1
     assert manifest["policy"] == "credentialed"
     assert manifest["counts"] == {
-        "studies": 1, "patients": 1, "facts": 2, "facts said twice": 0}  # fmt: skip
+        "studies": 1, "patients": 1, "facts": 2, "facts both affirmed and denied": 0,
+        "facts said twice": 0}  # fmt: skip
 
 
 def test_a_bare_presence_yields_to_a_detailed_one(tmp_path):
@@ -108,9 +109,11 @@ NONE = (E, "absent", None, None, None)
         ([(*BARE, "a"), (*LEFT, "b")], [(*LEFT, "b")]),
         ([(*BARE, "a"), (*LEFT, "a"), (*RIGHT, "b")], [(*LEFT, "a"), (*RIGHT, "b")]),
         ([(*HEART, "a"), (*LARGE_HEART, "b")], [(*LARGE_HEART, "b")]),
-        # What is said of another place, condition or existence stays.
+        # What is said of another place or condition stays.
         ([(*LEFT, "a"), (*RIGHT, "b")], [(*LEFT, "a"), (*RIGHT, "b")]),
-        ([(*NONE, "a"), (*LEFT, "b")], [(*NONE, "a"), (*LEFT, "b")]),
+        # What is both affirmed and denied is of no use.
+        ([(*NONE, "a"), (*LEFT, "b")], []),
+        ([(*NONE, "a"), (*LEFT, "a"), (*HEART, "a")], [(*HEART, "a")]),
         ([(*BARE, "a"), (*LARGE_HEART, "b")], [(*BARE, "a"), (*LARGE_HEART, "b")]),
     ],
 )  # fmt: skip
@@ -119,7 +122,19 @@ def test_each_fact_once(facts, kept):
     found = tables.facts.select("condition", "existence", "side", "zone", "severity", "source")
     assert sorted(found.rows(), key=str) == sorted(kept, key=str)
     counts = tables.report["counts"]
-    assert (counts["facts"], counts["facts said twice"]) == (len(kept), len(facts) - len(kept))
+    torn = 2 * ((*NONE, "a") in facts)
+    assert counts["facts both affirmed and denied"] == torn
+    assert (counts["facts"], counts["facts said twice"]) == (
+        len(kept), len(facts) - len(kept) - torn)  # fmt: skip
+
+
+def test_labels_speak_where_no_source_annotates():
+    """A label table beside annotated studies of another hospital keeps its facts."""
+    labels = said(name="labels", study_id="s2", subject_id="p2", Edema="absent")
+    labels.facts = None
+    facts = collect([said((*LEFT, "a"), Edema="present"), labels]).facts
+    assert rows(facts, "study_id", "source") == [
+        (E, "present", "s1", "a"), ("Edema", "absent", "s2", "labels")]  # fmt: skip
 
 
 def test_a_bare_presence_yields_within_its_study_only():

@@ -311,3 +311,10 @@ def test_what_a_csv_writer_writes_is_read_cell_by_cell(tmp_path_factory, cells):
     text = pl.DataFrame(cells, schema={"id": pl.String, "name": pl.String}, orient="row")
     text.write_csv(file, quote_style="always")
     assert read_csv(file, ["id", "name"]).rows() == text.select(pl.all().str.strip_chars()).rows()
+
+
+def test_a_required_column_stands_once(tmp_path):
+    (tmp_path / "t.csv").write_text("id,Edema,Edema\n1,0,1\n")
+    with pytest.raises(InputError, match="column 'Edema': found a column twice"):
+        read_csv(tmp_path / "t.csv", ["id", "Edema"])
+    assert read_csv(tmp_path / "t.csv", ["id"])["id"].to_list() == ["1"]

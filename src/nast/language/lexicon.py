@@ -26,7 +26,7 @@ _SEEN = (
     "|observed|apparent|found|shown|visible"
 )
 AFTER = re.compile(
-    rf"\b(?:absent|not (?:\w+ ){{0,2}}?(?:{_SEEN})|no longer (?:{_SEEN})"
+    rf": ?none\b|\b(?:absent|not (?:\w+ ){{0,2}}?(?:{_SEEN})|no longer (?:{_SEEN})"
     r"|(?:has|have|had)(?! not)(?: been)?(?: \w+)? (?:resolved|cleared|excluded)"
     r"|(?:is|are|was|were|been) (?:excluded|resolved|ruled out))\b"
 )
@@ -50,13 +50,14 @@ BORDER = re.compile(
 )
 """Where the scope of a cue ends."""
 UNSURE_AFTER = re.compile(
-    r"\b(?:can ?not|can't|could not|may not|not) (?:be )?(?:\w+ )?(?:excluded|ruled out)\b"
+    r"\b(?:(?:can ?not|can't|could not|may not|not) (?:be )?(?:\w+ )?(?:excluded|ruled out)"
+    r"|vs|versus)\b"
 )
 """Words after a finding that leave it open."""
 UNSURE = re.compile(
     r"\b(?:possib\w+|probabl\w+|likely|may|might|could|questionable|question of|versus|vs"
     r"|(?:can ?not|could not|can't|difficult to|impossible to) (?:\w+ )?(?:exclude|rule out)"
-    r"|evaluate for|assess for|rule out|history of|suspected)\b"
+    r"|evaluate for|assess for|rule out|history of|suspected|resolved|resolution of)\b"
 )
 """Words before a finding that keep it from being asserted or denied."""
 HINT = re.compile(r"\b(?:suspicious for|concern\w* for|suggest\w*)\b")

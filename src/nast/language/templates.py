@@ -78,7 +78,7 @@ Style = Callable[[list[Fact], list[Fact]], list[Piece]]
 
 
 def _present_first(tail: str, link: str, cue: str, instead: str, there: bool = False) -> Style:
-    """ "P noted, no A": the present facts, then the denial.
+    """The present facts, then the denial: "P noted, no A".
 
     Args:
         tail: said after the present facts, for example " noted".
@@ -112,7 +112,7 @@ def _article(fact: Fact) -> str:
 
 
 def _absent_first(cue: str, after: str, link: str, tail: str) -> Style:
-    """ "No A, P present": the denial, then the present facts."""
+    """The denial, then the present facts: "No A, P present"."""
 
     def pieces(present: list[Fact], absent: list[Fact]) -> list[Piece]:
         nouns = joined([noun_phrase(f) for f in present])

@@ -134,12 +134,14 @@ def _facts(name: str, entity: Any, cut: int, counts: Counter[str]) -> tuple[str,
     parts = [suffix for suffix in ("", "2")[: 1 + second]
              if condition.name != "Pleural Effusion"
              or "pericardial" not in _tokens(entity.get(f"location{suffix}"))]  # fmt: skip
+    if condition.name == "Pleural Effusion" and "pericardial" in _words(name, entity).lower():
+        parts = []
     if not parts:
         # The authors' word list takes "effusion" of any kind for a pleural one.
         return "set aside: pericardial effusion", []
     if score < 0:
         return "kept", [_Instance(condition.name, "absent")]
-    if second:
+    if len(parts) == 2:
         counts["second instances"] += 1
     return "kept", [_instance(condition, entity, suffix, counts) for suffix in parts]
 

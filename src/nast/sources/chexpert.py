@@ -38,7 +38,9 @@ def read_chexpert(file: Path) -> Source:
     rows = read_csv(file, names)
     if "Path" not in rows.columns:
         rows = rows.rename({"Study": "Path"}, strict=False)
-    require_columns(rows, file, ["Path"])
+    views = ["Frontal/Lateral", "AP/PA"]
+    # Test labels have neither; a file with one of the two has misnamed the other.
+    require_columns(rows, file, ["Path", *(views if set(views) & set(rows.columns) else [])])
     refuse_duplicates(rows, file, ["Path"])
     refuse_outside(rows["Path"], file)
     labels = labels_from(rows, file, {name: name for name in names})
@@ -92,7 +94,7 @@ def _image_path() -> pl.Expr:
 
 def _view(rows: pl.DataFrame) -> pl.Expr:
     """The view; test labels without view columns tell lateral images by their names."""
-    if not {"Frontal/Lateral", "AP/PA"} <= set(rows.columns):
+    if not {"Frontal/Lateral", "AP/PA"} & set(rows.columns):
         lateral = pl.col("Path").str.contains("lateral", literal=True)
         return pl.when(lateral).then(pl.lit("LATERAL")).otherwise(pl.lit(""))
     frontal = pl.col("Frontal/Lateral") == "Frontal"

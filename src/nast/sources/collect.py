@@ -146,10 +146,15 @@ def collect(sources: Sequence[Source]) -> Tables:
     for source in sources:
         refuse_split_patients(source.studies, source.name)
     refuse_split_patients(studies, sources[0].name)
-    annotated = [s.facts for s in sources if s.facts is not None]
-    read = pl.concat(annotated, how="diagonal") if annotated else facts_of_labels(studies)
+    annotated = [s for s in sources if s.facts is not None]
+    known = {study for s in annotated for study in s.studies["study_id"]}
+    silent = studies.filter(~pl.col("study_id").is_in(list(known)))
+    tables = [s.facts for s in annotated if s.facts is not None]
+    read = pl.concat([*tables, facts_of_labels(silent)], how="diagonal")
     keys = studies.select("study_id", "split", "image_path")
     facts = _distinct(read.join(keys, on="study_id", how="inner", maintain_order="left"))
+    existences = pl.col("existence").n_unique().over("study_id", "condition")
+    facts, torn = facts.filter(existences == 1), len(facts.filter(existences > 1))
     facts = facts.sort(
         "study_id", "condition", "existence", "side", "zone", "severity", "source", "words",
         nulls_last=True,
@@ -163,15 +168,16 @@ def collect(sources: Sequence[Source]) -> Tables:
         "phantom": sources[0].phantom,
         "terms": [f"{s.name}: {s.terms}" for s in sources],
         "counts": {"studies": len(studies), "patients": studies["subject_id"].n_unique(),
-                   "facts": len(facts), "facts said twice": len(read) - len(facts)},
+                   "facts": len(facts), "facts both affirmed and denied": torn,
+                   "facts said twice": len(read) - len(facts) - torn},
         "annotations": {name: dict(s.annotations) for name, s in named.items()},
         "sources": {name: s.counts for name, s in named.items()},
         "disagreements": disagreements(studies, facts) if annotated else 0,
         **_images(studies),
     }  # fmt: skip
-    known = [NO_FINDING] if NO_FINDING in studies.columns else []
+    normal = [NO_FINDING] if NO_FINDING in studies.columns else []
     return Tables(
-        studies.select(*STUDIES_SCHEMA, *labelled(), *known), facts.select(*FACTS_SCHEMA), report
+        studies.select(*STUDIES_SCHEMA, *labelled(), *normal), facts.select(*FACTS_SCHEMA), report
     )
 
 

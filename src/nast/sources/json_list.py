@@ -84,8 +84,11 @@ def _chunks(stream: IO[bytes]) -> Iterator[str]:
 def _skip(text: str, place: int, chunks: Iterator[str]) -> tuple[str, int]:
     """The text from the next character that is no space; reads on when there is none."""
     while True:
-        while place < len(text) and text[place] in _SPACE:
-            place += 1
+        place = (
+            len(text) - len(text[place:].lstrip(_SPACE))
+            if text[place : place + 1] in _SPACE
+            else place
+        )
         if place < len(text):
             return text, place
         more = next(chunks, None)

@@ -1,5 +1,6 @@
 """The files of an archive or a folder, read without unpacking anything."""
 
+import gzip
 import lzma
 import os
 import re
@@ -67,12 +68,15 @@ def _from_archive(path: Path, suffix: str, expected: str) -> Iterator[tuple[str,
             archive.fileobj.seek(archive.offset)
             if archive.fileobj.read(tarfile.BLOCKSIZE) != tarfile.NUL * tarfile.BLOCKSIZE:
                 raise EOFError
-    except (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, ValueError):
+            # The check sum of a packed archive is looked at when its end is read.
+            while archive.fileobj.read(2**20):
+                pass
+    except (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile, ValueError):
         raise InputError(path, found="an archive that ends early or is damaged",
                          expected=expected) from None  # fmt: skip
     except OSError as error:
-        raise InputError(path, found=(error.strerror or "no such file").lower(),
-                         expected=expected) from None  # fmt: skip
+        found = error.strerror or "an archive that ends early or is damaged"
+        raise InputError(path, found=found.lower(), expected=expected) from None
 
 
 def _refuse_large(path: Path, name: str) -> None:

@@ -53,12 +53,12 @@ def read_nih_cxr(root: Path) -> Source:
         InputError: a file is missing or breaks its schema, or an image stands twice.
     """
     root = Path(root)
-    entry = _find(root, "Data_Entry_2017*.csv")
+    entry = _find(root, "Data_Entry_2017*.csv*")
     rows = read_csv(entry, ["Image Index", "Finding Labels", "Patient ID", "View Position"])
     rows = whole_ids(rows, entry, ["Patient ID"])
     refuse_outside(rows["Image Index"], entry)
     refuse_duplicates(rows, entry, ["Image Index"])
-    boxes, google = _maybe(root, "BBox_List_2017*.csv"), _maybe(root, "google2019*.csv")
+    boxes, google = _maybe(root, "BBox_List_2017*.csv*"), _maybe(root, "google2019*.csv*")
     facts: dict[str, list[dict[str, Any]]] = {i: [] for i in rows["Image Index"]}
     account = tally()
     judged = _adjudicated(google, facts, account) if google else {}
@@ -100,7 +100,9 @@ def _maybe(root: Path, pattern: str) -> Path | None:
 def _find(root: Path, pattern: str) -> Path:
     path = _maybe(root, pattern)
     if path is None:
-        raise InputError(root, found="no such file", expected=f"{pattern} of NIH ChestX-ray14")
+        raise InputError(
+            root, found="no such file", expected=f"{pattern.rstrip('*')} of NIH ChestX-ray14"
+        )
     return path
 
 

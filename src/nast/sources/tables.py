@@ -77,6 +77,8 @@ def require_columns(rows: pl.DataFrame, path: Path, required: list[str]) -> None
             not shown: without a heading the first patient would stand there.
     """
     for name in required:
+        if f"{name}_duplicated_0" in rows.columns:
+            raise InputError(path, found="a column twice", expected="each once", column=name)
         if name not in rows.columns:
             words = [c.lower() for c in rows.columns if not re.search(r"[^a-z _/-]", c.lower())]
             near = difflib.get_close_matches(name.lower(), words, 1)
