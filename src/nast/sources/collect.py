@@ -3,6 +3,7 @@
 import shutil
 from collections import Counter
 from collections.abc import Callable, Sequence
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,7 +23,7 @@ from nast.sources.padchest import read_padchest
 from nast.sources.site.read import read_table_file
 from nast.sources.source import Source
 from nast.sources.tables import refuse_split_patients
-from nast.store import content_hash, manifest_of, read_table, stage, write_table
+from nast.store import manifest_of, read_table, stage, write_table
 
 READERS: dict[str, Callable[..., Source]] = {
     "mimic-cxr-jpg": read_mimic_cxr_jpg,
@@ -183,7 +184,10 @@ def collect(sources: Sequence[Source]) -> Tables:
 
 def fact_ids(facts: pl.DataFrame) -> list[str]:
     """The first 16 hexadecimal digits of the hash of each fact and where it comes from."""
-    return [content_hash(row)[:16] for row in facts.drop("image_path").iter_rows()]
+    rows = facts.select(
+        pl.concat_str(pl.all().exclude("image_path").fill_null("\0"), separator="\x1f")
+    ).to_series()
+    return [sha256(row.encode()).hexdigest()[:16] for row in rows]
 
 
 def _distinct(facts: pl.DataFrame) -> pl.DataFrame:

@@ -3,6 +3,7 @@
 import codecs
 import gzip
 import json
+import re
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +14,7 @@ from nast.errors import InputError
 LONGEST_ITEM = 64 * 2**20
 """Characters. A longer item is no record; it is refused before it fills the memory."""
 _CHUNK = 2**22
-_SPACE = " \t\r\n"
+_BLANKS = re.compile(r"[ \t\r\n]*")
 
 
 def read_items(file: Path, expected: str) -> Iterator[Any]:
@@ -84,11 +85,7 @@ def _chunks(stream: IO[bytes]) -> Iterator[str]:
 def _skip(text: str, place: int, chunks: Iterator[str]) -> tuple[str, int]:
     """The text from the next character that is no space; reads on when there is none."""
     while True:
-        place = (
-            len(text) - len(text[place:].lstrip(_SPACE))
-            if text[place : place + 1] in _SPACE
-            else place
-        )
+        place = _BLANKS.match(text, place).end()  # type: ignore[union-attr]
         if place < len(text):
             return text, place
         more = next(chunks, None)
