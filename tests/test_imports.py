@@ -15,6 +15,7 @@ FLOORS = [
     {"language"},
     {"sources", "phantom"},
     {"benchmark", "contextual"},
+    {"exchange"},
     {"models"},
     {"embeddings"},
     {"tracing", "evaluation"},
@@ -27,7 +28,7 @@ FLOORS = [
 FLOOR = {package: floor for floor, packages in enumerate(FLOORS) for package in packages}
 PRETRAIN = {"phantom.pretrain", "phantom.image_tower"}
 LIGHT = ["records", "store", "policy", "errors", "facts", "language", "sources", "phantom",
-         "benchmark", "contextual", "reporting"]  # fmt: skip
+         "benchmark", "contextual", "exchange", "reporting"]  # fmt: skip
 
 
 def modules():

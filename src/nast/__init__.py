@@ -35,6 +35,8 @@ _PUBLIC = {
     "build_benchmark": "nast.benchmark.build",
     "audit_items": "nast.benchmark.audit",
     "build_contextual": "nast.contextual.build",
+    "export": "nast.exchange.export",
+    "import_items": "nast.exchange.importing",
     "load_model": "nast.models.registry",
     "EmbeddingStore": "nast.embeddings",
     "evaluate": "nast.evaluation.evaluate",

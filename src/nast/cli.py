@@ -39,6 +39,15 @@ contextual.command(
     "nast.commands.build:contextual_build", name="build", help="Facts to claim sets and captions."
 )
 contextual.command("nast.commands.build:audit", name="audit", help="What words alone can solve.")
+benchmark.command(
+    "nast.commands.exchange:export_command", name="export", help="Questions in others' formats."
+)
+benchmark.command(
+    "nast.commands.exchange:import_command", name="import", help="Others' items into a folder."
+)
+contextual.command(
+    "nast.commands.exchange:export_command", name="export", help="Claims in others' formats."
+)
 models.command("nast.commands.models:list_models", name="list", help="Kinds of MODEL.")
 models.command("nast.commands.models:check", name="check", help="Load a model and test it.")
 app.command("nast.commands.evaluate:evaluate", name="evaluate", help="Score models on data.")

@@ -1,0 +1,60 @@
+"""The README.md of an export: what it is, whose terms bind it, how the peer is run on it."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+from nast.exchange.material import Material
+from nast.policy import RULES
+from nast.store import write_text
+
+
+class Written(NamedTuple):
+    """What a format left behind.
+
+    Attributes:
+        counts: what was written and what was left out, by name.
+        run: the commands that run the peer on it.
+        notes: what the reader must know about the peer's numbers.
+    """
+
+    counts: dict[str, int]
+    run: list[str]
+    notes: list[str]
+
+
+def write_card(folder: Path, to: str, material: Material, written: Written) -> None:
+    """Write README.md.
+
+    Args:
+        folder: of the export.
+        to: the format.
+        material: what was exported.
+        written: what the format left behind.
+    """
+    policy = RULES.get(material.policy, "open data: they may leave the machine under their terms")
+    lines = [
+        f"# Made by nast for {to}",
+        "",
+        f"**Data policy: {material.policy}.** {policy[0].upper()}{policy[1:]}.",
+        "",
+        "**Terms of the sources**",
+        "",
+        *(f"- {terms}" for terms in material.terms or ["none recorded"]),
+        "",
+        "Questions, claims and captions are derived from these sources: their terms bind this "
+        "folder and every copy of an image in it. The licence of the nast software does not. "
+        "Patients, studies and items are named by keyed hashes; image paths are those of the "
+        "source and may hold its ids.",
+        "",
+        "## What is in it",
+        "",
+        *(f"- {name}: {number:,}" for name, number in written.counts.items()),
+        "",
+        "## Run",
+        "",
+        "```",
+        *written.run,
+        "```",
+    ]
+    lines += ["", *(f"- {note}" for note in written.notes)] if written.notes else []
+    write_text(folder / "README.md", "\n".join(lines) + "\n")

@@ -1,0 +1,119 @@
+"""Benchmarks of other projects as finished folders that `nast evaluate` scores."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from nast.errors import InputError, UsageError
+from nast.exchange.imported import Choice, Record, Tables, tables_of
+from nast.exchange.places import by_name, find_image
+from nast.exchange.readers import READERS
+from nast.policy import POLICIES, strictest
+from nast.records import CAPTIONS_SCHEMA, CLAIMS_SCHEMA
+from nast.store import MANIFEST, RUN, stage, write_table
+
+TERMS = {
+    "cxr-align": "CXR-Align: PhysioNet Credentialed Health Data License 1.5.0: no sharing, no "
+    "online services"
+}
+"""Terms that are known; of the others the user must know them."""
+POLICY_OF = {"cxr-align": "credentialed"}
+"""Policies that a caller cannot make milder."""
+
+
+def import_items(
+    file: Path,
+    out: Path,
+    source: str,
+    *,
+    image_root: Path | None = None,
+    policy: str = "private",
+    fresh: bool = False,
+) -> dict[str, Any]:
+    """Read a benchmark of another project, or JSON Lines of ours.
+
+    Args:
+        file: as its authors released it.
+        out: gets `claims.parquet` from multiple-choice items, `captions.parquet` from captions.
+        source: the format, a key of `READERS`.
+        image_root: folder of images here; joined with the longest ending of each recorded path
+            that exists below it.
+        policy: of the data: open, private or credentialed. A file that lies in a finished folder
+            of nast also has that folder's policy and terms.
+        fresh: start over, also to look for missing images again.
+
+    Returns:
+        The manifest: `counts`, and `missing_images` (path as the file records it -> reason).
+
+    Raises:
+        InputError: the file is not of the format, or none of its images is there.
+        UsageError: an unknown source or policy.
+    """
+    file = Path(file)
+    if source not in READERS:
+        raise UsageError(f"--source is {source!r}; choose one of {', '.join(READERS)}")
+    if policy not in POLICIES:
+        raise UsageError(f"--policy is {policy!r}; choose one of {', '.join(POLICIES)}")
+    config = {"stage": "import", "source": source, "policy": policy,
+              "image_root": str(image_root) if image_root else None}  # fmt: skip
+    inputs = [file, *_exports_around(file)]
+
+    def make(folder: Path) -> dict[str, Any]:
+        records = list(READERS[source](file))
+        _refuse_twice(records, file)
+        tables = tables_of(records, _finder(source, image_root), source, folder / "images")
+        _refuse_empty(tables, file, image_root)
+        if len(tables.claims):
+            write_table(folder / "claims.parquet", tables.claims, CLAIMS_SCHEMA)
+        if len(tables.captions):
+            write_table(folder / "captions.parquet", tables.captions, CAPTIONS_SCHEMA)
+        return {
+            "counts": tables.counts,
+            "missing_images": tables.missing,
+            "policy": strictest([policy, POLICY_OF.get(source, "open")]),
+            "terms": [TERMS.get(source, f"{source}: imported; the terms of its makers apply")],
+        }
+
+    return stage(out, config, inputs, make, fresh=fresh)
+
+
+def _exports_around(file: Path) -> list[Path]:
+    """The folder of nast that a file lies in, so that its policy and terms are not lost."""
+    around = file.absolute().parents[:2]
+    return [p for p in around if (p / MANIFEST).is_file() and (p / RUN).is_file()][:1]
+
+
+def _finder(source: str, root: Path | None) -> Callable[[str], Path | None]:
+    if source == "cxr-align" and root is not None:
+        # It records names only, and MIMIC-CXR's files lie three folders deep.
+        return by_name(root).get
+    return lambda recorded: find_image(recorded, root)
+
+
+def _refuse_twice(records: Sequence[Record], file: Path) -> None:
+    """Refuse a file in which one id stands for two items: their options would be mixed.
+
+    Raises:
+        InputError: names the place of the second among the items and captions.
+    """
+    seen: set[tuple[str, str]] = set()
+    for number, record in enumerate(records, 1):
+        key = (record.item_id, record.form if isinstance(record, Choice) else "caption")
+        if key in seen:
+            raise InputError(file, found=f"the id of item {number} twice", expected="each id once")
+        seen.add(key)
+
+
+def _refuse_empty(tables: Tables, file: Path, root: Path | None) -> None:
+    """Refuse a file of which nothing can be scored.
+
+    Raises:
+        InputError: says whether items or images are missing.
+    """
+    if len(tables.claims) or len(tables.captions):
+        return
+    if tables.missing:
+        hint = "--image-root, the folder of the images" if root is None else "another --image-root"
+        raise InputError(file, found=f"{len(tables.missing)} image paths, none of which leads to a "
+                         "file here", expected=hint)  # fmt: skip
+    raise InputError(file, found="no item that can be scored", expected="at least one")

@@ -1,0 +1,84 @@
+"""Tasks for Inspect: samples in JSON Lines and one Python file that asks them.
+
+Format as read from UKGovernmentBEIS/inspect_ai 499e615: `dataset/_dataset.py`, `dataset/_util.py`,
+`solver/_multiple_choice.py`. The file of tasks imports inspect_ai; nast does not.
+"""
+
+import shlex
+from pathlib import Path
+from typing import Any
+
+from nast.exchange.card import Written
+from nast.exchange.chat import chat_notes, common_forms, evaluated_documents
+from nast.exchange.documents import Document, write_lines
+from nast.exchange.material import Material
+from nast.store import write_text
+
+
+def write_inspect(material: Material, folder: Path, seed: int) -> Written:
+    """Write samples and one Python file of tasks for Inspect.
+
+    Args:
+        material: what to write; the split to evaluate is taken.
+        folder: gets `SET-FORM.jsonl` and `nast_tasks.py`.
+        seed: of the order of options of imported items.
+
+    Raises:
+        UsageError: the folder has no multiple-choice items.
+    """
+    counts: dict[str, int] = {}
+    tasks = []
+    for name, documents in evaluated_documents(material, seed).items():
+        for form in common_forms(documents):
+            file = f"{name}-{form}.jsonl"
+            write_lines(folder / file, (sample_of(d, form, material.policy) for d in documents))
+            counts[file] = len(documents)
+            tasks.append(_TASK.format(name=f"{name.partition('-')[0]}_{form}", file=file,
+                                      what=f"{name} in the {form} form"))  # fmt: skip
+    write_text(folder / "nast_tasks.py", _TASKS + "".join(tasks))
+    # Inspect looks for files of tasks below the folder that it is started in.
+    run = [
+        f"cd {shlex.quote(str(folder.resolve()))}",
+        "inspect eval nast_tasks.py --model vllm/MODEL",
+    ]
+    return Written(counts, run, chat_notes(material))
+
+
+def sample_of(document: Document, form: str, policy: str) -> dict[str, Any]:
+    """A document as the fields of an Inspect `Sample`; the rest of it goes into `metadata`."""
+    content = [{"type": "image", "image": document["image"]},
+               {"type": "text", "text": document["stem"]}]  # fmt: skip
+    kept = ("group_id", "subject_id", "study_id", "split", "stem", "omitted", "kinds")
+    return {
+        "id": document["item_id"],
+        "input": [{"role": "user", "content": content}],
+        "choices": document[form],
+        "target": document["target"],
+        "metadata": {**{k: document[k] for k in kept}, "form": form, "policy": policy},
+    }
+
+
+_TASKS = '''"""Multiple choice about radiographs, in paired forms."""
+
+from pathlib import Path
+
+from inspect_ai import Task, task
+from inspect_ai.dataset import json_dataset
+from inspect_ai.scorer import choice
+from inspect_ai.solver import multiple_choice
+
+HERE = Path(__file__).parent
+
+
+def _choices(file):
+    return Task(
+        dataset=json_dataset(str(HERE / file)), solver=multiple_choice(cot=True), scorer=choice()
+    )
+'''
+_TASK = '''
+
+@task
+def {name}():
+    """{what}."""
+    return _choices("{file}")
+'''

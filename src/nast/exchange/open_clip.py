@@ -1,0 +1,112 @@
+"""open_clip's training data: a TSV that names image files, and webdataset shards that hold them.
+
+Formats as read from mlfoundations/open_clip 89fb801, `src/open_clip_train/data.py`: `CsvDataset`,
+`JsonCaptionExtractor`, `get_dataset_size`.
+"""
+
+import json
+import shlex
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from nast.errors import UsageError
+from nast.exchange.card import Written
+from nast.exchange.cells import check_cell, keyed, write_rows
+from nast.exchange.items import Captioned
+from nast.exchange.material import Material
+from nast.exchange.tars import write_shards
+from nast.store import write_json
+
+HEADER = ("filepath", "title")
+"""The columns that open_clip reads by default, parted by a tab."""
+EXTRA = ("polarity", "kind", "caption_id", "subject_id", "study_id")
+SHARD = 1_000
+"""Samples per shard: every data worker of every GPU needs a shard of its own."""
+
+
+def write_open_clip(material: Material, folder: Path, seed: int) -> Written:
+    """Write the captions of every split as `captions-SPLIT.tsv` and `wds-SPLIT/`.
+
+    Args:
+        material: what to write.
+        folder: gets the files.
+        seed: not used; nothing is drawn.
+
+    Raises:
+        InputError: a text that pandas or CLIP would change.
+        UsageError: the folder has no captions.
+    """
+    if not material.captions:
+        raise UsageError("open-clip takes captions; export a folder of nast contextual build")
+    counts: dict[str, int] = {}
+    run: list[str] = []
+    for name, shown in material.captions.items():
+        split = name.rpartition("-")[2]
+        counts[f"{name}.tsv"] = _write_tsv(folder / f"{name}.tsv", shown)
+        shards = write_shards(folder / f"wds-{split}", _samples(shown), "{:05d}.tar", SHARD)
+        write_json(folder / f"wds-{split}" / "sizes.json", shards)
+        counts[f"wds-{split}: images"] = len(shown)
+        if not run or split == "train":
+            run = _commands(folder, name, shards, shown)
+    return Written(counts, run, _NOTES)
+
+
+def fields_of(image: Captioned) -> dict[str, str]:
+    """The captions of an image by the names of the JSON fields: `negated_1`, `affirmative_1`...
+
+    `caption` repeats the first one, for readers that know one field only.
+    """
+    fields = {"caption": image.captions[0].text}
+    nth: Counter[str] = Counter()
+    for caption in image.captions:
+        nth[caption.polarity] += 1
+        fields[f"{caption.polarity}_{nth[caption.polarity]}"] = caption.text
+    return fields
+
+
+def _samples(shown: Sequence[Captioned]) -> Iterator[tuple[str, str, bytes]]:
+    for image in shown:
+        text = json.dumps(fields_of(image), ensure_ascii=False, sort_keys=True)
+        yield image.image, "json", text.encode()
+
+
+def _write_tsv(path: Path, shown: Sequence[Captioned]) -> int:
+    hashes = keyed(*((s.subject_id, s.study_id) for s in shown),
+                   (c.caption_id for s in shown for c in s.captions))  # fmt: skip
+    rows: list[list[object]] = []
+    for image in shown:
+        for c in image.captions:
+            number = len(rows) + 1
+            file = check_cell(image.image, path, number, "filepath", caption=False)
+            ids = [hashes[i] for i in (c.caption_id, image.subject_id, image.study_id)]
+            rows.append([file, check_cell(c.text, path, number, "title"), c.polarity, c.kind, *ids])
+    write_rows(path, [*HEADER, *EXTRA], rows, "\t")
+    return len(rows)
+
+
+def _commands(
+    folder: Path, name: str, shards: dict[str, int], shown: Sequence[Captioned]
+) -> list[str]:
+    keys = sorted({key for image in shown for key in fields_of(image)} - {"caption"})
+    last = f"{len(shards) - 1:05d}.tar"
+    wds = folder.resolve() / f"wds-{name.rpartition('-')[2]}"
+    # The shell must not expand the braces: open_clip does.
+    place = str(wds / ("00000.tar" if len(shards) == 1 else f"{{00000..{last[:5]}}}.tar"))
+    start = "python -m open_clip_train.main --model ViT-B-32-quickgelu --pretrained openai"
+    return [
+        f"{start} --dataset-type csv \\",
+        f"  --train-data {shlex.quote(str(folder.resolve() / name))}.tsv",
+        f"{start} --dataset-type webdataset --workers {min(4, len(shards))} \\",
+        f"  --train-data {shlex.quote(place)} \\",
+        f"  --json-text-key '{';'.join(keys)}' --json-text-key-probs {' '.join('1' for _ in keys)}",
+    ]
+
+
+_NOTES = [
+    "The TSV works with open_clip 2, 3 and 4; `--json-text-key` needs the version after 4.1.",
+    "Equal captions of different images are false negatives of its loss. `nast train` treats a "
+    "text that an image's facts entail as a positive; open_clip cannot.",
+    "There must be at least as many shards as workers times GPUs. open_clip's reader of shards "
+    "needs webdataset 0.2.86 or older.",
+]

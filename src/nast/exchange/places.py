@@ -1,0 +1,83 @@
+"""Where the images of an imported file lie, and whose they are."""
+
+import os
+import re
+from pathlib import Path
+
+from PIL import Image
+
+from nast.errors import InputError
+
+_PATIENT = re.compile(r"^(?:patient\d+|p\d{8})$")
+"""A folder that names a patient: CheXpert's `patient00001`, MIMIC-CXR's `p10000032`."""
+LARGEST_CROP = 50_000_000
+"""Pixels."""
+DEEPEST = 32
+"""Parts of a recorded path that are looked at, from its end."""
+Box = tuple[int, int, int, int]
+
+
+def parts_of(recorded: str) -> list[str]:
+    """The parts of a recorded path, written with either slash; without drive, `.` and `..`."""
+    parts = re.split(r"[/\\]+", recorded)
+    return [p for p in parts if p not in ("", ".", "..") and not re.fullmatch("[A-Za-z]:", p)]
+
+
+def find_image(recorded: str, root: Path | None) -> Path | None:
+    """The file that a recorded path means on this machine.
+
+    Args:
+        recorded: the path as its authors had it.
+        root: folder of images here; joined with the longest ending of `recorded` that exists
+            below it. Without it the path is taken as it is.
+
+    Returns:
+        An absolute path, or None where there is no such file.
+    """
+    if root is None:
+        return Path(recorded).absolute() if os.path.isfile(recorded) else None
+    parts = parts_of(recorded)[-DEEPEST:]
+    places = (root.joinpath(*parts[i:]) for i in range(len(parts)))
+    return next((p.absolute() for p in places if os.path.isfile(p)), None)
+
+
+def by_name(root: Path) -> dict[str, Path]:
+    """Every JPEG and PNG below a folder by its name, for files that record names only."""
+    found: dict[str, Path] = {}
+    for folder, _, names in os.walk(root):
+        for name in names:
+            if name.lower().endswith((".jpg", ".jpeg", ".png")):
+                found.setdefault(name, Path(folder, name).absolute())
+    return found
+
+
+def subject_of(recorded: str) -> str:
+    """Who an image is of: the folder that names a patient, else the name of the file."""
+    parts = parts_of(recorded) or [""]
+    return next((p for p in parts[:-1] if _PATIENT.match(p)), parts[-1].rpartition(".")[0]
+                or parts[-1])  # fmt: skip
+
+
+def crop(image: Path, box: Box, target: Path) -> bool:
+    """Save a part of an image as PNG; false where the image cannot be read.
+
+    Args:
+        image: the whole image.
+        box: x, y, width, height in pixels, as ARO gives them.
+        target: the PNG.
+
+    Raises:
+        InputError: the part has no area, or an absurd one.
+    """
+    x, y, width, height = box
+    if width < 1 or height < 1 or width * height > LARGEST_CROP:
+        raise InputError(target.parent, found="a box without area, or of more than 50 million "
+                         "pixels", expected="a box inside the image")  # fmt: skip
+    try:
+        with Image.open(image) as whole:
+            part = whole.convert("RGB").crop((x, y, x + width, y + height))
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return False
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part.save(target, format="PNG")
+    return True

@@ -1,0 +1,119 @@
+"""Small finished folders, and generated images, that a person can check."""
+
+import polars as pl
+from PIL import Image
+
+from nast.records import CAPTIONS_SCHEMA, CLAIMS_SCHEMA, QUESTIONS_SCHEMA
+from nast.store import stage, write_table
+
+LABELS = [(1, 1), (1, 0), (0, 1), (0, 0)]
+WORDS = {
+    "negated": ["Edema and fracture.", "Edema, no fracture.", "Fracture, no edema.",
+                "No edema or fracture."],
+    "affirmative": ["Edema and fracture.", "Edema, intact bones.", "Fracture, dry lungs.",
+                    "Dry lungs and intact bones."],
+    "omitted": ["Edema and fracture.", "Edema.", "Fracture.", "Chest radiograph."],
+}  # fmt: skip
+"""Two findings, four options: both present, the first, the second, none."""
+
+
+def image(path, shade, mode="RGB", size=(8, 8)):
+    """A plain image of one shade."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    colour = shade if mode != "RGB" else (shade, shade, shade)
+    Image.new(mode, size, colour).save(path)
+    return path
+
+
+def finished(folder, tables, policy="open", terms=("made up",)):
+    """A finished folder with some tables."""
+    schemas = {"questions": QUESTIONS_SCHEMA, "claims": CLAIMS_SCHEMA, "captions": CAPTIONS_SCHEMA}
+
+    def make(out):
+        for name, rows in tables.items():
+            table = pl.DataFrame(rows, schema=schemas[name])
+            write_table(out / f"{name}.parquet", table, schemas[name])
+        return {"policy": policy, "terms": list(terms), "counts": {}}
+
+    stage(folder, {"stage": "small"}, [], make)
+    return folder
+
+
+def keys(root, n, split):
+    return {"subject_id": f"7000{n}", "study_id": f"8000{n}", "split": split,
+            "image_path": str(root / f"p7000{n}" / f"view{n}.png")}  # fmt: skip
+
+
+def questions(root, split="test"):
+    """One balanced group of four: study n is right with option n; images are drawn."""
+    rows = []
+    for n in range(4):
+        image(root / f"p7000{n}" / f"view{n}.png", 40 * n)
+        rows.append({
+            "question_id": f"group-{n}", "group_id": "group", **keys(root, n, split), "view": "PA",
+            "stem": "What is seen?", "conditions": ["Edema", "Fracture"], "options": LABELS,
+            **WORDS, "answer": n, "sampler": "all-triples", "construction": "balanced",
+            "realiser": "template:without",
+        })  # fmt: skip
+    return rows
+
+
+def fact(condition, existence, **more):
+    return {"condition": condition, "existence": existence, "side": None, "zone": None,
+            "severity": None} | more  # fmt: skip
+
+
+STATED = [
+    [fact("Edema", "absent"), fact("Pneumothorax", "present", side="left")],
+    [fact("Edema", "absent"), fact("Pneumothorax", "present", side="right")],
+    [fact("Edema", "present"), fact("Pneumothorax", "present", side="left")],
+    [fact("Edema", "present"), fact("Pneumothorax", "absent")],
+    [fact("Edema", "absent"), fact("Pneumothorax", "absent")],
+]
+CLAIMS = {
+    "negated": ["Left pneumothorax, no edema.", "Right pneumothorax, no edema.",
+                "Edema and left pneumothorax.", "Edema, no pneumothorax.",
+                "No edema or pneumothorax."],
+    "affirmative": ["Left pneumothorax, dry lungs.", "Right pneumothorax, dry lungs.",
+                    "Edema and left pneumothorax.", "Edema, full lungs.",
+                    "Dry and full lungs."],
+}  # fmt: skip
+KINDS = [
+    ["truth", "location", "existence", "existence", "existence"],
+    ["location", "truth", "existence+location", "existence", "existence"],
+    ["existence", "existence+location", "truth", "existence", "existence"],
+    ["existence", "existence", "existence", "truth", "existence"],
+    ["existence", "existence", "existence", "existence", "truth"],
+]
+
+
+def claims(root, split="test", k=5):
+    """One balanced group of five claims, of which each is true of one study."""
+    rows = []
+    for form, texts in CLAIMS.items():
+        for n in range(k):
+            image(root / f"p7000{n}" / f"view{n}.png", 40 * n)
+            rows.append({
+                "set_id": f"set-{n}-{form}", "group_id": "set", "form": form,
+                **keys(root, n, split), "conditions": ["Edema", "Pneumothorax"],
+                "kinds": KINDS[n][:k], "claims": texts[:k], "facts": STATED[:k], "answer": n,
+                "construction": "balanced", "realiser": "template:without",
+            })  # fmt: skip
+    return rows
+
+
+def captions(root, split="test", images=5):
+    """Two negated captions and one affirmative caption of each image."""
+    rows = []
+    for n in range(images):
+        image(root / f"p7000{n}" / f"view{n}.png", 40 * n)
+        for nth, (polarity, words) in enumerate([
+            ("negated", "No fracture."), ("negated", f"No effusion, it's {n}."),
+            ("affirmative", f'Edema, "grade" {n}.'),
+        ]):  # fmt: skip
+            rows.append({
+                "caption_id": f"8000{n}-{polarity}-{nth}", **keys(root, n, split),
+                "condition": "Edema", "kind": "existence", "polarity": polarity,
+                "caption": words, "fact": fact("Edema", "present"),
+            })  # fmt: skip
+    return rows

@@ -1,0 +1,45 @@
+"""The commands print counts and where the card is, and nothing about a patient."""
+
+import cyclopts
+import pytest
+from small import claims, finished, image
+
+from nast.commands.exchange import export_command, import_command
+
+DIGITS = "31415926"
+
+
+@pytest.fixture
+def app():
+    app = cyclopts.App()
+    app.command(export_command, name="export")
+    app.command(import_command, name="import")
+    return app
+
+
+def run(app, *arguments):
+    app([str(a) for a in arguments], exit_on_error=False, result_action="return_value")
+
+
+def test_out_and_in_again(app, tmp_path, capsys):
+    rows = claims(tmp_path / "files")
+    marked = image(tmp_path / "files" / f"p{DIGITS}" / f"{DIGITS}.png", 9)
+    for row in rows:
+        if row["set_id"].startswith("set-0"):
+            row |= {"subject_id": DIGITS, "image_path": str(marked)}
+    folder = finished(tmp_path / "claims", {"claims": rows})
+    out = tmp_path / "out"
+    run(app, "export", folder, "-o", out, "--to", "negbench", "--seed", 1, "--limit", 5)
+    said = capsys.readouterr().out
+    assert "claims-test_neg.csv: 5\n" in said
+    assert said.endswith(f"{out / 'README.md'}: how to run it; data policy open\n")
+    run(app, "import", out / "claims-test_neg.csv", "--out", tmp_path / "in", "--source",
+        "negbench-mcq", "--policy", "open")  # fmt: skip
+    said += capsys.readouterr().out
+    assert "items: 5\n" in said and "scores it; data policy open" in said
+    marked.unlink()
+    run(app, "import", out / "claims-test_neg.csv", "--out", tmp_path / "in", "--source",
+        "negbench-mcq", "--fresh")  # fmt: skip
+    said += capsys.readouterr().out
+    assert "missing images: 1 (listed in manifest.json)" in said and "data policy private" in said
+    assert DIGITS not in said
