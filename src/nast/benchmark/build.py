@@ -1,6 +1,7 @@
 """A folder of MedNega-CXR: questions, their audit and their data card (paper section 3)."""
 
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,8 @@ from nast.benchmark.card import data_card
 from nast.benchmark.construction import DEFAULT, PAPER_COUNT, Construction
 from nast.benchmark.questions import make_questions
 from nast.errors import InputError
+from nast.language.llm.backends import LanguageModel
+from nast.language.llm.realise import realise_options
 from nast.records import QUESTIONS_SCHEMA
 from nast.sources.collect import read_facts
 from nast.store import manifest_of, stage, write_json, write_table, write_text
@@ -22,6 +25,8 @@ def build_benchmark(
     seed: int = 0,
     limit: int | None = None,
     allow_leaks: bool = False,
+    model: LanguageModel | None = None,
+    cache: Path | None = None,
     fresh: bool = False,
 ) -> dict[str, Any]:
     """Questions of a facts folder, with their audit and data card, in an output folder.
@@ -32,6 +37,9 @@ def build_benchmark(
         construction: see `Construction`; `PAPER` is the paper's own.
         seed: of the conditions, the words and the order of options.
         limit: at most so many groups per split.
+        model: writes the options instead of templates; every text is read back (see
+            `nast.language.llm`).
+        cache: file of the model's answers, outside `folder`.
         allow_leaks: keep a set that words alone solve above chance, and say so in the card.
         fresh: start over in a folder of another configuration.
 
@@ -43,10 +51,13 @@ def build_benchmark(
         NastError: words alone give the answers away, and `allow_leaks` is not set.
     """
     config = {"stage": "benchmark", "seed": seed, "limit": limit, **asdict(construction)}
+    if model:
+        config |= {"model": model.name, "decoding": dict(model.decoding), **model.allowed}
+    writer = partial(realise_options, model=model, seed=seed, cache=cache) if model else None
 
     def make(out: Path) -> dict[str, Any]:
         studies, _ = read_facts(facts)
-        questions, counts = make_questions(studies, construction, seed, limit)
+        questions, counts = make_questions(studies, construction, seed, limit, writer)
         if not len(questions):
             raise InputError(facts, found=f"{counts['eligible studies']} studies that pass the "
                              "filter and no question", expected="for balanced groups, four "

@@ -54,9 +54,9 @@ def data_card(
         "cannot be asked about more often.",
         _conditions(counts["questions by condition"], source),
         "## Words",
-        f"{questions['realiser'].n_unique()} ways of saying an option, all templates. Every option "
-        "is stored in three forms: negated, affirmative (each denial replaced by Table 5's phrase, "
-        "nothing else changed) and omitted (the denials left out).",
+        _realisers(questions) + " Every option is stored in three forms: negated, affirmative "
+        "(each denial replaced by Table 5's phrase, nothing else changed) and omitted (the "
+        "denials left out).",
         _words_table(questions),
         "Rarity is the mean of -log2 of a word's share of all words of both forms.",
         "## What words alone can solve",
@@ -89,6 +89,12 @@ def _how(config: dict[str, Any]) -> str:
         f" Each study gives {config['per_study']} question(s); conditions by "
         f"`{config['sampler']}`, wrong options by `{config['distractors']}`."
     )
+
+
+def _realisers(questions: pl.DataFrame) -> str:
+    kinds = Counter(r if r.startswith("llm:") else "templates" for r in questions["realiser"])
+    parts = [f"{number:,} questions by {name}" for name, number in sorted(kinds.items())]
+    return f"{questions['realiser'].n_unique()} ways of saying an option; {', '.join(parts)}."
 
 
 def _conditions(asked: dict[str, int], source: dict[str, Any]) -> str:

@@ -1,7 +1,7 @@
 """MedNega-CXR: paired multiple-choice questions from labels (paper section 3, Appendices A, B)."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,11 +11,18 @@ from nast.benchmark.configurations import Group, balanced_groups, consistent, el
 from nast.benchmark.construction import DEFAULT, Construction
 from nast.benchmark.samplers import single_items
 from nast.facts.conditions import CONDITIONS, phrase_conflicts
+from nast.language.llm.realise import DEFAULT_STEM, Written
+from nast.language.llm.sets import OptionSetKey, option_key
 from nast.language.templates import FORMS, STYLES, sentence
 from nast.records import QUESTIONS_SCHEMA, Fact, Question
 from nast.store import content_hash, seed_of
 
-STEM = "Which of the following best describes this chest radiograph?"
+STEM = DEFAULT_STEM
+Writer = Callable[
+    [list[tuple[tuple[str, ...], tuple[tuple[int, ...], ...]]]],
+    tuple[Mapping[OptionSetKey, Written], dict[str, Any]],
+]
+"""(conditions, configurations) of each group -> words by `option_key`, and counts."""
 
 
 def make_questions(
@@ -23,6 +30,7 @@ def make_questions(
     construction: Construction = DEFAULT,
     seed: int = 0,
     limit: int | None = None,
+    writer: Writer | None = None,
 ) -> tuple[pl.DataFrame, dict[str, Any]]:
     """Questions and the counts of the filter.
 
@@ -31,9 +39,11 @@ def make_questions(
         construction: which conditions are asked about, and against which wrong options.
         seed: of groups, words and option order.
         limit: at most so many groups per split.
+        writer: a language model's words for sets of options; templates where there is none. It
+            gets conditions and configurations only, never a study.
 
     Returns:
-        `QUESTIONS_SCHEMA` rows, and counts of studies, groups and questions.
+        `QUESTIONS_SCHEMA` rows, and counts of studies, groups and questions, and of the writer.
     """
     passed = eligible(studies)
     agreeing = consistent(passed)
@@ -43,10 +53,13 @@ def make_questions(
         nth: Counter[str] = Counter()
         groups = [g for g in groups if (nth.update([g.split]) or nth[g.split]) <= limit]
     orders = _orders(groups, seed)
+    written, told = (
+        writer([(g.conditions, g.configurations) for g in groups]) if writer else ({}, {})
+    )
     rows = [
         row
         for group, order in zip(groups, orders, strict=True)
-        for row in _rows(group, order, kept, construction, seed)
+        for row in _rows(group, order, kept, construction, seed, written)
     ]
     counts = {
         "studies": len(studies),
@@ -63,6 +76,7 @@ def make_questions(
         "questions by condition": dict(
             sorted(Counter(c for r in rows for c in r["conditions"]).items())
         ),
+        **({"language model": told} if writer else {}),
     }  # fmt: skip
     return pl.DataFrame(rows, schema=QUESTIONS_SCHEMA), counts
 
@@ -105,14 +119,24 @@ def _group_key(group: Group) -> str:
 
 
 def _rows(
-    group: Group, order: Sequence[int], studies: pl.DataFrame, how: Construction, seed: int
+    group: Group,
+    order: Sequence[int],
+    studies: pl.DataFrame,
+    how: Construction,
+    seed: int,
+    written: Mapping[OptionSetKey, Written],
 ) -> Iterator[dict[str, Any]]:
     """The questions of one group; all show the same four options in the same words."""
     keys = [studies["study_id"][row] for row in group.studies]
     group_id = content_hash(["question", group.conditions, group.configurations, keys])[:16]
     rng = np.random.default_rng(seed_of(seed, group_id))
     style = str(rng.choice(list(STYLES)))
-    texts = option_texts(group.conditions, group.configurations, style)
+    words = written.get(option_key(group.conditions, group.configurations))
+    if words:
+        texts, stem, realiser = words.forms(group.configurations), words.stem, words.realiser
+    else:
+        texts = option_texts(group.conditions, group.configurations, style)
+        stem, realiser = STEM, f"template:{style}"
     for place, row in enumerate(group.studies):
         question = Question(
             question_id=f"{group_id}-{place}",
@@ -128,10 +152,10 @@ def _rows(
         yield {
             **{name: study[name] for name in QUESTIONS_SCHEMA if name in study},
             **{name: getattr(question, name) for name in Question.__slots__},
-            "stem": STEM,
+            "stem": stem,
             "sampler": how.sampler,
             "construction": how.distractors,
-            "realiser": f"template:{style}",
+            "realiser": realiser,
         }
 
 

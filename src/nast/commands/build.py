@@ -6,7 +6,10 @@ from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
+from nast.commands.words import language_model, print_estimate
+
 Protocol = Literal["default", "paper"]
+Realiser = Literal["template", "llm"]
 Out = Annotated[Path, Parameter(name=["--out", "-o"])]
 
 
@@ -34,6 +37,11 @@ def benchmark_build(
     per_study: int = 1,
     protocol: Protocol = "default",
     allow_leaks: bool = False,
+    realiser: Realiser = "template",
+    endpoint: str | None = None,
+    loopback_stays: bool = False,
+    override: Path | None = None,
+    dry_run: bool = False,
     seed: int = 0,
     limit: int | None = None,
     fresh: bool = False,
@@ -60,6 +68,17 @@ def benchmark_build(
         allowed; it leaks, and says so.
     allow_leaks: bool
         Keep a set that words alone solve above chance.
+    realiser: str
+        template, or llm: a language model writes, and every text is read back.
+    endpoint: str
+        Of the language model: a preset (llama-3.1-8b, llama-3.1-8b:llama.cpp,
+        llama-3.1-8b:ollama, gpt-5.1) or URL#NAME of a server that speaks OpenAI's protocol.
+    loopback_stays: bool
+        State that nothing behind a loopback address passes data on to another machine.
+    override: Path
+        YAML file with the person, date and reason that let private data leave.
+    dry_run: bool
+        Print what the language model would be asked, and stop.
     seed: int
         Of groups, words and the order of options.
     limit: int
@@ -79,8 +98,15 @@ def benchmark_build(
         per_study=per_study,
     )
     folder = facts_folder(inputs, out, fresh)
+    if dry_run:
+        print_estimate(folder, chosen, seed, limit)
+        return
+    model = None
+    if realiser == "llm":
+        model = language_model(endpoint, [folder], loopback_stays, override)
     manifest = build_benchmark(
-        folder, out, construction=chosen, seed=seed, limit=limit,
+        folder, out, construction=chosen, seed=seed, limit=limit, model=model,
+        cache=out.with_name(out.name + "-answers.jsonl") if model else None,
         allow_leaks=allow_leaks or protocol == "paper", fresh=fresh,
     )  # fmt: skip
     _print(out, manifest)
@@ -147,12 +173,16 @@ def audit(folder: Path) -> None:
 
 def _print(out: Path, manifest: dict[str, Any]) -> None:
     for name, value in manifest["counts"].items():
-        text = (
-            ", ".join(f"{k} {v:,}" for k, v in value.items()) if isinstance(value, dict) else value
-        )
-        print(f"{name}: {text}")
+        print(f"{name}: {_said(value)}")
     for leak in manifest.get("leaks", []):
         print(f"warning: words alone solve {leak}")
     if not manifest.get("leaks"):
         print("words alone are at chance (audit.json)")
     print(f"{out}: data policy {manifest['policy']}")
+
+
+def _said(value: Any) -> str:
+    """A count, or named counts, as one line."""
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {_said(part)}" for key, part in value.items())
+    return f"{value:,}" if isinstance(value, int) else str(value)

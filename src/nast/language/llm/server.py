@@ -1,0 +1,170 @@
+"""Chat models behind an address: vLLM, llama.cpp, Ollama, or a remote service (OpenAI's protocol).
+
+Nothing is sent before `policy.guard` has allowed it. The key of a service is read from an
+environment variable and appears in no file, message or log.
+"""
+
+import asyncio
+import os
+from collections.abc import Coroutine, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import httpx
+
+from nast.errors import ModelError, UsageError
+from nast.language.llm.backends import LanguageModel
+from nast.language.llm.endpoints import PRESETS, Endpoint
+from nast.language.llm.prompts import Messages
+from nast.language.llm.retry import TransientError, answer_of, pause, wait_before
+from nast.policy import Override, guard, is_loopback
+
+MANY = 8
+"""So many unanswered requests in a row mean that the server is down."""
+
+
+class ChatServer:
+    """The backend of an endpoint: answers conversations over HTTP.
+
+    Attributes:
+        allowed: what `policy.guard` said, for the manifest.
+    """
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        policy: str,
+        *,
+        loopback_stays: bool = False,
+        override: Override | None = None,
+    ) -> None:
+        """Ask leave to use an endpoint; no connection is opened yet.
+
+        Args:
+            endpoint: where and how.
+            policy: of the data whose words will be sent (`open`, `private`, `credentialed`).
+            loopback_stays: the user's statement that a loopback address passes nothing on.
+            override: the user's named exception.
+
+        Raises:
+            PolicyError: the data must not go there.
+            UsageError: the environment variable of the key is not set.
+        """
+        self.allowed = guard(
+            endpoint.address, policy, loopback_stays=loopback_stays, override=override
+        )
+        self._endpoint = endpoint
+        self._answered = False
+        self._lost = 0
+        self._headers()
+
+    def __call__(self, batch: Sequence[Messages]) -> list[str | None]:
+        """Answer conversations, several at once; None for one that got no answer.
+
+        Raises:
+            ModelError: the server cannot be reached, refuses the requests, or has stopped
+                answering.
+        """
+        return _run(self._answers(batch))
+
+    def _headers(self) -> dict[str, str]:
+        name = self._endpoint.key_variable
+        if name is None:
+            return {}
+        if not os.environ.get(name):
+            raise UsageError(f"set the environment variable {name} to the key of the server")
+        return {"Authorization": f"Bearer {os.environ[name]}"}
+
+    async def _answers(self, batch: Sequence[Messages]) -> list[str | None]:
+        limit = asyncio.Semaphore(self._endpoint.concurrency)
+        async with httpx.AsyncClient(
+            headers=self._headers(),
+            timeout=self._endpoint.timeout,
+            follow_redirects=False,
+            # A proxy from the environment would carry loopback traffic off the machine.
+            trust_env=not is_loopback(self._endpoint.address),
+        ) as client:
+            results = await asyncio.gather(
+                *(self._one(client, limit, m) for m in batch), return_exceptions=True
+            )
+        lost = [r for r in results if isinstance(r, TransientError)]
+        for result in results:
+            if isinstance(result, BaseException) and not isinstance(result, TransientError):
+                raise result
+        self._lost = self._lost + len(lost) if len(lost) == len(results) else 0
+        self._answered = self._answered or len(lost) < len(results)
+        if lost and (not self._answered or self._lost >= MANY):
+            raise ModelError(
+                f"{self._endpoint.address}: no answer after {self._endpoint.tries} tries "
+                f"({lost[-1].why}); run again later, what was answered is kept"
+            )
+        return [None if isinstance(r, BaseException) else r for r in results]
+
+    async def _one(
+        self, client: httpx.AsyncClient, limit: asyncio.Semaphore, messages: Messages
+    ) -> str | None:
+        """One request, tried again while the fault may pass."""
+        end = self._endpoint
+        body = {**end.decoding, "model": end.model, "messages": [dict(m) for m in messages]}
+        url = f"{end.address.rstrip('/')}/chat/completions"
+        for number in range(1, end.tries + 1):
+            try:
+                # A waiting request gives its place to another one.
+                async with limit:
+                    return answer_of(await _post(client, url, body), end.address)
+            except TransientError as fault:
+                if number == end.tries:
+                    raise
+                await pause(wait_before(number, fault))
+        raise AssertionError("unreachable")
+
+
+async def _post(client: httpx.AsyncClient, url: str, body: dict[str, Any]) -> httpx.Response:
+    try:
+        return await client.post(url, json=body)
+    except httpx.TransportError as error:
+        # The cause holds the request with its headers: it must not reach a traceback.
+        raise TransientError(type(error).__name__) from None
+
+
+def _run(work: Coroutine[Any, Any, list[str | None]]) -> list[str | None]:
+    """Run to the end, also from a notebook, whose thread has a loop of its own."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(work)
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, work).result()
+
+
+def server_model(
+    endpoint: Endpoint | str,
+    policy: str,
+    *,
+    loopback_stays: bool = False,
+    override: Override | None = None,
+) -> LanguageModel:
+    """The model of an endpoint, once the data's policy allows it.
+
+    Args:
+        endpoint: an `Endpoint`, or the name of one of `PRESETS`.
+        policy: of the data, see `ChatServer`.
+        loopback_stays: see `ChatServer`.
+        override: see `ChatServer`.
+
+    Raises:
+        PolicyError: the data must not go there.
+        UsageError: there is no such preset, or the key's variable is not set.
+    """
+    if isinstance(endpoint, str):
+        if endpoint not in PRESETS:
+            raise UsageError(f"no preset of that name; there are {', '.join(PRESETS)}")
+        endpoint = PRESETS[endpoint]
+    server = ChatServer(endpoint, policy, loopback_stays=loopback_stays, override=override)
+    return LanguageModel(
+        endpoint.model,
+        endpoint.decoding,
+        server,
+        chunk=4 * endpoint.concurrency,
+        allowed=server.allowed,
+    )

@@ -1,0 +1,157 @@
+"""A chat server on loopback that does what a test tells it, and a model that writes right answers.
+
+Neither is a mock of our code: the server speaks HTTP over a socket, the model reads the prompt.
+"""
+
+import json
+import re
+import socket
+import struct
+import threading
+import time
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from nast.facts.conditions import CONDITIONS
+from nast.language.llm.backends import LanguageModel
+from nast.language.parse import read
+from nast.language.templates import sentence
+from nast.records import Fact
+
+TERMS = {c.term: c.name for c in CONDITIONS.values()}
+GRADES = {"small": "mild", "mild": "mild", "large": "severe", "severe": "severe",
+          "moderate": "moderate"}  # fmt: skip
+
+
+def right(messages, style="without"):
+    """The answer of a faultless model: what a template says of the facts in the prompt."""
+    asked = messages[3]["content"]
+    rows = dict(re.findall(r"^([A-Z]|\d+): (.*)$", asked, re.MULTILINE))
+    if " = " in asked:
+        said = {k: [r.fact for r in read(t)] for k, t in rows.items()}
+        return "\n".join(f"{k}: {sentence(f, style, 'affirmative')}" for k, f in said.items())
+    said = {label: facts_in(row) for label, row in rows.items()}
+    lines = [f"{k}: {sentence(f, style, 'negated')}" for k, f in said.items()]
+    return "\n".join(["Stem: Which statement fits this chest radiograph?", *lines])
+
+
+def facts_in(row):
+    """The facts of a prompt's row: "pleural effusion present, side left; pneumonia absent"."""
+    pattern = r"(\w[\w ]*?) (present|absent)((?:, (?:side|place|severity) [\w ]+?)*)(?=[;,]|$)"
+    facts = []
+    for term, existence, attributes in re.findall(pattern, row):
+        said = dict(re.findall(r"(side|place|severity) (\w+)", attributes))
+        grade = GRADES.get(said.get("severity"))
+        facts.append(Fact(TERMS[term], existence, said.get("side"), said.get("place"), grade))
+    return facts
+
+
+def model(answer=right, *, name="scripted", chunk=64, log=None, **decoding):
+    """A language model in this process; `log` gets every conversation that it is asked."""
+
+    def backend(batch):
+        if log is not None:
+            log.extend(batch)
+        return [answer(messages) for messages in batch]
+
+    return LanguageModel(name, {"temperature": 0.0, **decoding}, backend, chunk)
+
+
+class Script:
+    """What a server does: one step per request, the last one for all further requests.
+
+    A step is a function that gets the handler and the request's JSON.
+    """
+
+    def __init__(self, *steps):
+        self.steps = list(steps)
+        self.requests, self.headers, self.paths = [], [], []
+        self.busy = self.most = 0
+        self.lock = threading.Lock()
+
+    def __call__(self, handler):
+        body = json.loads(handler.rfile.read(int(handler.headers["Content-Length"])))
+        with self.lock:
+            self.requests.append(body)
+            self.headers.append(dict(handler.headers))
+            self.paths.append(handler.path)
+            self.busy += 1
+            self.most = max(self.most, self.busy)
+            step = self.steps.pop(0) if len(self.steps) > 1 else self.steps[0]
+        try:
+            step(handler, body)
+        finally:
+            with self.lock:
+                self.busy -= 1
+
+
+def send(handler, code, data, **headers):
+    data = data if isinstance(data, bytes) else json.dumps(data).encode()
+    handler.send_response(code)
+    for name, value in {"Content-Length": str(len(data)), **headers}.items():
+        handler.send_header(name.replace("_", "-"), value)
+    handler.end_headers()
+    handler.wfile.write(data)
+
+
+def says(text):
+    """Answers with a text, or with what a function makes of the conversation."""
+
+    def step(handler, body):
+        words = text(body["messages"]) if callable(text) else text
+        send(handler, 200, {"choices": [{"message": {"role": "assistant", "content": words}}]})
+
+    return step
+
+
+def status(code, **headers):
+    return lambda handler, body: send(handler, code, {"error": body["messages"]}, **headers)
+
+
+def returns(data):
+    return lambda handler, body: send(handler, 200, data)
+
+
+def slow(seconds, then):
+    def step(handler, body):
+        time.sleep(seconds)
+        then(handler, body)
+
+    return step
+
+
+def cut(handler, body):
+    """Promises more bytes than it sends."""
+    send(handler, 200, b'{"choices": [{"mess', Content_Length="500")
+    handler.close_connection = True
+
+
+def reset(handler, body):
+    """Ends the connection without an answer."""
+    handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    handler.connection.close()
+    handler.close_connection = True
+
+
+@contextmanager
+def serving(*steps):
+    """A server that follows a script; gives its base URL and the script with its log."""
+    script = Script(*steps)
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self):
+            script(self)
+
+        def log_message(self, *_):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.handle_error = lambda *_: None
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}/v1", script
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()

@@ -1,0 +1,108 @@
+"""nast benchmark build --realiser llm, from the command line to a server on loopback."""
+
+import json
+
+import polars as pl
+import pytest
+from scripted import right, says, serving
+
+from nast.benchmark.questions import make_questions
+from nast.cli import run
+from nast.language.parse import facts_of
+from nast.records import Fact
+from nast.store import manifest_of
+
+
+def stated(row, values):
+    return {Fact(n, "present" if v else "absent")
+            for n, v in zip(row["conditions"], values, strict=True)}  # fmt: skip
+
+
+def build(facts, out, address, *more):
+    arguments = ["benchmark", "build", facts, "-o", out, "--limit", 3, "--realiser", "llm",
+                 "--endpoint", f"{address}#small", *more]  # fmt: skip
+    return run([str(a) for a in arguments])
+
+
+def test_a_model_writes_and_every_text_is_read_back(facts, tmp_path):
+    with serving(says(right)) as (address, script):
+        assert build(facts, tmp_path / "out", address) == 0
+        asked = len(script.requests)
+        # The answers are kept beside the folder: a fresh build asks nothing again.
+        assert build(facts, tmp_path / "out", address, "--fresh") == 0
+        assert len(script.requests) == asked > 0
+    questions = pl.read_parquet(tmp_path / "out" / "questions.parquet")
+    assert questions["realiser"].str.starts_with("llm:small:").all()
+    for row in questions.iter_rows(named=True):
+        for form in ("negated", "affirmative"):
+            for text, values in zip(row[form], row["options"], strict=True):
+                assert facts_of(text) == stated(row, values)
+    counts = manifest_of(tmp_path / "out")["counts"]["language model"]
+    assert counts["sets replaced by templates"] == 0
+    assert manifest_of(tmp_path / "out")["config"]["model"] == "small"
+    ids = pl.read_parquet(facts / "studies.parquet").select("subject_id", "study_id")
+    sent = json.dumps(script.requests)
+    assert not any(i in sent for row in ids.rows() for i in row)
+
+
+def test_what_a_model_fails_is_written_by_templates(facts, tmp_path):
+    with serving(says("I cannot help with that.")) as (address, _):
+        assert build(facts, tmp_path / "out", address) == 0
+    questions = pl.read_parquet(tmp_path / "out" / "questions.parquet")
+    assert questions["realiser"].str.starts_with("template:").all()
+    counts = manifest_of(tmp_path / "out")["counts"]["language model"]
+    assert counts["sets replaced by templates"] == counts["sets"] > 0
+
+
+@pytest.fixture
+def private(facts, tmp_path):
+    """The phantom's facts, as if they were credentialed."""
+    folder = tmp_path / "private"
+    folder.mkdir()
+    for file in facts.iterdir():
+        (folder / file.name).write_bytes(file.read_bytes())
+    manifest = manifest_of(facts) | {"policy": "credentialed"}
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    return folder
+
+
+def test_credentialed_data_need_a_statement_or_an_override(private, tmp_path, capsys):
+    with serving(says(right)) as (address, script):
+        assert build(private, tmp_path / "no", address) == 1
+        assert "credentialed data" in capsys.readouterr().err
+        assert script.requests == []
+        assert build(private, tmp_path / "yes", address, "--loopback-stays") == 0
+        assert manifest_of(tmp_path / "yes")["config"]["allowed_by"] == "loopback"
+        names = tmp_path / "override.yaml"
+        names.write_text("person: Ada\ndate: 2026-01-31\nreason: agreed with the data owner\n")
+        assert build(private, tmp_path / "named", address, "--override", names) == 0
+    config = manifest_of(tmp_path / "named")["config"]
+    assert (config["person"], config["date"]) == ("Ada", "2026-01-31")
+    assert manifest_of(tmp_path / "named")["policy"] == "credentialed"
+
+
+@pytest.mark.parametrize("text", ["", "person: Ada", "- a", "person: Ada\ndate: no\nreason: x"])
+def test_a_half_override_is_refused(private, tmp_path, text, capsys):
+    (tmp_path / "o.yaml").write_text(text)
+    code = build(private, tmp_path / "out", "http://127.0.0.1:9/v1", "--override",
+                 tmp_path / "o.yaml")  # fmt: skip
+    assert code in (1, 2)
+    assert "Traceback" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("endpoint", ["gpt-9", "http://127.0.0.1:9/v1", "#x"])
+def test_an_endpoint_has_an_address_and_a_name(facts, tmp_path, endpoint, capsys):
+    arguments = ["benchmark", "build", facts, "-o", tmp_path / "o", "--realiser", "llm",
+                 "--endpoint", endpoint]  # fmt: skip
+    assert run([str(a) for a in arguments]) == 2
+    assert "URL" in capsys.readouterr().err
+
+
+def test_a_dry_run_says_what_would_be_asked(facts, tmp_path, capsys):
+    assert run(["benchmark", "build", str(facts), "-o", str(tmp_path / "o"), "--dry-run"]) == 0
+    out = capsys.readouterr().out
+    sets = int(out.split("sets: ")[1].split("\n")[0].replace(",", ""))
+    _, counts = make_questions(pl.read_parquet(facts / "studies.parquet"))
+    assert 0 < sets <= counts["groups"]
+    assert f"prompts: {2 * sets:,}" in out
+    assert not (tmp_path / "o").exists()
