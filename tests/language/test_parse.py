@@ -197,6 +197,14 @@ NONE = no("Pneumothorax"), no("Pleural Effusion")
          {no("Lung Opacity"), no("Pneumonia")}),
         ("Opacity suspicious for pneumonia.", {yes("Lung Opacity")}),
         ("History of pneumonia.", set()),
+        # Words that end a scope, and cues after a colon.
+        ("No cardiomegaly, while pulmonary edema is present.", {no("Cardiomegaly"), yes("Edema")}),
+        ("No edema yet pneumonia.", {no("Edema"), yes("Pneumonia")}),
+        ("No edema despite cardiomegaly.", {no("Edema"), yes("Cardiomegaly")}),
+        ("Pneumothorax: none. Edema: absent. Effusion: no.", {no("Edema"), *NONE}),
+        ("Edema and pneumothorax are both absent.", {no("Edema"), no("Pneumothorax")}),
+        ("Edema is unlikely. Pneumonia is possible.", set()),
+        ("Not without edema.", {yes("Edema")}),
         # Decoys.
         ("No pericardial effusion.", set()),
         ("Small pericardial effusion.", set()),

@@ -411,3 +411,16 @@ def test_a_refused_input_leaves_no_trap(facts, tmp_path):
         build_benchmark(tmp_path / "facts", tmp_path / "out", limit=5)
     manifest.rename(tmp_path / "facts" / "manifest.json")
     build_benchmark(tmp_path / "facts", tmp_path / "out", limit=5)
+
+
+def test_a_patient_without_any_label_keeps_the_split_of_mimic(tmp_path):
+    """The only study has no label row; CAD-Chest knows it, and must not divide it anew."""
+    study = {"subject": 10000099, "study": 50999999, "labels": None}
+    for split in ("train", "validate", "test"):
+        root = mimic(tmp_path / split, [STUDY, study | {"split": split}])
+        cad(root / "cad_disease.json", {"edema": POSITIVE}, subject_id="10000099",
+            study_id="50999999")  # fmt: skip
+        build_facts([f"mimic-cxr-jpg:{root}", f"cad-chest:{root / 'cad_disease.json'}"],
+                    tmp_path / f"out-{split}")  # fmt: skip
+        studies, _ = read_facts(tmp_path / f"out-{split}")
+        assert studies.filter(study_id="50999999")["split"].to_list() == [split]

@@ -26,7 +26,7 @@ _SEEN = (
     "|observed|apparent|found|shown|visible"
 )
 AFTER = re.compile(
-    rf": ?none\b|\b(?:absent|not (?:\w+ ){{0,2}}?(?:{_SEEN})|no longer (?:{_SEEN})"
+    rf": ?(?:none|absent|no)\b|\b(?:absent|not (?:\w+ ){{0,2}}?(?:{_SEEN})|no longer (?:{_SEEN})"
     r"|(?:has|have|had)(?! not)(?: been)?(?: \w+)? (?:resolved|cleared|excluded)"
     r"|(?:is|are|was|were|been) (?:excluded|resolved|ruled out))\b"
 )
@@ -35,7 +35,8 @@ _CHANGE = "change|changes|increase|decrease|improvement|progression|worsening|di
 PSEUDO = re.compile(
     rf"\b(?:no|without)(?: \w+){{0,3}} (?:{_CHANGE})\b(?: in| of| to| from)?[^.;]*"
     rf"|\b(?:no|without) (?:{_CHANGE})\b[^.;]*"
-    r"|\bnot (?:only|certain|sure|clear|significantly|necessarily)\b|\bno longer\b(?! (?:seen))"
+    r"|\bno absence of\b|\bno longer\b(?! (?:seen))"
+    r"|\bnot (?:without|only|certain|sure|clear|significantly|necessarily)\b"
     r"|\b(?:can ?not|could not|not|difficult to|impossible to) (?:\w+ )?(?:be )?"
     r"(?:exclude|excluded|rule out|ruled out)\b"
 )
@@ -46,12 +47,14 @@ BORDER = re.compile(
     r"|\bnoted\b|\bpresent\b|\bhowever\b|\balthough\b|\bthough\b|\bexcept\b|\bother than\b"
     r"|\baside from\b|\bapart from\b|\bwhich\b|\bthere (?:is|are|was|were)\b|\bdue to\b"
     r"|\bsecondary to\b|\bbecause\b|, (?:the|a|an)\b"
+    r"|\bwhile\b|\bwhereas\b|\byet\b|\bplus\b|\bdespite\b|\balong with\b"
     r"|(?:,|\band) (?:stable|unchanged|again|persistent|chronic|old|healed|mild|minimal)\b"
 )
 """Where the scope of a cue ends."""
 UNSURE_AFTER = re.compile(
     r"\b(?:(?:can ?not|can't|could not|may not|not) (?:be )?(?:\w+ )?(?:excluded|ruled out)"
-    r"|vs|versus)\b"
+    r"|vs|versus"
+    r"|(?:is|are|was|were) (?:unlikely|likely|questionable|possible|probable|suspected))\b"
 )
 """Words after a finding that leave it open."""
 UNSURE = re.compile(

@@ -30,7 +30,9 @@ from nast.records import Fact
 
 _BEFORE = re.compile(rf"\b(?:{'|'.join(BEFORE)})\b")
 _SENTENCE = re.compile(r"(?:[^.;!?\n]|\.(?=\d))+")
-_LINK = re.compile(r"\b(?:is|are|was|were|has|have|been|and|or|nor|the|any|either)\b|[\s,]")
+_LINK = re.compile(
+    r"\b(?:both|being|is|are|was|were|has|have|been|and|or|nor|the|any|either)\b|[\s,]"
+)
 
 
 class Reading(NamedTuple):

@@ -219,6 +219,7 @@ def _studies(sources: Sequence[Source]) -> pl.DataFrame:
         # MIMIC has studies without a label row that CAD-Chest knows; they follow their patient.
         first = frames[order[0]].unique("subject_id", keep="first")
         known = dict(first.select("subject_id", "split").iter_rows())
+        known |= {patient: split for s in sources for patient, split in s.splits.items()}
         own = pl.col("subject_id").replace_strict(known, default=None, return_dtype=pl.String)
         studies = studies.with_columns(pl.coalesce(own, "split").alias("split"))
     return studies.sort("study_id")

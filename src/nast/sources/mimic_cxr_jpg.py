@@ -73,6 +73,8 @@ def read_mimic_cxr_jpg(root: Path, labeler: str = "chexpert") -> Source:
             **counts,
         },
         files=list(paths.values()),
+        # CAD-Chest has studies without a label row; their patients keep MIMIC's split.
+        splits=dict(images.select("subject_id", "split").unique().iter_rows()),
         phantom=phantom,
     )
 
@@ -115,7 +117,7 @@ def _labels(path: Path) -> pl.DataFrame:
 def _images(metadata: Path, splits: Path) -> tuple[pl.DataFrame, dict[str, int]]:
     """One row per study (the image that stands for it, view, split); what was counted."""
     names = ["dicom_id", "subject_id", "study_id", "ViewPosition", "Rows", "Columns"]
-    meta = whole_ids(read_csv(metadata, names), metadata, ["subject_id", "study_id"])
+    meta = whole_ids(read_csv(metadata, names), metadata, ["subject_id", "study_id"]).select(names)
     split = read_csv(splits, ["dicom_id", "split"])
     for rows, path in ((meta, metadata), (split, splits)):
         blank = rows.with_row_index("row", 1).filter(pl.col("dicom_id") == "")

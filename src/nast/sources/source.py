@@ -33,6 +33,7 @@ class Source:
             and each is `kept`, or counted under `set aside: REASON` or `refused: REASON`.
         counts: other numbers worth printing.
         files: the files that were read, for hashes.
+        splits: patient -> split, where the source knows more patients than its studies have.
         fingerprint: a hash of what was read, where that is a folder of many files.
         phantom: whether the source is synthetic.
 
@@ -51,6 +52,7 @@ class Source:
     files: list[Path] = field(default_factory=list)
     phantom: bool = False
     fingerprint: str = ""
+    splits: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         assert conserved(self.annotations), f"{self.name}: annotations are unaccounted for"
