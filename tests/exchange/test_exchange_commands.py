@@ -2,7 +2,7 @@
 
 import cyclopts
 import pytest
-from small import claims, finished, image
+from exchanged import claims, finished, image
 
 from nast.commands.exchange import export_command, import_command
 

@@ -5,7 +5,7 @@ import tarfile
 
 import pytest
 from built import contextual_set, question_set
-from small import captions, claims, finished, image, questions
+from exchanged import captions, claims, finished, image, questions
 
 from nast.errors import InputError, UsageError
 from nast.exchange.export import FORMATS, export

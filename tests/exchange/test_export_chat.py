@@ -7,9 +7,9 @@ import sys
 import types
 
 import pytest
+from exchanged import CLAIMS, WORDS, captions, claims, finished, questions
 from jinja2 import BaseLoader, Environment, StrictUndefined
 from peers import LM_EVAL_FIELDS, inspect_sample, lm_eval_regex, lm_eval_yaml
-from small import CLAIMS, WORDS, captions, claims, finished, questions
 
 from nast.errors import UsageError
 from nast.exchange.export import export

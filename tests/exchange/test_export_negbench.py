@@ -2,8 +2,8 @@
 
 import polars as pl
 import pytest
+from exchanged import CLAIMS, WORDS, captions, claims, finished, questions
 from peers import negbench_mcq, negbench_retrieval, negbench_score, pandas_rows
-from small import CLAIMS, WORDS, captions, claims, finished, questions
 
 from nast.errors import InputError, UsageError
 from nast.evaluation.choice import correctness

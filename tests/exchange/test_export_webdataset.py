@@ -4,6 +4,7 @@ import json
 import tarfile
 
 import pytest
+from exchanged import CLAIMS, captions, claims, finished, image, questions
 from peers import (
     clip_benchmark_retrieval,
     open_clip_caption,
@@ -11,7 +12,6 @@ from peers import (
     sugar_crepe,
     webdataset,
 )
-from small import CLAIMS, captions, claims, finished, image, questions
 
 from nast.errors import UsageError
 from nast.exchange.export import export

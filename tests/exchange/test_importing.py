@@ -5,8 +5,8 @@ import json
 
 import polars as pl
 import pytest
+from exchanged import finished, image, questions
 from PIL import Image
-from small import finished, image, questions
 
 from nast.errors import InputError, UsageError
 from nast.evaluation.evaluate import evaluate

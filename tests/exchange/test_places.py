@@ -1,8 +1,8 @@
 """Where images lie on this machine, and whose they are."""
 
 import pytest
+from exchanged import image
 from PIL import Image
-from small import image
 
 from nast.errors import InputError
 from nast.exchange.places import by_name, crop, find_image, parts_of, subject_of

@@ -2,7 +2,7 @@
 
 import polars as pl
 import pytest
-from small import CLAIMS, captions, claims, finished
+from exchanged import CLAIMS, captions, claims, finished
 
 from nast.exchange.export import export
 from nast.exchange.importing import import_items

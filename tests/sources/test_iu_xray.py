@@ -3,10 +3,10 @@
 import csv
 import gzip
 from collections import Counter, defaultdict
+from pathlib import Path
 
 import polars as pl
 import pytest
-from conftest import REAL
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from real_labels import real_table
@@ -21,6 +21,8 @@ from nast.sources.iu_words import HEADS, NO_FINDINGS, QUALIFIED
 from nast.sources.iu_xray import parse_report, read_iu_xray
 from nast.sources.members import read_members
 from nast.sources.source import conserved, fact_columns
+
+REAL = Path(__file__).parents[3] / "shared" / "data"
 
 HEAD = '<?xml version="1.0" encoding="utf-8"?>'
 

@@ -87,7 +87,7 @@ def test_ways_of_saying_it_are_accepted_for_their_values_only(text, values):
         ("Cardiomegaly with fully expanded lungs, no pulmonary edema.", "phrase"),
         ("Cardiomegaly, no pulmonary edema and pneumothorax.", "scope"),
         ("Cardiomegaly, no pulmonary edema, pneumothorax.", "scope"),
-        ("Cardiomegaly, not without pulmonary edema or pneumothorax.", "scope"),
+        ("Cardiomegaly, not without pulmonary edema or pneumothorax.", "hedge"),
         ("Cardiomegaly, no pulmonary edema, no pneumothorax is absent.", "scope"),
     ],
 )
