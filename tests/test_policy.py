@@ -36,7 +36,7 @@ ELSEWHERE = [
     "127.0.0.256", "１２７.0.0.1", "ⓛocalhost", "http://[::ffff:8.8.8.8]",
     # No address at all.
     "", " ", "//", "http://", "http:///localhost", "http:localhost", "http://[::1",
-    "unix:/tmp/socket",
+    "unix:/run/server.socket",
 ]  # fmt: skip
 
 
