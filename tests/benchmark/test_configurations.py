@@ -116,3 +116,21 @@ def test_phantom_groups(facts):
     check(groups, table)
     assert len(groups) > 30
     assert len({g.conditions for g in groups}) > 20
+
+
+def test_the_study_with_the_fewest_labels_serves_first():
+    """Two patients hold "+++"; the one with a fourth label could serve elsewhere as well."""
+    other = FREE[0] + 1 if FREE[0] + 1 not in FREE else FREE[0] + 2
+    richer = ALL[0][:other] + "-" + ALL[0][other + 1 :]
+    for labels in ([richer, *ALL[:4]], [*ALL[:4], richer]):
+        table = studies(*labels)
+        (group,) = balanced_groups(table, seed=0, uses=1)
+        assert labels.index(richer) not in group.studies
+
+
+def test_configurations_that_most_studies_hold_are_used_first():
+    """Sizes 3, 2, 2, 1, 1, 1 allow two groups; beginning with the rare ones leaves one."""
+    sizes = (3, 2, 2, 1, 1, 1)
+    table = studies(*[ALL[i] for i, n in enumerate(sizes) for _ in range(n)])
+    for seed in range(5):
+        assert len(balanced_groups(table, seed, uses=1)) == 2
