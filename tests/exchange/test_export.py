@@ -73,7 +73,7 @@ def test_a_group_that_loses_an_image_is_left_out_whole(tmp_path):
     manifest = export(folder, tmp_path / "out", "negbench")
     assert manifest["counts"]["questions-test_neg.csv"] == 4
     assert manifest["missing_images"] == {str(tmp_path / "more" / "2.png"):
-                                          "not a JPEG or PNG image"}  # fmt: skip
+                                          "not a JPEG, PNG or DICOM image"}  # fmt: skip
     assert manifest["counts"]["items and images left out, their group lost an image"] == 4
     assert "left out" in (tmp_path / "out" / "README.md").read_text()
 

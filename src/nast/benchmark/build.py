@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from nast.benchmark.audit import audit_questions, leaks_of, raise_on_leak
-from nast.benchmark.card import data_card
+from nast.benchmark.card import NOT_REVIEWED, data_card
 from nast.benchmark.construction import DEFAULT, PAPER_COUNT, Construction
 from nast.benchmark.questions import make_questions
 from nast.errors import InputError
@@ -72,6 +72,7 @@ def build_benchmark(
         write_text(out / "README.md", data_card(questions, counts, audit, origin, config))
         if not allow_leaks:
             raise_on_leak(audit, out)
-        return {"counts": counts, "phantom": origin["phantom"], "leaks": leaks_of(audit)}
+        return {"counts": counts, "phantom": origin["phantom"], "leaks": leaks_of(audit),
+                "review": NOT_REVIEWED}  # fmt: skip
 
     return stage(folder, config, [facts], make, fresh=fresh)

@@ -3,7 +3,7 @@
 import math
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import polars as pl
@@ -21,6 +21,17 @@ PUBLISHED_F1 = {
 """Negation F1 of the NegBio and CheXpert labelers against 687 radiologist-read reports of
 MIMIC-CXR, as the data set's authors published it."""
 _LABELED = ("mimic-cxr-jpg", "chexpert")
+NOT_REVIEWED = "not reviewed"
+
+
+def reviewed_by(number: int) -> str:
+    """The review status of what so many people have reviewed."""
+    return f"reviewed by {number}"
+
+
+def review_status(manifest: Mapping[str, Any]) -> str:
+    """Whether a folder's phrases and questions have been reviewed: by how many, or not."""
+    return str(manifest.get("review", NOT_REVIEWED))
 
 
 def data_card(
@@ -29,6 +40,7 @@ def data_card(
     audit: dict[str, list[dict[str, Any]]],
     source: dict[str, Any],
     config: dict[str, Any],
+    status: str = NOT_REVIEWED,
 ) -> str:
     """The card as Markdown.
 
@@ -38,17 +50,18 @@ def data_card(
         audit: of `audit_questions`.
         source: manifest of the facts folder.
         config: how the questions were made.
+        status: of the review, as the manifest has it.
     """
     plain = {name: n for name, n in counts.items() if not isinstance(n, dict)}
     parts = [
         "# MedNega-CXR: data card",
         f"Research use; not a medical device. Data policy: **{source['policy']}**. Review of the "
-        "phrases and questions by radiologists: **not reviewed**.",
+        f"phrases and questions by experts: **{status}**.",
         "\n".join(f"- {terms}" for terms in source.get("terms", [])),
         "## From labels to questions",
-        _table(["", "number"], [[name, f"{n:,}"] for name, n in plain.items()]),
+        markdown_table(["", "number"], [[name, f"{n:,}"] for name, n in plain.items()]),
         _how(config),
-        _table(["split", "questions"], list(counts["questions by split"].items())),
+        markdown_table(["split", "questions"], list(counts["questions by split"].items())),
         "## Conditions",
         "How often each is asked about. The labels decide: a condition that is rarely denied "
         "cannot be asked about more often.",
@@ -67,7 +80,8 @@ def data_card(
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def _table(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+def markdown_table(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    """A table in Markdown."""
     lines = [header, ["---"] * len(header), *rows]
     return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)
 
@@ -104,12 +118,12 @@ def _conditions(asked: dict[str, int], source: dict[str, Any]) -> str:
     rows = []
     for name, number in asked.items():
         known = CONDITIONS[name]
-        row = [name, f"{number:,}", known.normal, known.phrase_class]
+        row = [name, f"{number:,}", known.normal or "–", known.phrase_class or "–"]
         if labelers:
             both = PUBLISHED_F1.get(name)
             row.append(f"{both[0]:.3f} / {both[1]:.3f}" if both else "not published")
         rows.append(row)
-    return _table(header, rows)
+    return markdown_table(header, rows)
 
 
 def _words_table(questions: pl.DataFrame) -> str:
@@ -123,7 +137,7 @@ def _words_table(questions: pl.DataFrame) -> str:
         rarity = sum(math.log2(total / pooled.get(w, 1)) for w in words) / max(1, len(words))
         rows.append([form, f"{len(words) / len(options):.2f}", f"{len(set(words)):,}",
                      f"{rarity:.2f}"])  # fmt: skip
-    return _table(["form", "words per option", "different words", "rarity"], rows)
+    return markdown_table(["form", "words per option", "different words", "rarity"], rows)
 
 
 def _tokens(questions: pl.DataFrame, form: str) -> list[list[str]]:
@@ -138,4 +152,4 @@ def _audit_table(audit: dict[str, list[dict[str, Any]]]) -> str:
         for form, baselines in audit.items()
         for row in baselines
     ]  # fmt: skip
-    return _table(["form", "baseline", "accuracy", "chance", "n", ""], rows)
+    return markdown_table(["form", "baseline", "accuracy", "chance", "n", ""], rows)

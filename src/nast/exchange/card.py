@@ -46,6 +46,8 @@ def write_card(folder: Path, to: str, material: Material, written: Written) -> N
         "Patients, studies and items are named by keyed hashes; image paths are those of the "
         "source and may hold its ids.",
         "",
+        f"Review of the words and items by experts: **{material.review}**.",
+        "",
         "## What is in it",
         "",
         *(f"- {name}: {number:,}" for name, number in written.counts.items()),

@@ -8,6 +8,7 @@ from nast.errors import UsageError
 from nast.exchange.card import Written, write_card
 from nast.exchange.clip_benchmark import write_clip_benchmark
 from nast.exchange.documents import write_csv, write_jsonl
+from nast.exchange.hf_datasets import front_matter, write_hf_datasets
 from nast.exchange.inspect_tasks import write_inspect
 from nast.exchange.lm_eval import write_lm_eval
 from nast.exchange.material import Material, gather
@@ -21,11 +22,12 @@ FORMATS: dict[str, Callable[[Material, Path, int], Written]] = {
     "open-clip": write_open_clip,
     "lm-eval": write_lm_eval,
     "inspect": write_inspect,
+    "hf-datasets": write_hf_datasets,
     "csv": write_csv,
     "jsonl": write_jsonl,
 }
 """Name of the format -> what writes it."""
-PLAIN = ("csv", "jsonl")
+PLAIN = ("csv", "jsonl", "hf-datasets")
 """Formats whose readers open no image: nothing is left out for a missing one."""
 
 
@@ -72,6 +74,9 @@ def export(
             name = "items and images left out, their group lost an image"
             written.counts[name] = material.left_out
         write_card(target, to, material, written)
-        return {"counts": written.counts, "missing_images": material.missing}
+        if to == "hf-datasets":
+            front_matter(target, material)
+        return {"counts": written.counts, "missing_images": material.missing,
+                "review": material.review}  # fmt: skip
 
     return stage(out, config, [folder], make, fresh=fresh)

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
+from nast.benchmark.card import review_status
 from nast.errors import InputError, UsageError
 from nast.exchange.items import Captioned, Item, read_captions, read_items
 from nast.sources.images import image_problem
@@ -27,6 +28,7 @@ class Material(NamedTuple):
         left_out: how many items and captioned images were left out for that.
         policy: the data policy.
         terms: the terms of all sources.
+        review: whether experts have reviewed the words and items.
     """
 
     items: dict[str, list[Item]]
@@ -35,6 +37,7 @@ class Material(NamedTuple):
     left_out: int
     policy: str
     terms: list[str]
+    review: str
 
 
 def gather(folder: Path, limit: int | None = None, *, images: bool = True) -> Material:
@@ -72,7 +75,8 @@ def gather(folder: Path, limit: int | None = None, *, images: bool = True) -> Ma
                          expected="whole groups; --to csv and jsonl need no images")  # fmt: skip
     left_out = sum(len(t) - len(_whole(t, bad)) for t in tables.values())
     left_out += len(captions) - len(_whole(captions, bad))
-    return Material(items, shown, missing, left_out, manifest["policy"], manifest["terms"])
+    return Material(items, shown, missing, left_out, manifest["policy"], manifest["terms"],
+                    review_status(manifest))  # fmt: skip
 
 
 def evaluated(names: Iterable[str]) -> list[str]:

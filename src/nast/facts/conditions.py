@@ -5,7 +5,9 @@ user's own file of the same form replaces it for the process. Phrases are Table 
 their classes (design row 11) are our lay reading and not reviewed by a radiologist.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -70,8 +72,17 @@ def use_conditions(file: Path | None = None) -> None:
     Raises:
         InputError: the file breaks that form.
     """
+    use_table(load_conditions(file) if file else _package_table())
+
+
+@cache
+def _package_table() -> dict[str, Condition]:
+    return load_conditions(DEFAULT_TABLE)
+
+
+def use_table(table: Mapping[str, Condition]) -> None:
+    """Take a table of conditions into use for this process, as `load_conditions` gives it."""
     global _revision
-    table = load_conditions(file or DEFAULT_TABLE)
     if table != CONDITIONS:
         CONDITIONS.clear()
         CONDITIONS.update(table)

@@ -1,0 +1,99 @@
+"""Several reviewers' ratings of a row -> one decision, and who saw it otherwise."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from nast.benchmark.review.ratings import Rating, Review, problem
+from nast.benchmark.review.sheets import ACCEPT, CHECKS, EDIT, REJECT, VERDICTS, Row, Sheet
+
+RULE = (
+    "verdicts of a row are ordered accept, edit, reject, and the middle one decides; of two middle "
+    "ones the stricter"
+)
+
+
+class Decision(NamedTuple):
+    """What becomes of a row: accept, edit or reject, and the corrections (column -> text)."""
+
+    verdict: str
+    edits: dict[str, str]
+
+
+def decide(verdicts: Sequence[str]) -> str:
+    """The middle one of some verdicts, the stricter of two (see `RULE`)."""
+    return sorted(verdicts, key=VERDICTS.index)[len(verdicts) // 2]
+
+
+def decisions_of(
+    sheets: Sequence[Sheet], reviews: Sequence[Review]
+) -> tuple[dict[str, Decision], list[str]]:
+    """The decision of every row that someone has rated.
+
+    Returns:
+        Row id -> decision, and a problem for each cell that two reviewers correct differently in a
+        row that is to be edited.
+    """
+    found, problems = {}, []
+    for row in (row for sheet in sheets for row in sheet.rows):
+        ratings = _ratings(row, reviews)
+        if not ratings:
+            continue
+        verdict = decide([r.verdict for r in ratings.values()])
+        edits: dict[str, str] = {}
+        editors = [r for r in ratings.values() if r.verdict == EDIT] if verdict == EDIT else []
+        for rating in editors:
+            for column, text in rating.edits.items():
+                if edits.setdefault(column, text) != text:
+                    problems.append(problem(
+                        f"{rating.place}, column {column!r}", "another correction than in the "
+                        "file of another reviewer", "one correction: let them agree"))  # fmt: skip
+        found[row.id] = Decision(verdict, edits)
+    return found, problems
+
+
+def dissent_of(
+    sheets: Sequence[Sheet], reviews: Sequence[Review], decisions: Mapping[str, Decision]
+) -> list[dict[str, Any]]:
+    """Rows that stay although someone would have them otherwise.
+
+    Returns:
+        Per row `sheet, id, decision, verdicts` (reviewer -> verdict, where they are not the
+        decision) and `no` (check -> reviewers who say that it does not hold).
+    """
+    found = []
+    for sheet in sheets:
+        for row in sheet.rows:
+            decision = decisions.get(row.id, Decision(REJECT, {})).verdict
+            if decision == REJECT:
+                continue
+            ratings = _ratings(row, reviews)
+            others = {n: r.verdict for n, r in ratings.items() if r.verdict != decision}
+            no = {c: [n for n, r in ratings.items() if not r.checks[c]] for c in row.checks}
+            no = {check: names for check, names in no.items() if names}
+            # A "no" of who asked for the correction is answered by it.
+            if others or (no and decision == ACCEPT):
+                found.append({"sheet": sheet.name, "id": row.id, "decision": decision,
+                              "verdicts": others, "no": no})  # fmt: skip
+    return found
+
+
+def judgements(sheet: Sheet, reviews: Sequence[Review]) -> dict[str, list[list[str | None]]]:
+    """Check, or `verdict` -> per row one rating per reviewer; for `agreement`."""
+    found: dict[str, list[list[str | None]]] = {}
+    for check in (*CHECKS, "verdict"):
+        rows = [r for r in sheet.rows if check == "verdict" or check in r.checks]
+        found[check] = [[_said(review.ratings.get(r.id), check) for review in reviews]
+                        for r in rows]  # fmt: skip
+    return {check: rows for check, rows in found.items() if rows}
+
+
+def _said(rating: Rating | None, check: str) -> str | None:
+    if rating is None:
+        return None
+    if check == "verdict":
+        return rating.verdict
+    return "yes" if rating.checks[check] else "no"
+
+
+def _ratings(row: Row, reviews: Sequence[Review]) -> dict[str, Rating]:
+    return {r.reviewer: r.ratings[row.id] for r in reviews if row.id in r.ratings}

@@ -1,0 +1,83 @@
+"""nast benchmark review export, nast benchmark review import."""
+
+from pathlib import Path
+from typing import Any
+
+from nast.commands.build import Out
+
+
+def export_review_command(
+    folder: Path, *, out: Out, questions: int = 100, seed: int = 0, fresh: bool = False
+) -> None:
+    """Write the spreadsheet that experts fill in: phrases, option sets, a sample of questions.
+
+    Parameters
+    ----------
+    folder: Path
+        A folder of nast benchmark build or nast benchmark review import.
+    out: Path
+        Output folder: review.xlsx, and csv/ with the same columns.
+    questions: int
+        How many questions are drawn, spread over conditions, denials and sentence forms.
+    seed: int
+        Of the draw.
+    fresh: bool
+        Start over in a folder of another configuration.
+    """
+    from nast.benchmark.review.export import export_review
+
+    manifest = export_review(folder, out, number=questions, seed=seed, fresh=fresh)
+    for name, number in manifest["counts"].items():
+        print(f"{name}: {number:,} rows")
+    print(f"review so far: {manifest['review']}")
+    print(f"{out / 'review.xlsx'}: a copy for each reviewer; data policy {manifest['policy']}")
+
+
+def import_review_command(
+    folder: Path, *sheets: Path, out: Out, seed: int = 0, fresh: bool = False
+) -> None:
+    """Apply filled review files; the folder itself is left as it is.
+
+    Parameters
+    ----------
+    folder: Path
+        The folder that the files were exported from.
+    sheets: Path
+        Filled files, one per reviewer: review.xlsx under any name, or a folder of its CSV files.
+    out: Path
+        Output folder: the questions that stay, data card, audit, review.json.
+    seed: int
+        Of the bootstrap.
+    fresh: bool
+        Start over in a folder of another configuration.
+    """
+    from nast.benchmark.review.importing import REVIEW, import_review
+    from nast.store import read_json
+
+    manifest = import_review(folder, sheets, out, seed=seed, fresh=fresh)
+    record = read_json(out / REVIEW)
+    for name, counts in record["rows"].items():
+        print(f"{name}: {_listed(counts)}")
+    dropped = record["dropped"]
+    print(f"left out: {dropped['questions']:,} questions in {dropped['groups']:,} groups")
+    print(f"option sets in new words: {record['option sets in new words']:,}")
+    print(f"rows that stay against a reviewer: {len(record['dissent']):,} (review.json)")
+    for name, checks in record["agreement"].items():
+        print(f"agreement, {name}: {checks['verdict']['coefficient']} of the verdict "
+              f"{_coefficient(checks['verdict'])}")  # fmt: skip
+    for leak in manifest["leaks"]:
+        print(f"warning: words alone solve {leak}")
+    print(f"{out}: {manifest['counts']['questions']:,} questions, {manifest['review']}; data "
+          f"policy {manifest['policy']}")  # fmt: skip
+
+
+def _listed(counts: dict[str, int]) -> str:
+    names = ("rows", "reviewed by all", "reviewed by some", "not reviewed", "edit", "reject")
+    return ", ".join(f"{name} {counts[name]:,}" for name in names)
+
+
+def _coefficient(found: dict[str, Any]) -> str:
+    if found["value"] is None:
+        return f"not defined ({found['reason']})"
+    low, high = found["interval"]
+    return f"{found['value']:.2f} [{low:.2f}, {high:.2f}], {found['items']:,} rows"

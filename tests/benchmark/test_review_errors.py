@@ -1,0 +1,275 @@
+"""What is wrong in filled files: all of it at once, with its place, and nothing is written."""
+
+import pytest
+from filled import YES, fill, rows_of, small_set
+from openpyxl import load_workbook
+
+from nast.benchmark.review.apply import faults_of
+from nast.benchmark.review.decisions import Decision
+from nast.benchmark.review.export import export_review, opened
+from nast.benchmark.review.importing import import_review
+from nast.benchmark.review.sheets import sheets_of
+from nast.errors import InputError, NastError, UsageError
+from nast.facts.conditions import use_conditions
+
+PHRASE = "table5:Pleural Effusion"
+NAME = "name:Pleural Effusion:pleural effusion"
+
+
+@pytest.fixture(autouse=True)
+def own_table():
+    yield
+    use_conditions()
+
+
+@pytest.fixture(scope="module")
+def folder(facts):
+    return small_set(facts)
+
+
+@pytest.fixture(scope="module")
+def sheet(folder, tmp_path_factory):
+    out = tmp_path_factory.mktemp("review") / "out"
+    export_review(folder, out, number=4)
+    return out
+
+
+@pytest.fixture
+def problems(sheet, folder, tmp_path):
+    """The lines of the message that some files, or answers of reviewers A, B, ..., lead to."""
+
+    def _problems(*files):
+        paths = [f if not isinstance(f, dict) else fill(sheet, tmp_path / n, n, f)
+                 for n, f in zip("ABC", files, strict=False)]  # fmt: skip
+        with pytest.raises(NastError) as raised:
+            import_review(folder, paths, tmp_path / "new")
+        assert not (tmp_path / "new").exists()
+        head, *lines = str(raised.value).split("\n")
+        assert head == f"{len(lines)} problems in the review files; nothing was written"
+        return [line.strip().removeprefix(f"{tmp_path}/") for line in lines]
+
+    return _problems
+
+
+@pytest.fixture(scope="module")
+def faults(folder):
+    """What is wrong with corrections: id -> column -> text."""
+    sheets = sheets_of(opened(folder)[1], 4, 0)
+    places = {row.id: "here" for s in sheets for row in s.rows}
+
+    def _faults(edits):
+        decisions = {i: Decision("edit", given) for i, given in edits.items()}
+        return faults_of(sheets, decisions, places)
+
+    return _faults
+
+
+def test_all_problems_are_reported_together(problems, sheet):
+    ids = [row["Id"] for row in rows_of(sheet, "Phrases")]
+    phrase, name = ids.index(PHRASE) + 2, ids.index(NAME) + 2
+    found = problems(
+        {PHRASE: {"Verdict": "acept", "Natural wording": None}, NAME: {"Verdict": "edit"},
+         rows_of(sheet, "Option sets")[0]["Id"]: {"Verdict": "edit"}},
+        {PHRASE: {**dict.fromkeys(YES), "Corrected phrase": "dry spaces"}},
+    )  # fmt: skip
+    at = f"A, sheet 'Phrases', row {phrase}, column"
+    assert found[:2] == [
+        f"{at} 'Natural wording': found a blank, expected one of yes, no, for the row is begun: "
+        "fill it in whole, or empty it",
+        f"{at} 'Verdict': found text of 5 characters, expected one of accept, edit, reject",
+    ]
+    at = f"A, sheet 'Phrases', row {name}, column 'Verdict': found"
+    assert found[2] == f"{at} text of 4 characters, expected one of accept, reject"
+    assert found[3].startswith(f"{at} edit and no corrected text")
+    assert found[4].startswith("A, sheet 'Option sets', row 2, column 'Verdict': found edit and no")
+    columns = [line.partition(": ")[0] for line in found[5:]]
+    assert columns == [f"B, sheet 'Phrases', row {phrase}, column {c!r}"
+                       for c in (*YES, "Corrected phrase")]  # fmt: skip
+
+
+@pytest.mark.parametrize(("phrase", "fault"), [
+    ("no effusion", "the negation 'no', expected affirmative words only"),
+    ("Dry spaces.", "a sentence, expected a phrase in small letters without a full stop"),
+    ("Dry spaces", "a sentence, expected a phrase in small letters without a full stop"),
+    ("normal heart size", "the phrase of another condition"),
+    ("dry spaces without edema", "the negation 'without'"),
+    ("dry lungs and cardiomegaly", "words that read as (Cardiomegaly: present), expected words"),
+    ("clear lung parenchyma all over", "words that read as (Consolidation: absent)"),
+    ("...!", "no words, expected a phrase"),
+])  # fmt: skip
+def test_a_corrected_phrase_must_be_one(faults, phrase, fault):
+    found = faults({PHRASE: {"Corrected phrase": phrase}})
+    assert len(found) == 1
+    assert found[0].startswith(f"here, column 'Corrected phrase': found {fault}")
+
+
+def test_one_phrase_cannot_serve_two_conditions(faults):
+    edit = {"Corrected phrase": "normal film"}
+    found = faults({PHRASE: edit, "table5:Fracture": edit})
+    assert len(found) == 2
+    assert all("found the new phrase of another condition" in line for line in found)
+
+
+def test_a_corrected_option_must_say_its_labels_in_both_forms(problems, sheet):
+    row = rows_of(sheet, "Option sets")[0]
+    negated = [line[3:] for line in row["Negated form"].split("\n")]
+    found = problems({row["Id"]: {
+        "Verdict": "edit", "Corrected negated form, A": negated[2],
+        "Corrected affirmative form, B": negated[0],
+        "Corrected negated form, C": "An image\nin two lines."},
+        PHRASE: {"Verdict": "edit", "Corrected phrase": "no effusion"}})  # fmt: skip
+    assert [line.partition(": found ")[0] for line in found] == [
+        f"A, sheet 'Phrases', row {2 + [r['Id'] for r in rows_of(sheet, 'Phrases')].index(PHRASE)}"
+        ", column 'Corrected phrase'",
+        *(f"A, sheet 'Option sets', row 2, column 'Corrected {form}'"
+          for form in ("negated form, A", "negated form, C", "affirmative form, B")),
+    ]  # fmt: skip
+    assert "found words that read as (" in found[1] and "expected (" in found[1]
+    assert "found other marks, expected one line" in found[2]
+
+
+def test_two_options_cannot_have_one_text(faults, sheet):
+    row = rows_of(sheet, "Option sets")[0]
+    first = row["Negated form"].split("\n")[0][3:]
+    found = faults({row["Id"]: {"Corrected negated form, B": first}})
+    assert "found words that read as (" in found[0]
+
+
+def test_an_affirmative_form_with_a_cue_and_forms_that_part(faults, sheet):
+    row, place = next(
+        (row, place)
+        for row in rows_of(sheet, "Option sets")
+        for place, line in enumerate(row["Must say"].split("\n"))
+        if line.count("absent") in (1, 2)
+    )
+    letter = "ABCD"[place]
+    negated, affirmative = (row[f"{form} form"].split("\n")[place][3:]
+                            for form in ("Negated", "Affirmative"))  # fmt: skip
+    form = f"Corrected affirmative form, {letter}"
+    assert "found the negation '" in faults({row["Id"]: {form: negated}})[0]
+    other = "Today " + affirmative[0].lower() + affirmative[1:]
+    found = faults({row["Id"]: {form: other}})
+    assert len(found) == 1 and found[0].startswith(f"here, column '{form}': found words that diffe")
+    found = faults({row["Id"]: {f"Corrected negated form, {letter}": affirmative}})
+    assert len(found) == 1 and "expected each absence denied by a negation" in found[0]
+    both = {form: other, f"Corrected negated form, {letter}": "Today " + negated[0].lower()
+            + negated[1:]}  # fmt: skip
+    assert faults({row["Id"]: both}) == []
+
+
+def test_a_correction_without_the_verdict(problems):
+    found = problems({"table5:Fracture": {"Verdict": "edit", "Corrected class": "odd"},
+                      PHRASE: {"Corrected phrase": "dry spaces"}})  # fmt: skip
+    assert "found 'odd', expected one of equivalent, broader, view-dependent" in found[0]
+    assert "found a correction and no verdict 'edit'" in found[1]
+
+
+def test_reviewers_must_agree_on_one_correction(problems):
+    one, two = ({PHRASE: {"Verdict": "edit", "Corrected phrase": f"{w} pleural spaces"}}
+                for w in ("dry", "thin"))  # fmt: skip
+    found = problems(one, two)
+    assert len(found) == 1
+    assert found[0].startswith("B, sheet 'Phrases', row")
+    assert "another correction than in the file of another reviewer" in found[0]
+
+
+@pytest.fixture(scope="module")
+def filled_book(sheet, tmp_path_factory):
+    return fill(sheet, tmp_path_factory.mktemp("book") / "A.xlsx", "A", {PHRASE: {}})
+
+
+@pytest.fixture
+def changed(filled_book, tmp_path):
+    """A filled workbook with some cells (sheet, place) changed and a row taken out."""
+
+    def _changed(cells, without=None):
+        book = load_workbook(filled_book)
+        for (page, place), value in cells.items():
+            book[page][place] = value
+        if without:
+            book[without[0]].delete_rows(without[1])
+        book.save(tmp_path / "x.xlsx")
+        return tmp_path / "x.xlsx"
+
+    return _changed
+
+
+def test_fixed_cells_and_rows(problems, sheet, changed):
+    ids = [row["Id"] for row in rows_of(sheet, "Option sets")]
+    cells = {"C3": "A. other words", "B4": "=1+1", "A5": "set:mine", "A7": ids[4], "G8": "=TRUE()"}
+    found = problems(changed({("Option sets", c): v for c, v in cells.items()}, ("Phrases", 3)))
+    third = rows_of(sheet, "Phrases")[1]["Id"]
+    sets = "x.xlsx, sheet 'Option sets'"
+    copied = "fixed cells must not be changed; copy it from the exported file"
+    assert found[:3] == [
+        f"x.xlsx, sheet 'Phrases': found 1 rows missing, the first of them {third!r}, expected all "
+        "rows: a row may stay empty but not be deleted; copy it from the exported file",
+        f"{sets}, row 3, column 'Negated form': found text of 14 characters, expected the text as "
+        f"exported: {copied}",
+        f"{sets}, row 4, column 'Must say': found a formula, expected the text as exported: "
+        f"{copied}",
+    ]
+    assert f"{sets}, row 5, column 'Id': found text of 8 characters, expected an id" in found[3]
+    assert f"{sets}, row 7, column 'Id': found the id of row 6 again" in found[4]
+    assert f"{sets}, row 8, column 'Faithful to the labels': found a formula" in found[5]
+    assert found[-1].startswith(f"{sets}: found 2 rows missing, the first of them {ids[3]!r}")
+
+
+def test_answers_where_none_are_asked(problems, sheet, changed):
+    row = [row["Id"] for row in rows_of(sheet, "Phrases")].index(NAME) + 2
+    header = list(rows_of(sheet, "Phrases")[0])
+    one, phrase = (f"{chr(65 + header.index(c))}{row}"
+                   for c in ("Exactly one right option", "Corrected phrase"))  # fmt: skip
+    found = problems(changed({("Phrases", one): "yes", ("Phrases", phrase): "effusion"}))
+    assert [line.split("column ")[1] for line in found] == [
+        "'Exactly one right option': found 'yes', expected nothing: the row is not open for it",
+        "'Corrected phrase': found text of 8 characters, expected nothing: the row is not open for "
+        "it",
+    ]
+
+
+def test_a_header_that_is_gone(problems, changed):
+    assert problems(changed({("Questions", "O1"): "verdikt"})) == [
+        "x.xlsx, sheet 'Questions', row 1: found no column 'Verdict', expected the header as it "
+        "was exported: put it back"
+    ]
+
+
+def test_names_and_empty_files(problems, sheet, tmp_path):
+    nameless = fill(sheet, tmp_path / "x", None, {PHRASE: {}})
+    empty = fill(sheet, tmp_path / "y", "E", {})
+    found = problems(nameless, empty)
+    assert found[0].startswith("x, sheet 'Read me first': found no name beside 'Your name'")
+    assert found[1] == "y: found no row filled in, expected a review; leave an empty file out"
+    twice = [fill(sheet, tmp_path / n, "A", {PHRASE: {}}) for n in "vw"]
+    assert problems(*twice)[0].startswith("w: found the reviewer of another file again")
+
+
+def test_a_sheet_of_another_build_or_draw(problems, sheet, folder, tmp_path):
+    other = fill(sheet, tmp_path / "x", "X", {PHRASE: {}})
+    page = other / "read_me_first.csv"
+    build = next(line for line in page.read_text().split("\n") if line.startswith("Build,"))
+    page.write_text(page.read_text().replace(build, "Build,0123456789abcdef"))
+    found = problems(other, tmp_path / "absent.xlsx")
+    assert found[0].startswith("absent.xlsx: found no such file")
+    assert "line 'Build': found text of 16 characters" in found[1]
+    assert f"expected '{build[6:]}': the file was made from another build" in found[1]
+    export_review(folder, tmp_path / "more", number=5)
+    other = fill(tmp_path / "more", tmp_path / "o", "O", {PHRASE: {}})
+    assert problems({PHRASE: {}}, other)[0].startswith("o: found another draw of questions")
+
+
+def test_a_flood_is_cut_and_counted(folder, sheet, tmp_path):
+    ids = [row["Id"] for s in ("Phrases", "Option sets") for row in rows_of(sheet, s)]
+    file = fill(sheet, tmp_path / "A", "A", {i: {"Verdict": "maybe"} for i in ids})
+    with pytest.raises(NastError) as raised:
+        import_review(folder, [file], tmp_path / "new")
+    lines = str(raised.value).split("\n")
+    assert len(lines) == 42 and lines[-1] == f"  and {len(ids) - 40} more"
+
+
+def test_export_needs_questions(folder, facts, tmp_path):
+    with pytest.raises(UsageError, match="--questions is 0"):
+        export_review(folder, tmp_path / "out", number=0)
+    with pytest.raises(InputError, match=r"questions\.parquet: found no such file"):
+        export_review(facts, tmp_path / "out")
