@@ -7,12 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nast.facts.conditions import CONDITIONS, labelled
+from nast.language.captions import AFFIRMATIVE_CAPTIONS, NEGATED_CAPTIONS, caption
 from nast.language.parse import cues, facts_of, read
 from nast.language.templates import (
-    AFFIRMATIVE_CAPTIONS,
-    NEGATED_CAPTIONS,
     STYLES,
-    caption,
     sentence,
 )
 from nast.records import ZONES, Fact

@@ -1,7 +1,6 @@
-"""The words that the sentence reader knows: names of conditions, cues, borders, modifiers.
+"""The words that the sentence reader knows: names of conditions, modifiers, cues.
 
-Cue words follow the common lists of negation detection in radiology (NegEx, ConText, CheXpert),
-reduced to what chest reports use and extended where those lists misread them.
+The cues and borders stand in `reading.cue_words`; all can be imported from here.
 """
 
 import re
@@ -9,112 +8,92 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from nast.facts.conditions import CONDITIONS, revision
+from nast.language.reading.cue_words import AFTER, BEFORE, HINT, PSEUDO, UNSURE, UNSURE_AFTER
+from nast.language.reading.places import tail_pattern
+
+__all__ = ["AFTER", "BEFORE", "HARD", "HINT", "PSEUDO", "SIDES", "SIZES", "SOFT", "UNSURE",
+           "UNSURE_AFTER", "ZONES", "Lexicon", "lexicon"]  # fmt: skip
 
 
 def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-BEFORE = (
-    "no evidence of", "no sign of", "no signs of", "negative for", "without evidence of", "without",
-    "free of", "clear of", "absence of", "lack of", "lacking", "devoid of", "neither", "nor", "not",
-    "no",
-)  # fmt: skip
-"""Cues that deny what follows, longest first."""
-_SEEN = (
-    "seen|identified|appreciated|visualized|visualised|evident|demonstrated|present|noted|detected"
-    "|observed|apparent|found|shown|visible"
-)
-AFTER = re.compile(
-    rf": ?(?:none|absent|no)\b|\b(?:absent|not (?:\w+ ){{0,2}}?(?:{_SEEN})|no longer (?:{_SEEN})"
-    r"|(?:has|have|had)(?! not)(?: been)?(?: \w+)? (?:resolved|cleared|excluded)"
-    r"|(?:is|are|was|were|been) (?:excluded|resolved|ruled out))\b"
-)
-"""Cues that deny what stands before them."""
-_CHANGE = "change|changes|increase|decrease|improvement|progression|worsening|difference"
-PSEUDO = re.compile(
-    rf"\b(?:no|without)(?: \w+){{0,3}} (?:{_CHANGE})\b(?: in| of| to| from)?[^.;]*"
-    rf"|\b(?:no|without) (?:{_CHANGE})\b[^.;]*"
-    r"|\bno absence of\b|\bno longer\b(?! (?:seen))"
-    r"|\bnot (?:without|only|certain|sure|clear|significantly|necessarily)\b"
-    r"|\b(?:can ?not|could not|not|difficult to|impossible to) (?:\w+ )?(?:be )?"
-    r"(?:exclude|excluded|rule out|ruled out)\b"
-)
-"""Words that look like cues and deny nothing, such as "no significant change in"."""
-BORDER = re.compile(
-    r"\.(?!\d)|[;!?\n]|\bbut\b"
-    r"|(?<!consistent )(?<!compatible )(?<!associated )(?<!keeping )\bwith\b"
-    r"|\bnoted\b|\bpresent\b|\bhowever\b|\balthough\b|\bthough\b|\bexcept\b|\bother than\b"
-    r"|\baside from\b|\bapart from\b|\bwhich\b|\bthere (?:is|are|was|were)\b|\bdue to\b"
-    r"|\bsecondary to\b|\bbecause\b|, (?:the|a|an)\b"
-    r"|\bwhile\b|\bwhereas\b|\byet\b|\bplus\b|\bdespite\b|\balong with\b"
-    r"|(?:,|\band) (?:stable|unchanged|again|persistent|chronic|old|healed|mild|minimal)\b"
-)
-"""Where the scope of a cue ends."""
-UNSURE_AFTER = re.compile(
-    r"\b(?:(?:can ?not|can't|could not|may not|not) (?:be )?(?:\w+ )?(?:excluded|ruled out)"
-    r"|vs|versus"
-    r"|(?:is|are|was|were) (?:unlikely|likely|questionable|possible|probable|suspected))\b"
-)
-"""Words after a finding that leave it open."""
-UNSURE = re.compile(
-    r"\b(?:possib\w+|probabl\w+|likely|may|might|could|questionable|question of|versus|vs"
-    r"|(?:can ?not|could not|can't|difficult to|impossible to) (?:\w+ )?(?:exclude|rule out)"
-    r"|evaluate for|assess for|rule out|history of|suspected|resolved|resolution of)\b"
-)
-"""Words before a finding that keep it from being asserted or denied."""
-HINT = re.compile(r"\b(?:suspicious for|concern\w* for|suggest\w*)\b")
-"""Words before a finding that keep it from being asserted; a denial reaches past them: "no opacity
-to suggest pneumonia"."""
 HARD = _words("""
     significant new displaced change changes increase increased interval further additional other
     recurrent worsening progressive tension loculated layering sizable sizeable substantial
-    enlarging
+    enlarging perihilar hilar compression vertebral calcified cavitary spiculated
 """)
 """Modifiers that a denial keeps to itself: "no new effusion" does not say that there is none."""
 SIZES = {
-    **dict.fromkeys(("small", "tiny", "trace", "minimal", "mild"), "mild"),
-    "moderate": "moderate",
-    **dict.fromkeys(("large", "severe", "massive"), "severe"),
+    **dict.fromkeys(("small", "tiny", "trace", "minimal", "mild", "mildly"), "mild"),
+    **dict.fromkeys(("moderate", "moderately"), "moderate"),
+    **dict.fromkeys(("large", "severe", "massive", "severely", "markedly"), "severe"),
 }
 SIDES = {"left": "left", "left-sided": "left", "right": "right", "right-sided": "right",
          "bilateral": "bilateral", "bibasilar": "bilateral", "bibasal": "bilateral"}  # fmt: skip
+_BOTH = dict.fromkeys(("both", "bilaterally", "bases", "apices"), "bilateral")
+"""Words for both sides that count only after a name: "both pneumothorax and effusion"."""
 ZONES = {"upper": "upper", "mid": "mid", "middle": "mid", "lower": "lower", "basilar": "lower",
          "basal": "lower", "bibasilar": "lower", "bibasal": "lower", "apical": "apical",
          "retrocardiac": "retrocardiac"}  # fmt: skip
+_ENDS = {"base": "lower", "bases": "lower", "apex": "apical", "apices": "apical"}
+"""Nouns that name a zone."""
 SOFT = _words("""
     focal acute definite visible suspicious xxxx obvious discrete evident radiographic frank overt
     confluent lobar lobe lung lungs zone pulmonary pleural airspace air space active any patchy
-    gross residual area areas of the a an sided appreciable rib ribs bony osseous
+    gross residual area areas of the a an sided sized appreciable rib ribs bony osseous
 """)
 """Modifiers that leave a denial a denial: "no focal consolidation"."""
+_NOT_MEANT = (
+    r"fractures? of the (?:tube|catheter|wire|lead|line)s?\b",
+    r"mass[ -]effect\b",
+    r"(?:knee|hip|elbow|ankle|shoulder) effusions?\b",
+)
+"""Words that hold a condition's name and mean something else, in any table."""
 
 
 class Lexicon(NamedTuple):
     """The names of the table of conditions in force.
 
     Attributes:
-        mention: matches a name of a condition, or a decoy; `lastgroup` tells which.
-        names: group -> condition, None for a decoy.
+        mention: matches a name of a condition, or a decoy; `name_of` tells which.
+        names: (pattern of a name, its condition or None for a decoy), the longest name first.
         phrase: matches a Table 5 phrase.
         phrases: phrase -> condition.
         grades: (condition, adjective) -> severity.
-        zones: adjective -> zone.
-        place: matches "in the left lower zone" and the like, right after a name.
+        sizes: adjective -> severity, where the condition has no word of its own.
+        sides: word of a tail -> side.
+        zones: word -> zone.
+        tail: matches "in the left lower zone", "is small" and the like, right after a name.
+        attribute: matches each word of a tail that names a side, zone or size.
+        attributes: the words before a name that place or grade it.
+        modifiers: all words before a name that belong to it.
     """
 
     mention: re.Pattern[str]
-    names: dict[str, str | None]
+    names: tuple[tuple[re.Pattern[str], str | None], ...]
     phrase: re.Pattern[str]
     phrases: dict[str, str]
     grades: dict[tuple[str, str], str]
+    sizes: dict[str, str]
+    sides: dict[str, str]
     zones: dict[str, str]
-    place: re.Pattern[str]
+    tail: re.Pattern[str]
+    attribute: re.Pattern[str]
+    attributes: frozenset[str]
+    modifiers: frozenset[str]
 
 
 def lexicon() -> Lexicon:
     """The names of the conditions, compiled once per table of conditions."""
     return _lexicon(revision())
+
+
+@lru_cache(maxsize=1024)
+def name_of(words: str, _: int) -> str | None:
+    """The condition that matched words name, None for a decoy; the number is the revision."""
+    return next(name for pattern, name in lexicon().names if pattern.fullmatch(words))
 
 
 @lru_cache(maxsize=2)
@@ -125,28 +104,35 @@ def _lexicon(_: int) -> Lexicon:
         known |= dict.fromkeys((condition.term, *condition.synonyms), condition.name)
     # The longest name first, so that a decoy wins over the synonym that it contains.
     ordered = sorted(known, key=lambda n: (-len(n), n))
-    groups = {f"n{i}": known[name] for i, name in enumerate(ordered)}
-    parts = [f"(?P<n{i}>{_pattern(name)})" for i, name in enumerate(ordered)]
+    patterns = [*_NOT_MEANT, *map(_pattern, ordered)]
+    meant = [*(None for _ in _NOT_MEANT), *(known[name] for name in ordered)]
     phrases = {c.normal.lower(): c.name for c in CONDITIONS.values() if c.normal}
     zones = ZONES | {zone: zone for c in CONDITIONS.values() for zone in c.zones}
-    words = "|".join(re.escape(p) for p in sorted(phrases, key=len, reverse=True))
+    grades = {(c.name, adjective.lower()): grade for c in CONDITIONS.values()
+              for grade, adjective in c.grades.items()}  # fmt: skip
+    sizes = {adjective: grade for (_, adjective), grade in grades.items()} | SIZES
     return Lexicon(
-        re.compile(rf"\b(?:{'|'.join(parts)})"),
-        groups,
-        re.compile(rf"(?<!limits of )\b(?:{words})\b" if words else r"(?!)"),
+        re.compile(rf"\b(?:{'|'.join(patterns)})"),
+        tuple((re.compile(p), name) for p, name in zip(patterns, meant, strict=True)),
+        re.compile(rf"(?<!limits of )\b(?:{_any(phrases)})\b" if phrases else r"(?!)"),
         phrases,
-        {(c.name, adjective.lower()): grade for c in CONDITIONS.values()
-         for grade, adjective in c.grades.items()},
-        zones,
-        re.compile(
-            r"\s+(?:in|at|on|of) the(?:\s+(?P<side>left|right|bilateral))?"
-            rf"(?:\s+(?P<zone>{'|'.join(map(re.escape, sorted(zones, key=len, reverse=True)))})"
-            r"\s+(?:lung\s+)?(?:zone|lobe|lung)s?"
-            r"|\s+(?P<base>base|apex)|\s+(?:lung|side|hemithorax)|\b)"
-        ),
-    )  # fmt: skip
+        grades,
+        sizes,
+        SIDES | _BOTH,
+        zones | _ENDS,
+        tail_pattern(_any(zones), _any(sizes)),
+        re.compile(rf"\b(?:{_any({**zones, **sizes, **SIDES, **_ENDS, **_BOTH})})\b"),
+        frozenset({**zones, **sizes, **SIDES, **_ENDS}),
+        frozenset({**zones, **sizes, **SIDES, **_ENDS}) | HARD | SOFT,
+    )
+
+
+def _any(words: dict[str, str]) -> str:
+    """The words as alternatives, the longest first."""
+    return "|".join(re.escape(w) for w in sorted(words, key=len, reverse=True))
 
 
 def _pattern(name: str) -> str:
     words = re.escape(name.rstrip("*").lower()).replace(r"\ ", r"[\s-]+")
+    words = words.replace("tumor", "tumou?r")
     return words + (r"\w*" if name.endswith("*") else r"\b")

@@ -102,10 +102,11 @@ def _present_first(tail: str, link: str, cue: str, instead: str, there: bool = F
 
 def _there_is(present: Sequence[Fact]) -> str:
     verb = "are" if CONDITIONS[present[0].condition].plural else "is"
-    return f"there {verb} " + joined([f"{_article(f)}{noun_phrase(f)}" for f in present])
+    return f"there {verb} " + joined([f"{article(f)}{noun_phrase(f)}" for f in present])
 
 
-def _article(fact: Fact) -> str:
+def article(fact: Fact) -> str:
+    """The article of a fact's noun phrase with a blank behind, or nothing."""
     if not CONDITIONS[fact.condition].counted:
         return ""
     return "an " if noun_phrase(fact)[0] in "aeiou" else "a "
@@ -198,40 +199,3 @@ def sentence(facts: Sequence[Fact], style: str, form: Form) -> str:
 def finish(text: str) -> str:
     """A capital in front and a full stop behind."""
     return text[0].upper() + text[1:] + "."
-
-
-AFFIRMATIVE_CAPTIONS = (
-    "{noun}",
-    "there is {article}{noun}",
-    "{noun} is seen",
-    "findings show {article}{noun}",
-    "evidence of {noun}",
-)
-NEGATED_CAPTIONS = (
-    "no {noun}",
-    "there is no {noun}",
-    "no {noun} is seen",
-    "no evidence of {noun}",
-    "no sign of {noun}",
-)
-
-
-def caption(statement: Fact, template: str) -> str:
-    """A single caption (paper section 4.1, format ii) from one of the templates above.
-
-    Args:
-        statement: what the caption says; an absent one may have attributes: "no large pleural
-            effusion", "no consolidation in the right lower zone".
-        template: an entry of `AFFIRMATIVE_CAPTIONS` or `NEGATED_CAPTIONS`, as the statement's
-            existence demands.
-
-    Raises:
-        ValueError: the template's polarity is not the statement's.
-    """
-    allowed = AFFIRMATIVE_CAPTIONS if statement.existence == "present" else NEGATED_CAPTIONS
-    if template not in allowed:
-        raise ValueError(f"template {template!r} does not say {statement.existence!r}")
-    text = template.format(noun=noun_phrase(statement), article=_article(statement))
-    if CONDITIONS[statement.condition].plural:
-        text = text.replace(" is seen", " are seen").replace("there is", "there are")
-    return finish(text)

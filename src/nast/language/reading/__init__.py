@@ -1,0 +1,1 @@
+"""Rooms of the sentence reader; `nast.language.parse` is its door."""
