@@ -1,14 +1,31 @@
 """The contextual folder: audited, counted, and byte for byte the same when built again."""
 
 import json
+import os
+import subprocess
+import sys
 
+import polars as pl
 import pytest
+from real_labels import real_table
 
+from nast.benchmark.build import build_benchmark
+from nast.cli import run
 from nast.contextual.build import audit_claims, build_contextual
+from nast.contextual.counts import shortfalls
 from nast.errors import InputError, NastError, UsageError
-from nast.records import CAPTIONS_SCHEMA, CLAIMS_SCHEMA
+from nast.facts.conditions import CONDITIONS
+from nast.language.parse import cues, facts_of
+from nast.records import (
+    CAPTIONS_SCHEMA,
+    CLAIMS_SCHEMA,
+    FACTS_SCHEMA,
+    QUESTIONS_SCHEMA,
+    STUDIES_SCHEMA,
+    Fact,
+)
 from nast.sources.collect import build_facts, read_facts
-from nast.store import file_hash, manifest_of, read_table
+from nast.store import file_hash, manifest_of, read_table, stage, write_table
 
 
 @pytest.fixture(scope="module")
@@ -20,13 +37,13 @@ def folder(facts, tmp_path_factory):
 
 def test_equal_seeds_give_equal_bytes(folder, facts, tmp_path):
     build_contextual(facts, tmp_path / "again", groups=12, seed=1)
-    for name in ("claims.parquet", "captions.parquet", "audit.json"):
+    for name in ("claims.parquet", "captions.parquet", "audit.json", "README.md"):
         assert file_hash(folder / name) == file_hash(tmp_path / "again" / name)
 
 
 def test_every_blind_baseline_is_at_chance(folder):
     audit = json.loads((folder / "audit.json").read_text())
-    assert set(audit) == {"negated", "affirmative"}
+    assert set(audit) >= {"negated", "affirmative"}
     for rows in audit.values():
         assert {r["baseline"] for r in rows} >= {"medoid", "odd one out", "n-gram classifier"}
         for row in rows:
@@ -38,8 +55,9 @@ def test_the_audit_sees_a_set_that_lost_its_groups(folder):
     """One member per group is a set whose answers can be anywhere; all at 0 is a leak."""
     claims = read_table(folder / "claims.parquet", CLAIMS_SCHEMA)
     first = claims.filter(answer=0)
-    for rows in audit_claims(first).values():
-        assert {r["baseline"] for r in rows if r["leaks"]} >= {"position"}
+    audit = audit_claims(first)
+    for form in ("negated", "affirmative"):
+        assert {r["baseline"] for r in audit[form] if r["leaks"]} >= {"position"}
 
 
 def test_counts(folder):
@@ -100,3 +118,148 @@ def test_sides_of_real_boxes(nih, tmp_path):
 def test_a_missing_folder_is_our_error(tmp_path):
     with pytest.raises(NastError):
         build_contextual(tmp_path / "gone", tmp_path / "out")
+
+
+def test_the_card(folder):
+    card = (folder / "README.md").read_text()
+    counts = manifest_of(folder)["counts"]
+    assert "no patient of an evaluation set is in training" in card
+    assert "`described`" in card and "Synthetic" in card and "Data policy: **open**" in card
+    captions = read_table(folder / "captions.parquet", CAPTIONS_SCHEMA)
+    cell = captions.filter(polarity="negated", kind="severity", condition="Pleural Effusion")
+    rows = [line for line in card.split("**negated**")[1].splitlines()
+            if line.startswith("| Pleural Effusion |")]  # fmt: skip
+    numbers = [int(n.replace(",", "")) for n in rows[0].split("|")[2:-1]]
+    assert sum(numbers[6:]) == len(cell) > 0
+    for name, number in counts["captions below half of an even share"].items():
+        assert f"{name} {number:,}" in card
+
+
+def test_negated_and_affirmative_sets_ask_about_the_same(folder):
+    counts = manifest_of(folder)["counts"]["claim sets by form and condition"]
+    for name in CONDITIONS:
+        assert counts.get(f"negated {name}") == counts.get(f"affirmative {name}")
+
+
+def test_shortfalls_by_hand():
+    rows = [("train", "negated", "existence", "Edema", 50),
+            ("train", "negated", "existence", "Fracture", 50),
+            ("train", "negated", "location", "Fracture", 100),
+            ("train", "negated", "severity", "Edema", 90),
+            ("test", "negated", "severity", "Edema", 10),
+            ("train", "affirmative", "existence", "Edema", 5)]  # fmt: skip
+    columns = ["split", "polarity", "kind", "condition", "len"]
+    short = shortfalls(pl.DataFrame(rows, schema=columns, orient="row"))
+    assert short == {"affirmative existence Fracture": 0, "affirmative location Fracture": 0,
+                     "affirmative severity Edema": 0}  # fmt: skip
+
+
+def test_the_papers_set_leaks_and_says_so(facts, tmp_path, capsys):
+    out = tmp_path / "paper"
+    command = ["contextual", "build", str(facts), "-o", str(out), "--groups", "40"]
+    assert run([*command, "--protocol", "paper"]) == 0
+    printed = capsys.readouterr().out
+    assert "warning: words alone solve negated: medoid" in printed
+    claims = read_table(out / "claims.parquet", CLAIMS_SCHEMA)
+    assert set(claims["construction"]) == {"single_flip"}
+    assert "**leaks**" in (out / "README.md").read_text()
+
+
+def test_a_leak_is_refused_unless_it_is_allowed(facts, tmp_path):
+    with pytest.raises(NastError, match="words alone solve items"):
+        build_contextual(facts, tmp_path / "a", groups=40, construction="single_flip")
+    manifest = build_contextual(
+        facts, tmp_path / "b", groups=40, construction="single_flip", allow_leaks=True
+    )
+    assert any("medoid" in leak for leak in manifest["leaks"])
+
+
+def test_a_dry_run_sends_and_writes_nothing(facts, tmp_path, capsys):
+    command = ["contextual", "build", str(facts), "-o", str(tmp_path / "o"), "--groups", "4"]
+    assert run([*command, "--dry-run", "--realiser", "llm", "--paraphrases", "3"]) == 0
+    printed = capsys.readouterr().out
+    assert printed.startswith("claims: sets ") and "captions: sets " in printed
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_private_facts_do_not_leave_the_machine(facts, tmp_path, capsys):
+    studies, table = read_facts(facts)
+
+    def make(out):
+        write_table(out / "studies.parquet", studies, STUDIES_SCHEMA)
+        write_table(out / "facts.parquet", table, FACTS_SCHEMA)
+        return {"policy": "credentialed", "terms": [], "counts": {}, "sources": {}}
+
+    stage(tmp_path / "facts", {"stage": "facts"}, [], make)
+    command = ["contextual", "build", str(tmp_path / "facts"), "-o", str(tmp_path / "o")]
+    for endpoint in ("http://192.0.2.1:1/v1#model", "llama-3.1-8b"):
+        assert run([*command, "--realiser", "llm", "--endpoint", endpoint]) == 1
+        assert "credentialed data" in capsys.readouterr().err
+    assert not (tmp_path / "o").exists()
+
+
+def test_no_patient_of_an_evaluation_set_is_in_training(facts, folder, tmp_path):
+    build_benchmark(facts, tmp_path / "questions", allow_leaks=True)
+    tables = [read_table(tmp_path / "questions" / "questions.parquet", QUESTIONS_SCHEMA),
+              read_table(folder / "claims.parquet", CLAIMS_SCHEMA),
+              read_table(folder / "captions.parquet", CAPTIONS_SCHEMA)]  # fmt: skip
+    both = pl.concat([t.select("subject_id", "split") for t in tables])
+    training = set(both.filter(split="train")["subject_id"])
+    evaluated = set(both.filter(pl.col("split") != "train")["subject_id"])
+    assert training and evaluated and not training & evaluated
+
+
+def test_a_patient_in_two_splits_is_refused(facts, tmp_path):
+    studies, table = read_facts(facts)
+    moved = studies.with_columns(
+        pl.when(pl.int_range(pl.len()) == 0).then(pl.lit("test")).otherwise(pl.lit("train"))
+        .alias("split"), pl.lit("p").alias("subject_id")
+    )  # fmt: skip
+
+    def make(out):
+        write_table(out / "studies.parquet", moved, STUDIES_SCHEMA)
+        write_table(out / "facts.parquet", table, FACTS_SCHEMA)
+        return {"policy": "open", "terms": [], "counts": {}, "sources": {}}
+
+    stage(tmp_path / "facts", {"stage": "facts"}, [], make)
+    with pytest.raises(InputError, match="1 patients in two splits"):
+        build_contextual(tmp_path / "facts", tmp_path / "out")
+
+
+CODE = """
+import sys
+from pathlib import Path
+from nast.contextual import captions
+from nast.contextual.build import write_slices
+from nast.sources.collect import read_facts
+captions._ROWS = 60
+write_slices(Path(sys.argv[2]), captions.plan_captions(*read_facts(Path(sys.argv[1]))))
+"""
+
+
+@pytest.mark.slow
+def test_threads_do_not_change_a_byte(facts, tmp_path):
+    hashes = set()
+    for threads in ("1", "8"):
+        path = tmp_path / f"{threads}.parquet"
+        command = [sys.executable, "-c", CODE, str(facts), str(path)]
+        subprocess.run(command, env=os.environ | {"POLARS_MAX_THREADS": threads}, check=True)
+        hashes.add(file_hash(path))
+    assert len(hashes) == 1
+
+
+def test_real_reports(tmp_path):
+    """Indiana: words alone at chance, every sentence reads back."""
+    build_facts([f"iu-xray:{real_table('NLMCXR_reports.tgz')}"], tmp_path / "facts")
+    manifest = build_contextual(tmp_path / "facts", tmp_path / "out", groups=60)
+    assert manifest["leaks"] == []
+    claims = read_table(tmp_path / "out" / "claims.parquet", CLAIMS_SCHEMA)
+    assert len(claims) > 500
+    for row in claims.unique(["group_id", "form"]).iter_rows(named=True):
+        for text, stated in zip(row["claims"], row["facts"], strict=True):
+            assert facts_of(text) == {Fact(**f) for f in stated}
+    captions = read_table(tmp_path / "out" / "captions.parquet", CAPTIONS_SCHEMA)
+    assert len(captions) > 8_000
+    for row in captions.unique("caption").sort("caption").gather_every(4).iter_rows(named=True):
+        assert facts_of(row["caption"]) == {Fact(**row["fact"])}
+        assert bool(cues(row["caption"])) is (row["polarity"] == "negated")

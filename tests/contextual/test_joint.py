@@ -8,13 +8,20 @@ import pytest
 from nast.contextual.joint import (
     Frame,
     StudyFacts,
+    contradicted,
+    contradicting,
     frames,
     holders,
     holds,
-    side_value,
     study_facts,
+    value_of,
 )
-from nast.facts.conditions import CONDITIONS, labelled
+from nast.facts.conditions import (
+    CONDITIONS,
+    contradicts_hierarchy,
+    labelled,
+    phrase_conflicts,
+)
 from nast.records import Fact
 
 EFFUSION, AIR = "Pleural Effusion", "Pneumothorax"
@@ -109,17 +116,17 @@ def test_joint_values_exclude_each_other():
     members = [(s, j) for s, j in members if j is not None]
     assert len(members) == 5
     for s, j in members:
-        assert holds(j, s)
+        assert holds(j, s) is True
     for (s, a), (t, b) in combinations(members, 2):
         assert a != b
-        assert not holds(a, t) and not holds(b, s)
+        assert holds(a, t) is False and holds(b, s) is False
 
 
 def test_holders_group_studies_by_value():
     held = [study(yes(EFFUSION, "left"), no("Fracture")), study(no(EFFUSION), yes("Fracture")),
             study(yes(EFFUSION, "left", "mild"), no("Fracture")), study(no(EFFUSION))]  # fmt: skip
     found = holders(held, 2)
-    assert {joint: [held.index(s) for s in members] for joint, members in found[SIDES].items()} == {
+    assert {joint: members.tolist() for joint, members in found[SIDES].items()} == {
         (no("Fracture"), yes(EFFUSION, "left")): [0, 2],
         (yes("Fracture"), no(EFFUSION)): [1],
     }
@@ -130,16 +137,53 @@ def test_holders_group_studies_by_value():
 @pytest.mark.parametrize(
     ("facts", "expected"),
     [
-        ((yes(EFFUSION, "left", "mild"),), (yes(EFFUSION, "left"),)),
+        ((yes(EFFUSION, "left", "mild"),), yes(EFFUSION, "left")),
         ((yes(EFFUSION, "bilateral"),), None),
         ((yes(EFFUSION, "left"), yes(EFFUSION, "right")), None),
         ((yes(EFFUSION),), None),
-        ((no(EFFUSION),), None),
+        ((no(EFFUSION),), no(EFFUSION)),
         ((), None),
     ],
 )
 def test_side_values(facts, expected):
-    assert side_value(study(*facts), EFFUSION) == expected
+    assert value_of(study(*facts), EFFUSION, "side") == expected
+
+
+def test_frames_of_one_condition_and_without_denials():
+    one = set(frames(labelled(), 3, (1,), "any"))
+    assert Frame((EFFUSION,), ("side",)) in one
+    assert Frame((EFFUSION,), ("existence",)) not in one
+    # Two present values of a side are not three.
+    assert Frame((EFFUSION,), ("side",)) not in set(frames(labelled(), 3, (1,), "none"))
+    held = [study(yes(EFFUSION, "left")), study(no(EFFUSION)), study(yes(EFFUSION, "right"))]
+    found = holders(held, 3, (1,), "any")[Frame((EFFUSION,), ("side",))]
+    assert {joint: rows.tolist() for joint, rows in found.items()} == {
+        (yes(EFFUSION, "left"),): [0], (no(EFFUSION),): [1], (yes(EFFUSION, "right"),): [2]
+    }  # fmt: skip
+    pair = [study(yes(EFFUSION, "left"), yes("Fracture", side)) for side in ("left", "right")]
+    both = holders([*pair, study(yes(EFFUSION, "left"), no("Fracture"))], 2, (2,), "none")
+    frame = Frame(("Fracture", EFFUSION), ("side", "existence"))
+    assert sorted(rows.tolist() for rows in both[frame].values()) == [[0], [1]]
+
+
+@pytest.mark.parametrize("name", labelled())
+def test_what_contradicts_a_denial(name):
+    for other in CONDITIONS:
+        labels = {other: "present"} | {name: "absent"} if other != name else {}
+        expected = contradicts_hierarchy(labels) or bool(phrase_conflicts(labels))
+        assert (other in contradicting(name)) is expected
+        one = StudyFacts("p", "s", {}, {other: "present"})
+        assert contradicted(one, name) is expected
+
+
+def test_silence_in_a_closed_world():
+    one = study(yes("Edema"), no("Fracture"), Pneumonia="uncertain")
+    assert holds((yes(AIR),), one) is None
+    assert holds((yes(AIR),), one, "closed") is False
+    assert holds((no(AIR), no("Fracture")), one, "closed") is True
+    # The source is uncertain; edema is an opacity.
+    assert holds((yes("Pneumonia"),), one, "closed") is None
+    assert holds((yes("Lung Opacity"),), one, "closed") is None
 
 
 def test_facts_that_disagree_are_of_no_use():
@@ -148,6 +192,11 @@ def test_facts_that_disagree_are_of_no_use():
     rows = [{**keys, "condition": c, "existence": e} for c, e in said]
     labels = dict.fromkeys(labelled(), "not_mentioned") | {"Fracture": "present"}
     studies = pl.DataFrame([{"subject_id": "p", "study_id": "s", **labels}])
-    (found,) = study_facts(pl.DataFrame(rows, infer_schema_length=None), studies)
+    table = pl.DataFrame(rows, schema_overrides=dict.fromkeys(keys, pl.String))
+    (found,) = study_facts(table, studies)
     assert found.facts == {"Fracture": (no("Fracture"),)}
     assert found.labels["Fracture"] == "absent"
+    assert found.labels["Edema"] == "uncertain"
+    studies = studies.with_columns(pl.lit("present").alias("Edema"))
+    (found,) = study_facts(table, studies)
+    assert found.labels["Edema"] == "present"

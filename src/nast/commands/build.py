@@ -117,11 +117,20 @@ def contextual_build(
     out: Out,
     k: int = 5,
     groups: int = 200,
-    construction: str = "balanced",
+    construction: str | None = None,
+    per_study: int = 2,
+    paraphrases: int = 1,
+    protocol: Protocol = "default",
+    allow_leaks: bool = False,
+    realiser: Realiser = "template",
+    endpoint: str | None = None,
+    loopback_stays: bool = False,
+    override: Path | None = None,
+    dry_run: bool = False,
     seed: int = 0,
     fresh: bool = False,
 ) -> None:
-    """Build claim sets in balanced groups, and single captions.
+    """Build claim sets, in balanced groups unless another construction is named, and captions.
 
     Parameters
     ----------
@@ -130,26 +139,56 @@ def contextual_build(
     out: Path
         Output folder.
     k: int
-        Claims per set, 5 to 7.
+        Claims per set: 5 to 7; for single, single_flip and matched 3 to 7.
     groups: int
         At most so many groups per split.
     construction: str
-        balanced (joint claims that deny something) or sides (left against right, for sources
-        without annotated absences).
+        balanced (joint claims that deny something), single (one condition), single_flip (the
+        paper's: one attribute altered), matched (training, for small sources) or sides (left
+        against right, for sources without annotated absences).
+    per_study: int
+        At most so many captions of each polarity a study.
+    paraphrases: int
+        Wordings of each caption; a language model also writes so many of each set of claims.
+    protocol: str
+        paper builds the paper's set: claims with one attribute altered; it leaks, and says so.
+    allow_leaks: bool
+        Keep claim sets that words alone solve above chance.
+    realiser: str
+        template, or llm: a language model writes, and every text is read back.
+    endpoint: str
+        Of the language model: a preset (llama-3.1-8b, llama-3.1-8b:llama.cpp,
+        llama-3.1-8b:ollama, gpt-5.1) or URL#NAME of a server that speaks OpenAI's protocol.
+    loopback_stays: bool
+        State that nothing behind a loopback address passes data on to another machine.
+    override: Path
+        YAML file with the person, date and reason that let private data leave.
+    dry_run: bool
+        Print what the language model would be asked, and stop.
     seed: int
         Of every choice.
     fresh: bool
         Start over in a folder of another configuration.
     """
-    from nast.contextual.build import build_contextual
-    from nast.errors import UsageError
+    from nast.contextual.build import build_contextual, estimate_contextual
 
-    if not 5 <= k <= 7:
-        raise UsageError(f"--k is {k}; a claim set has 5 to 7 claims")
+    paper = protocol == "paper"
+    how = construction or ("single_flip" if paper else "balanced")
     folder = facts_folder(inputs, out, fresh)
+    if dry_run:
+        told = estimate_contextual(folder, k=k, groups=groups, construction=how,
+                                   paraphrases=paraphrases, seed=seed)  # fmt: skip
+        for name, value in told.items():
+            print(f"{name}: {_said(value)}")
+        return
+    model = None
+    if realiser == "llm":
+        model = language_model(endpoint, [folder], loopback_stays, override)
     manifest = build_contextual(
-        folder, out, k=k, groups=groups, construction=construction, seed=seed, fresh=fresh
-    )
+        folder, out, k=k, groups=groups, construction=how, per_study=per_study,
+        paraphrases=paraphrases, seed=seed, allow_leaks=allow_leaks or paper, model=model,
+        cache=out.with_name(out.name + "-answers.jsonl") if model else None, fresh=fresh,
+    )  # fmt: skip
     _print(out, manifest)
 
 

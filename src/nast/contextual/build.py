@@ -1,24 +1,25 @@
 """The contextual negation set of a facts folder: claim sets and single captions (section 4.1)."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import polars as pl
+from polars.io.plugins import register_io_source
 
-from nast.benchmark.audit import Item, audit_items, raise_on_leak
-from nast.contextual.captions import make_captions
-from nast.contextual.claims import make_claims, make_side_pairs
+from nast.benchmark.audit import Item, audit_items, leaks_of, raise_on_leak
+from nast.contextual.captions import SCHEMA, Plan, caption_slices, plan_captions
+from nast.contextual.card import contextual_card
+from nast.contextual.claims import CONSTRUCTIONS, claims_table, find_groups, said_range
+from nast.contextual.counts import CELLS, caption_cells, counts_of
+from nast.contextual.statements import sayable
+from nast.contextual.wording import estimate, write_captions, write_claims
 from nast.errors import InputError, UsageError
-from nast.records import CAPTIONS_SCHEMA, CLAIMS_SCHEMA
+from nast.language.llm.backends import LanguageModel
+from nast.records import CLAIMS_SCHEMA
 from nast.sources.collect import read_facts
-from nast.store import manifest_of, stage, write_json, write_table
-
-EXPECTED = {
-    "balanced": "{k} patients with {k} different joint values of two or three conditions, each "
-    "with an absence",
-    "sides": "{k} patients with one finding on different sides",
-}
-"""What a facts folder must have, by construction."""
+from nast.sources.tables import refuse_split_patients
+from nast.store import atomic, manifest_of, stage, write_json, write_table, write_text
 
 
 def build_contextual(
@@ -28,56 +29,119 @@ def build_contextual(
     k: int = 5,
     groups: int = 200,
     construction: str = "balanced",
+    per_study: int = 2,
+    paraphrases: int = 1,
     seed: int = 0,
+    allow_leaks: bool = False,
+    model: LanguageModel | None = None,
+    cache: Path | None = None,
     fresh: bool = False,
 ) -> dict[str, Any]:
-    """Claim sets and captions of a facts folder, with their audit, in an output folder.
+    """Claim sets and captions of a facts folder, with their audit and card, in an output folder.
 
     Args:
         facts: a folder of `nast facts`.
-        folder: gets `claims.parquet`, `captions.parquet` and `audit.json`.
-        k: claims per set, 5 to 7.
+        folder: gets `claims.parquet`, `captions.parquet`, `audit.json` and `README.md`.
+        k: claims per set; 2 for `sides`.
         groups: at most so many groups of claim sets per split.
-        construction: `balanced` joint claims with denials, or `sides`: left against right, for
-            sources without annotated absences.
+        construction: a key of `CONSTRUCTIONS`; `single_flip` is the paper's.
+        per_study: captions of each polarity a study, at most.
+        paraphrases: wordings of each caption; a language model also writes so many of each set of
+            claims.
         seed: of every choice.
+        allow_leaks: keep claim sets that words alone solve above chance, and say so in the card.
+        model: writes instead of templates; every text is read back (see `nast.language.llm`).
+        cache: file of the model's answers, outside `folder`.
         fresh: start over in a folder of another configuration.
 
     Returns:
-        The manifest with counts.
+        The manifest with counts and what the audit found.
 
     Raises:
-        InputError: the facts do not allow a single group.
-        UsageError: an unknown construction.
-        NastError: the words of a form give the answer away.
+        InputError: the facts do not allow a single group, or a patient is in two splits.
+        UsageError: an unknown construction, or a number of claims that it does not take.
+        NastError: the words of a form give the answer away, and `allow_leaks` is not set.
     """
-    if construction not in EXPECTED:
-        raise UsageError(f"construction {construction!r}; choose one of {', '.join(EXPECTED)}")
-    k = 2 if construction == "sides" else k
+    k = _checked(construction, k)
     config = {"stage": "contextual", "k": k, "groups": groups, "seed": seed,
-              "construction": construction}  # fmt: skip
+              "construction": construction, "per_study": per_study,
+              "paraphrases": paraphrases}  # fmt: skip
+    if model:
+        config |= {"model": model.name, "decoding": dict(model.decoding), **model.allowed}
 
     def make(out: Path) -> dict[str, Any]:
         studies, table = read_facts(facts)
-        if construction == "sides":
-            claims = make_side_pairs(studies, table, seed=seed)
-        else:
-            claims = make_claims(studies, table, k=k, groups=groups, seed=seed)
-        if not len(claims):
-            raise InputError(
-                facts,
-                found=f"{len(table)} facts and no group of {k} studies",
-                expected=EXPECTED[construction].format(k=k),
+        refuse_split_patients(studies, facts)
+        found = find_groups(studies, table, k, groups, seed=seed, construction=construction)
+        if not found:
+            raise InputError(facts, found=f"{len(table)} facts and no group of {k} studies",
+                             expected=CONSTRUCTIONS[construction][1])  # fmt: skip
+        written, wordings, told = None, None, {}
+        if model:
+            said = sayable(studies, table).statements
+            written, of_claims = write_claims(
+                found, model, paraphrases=paraphrases, seed=seed, cache=cache
             )
-        captions = make_captions(studies, table, seed=seed)
+            wordings, of_captions = write_captions(
+                said, model, paraphrases=paraphrases, cache=cache
+            )
+            told = {"language model": {"claims": of_claims, "captions": of_captions}}
+        claims = claims_table(found, studies, seed, written)
         audit = audit_claims(claims, seed)
+        plan = plan_captions(studies, table, per_study, seed,
+                             paraphrases=paraphrases, wordings=wordings)  # fmt: skip
+        cells = write_slices(out / "captions.parquet", plan)
         write_table(out / "claims.parquet", claims, CLAIMS_SCHEMA)
-        write_table(out / "captions.parquet", captions, CAPTIONS_SCHEMA)
         write_json(out / "audit.json", audit)
-        raise_on_leak(audit, out)
-        return {"counts": _counts(claims, captions), "phantom": manifest_of(facts)["phantom"]}
+        origin = manifest_of(facts)
+        counts = counts_of(claims, cells) | told
+        card = contextual_card(claims, cells, counts, audit, origin, config)
+        write_text(out / "README.md", card)
+        if not allow_leaks:
+            raise_on_leak(audit, out)
+        return {"counts": counts, "phantom": origin["phantom"], "leaks": leaks_of(audit)}
 
     return stage(folder, config, [facts], make, fresh=fresh)
+
+
+def _checked(construction: str, k: int) -> int:
+    """The number of claims that a construction makes of what was asked for."""
+    if construction not in CONSTRUCTIONS:
+        raise UsageError(f"construction {construction!r}; choose one of {', '.join(CONSTRUCTIONS)}")
+    k = 2 if construction == "sides" else k
+    if k not in CONSTRUCTIONS[construction][0]:
+        raise UsageError(f"k is {k}; {construction} sets have {said_range(construction)} claims")
+    return k
+
+
+def estimate_contextual(
+    facts: Path,
+    *,
+    k: int = 5,
+    groups: int = 200,
+    construction: str = "balanced",
+    paraphrases: int = 1,
+    seed: int = 0,
+) -> dict[str, Any]:
+    """What a language model would be asked for; see `build_contextual` and `wording.estimate`."""
+    k = _checked(construction, k)
+    studies, table = read_facts(facts)
+    found = find_groups(studies, table, k, groups, seed=seed, construction=construction)
+    return estimate(found, sayable(studies, table).statements, paraphrases)
+
+
+def write_slices(path: Path, plan: Plan) -> pl.DataFrame:
+    """Write captions as they are made, a row group at a time; returns how many each cell has."""
+    cells = [pl.DataFrame(schema=dict.fromkeys(CELLS, pl.String) | {"len": pl.UInt32})]
+
+    def rows(*_: object) -> Iterator[pl.DataFrame]:
+        for part in caption_slices(plan):
+            cells.append(caption_cells(part))
+            yield part.cast(SCHEMA)  # type: ignore[arg-type]
+
+    with atomic(path) as temporary:
+        register_io_source(rows, schema=SCHEMA).sink_parquet(temporary, compression="zstd")
+    return pl.concat(cells).group_by(CELLS).agg(pl.col("len").sum()).sort(CELLS)
 
 
 def audit_claims(claims: pl.DataFrame, seed: int = 0) -> dict[str, Any]:
@@ -87,19 +151,3 @@ def audit_claims(claims: pl.DataFrame, seed: int = 0) -> dict[str, Any]:
         rows = claims.filter(form=form).select("claims", "answer", "group_id").rows()
         result[form] = audit_items([Item(tuple(c), a, g) for c, a, g in rows], seed)
     return result
-
-
-def _counts(claims: pl.DataFrame, captions: pl.DataFrame) -> dict[str, Any]:
-    wrong = claims.explode("kinds").filter(pl.col("kinds") != "truth")
-    return {
-        "claim sets": len(claims),
-        "claim sets by split and form": _by(claims, "split", "form"),
-        "false claims by kind": _by(wrong, "kinds"),
-        "captions": len(captions),
-        "captions by split, polarity and kind": _by(captions, "split", "polarity", "kind"),
-    }
-
-
-def _by(table: pl.DataFrame, *columns: str) -> dict[str, int]:
-    counts = table.group_by(columns).len().sort(columns).rows()
-    return {" ".join(map(str, row[:-1])): row[-1] for row in counts}

@@ -1,110 +1,232 @@
-"""Single captions, negated and affirmative (paper section 4.1, format ii)."""
+"""Single captions, negated and affirmative, as columns (paper section 4.1, format ii).
 
-from collections import Counter
+Captions are drawn study by study: every true statement of a study gets a random time that is
+shorter the rarer its cell (polarity, kind, condition) is, and the first ones are said. The times
+depend on the seed, the study and the statement only, and studies are done in slices of a fixed
+size, so that neither memory nor bytes depend on how many studies or threads there are.
+"""
+
 from collections.abc import Iterator
-from typing import Any
+from itertools import pairwise
+from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
 
-from nast.contextual.joint import StudyFacts, study_facts
-from nast.facts.conditions import CONDITIONS
-from nast.facts.entailment import truth
-from nast.language.templates import AFFIRMATIVE_CAPTIONS, NEGATED_CAPTIONS, caption
-from nast.records import CAPTIONS_SCHEMA, Caption, Fact
-from nast.store import seed_of
+from nast.contextual.statements import KINDS, POLARITIES, Sayable, Statement, sayable
+from nast.language.captions import AFFIRMATIVE_CAPTIONS, NEGATED_CAPTIONS, caption, caption_forms
+from nast.records import CAPTIONS_SCHEMA
+from nast.store import content_hash, seed_of
 
-KINDS = ("existence", "location", "severity")
+MOST_PARAPHRASES = min(len(NEGATED_CAPTIONS), len(AFFIRMATIVE_CAPTIONS))
+SCHEMA: dict[str, Any] = {**CAPTIONS_SCHEMA, "realiser": pl.String}
+"""Columns of `captions.parquet`: those that every reader checks, and who wrote the words."""
+_ROWS = 100_000
+_FITTED_ON = 5_000
+_ROUNDS = 12
+
+
+class Wordings(NamedTuple):
+    """Ways of saying each statement.
+
+    Attributes:
+        texts: statement by statement, each in all of its ways.
+        starts: where a statement's ways begin in `texts`.
+        counts: how many ways it has.
+        realisers: who wrote each text.
+    """
+
+    texts: pl.Series
+    starts: np.ndarray
+    counts: np.ndarray
+    realisers: pl.Series
+
+
+class Plan(NamedTuple):
+    """All that decides the captions of a study."""
+
+    sayable: Sayable
+    about: pl.DataFrame
+    weights: np.ndarray
+    wordings: Wordings
+    per_study: int
+    paraphrases: int
+    seed: int
 
 
 def make_captions(
-    studies: pl.DataFrame, facts: pl.DataFrame, per_study: int = 2, seed: int = 0
+    studies: pl.DataFrame,
+    facts: pl.DataFrame,
+    per_study: int = 2,
+    seed: int = 0,
+    *,
+    paraphrases: int = 1,
 ) -> pl.DataFrame:
-    """True captions of every study, up to `per_study` of each polarity.
+    """True captions of every study, up to `per_study` statements of each polarity.
 
-    A negated caption denies a condition, a side or a grade ("no large pleural effusion"); an
-    affirmative one states a present finding with as much detail. Kinds that have been used least
-    come first, conditions after them, so both are as balanced as the facts allow.
+    A negated caption denies a condition, a side, a zone or a grade ("no large pleural effusion");
+    an affirmative one states a present finding. Conditions take turns within a study.
 
     Args:
-        studies: `STUDIES_SCHEMA` with labels.
+        studies: `STUDIES_SCHEMA`.
         facts: `FACTS_SCHEMA`.
-        per_study: captions of each polarity.
+        per_study: statements of each polarity, at most.
         seed: of choices and words.
+        paraphrases: ways in which each of them is said.
 
     Returns:
-        `CAPTIONS_SCHEMA` rows.
+        `SCHEMA` rows, sorted by study, negated ones first.
+
+    Raises:
+        ValueError: `per_study` or `paraphrases` is outside its range.
     """
-    keys = {r["study_id"]: r for r in studies.iter_rows(named=True)}
-    used: Counter[tuple[str, ...]] = Counter()
-    rows = []
-    for study in study_facts(facts, studies):
-        row = keys[study.study_id]
-        rng = np.random.default_rng(seed_of(seed, "captions", study.study_id))
-        for item in _captions(study, per_study, used, rng):
-            rows.append(
-                {
-                    **{n: row[n] for n in ("subject_id", "study_id", "split", "image_path")},
-                    **{n: getattr(item, n) for n in Caption.__slots__},
-                    "fact": item.fact.as_dict(),
-                    "condition": item.fact.condition,
-                }
-            )
-    return pl.DataFrame(rows, schema=CAPTIONS_SCHEMA)
+    plan = plan_captions(studies, facts, per_study, seed, paraphrases=paraphrases)
+    return pl.concat([pl.DataFrame(schema=SCHEMA), *caption_slices(plan)])
 
 
-def _captions(
-    study: StudyFacts, number: int, used: Counter[tuple[str, ...]], rng: np.random.Generator
-) -> Iterator[Caption]:
-    for polarity, templates in (
-        ("negated", NEGATED_CAPTIONS),
-        ("affirmative", AFFIRMATIVE_CAPTIONS),
-    ):
-        pool = list(statements(study, polarity))
-        pool = [pool[i] for i in rng.permutation(len(pool))]
-        chosen: list[str] = []
-        while pool and len(chosen) < number:
-            kind, fact = min(
-                pool, key=lambda p: (used[polarity, p[0]], used[polarity, p[1].condition])
-            )
-            used.update([(polarity, kind), (polarity, fact.condition)])
-            pool = [p for p in pool if p[1].condition != fact.condition]
-            text = caption(fact, str(rng.choice(templates)))
-            chosen.append(text)
-            yield Caption(
-                caption_id=f"{study.study_id}-{polarity}-{len(chosen)}",
-                polarity=polarity,  # type: ignore[arg-type]
-                kind=kind,  # type: ignore[arg-type]
-                caption=text,
-                fact=fact,
-            )
+def plan_captions(
+    studies: pl.DataFrame,
+    facts: pl.DataFrame,
+    per_study: int = 2,
+    seed: int = 0,
+    *,
+    paraphrases: int = 1,
+    wordings: Wordings | None = None,
+) -> Plan:
+    """What the captions of any slice of studies are made from; see `make_captions`.
 
-
-def statements(study: StudyFacts, polarity: str) -> Iterator[tuple[str, Fact]]:
-    """The statements of one polarity that are true of a study, with their kinds.
-
-    Attributes of an annotated finding count as complete; conditions that the source does not
-    mention give nothing.
+    Args:
+        wordings: other words than the templates', in the order of `sayable`'s statements.
     """
-    for name, facts in sorted(study.facts.items()):
-        for kind, fact in _candidates(name, polarity):
-            if polarity == "negated" and kind != "existence" and facts[0].existence == "absent":
-                continue
-            if truth(fact, facts, "described") is True:
-                yield kind, fact
+    if per_study < 1 or not 1 <= paraphrases <= MOST_PARAPHRASES:
+        raise ValueError(f"at least one statement a study, in 1 to {MOST_PARAPHRASES} ways")
+    said = sayable(studies, facts)
+    about = _about(said.statements)
+    words = wordings or template_wordings(said.statements)
+    plan = Plan(said, about, np.ones(about["cell"].n_unique()), words, per_study, paraphrases, seed)
+    return plan._replace(weights=_balanced(plan))
 
 
-def _candidates(name: str, polarity: str) -> Iterator[tuple[str, Fact]]:
-    condition = CONDITIONS[name]
-    existence: Any = "absent" if polarity == "negated" else "present"
-    yield "existence", Fact(name, existence)
-    sides: tuple[Any, ...] = ("left", "right") if condition.sided else ()
-    zones: tuple[Any, ...] = condition.zones
-    grades: tuple[Any, ...] = tuple(condition.grades)
-    yield from (("location", Fact(name, existence, side=s)) for s in sides)
-    yield from (("location", Fact(name, existence, side=s, zone=z)) for s in sides for z in zones)
-    yield from (("severity", Fact(name, existence, severity=g)) for g in grades)
-    if polarity == "affirmative":
-        yield from (
-            ("severity", Fact(name, existence, side=s, severity=g)) for s in sides for g in grades
-        )
+def template_wordings(statements: list[Statement]) -> Wordings:
+    """Every statement in all template forms of its polarity."""
+    forms = [caption_forms(s.fact.existence) for s in statements]
+    texts = [caption(s.fact, f) for s, some in zip(statements, forms, strict=True) for f in some]
+    counts = np.array([len(some) for some in forms], dtype=np.int64)
+    realisers = pl.Series(["template"]).new_from_index(0, len(texts))
+    return Wordings(
+        pl.Series(texts, dtype=pl.String), np.cumsum(counts) - counts, counts, realisers
+    )
+
+
+def _about(statements: list[Statement]) -> pl.DataFrame:
+    """`statement, polarity, kind, condition, cell, hash` of each statement; codes for the first."""
+    rows = [
+        (POLARITIES.index(s.polarity), KINDS.index(s.kind), s.fact.condition,
+         int(content_hash(s.fact.as_dict())[:15], 16))
+        for s in statements
+    ]  # fmt: skip
+    names = {"polarity": pl.UInt8, "kind": pl.UInt8, "condition": pl.String, "hash": pl.UInt64}
+    table = pl.DataFrame(rows, schema=names, orient="row").with_row_index("statement")
+    cell = pl.struct("polarity", "kind", "condition").rank("dense").cast(pl.UInt32) - 1
+    return table.with_columns(cell.alias("cell"))
+
+
+def _balanced(plan: Plan) -> np.ndarray:
+    """A weight per cell that makes kinds, and conditions within a kind, as equal as they can be.
+
+    Fitted on a sample of studies by raising what is said too rarely and lowering the rest.
+    """
+    cells = plan.about.unique("cell").sort("cell")
+    weights = np.ones(len(cells))
+    every = max(1, len(plan.sayable.studies) // _FITTED_ON)
+    sample = np.arange(0, len(plan.sayable.studies), every)
+    candidates = _candidates(plan, plan.sayable.held.filter(pl.col("study").is_in(sample)))
+    share = 1 / cells.select(
+        pl.len().over("polarity", "kind") * pl.col("kind").n_unique().over("polarity")
+    ).to_series().to_numpy()  # fmt: skip
+    polarity = cells["polarity"].to_numpy()
+    for _ in range(_ROUNDS if len(cells) else 0):
+        chosen = _chosen(candidates, weights, plan.per_study)
+        used = np.bincount(chosen["cell"].to_numpy(), minlength=len(cells))
+        wanted = share * np.bincount(polarity, used, minlength=len(POLARITIES))[polarity]
+        weights = np.clip(weights * np.sqrt((wanted + 1) / (used + 1)), 1e-6, 1e6)
+    return weights
+
+
+def caption_slices(plan: Plan) -> Iterator[pl.DataFrame]:
+    """The captions of all studies, `SCHEMA` tables of about equal size in order of study ids."""
+    number = len(plan.sayable.studies)
+    size = max(1, _ROWS // (2 * plan.per_study * plan.paraphrases))
+    edges = plan.sayable.held["study"].search_sorted(pl.Series(range(0, number + size, size)))
+    for first, last in pairwise(edges):
+        held = plan.sayable.held[int(first) : int(last)]
+        chosen = _chosen(_candidates(plan, held), plan.weights, plan.per_study)
+        if len(chosen):
+            yield _worded(plan, chosen)
+
+
+def _candidates(plan: Plan, held: pl.DataFrame) -> pl.DataFrame:
+    """Every true statement of some studies, with its draw from the exponential distribution."""
+    table = held.join(plan.sayable.entailed, on="annotation").join(plan.about, on="statement")
+    numbers = held["study"].unique().sort()
+    ids = plan.sayable.studies["study_id"][numbers]
+    seeds = np.array([seed_of(plan.seed, "captions", i) for i in ids], dtype=np.uint64)
+    place = numbers.search_sorted(table["study"]).to_numpy()
+    bits = _mixed(seeds[place] ^ table["hash"].to_numpy())
+    time = -np.log1p(-((bits >> np.uint64(11)) * 2.0**-53))
+    return table.drop("annotation", "hash").with_columns(
+        pl.Series("time", time), pl.Series("way", bits & np.uint64(0xFFFF))
+    )
+
+
+def _mixed(numbers: np.ndarray) -> np.ndarray:
+    """64 well-mixed bits of each number (the finaliser of SplitMix64)."""
+    z = numbers + np.uint64(0x9E3779B97F4A7C15)
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return z ^ (z >> np.uint64(31))
+
+
+def _chosen(candidates: pl.DataFrame, weights: np.ndarray, per_study: int) -> pl.DataFrame:
+    """The first statements of each study and polarity; every condition before any second one."""
+    timed = candidates.with_columns(
+        pl.col("time") / pl.Series(weights)[candidates["cell"]]
+    ).sort("study", "polarity", "time", "statement")  # fmt: skip
+    turn = pl.int_range(pl.len()).over("study", "polarity", "condition")
+    timed = timed.with_columns(turn.alias("turn")).sort(
+        "study", "polarity", "turn", "time", "statement"
+    )
+    nth = pl.int_range(pl.len()).over("study", "polarity").alias("nth")
+    return timed.with_columns(nth).filter(pl.col("nth") < per_study)
+
+
+def _worded(plan: Plan, chosen: pl.DataFrame) -> pl.DataFrame:
+    """Rows in words: each statement in as many different ways as there are paraphrases."""
+    ways = plan.paraphrases
+    rows = chosen.select(pl.all().repeat_by(ways).explode()) if ways > 1 else chosen
+    again = np.tile(np.arange(ways), len(chosen))
+    statement = rows["statement"].to_numpy()
+    words, counts = plan.wordings, plan.wordings.counts[statement]
+    # Evenly spaced ways are all different and rarely neighbours in the grammar.
+    way = (rows["way"].to_numpy().astype(np.int64) + again * counts // ways) % counts
+    at = words.starts[statement] + way
+    facts = _fact_table(plan.sayable.statements)[statement]
+    return plan.sayable.studies[rows["study"]].select(
+        pl.format("{}-{}-{}", "study_id", _names(POLARITIES, rows["polarity"]),
+                  pl.Series(rows["nth"].to_numpy() * ways + again + 1)).alias("caption_id"),
+        "subject_id", "study_id", "split", "image_path",
+        rows["condition"],
+        _names(KINDS, rows["kind"]).alias("kind"),
+        _names(POLARITIES, rows["polarity"]).alias("polarity"),
+        words.texts[at].alias("caption"),
+        facts.to_struct("fact"),
+        words.realisers[at].alias("realiser"),
+    )  # fmt: skip
+
+
+def _names(names: tuple[str, ...], codes: pl.Series) -> pl.Series:
+    return pl.Series(names)[codes]
+
+
+def _fact_table(statements: list[Statement]) -> pl.DataFrame:
+    return pl.DataFrame([s.fact.as_dict() for s in statements], schema=CAPTIONS_SCHEMA["fact"])

@@ -1,28 +1,30 @@
-"""Claim sets in balanced groups (paper section 4.1, format i; design section 5)."""
+"""Claim sets: one true claim about a study and K-1 false ones (paper section 4.1, format i)."""
 
-from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import polars as pl
 
-from nast.contextual.joint import (
-    Frame,
-    Joint,
-    StudyFacts,
-    holders,
-    holds,
-    side_value,
-    study_facts,
-)
-from nast.facts.conditions import CONDITIONS
+from nast.contextual.flips import flip_sets
+from nast.contextual.groups import Group, check, filter_groups, framed_groups, side_groups
+from nast.contextual.joint import Joint, StudyFacts, study_facts
+from nast.contextual.matched import matched_groups
 from nast.facts.entailment import changed
-from nast.language.templates import STYLES, Form, sentence
+from nast.language.templates import STYLES, sentence
 from nast.records import CLAIMS_SCHEMA, ClaimSet
 from nast.store import content_hash, seed_of
 
-FORMS: tuple[Form, ...] = ("negated", "affirmative")
+CONSTRUCTIONS = {
+    "balanced": (range(5, 8), "joint values of two or three conditions, each with an absence"),
+    "single": (range(3, 8), "values of one condition, one of them its absence"),
+    "single_flip": (range(3, 8), "one attribute altered in each false claim, as in the paper"),
+    "matched": (range(3, 8), "training: claims about different conditions; evaluation: balanced"),
+    "sides": (range(2, 3), "left against right"),
+}
+"""Construction -> how many claims a set may have, and what they are."""
+Written = tuple[str, dict[str, list[str]]]
+"""The realiser of a group's words, and form -> a text per claim."""
 
 
 def make_claims(
@@ -32,161 +34,173 @@ def make_claims(
     groups: int = 200,
     uses: int = 10,
     seed: int = 0,
+    construction: str = "balanced",
 ) -> pl.DataFrame:
-    """Claim sets of every split, each group in a negated and an affirmative form.
+    """Claim sets of every split, in template sentences; see `find_groups` and `claims_table`."""
+    found = find_groups(studies, facts, k, groups, uses, seed, construction)
+    return claims_table(found, studies, seed)
+
+
+def find_groups(
+    studies: pl.DataFrame,
+    facts: pl.DataFrame,
+    k: int = 5,
+    groups: int = 200,
+    uses: int = 10,
+    seed: int = 0,
+    construction: str = "balanced",
+) -> list[Group]:
+    """The groups of claim sets of every split, each checked against all facts of its studies.
 
     Args:
         studies: `STUDIES_SCHEMA` with labels.
         facts: `FACTS_SCHEMA`.
-        k: claims per set, 5 to 7.
-        groups: at most so many groups per split; each gives `k` sets in two forms.
+        k: claims per set; `CONSTRUCTIONS` says which numbers each construction takes.
+        groups: at most so many groups per split (`single_flip`: sets; `sides`: all there are).
         uses: how many groups one study may serve in.
-        seed: of groups, words and order.
+        seed: of groups.
+        construction: a key of `CONSTRUCTIONS`.
 
     Returns:
-        `CLAIMS_SCHEMA` rows. In each group every claim is true of exactly one of its studies.
+        Groups in a negated and an affirmative form; evaluation splits have groups in the form
+        `filter` beside them, whose claims deny nothing.
 
     Raises:
-        ValueError: k is outside 5..7.
+        ValueError: an unknown construction, or a number of claims that it does not take.
     """
-    if not 5 <= k <= 7:
-        raise ValueError(f"k is {k}; claim sets have 5 to 7 claims")
-    rows: list[dict[str, Any]] = []
+    allowed, _ = CONSTRUCTIONS.get(construction, (range(0), ""))
+    if k not in allowed:
+        raise ValueError(f"k is {k}; {construction} sets have {said_range(construction)} claims")
+    found: list[Group] = []
     for split in sorted(set(facts["split"])):
         part = study_facts(facts.filter(split=split), studies)
-        keys = {r["study_id"]: r for r in studies.filter(split=split).iter_rows(named=True)}
-        for frame, members in _groups(part, k, groups, uses, seed_of(seed, "claims", split)):
-            rows += _rows(frame, members, keys, seed)
-    return pl.DataFrame(rows, schema=CLAIMS_SCHEMA)
+        found += _groups(part, split, k, groups, uses, seed, construction)
+    for group in found:
+        check(group)
+    return found
 
 
-def make_side_pairs(
-    studies: pl.DataFrame, facts: pl.DataFrame, uses: int = 1, seed: int = 0
+def claims_table(
+    groups: Sequence[Group],
+    studies: pl.DataFrame,
+    seed: int = 0,
+    written: Sequence[Written | None] | None = None,
 ) -> pl.DataFrame:
-    """Claim sets of two, left against right, for findings whose side is annotated.
+    """Groups as rows, one for each member and form.
 
-    For sources without annotated absences, such as boxed NIH radiographs: one study with the
-    finding on the left and one of another patient with it on the right share the two claims, so
-    words alone are right in half of the cases. Nothing is denied: there is one form.
+    Args:
+        groups: of `find_groups`.
+        studies: `STUDIES_SCHEMA`.
+        seed: of styles and the order of claims.
+        written: words for each group; None where a template writes.
 
     Returns:
-        `CLAIMS_SCHEMA` rows with construction `sides`.
+        `CLAIMS_SCHEMA` rows.
     """
-    rows: list[dict[str, Any]] = []
-    for split in sorted(set(facts["split"])):
-        part = study_facts(facts.filter(split=split), studies)
-        keys = {r["study_id"]: r for r in studies.filter(split=split).iter_rows(named=True)}
-        for name, condition in CONDITIONS.items():
-            frame = Frame((name,), ("side",))
-            values: dict[Joint, list[StudyFacts]] = defaultdict(list)
-            for study in part if condition.sided else ():
-                value = side_value(study, name)
-                if value is not None:
-                    values[value].append(study)
-            used: Counter[str] = Counter()
-            rng = np.random.default_rng(seed_of(seed, "sides", split, name))
-            while len(values) == 2 and (members := _members(values, 2, used, uses, rng)):
-                used.update(s.study_id for s in members.values())
-                for row in _rows(frame, members, keys, seed, ("affirmative",)):
-                    rows.append(row | {"construction": "sides"})
+    columns = ("subject_id", "study_id", "split", "image_path")
+    ids = {study.study_id for group in groups for study, _ in group.members}
+    keys = studies.select(columns).filter(pl.col("study_id").is_in(list(ids)))
+    by_study = {row["study_id"]: row for row in keys.iter_rows(named=True)}
+    words = written or [None] * len(groups)
+    rows = [
+        row
+        for group, texts in zip(groups, words, strict=True)
+        for row in _rows(group, by_study, seed, texts)
+    ]
     return pl.DataFrame(rows, schema=CLAIMS_SCHEMA)
 
 
-_Members = dict[Joint, StudyFacts]
+def said_range(construction: str) -> str:
+    """The numbers of claims that a construction takes, in words: "5 to 7"."""
+    allowed, _ = CONSTRUCTIONS.get(construction, (range(0), ""))
+    return " to ".join(dict.fromkeys(str(n) for n in (*allowed[:1], *allowed[-1:]))) or "no"
 
 
 def _groups(
-    studies: Sequence[StudyFacts], k: int, limit: int, uses: int, seed: int
-) -> Iterator[tuple[Frame, _Members]]:
-    """Groups from frames taking turns; conditions that served least come first."""
-    rng = np.random.default_rng(seed)
-    held = holders(studies, k)
-    used: Counter[str] = Counter()
-    served: Counter[str] = Counter()
-    live = list(held)
-    made = 0
-    while live and made < limit:
-        # A random few are compared, so that the balance costs no full sort per group.
-        few = [live[i] for i in rng.choice(len(live), min(8, len(live)), replace=False)]
-        frame = min(few, key=lambda f: sum(served[c] for c in f.conditions) / len(f.conditions))
-        members = _members(held[frame], k, used, uses, rng)
-        if members is None:
-            live.remove(frame)
-            continue
-        used.update(s.study_id for s in members.values())
-        served.update(frame.conditions)
-        made += 1
-        yield frame, members
-
-
-def _members(
-    values: dict[Joint, list[StudyFacts]],
+    studies: Sequence[StudyFacts],
+    split: str,
     k: int,
-    used: Counter[str],
+    limit: int,
     uses: int,
-    rng: np.random.Generator,
-) -> _Members | None:
-    """K joint values and a study of another patient for each, least used first."""
-    members: _Members = {}
-    taken: set[str] = set()
-    order = list(values)
-    for place in rng.permutation(len(order)):
-        free = [s for s in values[order[place]]
-                if s.subject_id not in taken and used[s.study_id] < uses]  # fmt: skip
-        if not free:
-            continue
-        least = min(used[s.study_id] for s in free)
-        free = [s for s in free if used[s.study_id] == least]
-        study = free[int(rng.integers(len(free)))]
-        members[order[place]] = study
-        taken.add(study.subject_id)
-        if len(members) == k:
-            return members
-    return None
+    seed: int,
+    construction: str,
+) -> Iterator[Group]:
+    """The groups of one split, and the `filter` ones of an evaluation split."""
+    training = split == "train"
+    own = seed_of(seed, "claims", split)
+    if construction == "sides":
+        yield from side_groups(studies, 1, seed_of(seed, "sides", split))
+    elif construction == "single_flip":
+        yield from flip_sets(studies, k, limit, own)
+        if not training:
+            yield from flip_sets(studies, k, limit, seed_of(own, "filter"), deny=False)
+    elif construction == "matched" and training:
+        yield from matched_groups(studies, k, limit, uses, own)
+    else:
+        how = "single" if construction == "single" else "balanced"
+        made = list(framed_groups(studies, k, limit, uses, own, how))
+        yield from made
+        if not training:
+            yield from filter_groups(studies, made, k, uses, seed_of(own, "filter"))
 
 
 def _rows(
-    frame: Frame,
-    members: _Members,
+    group: Group,
     keys: dict[str, dict[str, Any]],
     seed: int,
-    forms: tuple[Form, ...] = FORMS,
+    written: Written | None,
 ) -> Iterator[dict[str, Any]]:
-    """The claim sets of one group, in its forms; refuses a truth matrix that is not identity."""
-    joints = list(members)
-    truths = [[holds(j, s) for j in joints] for s in members.values()]
-    if truths != [[a == b for b in range(len(joints))] for a in range(len(joints))]:
-        raise AssertionError(f"truth matrix of {frame} is not the identity: {truths}")
-    group_id = content_hash(["claims", frame, [s.study_id for s in members.values()],
-                             [[f.as_dict() for f in j] for j in joints]])[:16]  # fmt: skip
+    """The claim sets of one group, in its forms."""
+    facts = [[f.as_dict() for f in joint] for joint in group.claims]
+    group_id = content_hash(
+        ["claims", group.construction, [s.study_id for s, _ in group.members], facts]
+    )[:16]
     rng = np.random.default_rng(seed_of(seed, group_id))
     style = str(rng.choice(list(STYLES)))
-    order = [int(i) for i in rng.permutation(len(joints))]
-    joints = [joints[i] for i in order]
-    for form in forms:
-        texts = tuple(sentence(j, style, form) for j in joints)
-        for place, (joint, study) in enumerate(members.items()):
+    # A set of one study has its right claim where its turn put it.
+    alone = len(group.members) == 1
+    order = [int(i) for i in rng.permutation(len(facts))] if not alone else [*range(len(facts))]
+    shown = [group.claims[i] for i in order]
+    shared = {
+        "facts": [facts[i] for i in order],
+        "conditions": group.conditions,
+        "construction": group.construction,
+        "realiser": written[0] if written else f"template:{style}",
+    }
+    for form in group.forms:
+        said = form if form != "filter" else "negated"
+        # Only sets with two forms need the form in their id.
+        ending = f"-{form}" if len(group.forms) > 1 else ""
+        if written:
+            texts = [written[1][said][i] for i in order]
+        else:
+            texts = [sentence(joint, style, said) for joint in shown]  # type: ignore[arg-type]
+        for place, (study, answer) in enumerate(group.members):
             claim_set = ClaimSet(
-                set_id=f"{group_id}-{place}-{form}",
+                set_id=f"{group_id}-{place}{ending}",
                 group_id=group_id,
                 form=form,  # type: ignore[arg-type]
-                claims=texts,
-                kinds=tuple(_kind(joint, other) for other in joints),
-                facts=tuple(joints),
-                answer=joints.index(joint),
+                claims=tuple(texts),
+                kinds=tuple(kind_of(group.claims[answer], joint) for joint in shown),
+                facts=tuple(shown),
+                answer=order.index(answer),
             )
-            row = keys[study.study_id]
             yield {
-                **{n: row[n] for n in ("subject_id", "study_id", "split", "image_path")},
                 **{n: getattr(claim_set, n) for n in ClaimSet.__slots__},
-                "facts": [[f.as_dict() for f in j] for j in joints],
-                "conditions": list(frame.conditions),
-                "construction": "balanced",
-                "realiser": f"template:{style}",
+                **keys[study.study_id],
+                **shared,
             }
 
 
-def _kind(true: Joint, other: Joint) -> str:
-    """What choosing `other` gets wrong: existence, location, severity, or several of them."""
-    kinds = {changed(a, b) for a, b in zip(true, other, strict=True)} - {None}
-    return "+".join(sorted(k for k in kinds if k)) or "truth"
+def kind_of(true: Joint, other: Joint) -> str:
+    """What choosing `other` gets wrong: existence, location, severity, or several of them.
+
+    A condition that only one of the claims speaks of is one whose existence is at stake.
+    """
+    theirs = {f.condition: f for f in other}
+    mine = {f.condition: f for f in true}
+    kinds = {
+        changed(mine[n], theirs[n]) if n in mine and n in theirs else "existence"
+        for n in mine.keys() | theirs.keys()
+    } - {None}
+    return "+".join(sorted(k for k in kinds if k)) if true != other else "truth"

@@ -1,4 +1,4 @@
-"""Joint values of two or three conditions: what claim sets choose between (design section 5).
+"""Joint values of one to three conditions: what claim sets choose between (design section 5).
 
 A joint value states each condition of a frame as absent or as present at one resolution ("left",
 "small left"). Two different joint values exclude each other, so K of them held by K studies of
@@ -7,18 +7,23 @@ K patients form a group in which each claim is true of exactly one study.
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from itertools import combinations, product
-from typing import Literal, NamedTuple
+from math import prod
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import polars as pl
 
-from nast.facts.conditions import CONDITIONS, contradicts_hierarchy, labelled, phrase_conflicts
-from nast.facts.entailment import truth
+from nast.contextual.annotations import annotations
+from nast.facts.conditions import CONDITIONS, labelled, revision
+from nast.facts.entailment import World, truth
 from nast.records import Fact
 
 Resolution = Literal["existence", "side", "severity", "side and severity"]
 Joint = tuple[Fact, ...]
+Denials = Literal["some", "none", "any"]
+"""Which joint values serve: those with an absence, those without, or all."""
 
 
 class Frame(NamedTuple):
@@ -37,48 +42,57 @@ class StudyFacts(NamedTuple):
     labels: dict[str, str]
 
 
+Holders = dict[Joint, np.ndarray]
+"""Joint value -> numbers of the studies that hold it."""
+
+
 def study_facts(facts: pl.DataFrame, studies: pl.DataFrame) -> list[StudyFacts]:
-    """Facts by study and condition, with the study's labels for conflicts, in order of ids."""
-    found: dict[str, dict[str, list[Fact]]] = defaultdict(lambda: defaultdict(list))
-    columns = ("study_id", "condition", "existence", "side", "zone", "severity")
-    for study_id, *values in facts.select(columns).iter_rows():
-        found[study_id][values[0]].append(Fact(*values))
-    labels = {r["study_id"]: r for r in studies.iter_rows(named=True)}
+    """Facts by study and condition, with the study's labels for conflicts, in order of ids.
+
+    Facts that both affirm and deny a condition are of no use; its label is then uncertain, unless
+    it is present.
+    """
+    held, known = annotations(facts)
+    said = [{f.existence for f in some} for some in known]
+    labels_of = [next(iter(s)) if len(s) == 1 else "uncertain" for s in said]
+    names = labelled()
+    by_study = held.group_by("study_id", maintain_order=True).agg("annotation")
+    rows = by_study.join(studies, on="study_id", maintain_order="left")
+    # Many studies have equal labels: they share one object.
+    shared: dict[tuple[Any, ...], dict[str, str]] = {}
     result = []
-    for study_id in sorted(found):
-        grouped = {name: tuple(f) for name, f in found[study_id].items() if _agree(f)}
-        row = labels[study_id]
-        known = {name: row[name] for name in labelled()}
-        known |= {name: f[0].existence for name, f in grouped.items()}
-        result.append(StudyFacts(row["subject_id"], study_id, grouped, known))
+    columns = ("subject_id", "study_id", "annotation", *names)
+    for subject_id, study_id, codes, *values in rows.select(columns).iter_rows():
+        key = (*codes, *values)
+        if key not in shared:
+            labels = dict(zip(names, values, strict=True))
+            for code in codes:
+                name = known[code][0].condition
+                if len(said[code]) == 1 or labels.get(name) != "present":
+                    labels[name] = labels_of[code]
+            shared[key] = labels
+        grouped = {known[c][0].condition: known[c] for c in codes if len(said[c]) == 1}
+        result.append(StudyFacts(subject_id, study_id, grouped, shared[key]))
     return result
 
 
-def _agree(facts: Sequence[Fact]) -> bool:
-    """Facts of one condition that both affirm and deny it are of no use."""
-    return len({f.existence for f in facts}) == 1
-
-
-def frames(conditions: Sequence[str], k: int) -> Iterator[Frame]:
-    """All frames of two or three conditions whose joint values can fill K claims."""
-    for size in (2, 3):
+def frames(
+    conditions: Sequence[str],
+    k: int,
+    sizes: Sequence[int] = (2, 3),
+    denials: Denials = "some",
+) -> Iterator[Frame]:
+    """All frames of so many conditions whose joint values can fill K claims."""
+    for size in sizes:
         for names in combinations(conditions, size):
-            choices = [_resolutions(name) for name in names]
-            for resolutions in product(*choices):
-                # Joint values with at least one absence: all but the all-present ones.
+            for resolutions in product(*(_resolutions(name) for name in names)):
                 counts = [_VALUES[r] for r in resolutions]
-                if _product([c + 1 for c in counts]) - _product(counts) >= k:
+                every, present = prod(c + 1 for c in counts), prod(counts)
+                if {"some": every - present, "none": present, "any": every}[denials] >= k:
                     yield Frame(names, resolutions)
 
 
 _VALUES = {"existence": 1, "side": 2, "severity": 3, "side and severity": 6}
-
-
-def _product(numbers: Sequence[int]) -> int:
-    result = 1
-    for number in numbers:
-        result *= number
-    return result
 
 
 def _resolutions(name: str) -> list[Resolution]:
@@ -90,62 +104,114 @@ def _resolutions(name: str) -> list[Resolution]:
     return found
 
 
-def holders(studies: Sequence[StudyFacts], k: int) -> dict[Frame, dict[Joint, list[StudyFacts]]]:
-    """Frame -> joint value -> the studies that hold it, for frames that can fill K claims.
+class Coded(NamedTuple):
+    """The values of one condition at one resolution.
+
+    Attributes:
+        codes: per study, -1 cannot serve, 0 absent, else one per present value.
+        facts: code -> fact.
+        rows: the studies that can serve.
+    """
+
+    codes: np.ndarray
+    facts: list[Fact]
+    rows: np.ndarray
+
+
+def holders(
+    studies: Sequence[StudyFacts],
+    k: int,
+    sizes: Sequence[int] = (2, 3),
+    denials: Denials = "some",
+) -> dict[Frame, Holders]:
+    """Frame -> joint value -> who holds it, for frames that can fill K claims.
 
     A study cannot serve in a frame when a condition is not annotated or lacks the attribute, when
-    it is on both sides where the side is at stake, when nothing is absent, or when the denial or
-    its words would contradict another finding of the study.
+    it is on both sides where the side is at stake, when a denial or its words would contradict
+    another finding of the study, or when its joint value is not of the wanted kind.
     """
-    known = [n for n, c in CONDITIONS.items() if c.normal and any(n in s.facts for s in studies)]
-    values = {(n, r): _values(studies, n, r) for n in known for r in _resolutions(n)}
-    codes = {key: np.array([code for code, _ in column]) for key, column in values.items()}
-    denied = {n: np.array([_contradicted(s, n) for s in studies], dtype=bool) for n in known}
+    by_name: dict[str, list[int]] = defaultdict(list)
+    for row, study in enumerate(studies):
+        for name in study.facts:
+            by_name[name].append(row)
+    known = [n for n, c in CONDITIONS.items() if c.normal and n in by_name]
+    present = {
+        n: np.fromiter((s.labels.get(n) == "present" for s in studies), bool, len(studies))
+        for n in CONDITIONS
+    }
+    values = {}
+    for name in known:
+        against = [present[other] for other in contradicting(name)]
+        denied_wrongly = np.any(against, axis=0) if against else np.zeros(len(studies), bool)
+        for resolution in _resolutions(name):
+            coded = _coded(studies, by_name[name], name, resolution)
+            usable = (coded.codes > 0) | ((coded.codes == 0) & ~denied_wrongly)
+            values[name, resolution] = coded._replace(
+                codes=np.where(usable, coded.codes, -1), rows=np.flatnonzero(usable)
+            )
     found = {}
-    for frame in frames(known, k):
+    for frame in frames(known, k, sizes, denials):
         keys = list(zip(frame.conditions, frame.resolutions, strict=True))
-        table = np.stack([codes[key] for key in keys])
-        absent = table == 0
-        wrong = np.stack([denied[n] for n in frame.conditions]) & absent
-        usable = (table >= 0).all(0) & absent.any(0) & ~wrong.any(0)
-        rows = np.flatnonzero(usable)
-        # A code has at most seven values, so that base eight keeps joint values apart.
-        joint = (table[:, rows] * (8 ** np.arange(len(keys)))[:, None]).sum(0)
-        distinct, first, member = np.unique(joint, return_index=True, return_inverse=True)
-        if len(distinct) < k:
-            continue
-        found[frame] = {
-            tuple(fact_of(values[key][rows[place]]) for key in keys): [
-                studies[row] for row in rows[member == number]
-            ]
-            for number, place in enumerate(first)
-        }
+        held = _holders([values[key] for key in keys], denials, k)
+        if held:
+            found[frame] = held
     return found
 
 
-_Coded = tuple[int, Fact | None]
-"""A code (0 absent, -1 cannot serve, else one per present value) and the fact it stands for."""
+def _holders(columns: Sequence[Coded], denials: Denials, k: int) -> Holders:
+    """Who holds each joint value; nothing where fewer than K studies serve or values are held."""
+    # The condition that the fewest studies have leaves little to look up in the others.
+    rows = min((column.rows for column in columns), key=len)
+    joint = np.zeros(len(rows), dtype=np.int64)
+    usable = np.ones(len(rows), dtype=bool)
+    denied = np.zeros(len(rows), dtype=bool)
+    for place, column in enumerate(columns):
+        codes = column.codes[rows]
+        usable &= codes >= 0
+        denied |= codes == 0
+        # A code has at most seven values, so that three bits keep joint values apart.
+        joint += codes.astype(np.int64) << (3 * place)
+    if denials != "any":
+        usable &= denied == (denials == "some")
+    rows, joint = rows[usable], joint[usable]
+    if len(rows) < k:
+        return {}
+    order = np.argsort(joint, kind="stable")
+    rows, joint = rows[order], joint[order]
+    edges = np.flatnonzero(np.diff(joint)) + 1
+    if len(edges) + 1 < k:
+        return {}
+    values = joint[[0, *edges]].tolist()
+    return {
+        tuple(c.facts[(value >> (3 * place)) & 7] for place, c in enumerate(columns)): part
+        for value, part in zip(values, np.split(rows, edges), strict=True)
+    }
 
 
-def fact_of(coded: _Coded) -> Fact:
-    """The fact of a code that can serve."""
-    assert coded[1] is not None
-    return coded[1]
+def _coded(
+    studies: Sequence[StudyFacts], rows: Sequence[int], name: str, resolution: Resolution
+) -> Coded:
+    absent = Fact(name, "absent")
+    seen: dict[Fact, int] = {absent: 0}
+    codes = np.full(len(studies), -1, dtype=np.int8)
+    # Studies share annotations: each is looked at once.
+    by_annotation: dict[int, int] = {}
+    for row in rows:
+        annotation = studies[row].facts[name]
+        code = by_annotation.get(id(annotation))
+        if code is None:
+            value = _value(annotation, resolution)
+            code = -1 if value is None else seen.setdefault(value, len(seen))
+            by_annotation[id(annotation)] = code
+        codes[row] = code
+    return Coded(codes, list(seen), np.flatnonzero(codes >= 0))
 
 
-def _values(studies: Sequence[StudyFacts], name: str, resolution: Resolution) -> list[_Coded]:
-    seen: dict[Fact, int] = {Fact(name, "absent"): 0}
-    column: list[_Coded] = []
-    for study in studies:
-        value = _value(study.facts.get(name, ()), resolution)
-        column.append((-1, None) if value is None else (seen.setdefault(value, len(seen)), value))
-    return column
-
-
-def side_value(study: StudyFacts, name: str) -> Joint | None:
-    """The side on which a study shows a condition, or None: absent, both sides, not annotated."""
-    value = _value(study.facts.get(name, ()), "side")
-    return (value,) if value is not None and value.existence == "present" else None
+def value_of(study: StudyFacts, name: str, resolution: Resolution) -> Fact | None:
+    """What a study shows of a condition at a resolution, or None where that is not known."""
+    value = _value(study.facts.get(name, ()), resolution)
+    denied = value is not None and value.existence == "absent"
+    return None if denied and contradicted(study, name) else value
 
 
 def _value(facts: tuple[Fact, ...], resolution: Resolution) -> Fact | None:
@@ -167,16 +233,44 @@ def _value(facts: tuple[Fact, ...], resolution: Resolution) -> Fact | None:
     return Fact(first.condition, "present", side=side, severity=severity)
 
 
-def _contradicted(study: StudyFacts, name: str) -> bool:
-    """Whether a present finding makes the denial of a condition, or its phrase, false."""
-    present = {n: v for n, v in study.labels.items() if v == "present" and n != name}
-    labels = present | {name: "absent"}
-    return contradicts_hierarchy(labels) or bool(phrase_conflicts(labels))
+def contradicted(study: StudyFacts, name: str) -> bool:
+    """Whether a present finding makes the denial of a condition, or its phrase, false.
 
-
-def holds(joint: Joint, study: StudyFacts) -> bool:
-    """Whether a joint value is true of a study.
-
-    Side and grade are false where the source gives others and no second instance.
+    A finding that is a kind of the denied one does (edema: lung opacity), and one of those that
+    `conditions.yaml` names.
     """
-    return all(truth(f, study.facts[f.condition], "described") is True for f in joint)
+    return any(study.labels.get(other) == "present" for other in contradicting(name))
+
+
+def contradicting(name: str) -> list[str]:
+    """The conditions whose presence makes the denial of a condition, or its phrase, false."""
+    return _contradicting(revision())[name]
+
+
+@lru_cache(maxsize=2)
+def _contradicting(_: int) -> dict[str, list[str]]:
+    return {
+        name: [
+            other
+            for other, known in CONDITIONS.items()
+            if other != name and (other in condition.conflicts or name in known.parents)
+        ]
+        for name, condition in CONDITIONS.items()
+    }
+
+
+def holds(joint: Joint, study: StudyFacts, world: World = "described") -> bool | None:
+    """Whether a joint value is true of a study: true, false or unknown.
+
+    In `closed` an unmentioned condition is absent, unless the source is uncertain of it, or
+    another finding implies it.
+    """
+    verdicts = []
+    for fact in joint:
+        facts = study.facts.get(fact.condition, ())
+        open_ = not facts and (
+            study.labels.get(fact.condition) in ("uncertain", "present")
+            or contradicted(study, fact.condition)
+        )
+        verdicts.append(None if open_ else truth(fact, facts, world))
+    return False if False in verdicts else None if None in verdicts else True

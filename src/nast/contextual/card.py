@@ -1,0 +1,174 @@
+"""The data card of a contextual set: what a reviewer asks before training on it."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import polars as pl
+
+from nast.contextual.claims import CONSTRUCTIONS
+from nast.contextual.statements import KINDS, POLARITIES
+from nast.facts.conditions import CONDITIONS
+from nast.policy import RULES
+
+WORLDS = {
+    "described": "what a source says of a finding is all there is of it, and a condition that it "
+    "does not mention is unknown: no claim speaks of one",
+    "closed": "as `described`, and a condition that the source neither mentions nor is uncertain "
+    "of is absent",
+}
+
+
+def contextual_card(
+    claims: pl.DataFrame,
+    cells: pl.DataFrame,
+    counts: dict[str, Any],
+    audit: dict[str, list[dict[str, Any]]],
+    source: dict[str, Any],
+    config: dict[str, Any],
+) -> str:
+    """The card as Markdown.
+
+    Args:
+        claims: `CLAIMS_SCHEMA`.
+        cells: captions by split, polarity, kind and condition.
+        counts: of `counts_of`, and of the language model where one wrote.
+        audit: of `audit_claims`.
+        source: manifest of the facts folder.
+        config: how the set was made.
+    """
+    parts = [
+        "# Contextual negation set: data card",
+        f"Research use; not a medical device. Data policy: **{source['policy']}**."
+        + (f" {RULES[source['policy']]}." if source["policy"] in RULES else "")
+        + (" Synthetic: made from phantom studies." if source["phantom"] else ""),
+        "\n".join(f"- {terms}" for terms in source.get("terms", [])),
+        "## Splits",
+        "By patient, as in the facts folder that the benchmark is built from: no patient of an "
+        "evaluation set is in training (checked when this folder was built).",
+        _splits(claims, cells),
+        "## Claim sets",
+        _how(config, claims),
+        _conditions(counts["claim sets by form and condition"], claims),
+        "Wrong claims by what choosing them gets wrong: " + _list(counts["false claims by kind"]),
+        "## Single captions",
+        f"Up to {config['per_study']} statements of each polarity a study, "
+        f"{config['paraphrases']} wording(s) of each; rarer cells are said first. What a source "
+        "does not mention is not said.",
+        *(f"**{polarity}**\n\n{_cells(cells.filter(polarity=polarity))}"
+          for polarity in POLARITIES),
+        _shortfalls(counts["captions below half of an even share"]),
+        f"Conditions without a caption: {counts['conditions without a caption']}.",
+        "## Words",
+        _words(claims, counts),
+        "## What words alone can solve",
+        "Baselines that see no image, each form alone. `leaks`: above chance (one-sided, Holm over "
+        "the baselines, 5 %). Single captions cannot be blind-proof: their retrieval carries the "
+        "value of one ranking for all images.",
+        _audit(audit),
+    ]  # fmt: skip
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _table(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)
+
+
+def _list(counts: dict[str, int]) -> str:
+    return ", ".join(f"{name} {number:,}" for name, number in counts.items()) + "."
+
+
+def _splits(claims: pl.DataFrame, cells: pl.DataFrame) -> str:
+    rows = []
+    for split in sorted({*claims["split"], *cells["split"]}):
+        part = claims.filter(split=split)
+        said = cells.filter(split=split)["len"].sum()
+        patients = part["subject_id"].n_unique()
+        forms = [f"{len(part.filter(form=f)):,}" for f in ("negated", "affirmative", "filter")]
+        rows.append([split, *forms, f"{patients:,}", f"{said:,}"])
+    return _table(["split", "negated sets", "affirmative sets", "filter sets",
+                   "patients of the sets", "captions"], rows)  # fmt: skip
+
+
+def _how(config: dict[str, Any], claims: pl.DataFrame) -> str:
+    name = config["construction"]
+    worlds = ["described", *(["closed"] if "matched" in set(claims["construction"]) else [])]
+    what = {
+        "single_flip": "Each set is about one study; every false claim alters one attribute of "
+        "the true one. **The true claim is the one closest to the others: see the audit.**",
+        "sides": "Two studies of two patients, a finding on the left and on the right.",
+        "matched": "Evaluation splits: as `balanced`. Training split: the claims of a group speak "
+        "of different conditions; each is right for one of its studies and false of the others.",
+    }.get(
+        name,
+        f"{config['k']} studies of as many patients show the same {config['k']} claims, and each "
+        "claim is right exactly once: whatever words alone suggest is right once in "
+        f"{config['k']}.",
+    )
+    silence = " ".join(f"`{w}`: {WORLDS[w]}." for w in worlds)
+    return (
+        f"`{name}`: {CONSTRUCTIONS[name][1]}; {config['k']} claims a set. {what} The affirmative "
+        "form replaces every absence by its Table 5 phrase and nothing else (`rewrite`). Sets in "
+        "the form `filter` deny nothing and are about the same conditions as far as the data go; "
+        "evaluation splits only. Every false claim was checked against all facts of its study. "
+        f"Silence: {silence}"
+    )
+
+
+def _conditions(counts: dict[str, int], claims: pl.DataFrame) -> str:
+    forms = [f for f in ("negated", "affirmative", "filter") if f in set(claims["form"])]
+    names = [n for n in CONDITIONS if any(f"{f} {n}" in counts for f in forms)]
+    totals = {f: max(1, sum(counts.get(f"{f} {n}", 0) for n in names)) for f in forms}
+    cells = [
+        [name]
+        + [f"{(n := counts.get(f'{f} {name}', 0)):,} ({n / totals[f]:.0%})" for f in forms]
+        for name in names
+    ]  # fmt: skip
+    return _table(["condition", *forms], cells)
+
+
+def _cells(cells: pl.DataFrame) -> str:
+    """Captions per condition, kind and split."""
+    splits = sorted(set(cells["split"]))
+    have = {(s, k, c): n for s, _, k, c, n in cells.select(
+        "split", "polarity", "kind", "condition", "len").rows()}  # fmt: skip
+    header = ["condition", *(f"{kind}, {split}" for kind in KINDS for split in splits)]
+    said = set(cells["condition"])
+    rows = [
+        [name, *(f"{have.get((split, kind, name), 0):,}" for kind in KINDS for split in splits)]
+        for name in CONDITIONS
+        if name in said
+    ]
+    return _table(header, rows)
+
+
+def _shortfalls(short: dict[str, int]) -> str:
+    if not short:
+        return "Every kind and condition has at least half of an even share."
+    return (
+        "Below half of an even share between kinds and conditions, because the facts hold no "
+        f"more: {_list(short)}"
+    )
+
+
+def _words(claims: pl.DataFrame, counts: dict[str, Any]) -> str:
+    templates = claims["realiser"].str.starts_with("template").sum()
+    told = f"{templates:,} claim sets by templates, {len(claims) - templates:,} by a language model"
+    model = counts.get("language model")
+    if model:
+        said = model["captions"]
+        told += (
+            f" (`{said['realiser']}`). Captions: {said['statements']:,} statements, "
+            f"{said['wordings replaced by templates']:,} wordings replaced by templates"
+        )
+    return told + ". Every text reads back to its facts by rules."
+
+
+def _audit(audit: dict[str, list[dict[str, Any]]]) -> str:
+    rows = [
+        [form, row["baseline"], f"{row['accuracy']:.3f}", f"{row['chance']:.3f}", row["n"],
+         "**leaks**" if row["leaks"] else ""]
+        for form, baselines in audit.items()
+        for row in baselines
+    ]  # fmt: skip
+    return _table(["form", "baseline", "accuracy", "chance", "n", ""], rows)

@@ -1,0 +1,89 @@
+"""What a contextual set holds, by condition, kind, polarity and split, and what it lacks."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import polars as pl
+
+from nast.contextual.statements import KINDS, POLARITIES
+from nast.facts.conditions import CONDITIONS
+
+CELLS = ("split", "polarity", "kind", "condition")
+SHORT = 0.5
+"""Below this part of an even share a cell is called short."""
+
+
+def caption_cells(captions: pl.DataFrame) -> pl.DataFrame:
+    """`split, polarity, kind, condition, len` of some captions."""
+    return captions.group_by(CELLS).len()
+
+
+def counts_of(claims: pl.DataFrame, cells: pl.DataFrame) -> dict[str, Any]:
+    """The counts of a folder, as the manifest has them.
+
+    Args:
+        claims: `CLAIMS_SCHEMA`.
+        cells: of `caption_cells`, one row per cell.
+    """
+    wrong = claims.explode("kinds").filter(pl.col("kinds") != "truth")
+    asked = claims.explode("conditions")
+    return {
+        "claim sets": len(claims),
+        "claim sets by split and form": by(claims, "split", "form"),
+        "claim sets by form and condition": by(asked, "form", "conditions"),
+        "false claims by kind": by(wrong, "kinds"),
+        "captions": int(cells["len"].sum()),
+        "captions by split, polarity and kind": {
+            " ".join(row[:-1]): row[-1]
+            for row in cells.group_by(CELLS[:-1]).agg(pl.col("len").sum()).sort(CELLS[:-1]).rows()
+        },
+        "captions below half of an even share": shortfalls(cells),
+        "conditions without a caption": ", ".join(
+            name for name in CONDITIONS if name not in set(cells["condition"])
+        )
+        or "none",
+    }
+
+
+def by(table: pl.DataFrame, *columns: str) -> dict[str, int]:
+    """How many rows there are of each combination, by its words."""
+    counts = table.group_by(columns).len().sort(columns).rows()
+    return {" ".join(map(str, row[:-1])): row[-1] for row in counts}
+
+
+def shortfalls(cells: pl.DataFrame) -> dict[str, int]:
+    """Cells of polarity, kind and condition that have less than half of an even share.
+
+    The share is even between the kinds of a polarity and between the conditions that a kind can
+    be said of, of those that any caption is about. What is missing here is rare in the facts: no
+    caption is made up to fill it.
+
+    Returns:
+        "negated location Pneumothorax" -> captions in all splits.
+    """
+    found = {}
+    said = set(cells["condition"])
+    totals = dict(cells.group_by("polarity").agg(pl.col("len").sum()).rows())
+    have = {
+        row[:-1]: row[-1]
+        for row in cells.group_by(CELLS[1:]).agg(pl.col("len").sum()).rows()
+    }  # fmt: skip
+    for polarity in POLARITIES:
+        for kind in KINDS:
+            names = [name for name in sayable_of(kind) if name in said]
+            share = totals.get(polarity, 0) / len(KINDS) / max(1, len(names))
+            for name in names:
+                number = have.get((polarity, kind, name), 0)
+                if number < SHORT * share:
+                    found[f"{polarity} {kind} {name}"] = number
+    return found
+
+
+def sayable_of(kind: str) -> Sequence[str]:
+    """The conditions that a kind of statement can be about."""
+    fits = {
+        "existence": lambda c: True,
+        "location": lambda c: c.sided or bool(c.zones),
+        "severity": lambda c: bool(c.grades),
+    }
+    return [name for name, condition in CONDITIONS.items() if fits[kind](condition)]

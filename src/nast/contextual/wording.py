@@ -1,0 +1,205 @@
+"""Claims and captions in a language model's words (paper section 4.1, Appendix C).
+
+The model sees facts, never studies: a set of facts is written once per paraphrase, for however
+many studies hold it. Each text is read back; what fails is asked for again and in the end written
+by a template.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from nast.contextual.captions import Wordings
+from nast.contextual.claims import Written
+from nast.contextual.groups import Group
+from nast.contextual.statements import Statement
+from nast.facts.conditions import CONDITIONS
+from nast.language.captions import caption, caption_forms
+from nast.language.llm.backends import LanguageModel
+from nast.language.llm.cache import AnswerCache, ask
+from nast.language.llm.dialogue import Task, converse
+from nast.language.llm.estimate import CHARACTERS, estimate_claims
+from nast.language.llm.prompts import Messages, load_prompt, version_of
+from nast.language.llm.realise import realise_claims
+from nast.language.llm.sets import claim_key, fields_of, labels_of
+from nast.language.llm.validate import check_negated
+from nast.store import content_hash
+
+BATCH = 12
+"""Statements of single captions in one prompt."""
+_AGAIN = (
+    "\n\nThis is wording number {number} of the same facts: use other plain words and another "
+    "order than the examples, and keep all rules."
+)
+
+
+def paraphrasing(model: LanguageModel, number: int) -> LanguageModel:
+    """The model asked for another wording of the same facts; number 0 is the model itself."""
+    if number == 0:
+        return model
+
+    def backend(batch: Sequence[Messages]) -> Sequence[str | None]:
+        return model.backend([_varied(messages, number) for messages in batch])
+
+    # The number stands among the settings, so that the answers of each are kept apart.
+    return replace(model, backend=backend, decoding={**model.decoding, "paraphrase": number})
+
+
+def _varied(messages: Messages, number: int) -> Messages:
+    first, *rest = messages
+    return ({**first, "content": first["content"] + _AGAIN.format(number=number + 1)}, *rest)
+
+
+def write_claims(
+    groups: Sequence[Group],
+    model: LanguageModel,
+    *,
+    paraphrases: int = 1,
+    seed: int = 0,
+    retries: int = 2,
+    cache: Path | None = None,
+) -> tuple[list[Written | None], dict[str, Any]]:
+    """The words of each group, and counts for the manifest.
+
+    Args:
+        groups: of `find_groups`.
+        model: writes.
+        paraphrases: wordings of each set of facts; a group gets one of them.
+        seed: decides the template of a set that the model fails.
+        retries: how often a text may be asked for again.
+        cache: file of answers.
+
+    Returns:
+        For each group its words, or None where a condition has no affirmative phrase (a template
+        writes it).
+
+    Raises:
+        ModelError: the model cannot be reached; what it answered is kept in the cache.
+    """
+    turns = [_paraphrase_of(group, paraphrases) for group in groups]
+    words: dict[Any, Any] = {}
+    counts: dict[str, Any] = {}
+    for number in range(paraphrases):
+        sets = [g.claims for g, turn in zip(groups, turns, strict=True) if turn == number]
+        speaker = paraphrasing(model, number)
+        found, told = realise_claims(sets, speaker, seed=seed, retries=retries, cache=cache)
+        words |= {(key, number): one for key, one in found.items()}
+        counts[f"wording {number + 1}"] = told
+    written: list[Written | None] = []
+    for group, turn in zip(groups, turns, strict=True):
+        one = words[claim_key(group.claims), turn] if turn is not None else None
+        written.append((one.realiser, one.forms(group.claims)) if one else None)
+    return written, counts
+
+
+def _paraphrase_of(group: Group, paraphrases: int) -> int | None:
+    if any(CONDITIONS[name].normal is None for name in group.conditions):
+        return None
+    key = [s.study_id for s, _ in group.members] + [repr(group.claims)]
+    return int(content_hash(key)[:8], 16) % paraphrases
+
+
+def write_captions(
+    statements: Sequence[Statement],
+    model: LanguageModel,
+    *,
+    paraphrases: int = 1,
+    retries: int = 2,
+    cache: Path | None = None,
+) -> tuple[Wordings, dict[str, Any]]:
+    """Each statement in so many different wordings, and counts for the manifest.
+
+    Args:
+        statements: what captions say; denials of a side, zone or grade among them.
+        model: writes; see `write_claims` for the other arguments.
+        paraphrases: wordings of each statement.
+        retries: how often a text may be asked for again.
+        cache: file of answers.
+    """
+    answers = AnswerCache(cache)
+    asked: Counter[str] = Counter()
+    texts: list[list[str]] = [[] for _ in statements]
+    counts: dict[str, Any] = {}
+    for number in range(paraphrases):
+        tasks = list(map(_task, _batches(statements)))
+        speaker = paraphrasing(model, number)
+        tally = converse(tasks, partial(ask, speaker, cache=answers, counts=asked), retries)
+        found = [task.found.get(label) for task in tasks for label in task.checks]
+        for ways, text in zip(texts, found, strict=True):
+            if text and text not in ways:
+                ways.append(text)
+        counts[f"wording {number + 1}"] = tally.as_dict()
+    by_model = [len(ways) for ways in texts]
+    for statement, ways in zip(statements, texts, strict=True):
+        forms = (caption(statement.fact, f) for f in caption_forms(statement.fact.existence))
+        ways += [text for text in forms if text not in ways][: paraphrases - len(ways)]
+    realiser = f"llm:{model.name}:{version_of(['claims', 'again'])}"
+    counts |= {
+        "realiser": realiser,
+        "statements": len(statements),
+        "wordings replaced by templates": len(statements) * paraphrases - sum(by_model),
+        **asked,
+    }
+    return _wordings(texts, by_model, realiser), counts
+
+
+def _batches(statements: Sequence[Statement]) -> list[Sequence[Statement]]:
+    return [statements[i : i + BATCH] for i in range(0, len(statements), BATCH)]
+
+
+def _task(statements: Sequence[Statement]) -> Task:
+    labels = labels_of(len(statements))
+    checks: dict[str, Callable[[str], Any]] = {
+        label: partial(check_negated, facts=[s.fact])
+        for label, s in zip(labels, statements, strict=True)
+    }
+    return Task(_prompt(statements), checks)
+
+
+def _prompt(statements: Sequence[Statement]) -> Messages:
+    return load_prompt("claims").messages(**fields_of("claims", [(s.fact,) for s in statements]))
+
+
+def _wordings(texts: list[list[str]], by_model: list[int], realiser: str) -> Wordings:
+    counts = np.array([len(ways) for ways in texts], dtype=np.int64)
+    flat = [text for ways in texts for text in ways]
+    writers = [
+        realiser if place < number else "template"
+        for ways, number in zip(texts, by_model, strict=True)
+        for place in range(len(ways))
+    ]
+    return Wordings(
+        pl.Series(flat, dtype=pl.String), np.cumsum(counts) - counts, counts, pl.Series(writers)
+    )
+
+
+def estimate(
+    groups: Sequence[Group], statements: Sequence[Statement], paraphrases: int
+) -> dict[str, Any]:
+    """Prompts and tokens of `write_claims` and `write_captions`, before anything is sent.
+
+    Returns:
+        `claims` and `captions` -> `sets`, `prompts`, `tokens in`, `tokens out` of all paraphrases.
+    """
+    named = {(claim_key(g.claims), p) for g in groups
+             if (p := _paraphrase_of(g, paraphrases)) is not None}  # fmt: skip
+    claims: Counter[str] = Counter()
+    for number in range(paraphrases):
+        told = estimate_claims([key for key, p in named if p == number])
+        claims.update({n: v for n, v in told.items() if isinstance(v, int)})
+    prompts = [_prompt(batch) for batch in _batches(statements)]
+    given = sum(len(turn["content"]) for messages in prompts for turn in messages)
+    taken = sum(len(caption(s.fact, caption_forms(s.fact.existence)[0])) + 4 for s in statements)
+    captions = {
+        "sets": len(statements),
+        "prompts": len(prompts),
+        "tokens in": -(-given // CHARACTERS),
+        "tokens out": -(-taken // CHARACTERS),
+    }
+    return {"claims": dict(claims), "captions": {n: v * paraphrases for n, v in captions.items()}}
