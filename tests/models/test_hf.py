@@ -5,11 +5,16 @@ import shutil
 
 import pytest
 import torch
+from PIL import Image
+from safetensors.torch import load_file, save_file
+from tiny_models import siglip, write_image
 from transformers import CLIPModel
 
 from nast.errors import ModelError, UsageError
 from nast.models.base import DualEncoder
 from nast.models.registry import KINDS, load_model
+from nast.tracing.attention import negator_attention
+from nast.tracing.probes import make_probes, roles
 
 TEXTS = ["There is no pneumothorax.", "There is severe edema.", "Small left pleural effusion."]
 
@@ -58,7 +63,7 @@ def test_key_follows_weights_and_tokenizer(model, tiny_clip, tmp_path):
 
 
 def test_legacy_end_token(model):
-    tower = model.text_tower()
+    tower = model.text
     ids = torch.tensor([[0, 5, 3, 1, 1], [0, 3, 7, 9, 3]])
     assert tower.pooled_row(ids).tolist() == [2, 1]
     tower._end = 2
@@ -71,8 +76,6 @@ def test_folder_that_is_no_model(tmp_path):
 
 
 def test_weights_that_do_not_fit_are_refused(tiny_clip, tmp_path):
-    from safetensors.torch import load_file, save_file
-
     copy = tmp_path / "copy"
     shutil.copytree(tiny_clip, copy)
     weights = load_file(copy / "model.safetensors")
@@ -82,11 +85,113 @@ def test_weights_that_do_not_fit_are_refused(tiny_clip, tmp_path):
         load_model(f"hf:{copy}")
 
 
-@pytest.mark.parametrize("spec", ["", "hf:", "run:", "gpt", "openclip:ViT-B-32:x"])
+def test_constant_buffers_of_old_files_are_let_through(tiny_clip, tmp_path):
+    copy = changed(
+        tiny_clip, tmp_path, {"text_model.embeddings.position_ids": torch.arange(64)[None]}
+    )
+    assert torch.equal(load_model(f"hf:{copy}").encode_texts(TEXTS),
+                       load_model(f"hf:{tiny_clip}").encode_texts(TEXTS))  # fmt: skip
+    copy = changed(tiny_clip, tmp_path, {"text_model.extra": torch.zeros(2)})
+    with pytest.raises(ModelError, match=r"1 unexpected .*text_model\.extra"):
+        load_model(f"hf:{copy}")
+    copy = changed(tiny_clip, tmp_path, {"visual_projection.weight": torch.zeros(3, 3)})
+    with pytest.raises(ModelError, match="do not fit the clip class"):
+        load_model(f"hf:{copy}")
+
+
+def changed(folder, tmp_path, tensors):
+    copy = tmp_path / "copy"
+    shutil.copytree(folder, copy, dirs_exist_ok=True)
+    weights = load_file(folder / "model.safetensors") | tensors
+    save_file(weights, copy / "model.safetensors", metadata={"format": "pt"})
+    return copy
+
+
+def test_old_weights_are_read_as_tensors_only(tiny_clip, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(tiny_clip, copy)
+    (copy / "model.safetensors").unlink()
+    with pytest.raises(ModelError, match=r"no \.safetensors"):
+        load_model(f"hf:{copy}")
+    torch.save(load_file(tiny_clip / "model.safetensors"), copy / "pytorch_model.bin")
+    found, wanted = load_model(f"hf:{copy}"), load_model(f"hf:{tiny_clip}")
+    assert torch.equal(found.encode_texts(TEXTS), wanted.encode_texts(TEXTS))
+    assert found.key != wanted.key
+
+
+@pytest.mark.parametrize("name", ["siglip", "siglip2"])
+@torch.no_grad()
+def test_siglip_is_that_of_transformers(name, tmp_path):
+    model = load_model(f"hf:{siglip(name)}")
+    path = write_image(tmp_path / "a.png")
+    pixels = model.pixels([Image.open(path).convert("RGB")])
+    ids, mask = model.tokenize(TEXTS)
+    assert ids.shape == (3, 40) and 0 < int(mask.sum()) < mask.numel()
+    wanted = model.network(input_ids=ids, **pixels)
+    cosines = model.encode_images([path]) @ model.encode_texts(TEXTS).T
+    logits = model.logit_scale * cosines + model.logit_bias
+    assert torch.allclose(logits, wanted.logits_per_image, atol=1e-4)
+    assert (model.logit_scale, model.logit_bias) == (pytest.approx(7.389, abs=1e-3), -3)
+    assert model.text.pooled_row(ids).tolist() == [39] * 3
+    assert list(model.text_rules) == model.spec["text rules"] == ["lower"]
+    assert torch.equal(model.encode_texts(["No EDEMA"]), model.encode_texts(["no edema"]))
+
+
+def test_the_last_position_of_siglip_is_the_end():
+    model = load_model(f"hf:{siglip('siglip')}")
+    probe = make_probes(model, ["Edema", "Pneumonia"])[0][0]
+    found = [r["role"] for r in roles(probe, model)]
+    n = int(probe.mask.sum())
+    assert found[: n - 1] == [
+        "start",
+        *["before cue"] * 2,
+        "cue",
+        *["finding"] * (n - 6),
+        "full stop",
+    ]
+    assert found[n - 1 :] == ["padding"] * (40 - n) + ["end"]
+    assert len(negator_attention(model, [probe])) == 3 * 4
+
+
+@pytest.mark.parametrize(
+    ("place", "message"),
+    [
+        ("nowhere", "no such folder, and not of the form OWNER/NAME"),
+        ("nast-tests/no-such-model", r"the hub gives none .*hf download nast-tests/no-such-model"),
+    ],
+)
+def test_a_place_that_is_neither_folder_nor_cached(place, message, monkeypatch, tmp_path):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    with pytest.raises(ModelError, match=message):
+        load_model(f"hf:{place}")
+
+
+def test_a_hub_id_that_is_cached(tiny_clip, monkeypatch, tmp_path):
+    snapshot = tmp_path / "models--someone--tiny" / "snapshots" / "abc123"
+    shutil.copytree(tiny_clip, snapshot)
+    refs = tmp_path / "models--someone--tiny" / "refs"
+    refs.mkdir()
+    (refs / "main").write_text("abc123")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    monkeypatch.setattr("huggingface_hub._snapshot_download.constants.HF_HUB_CACHE", str(tmp_path))
+    assert load_model("hf:someone/tiny").key == load_model(f"hf:{tiny_clip}").key
+
+
+def test_a_folder_of_another_class(tmp_path):
+    (tmp_path / "config.json").write_text('{"model_type": "bert"}')
+    (tmp_path / "model.safetensors").touch()
+    with pytest.raises(ModelError, match=r"found model_type 'bert', expected one of clip, siglip"):
+        load_model(f"hf:{tmp_path}")
+
+
+@pytest.mark.parametrize("spec", ["", "hf:", "run:", "two-tower:", "gpt", "chat:x"])
 def test_unknown_model_string(spec):
     with pytest.raises(UsageError, match="is not a model; write one of phantom"):
         load_model(spec)
 
 
 def test_kinds_are_documented():
-    assert set(KINDS) == {"phantom", "hf:FOLDER", "run:FOLDER"}
+    assert set(KINDS) == {
+        "phantom", "hf:PLACE", "openclip:ARCH:FILE", "two-tower:SPEC.yaml", "run:FOLDER",
+    }  # fmt: skip

@@ -372,7 +372,7 @@ def test_bad_images_are_listed_and_limited(tmp_path):
     files[2].write_text("<html>")
     manifest = build_facts([f"mimic-cxr-jpg:{root}"], tmp_path / "out")
     assert manifest["images"] == 2
-    reasons = ["missing", "cut short", "not a JPEG or PNG image"]
+    reasons = ["missing", "cut short", "not a JPEG, PNG or DICOM image"]
     assert manifest["bad_images"] == dict(zip(map(str, files), reasons, strict=False))
     assert json.loads((tmp_path / "out" / "manifest.json").read_text()) == manifest
     require_images(manifest, 3)

@@ -56,7 +56,7 @@ def test_image_problems(tmp_path):
     cases = {
         None: [whole, png, whole + b"\0" * 8],
         "cut short": [whole[:-2], whole[: len(whole) // 2], whole[:4], png[:-12], png[:8]],
-        "not a JPEG or PNG image": [b"", b"\xff", b"GIF89a", b"<html>not found</html>", whole[1:]],
+        "not a JPEG, PNG or DICOM image": [b"", b"\xff", b"GIF89a", b"<html></html>", whole[1:]],
     }
     path = tmp_path / "x"
     for problem, files in cases.items():
@@ -82,4 +82,4 @@ def test_what_is_no_file_is_missing(tmp_path):
 def test_any_file_can_be_looked_at(tmp_path_factory, data, start):
     path = tmp_path_factory.mktemp("i") / "x"
     path.write_bytes(start + data)
-    assert image_problem(path) in (None, "cut short", "not a JPEG or PNG image")
+    assert image_problem(path) in (None, "cut short", "not a JPEG, PNG or DICOM image")

@@ -1,24 +1,76 @@
-"""nast models list, nast models check."""
+"""nast models list, nast models check, nast models export."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
 
 
 def list_models() -> None:
-    """Print what a MODEL may be."""
+    """Print what a MODEL may be, and the models that people compare."""
+    from nast.models.named import named_models
     from nast.models.registry import KINDS
 
     for kind, text in KINDS.items():
         print(f"{kind:12} {text}")
+    print("\nModels by name (* in the paper's tables):\n")
+    for entry in named_models():
+        print(f"{'*' if entry.paper else ' '} {entry.name}")
+        print(f"    run      {entry.model}")
+        print(f"    weights  {entry.weights}")
+        print(f"    licence  {entry.licence}")
+        print(f"    seen     {', '.join(entry.seen) or 'no public chest radiograph set known'}")
 
 
 def check(model: str) -> None:
-    """Load a model and test its contract on two sentences.
+    """Load a model and test it: weights, texts, tokenizer, blocks, images; ends with a verdict.
 
     Parameters
     ----------
     model: str
-        phantom, hf:FOLDER or run:FOLDER.
+        A MODEL; see nast models list.
     """
+    from nast.errors import ModelError
     from nast.models.registry import load_model
-    from nast.tracing.check import check_model
+    from nast.tracing.check import broken, check_model
 
-    for name, value in check_model(load_model(model)).items():
+    loaded = load_model(model)
+    print("weights fit: no key missing, none left over")
+    for name, value in loaded.spec.items():
         print(f"{name}: {value}")
+    findings = check_model(loaded)
+    for finding in findings:
+        mend = f"  -> {finding.mend}" if finding.verdict != "ok" and finding.mend else ""
+        print(f"{finding.verdict:6} {finding.name}: {finding.found}{mend}")
+    wrong = broken(findings)
+    if wrong:
+        names = ", ".join(f.name for f in wrong)
+        raise ModelError(f"{model}: not fit for use: {names}; the mends are above")
+    print("verdict: fit for use")
+
+
+def export(
+    model: str,
+    *,
+    to: Literal["hf", "open-clip", "peft"],
+    out: Annotated[Path, Parameter(["--out", "-o"])],
+    fresh: bool = False,
+) -> None:
+    """Write a model for other software; a run's LoRA weights are merged, or go alone for peft.
+
+    Parameters
+    ----------
+    model: str
+        MODEL string, for example run:FOLDER.
+    to: Literal
+        hf for transformers, open-clip, or peft for the LoRA weights alone.
+    out: Path
+        Output folder.
+    fresh: bool
+        Start over in a folder of another export.
+    """
+    from nast.models.export import export_model
+    from nast.models.registry import load_model
+
+    manifest = export_model(load_model(model), to, out, fresh=fresh)
+    print(f"{out}: {manifest['counts']['files']} files, data policy {manifest['policy']}")

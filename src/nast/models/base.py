@@ -1,87 +1,185 @@
-"""What a model must be to be scored, traced and trained: two small protocols."""
+"""What a model is: a text tower that runs block by block, and a dual encoder around it.
 
-from collections.abc import Sequence
+Every family (`hf:`, `openclip:`, `two-tower:`) is a function that loads files and returns one
+`DualEncoder`; scoring, tracing and training know nothing else.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
 import torch
+from PIL import Image
+from torch.nn.functional import normalize
+
+from nast.models.images import open_image
+from nast.models.rules import apply_rules
 
 
 class TextTower(Protocol):
-    """A text encoder that can be driven block by block, for tracing.
+    """A text encoder that is driven block by block.
 
-    Rows are sequences of equal length T without padding; blocks are counted from 1, and site 0
-    is the embedding.
+    Blocks are counted from 1; layer 0 is the embedding. A mask (B, T) is 1 for tokens and 0 for
+    padding; None means that no row is padded. A tower that was trained to see its padding
+    ignores the mask. Everything carries gradient where parameters ask for it. The blocks of a
+    causal tower also take a Boolean mask (B, T, T), or (1, T, T) for all rows: which positions
+    each one sees, in place of the earlier ones.
+
+    Attributes:
+        causal: whether a position sees earlier positions only.
+        n_layers: number of blocks L.
+        n_heads: attention heads of a block.
+        read_layers: the layers whose outputs the vector is read from, ascending; `(L,)` for most.
+        lora_path: full-path regex of the q, k, v and out projections within the network; its
+            first group, `(\\d+)`, is the 0-based number of the block.
+        padding_matters: the vector changes with the length that a row is padded to, so that rows
+            must be run at their own length.
     """
 
     causal: bool
     n_layers: int
     n_heads: int
+    read_layers: tuple[int, ...]
+    lora_path: str
+    padding_matters: bool
 
     def embed(self, ids: torch.Tensor) -> torch.Tensor:
         """Token ids (B, T) -> the state before block 1, (B, T, d)."""
         ...
 
-    def block(self, layer: int, states: torch.Tensor) -> torch.Tensor:
-        """Block `layer` (1-based) on states (B, T, d)."""
+    def block(
+        self, layer: int, states: torch.Tensor, mask: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        """Block `layer` on its input states, (B, T, d) -> (B, T, d)."""
         ...
 
-    def pooled_row(self, ids: torch.Tensor) -> torch.Tensor:
-        """The position (B,) that the embedding is read from."""
+    def read(
+        self,
+        states: Mapping[int, torch.Tensor],
+        ids: torch.Tensor,
+        mask: torch.Tensor | None = None,
+    ) -> torch.Tensor:
+        """States (B, T, d) of each of `read_layers` -> unit vectors (B, D)."""
         ...
 
-    def head(self, rows: torch.Tensor) -> torch.Tensor:
-        """Last states of the pooled rows (B, d) -> unit vectors (B, D)."""
+    def pooled_row(self, ids: torch.Tensor, mask: torch.Tensor | None = None) -> Any:
+        """The position (B,) that the vector is read from; None where it is read from several."""
         ...
 
-    def attention(self, layer: int, states: torch.Tensor) -> torch.Tensor:
-        """Attention weights of block `layer` on its input states: (B, heads, T, T)."""
+    def attention(
+        self, layer: int, states: torch.Tensor, mask: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        """Attention of block `layer` on its input states, from q and k: (B, heads, T, T)."""
+        ...
+
+    def writers(self, layer: int) -> tuple[torch.nn.Module, torch.nn.Module]:
+        """The modules whose outputs (B, T, d) block `layer` adds to its stream: attention, MLP."""
         ...
 
 
-class DualEncoder(Protocol):
-    """A pair of encoders whose unit vectors are compared by cosine.
+def text_vectors(
+    tower: TextTower, ids: torch.Tensor, mask: torch.Tensor | None = None
+) -> torch.Tensor:
+    """Unit vectors (B, D) of token ids (B, T), block by block, padded as they come."""
+    states, kept = tower.embed(ids), {}
+    for layer in range(tower.n_layers + 1):
+        if layer:
+            states = tower.block(layer, states, mask)
+        if layer in tower.read_layers:
+            kept[layer] = states
+    return tower.read(kept, ids, mask)
+
+
+@dataclass
+class DualEncoder:
+    """A text tower and an image tower whose unit vectors are compared by cosine.
 
     Attributes:
         name: how results call it.
         key: hash of weights, tokenizer and preprocessing; equal keys give equal vectors.
+        spec: what the model is, in plain values, for results: family, source, text tower,
+            activation, pooling, padding, preprocessing, scale, and `declared`: what it does
+            otherwise than a plain dual encoder.
+        network: the torch module that holds all weights; LoRA is put on it in place.
+        text: the text encoder of `network`.
+        tokenizer: of transformers.
+        pixels: PIL images in RGB -> the keyword arguments of `image`, batch first.
+        image: the image encoder of `network`, pixels -> features (n, D) of any length.
         logit_scale: the factor on cosines that the model was trained with.
         max_tokens: longest text, with its special tokens.
-        network: the torch module that LoRA is put on.
+        logit_bias: added to scaled cosines by models with a sigmoid loss.
+        padding: `longest` pads a batch to its longest text, `fixed` every text to `max_tokens`.
+        text_rules: what is done to a text before it is tokenised, see `nast.models.rules`.
         made_from: finished folders whose data policy the model inherits: the runs it comes from.
     """
 
     name: str
     key: str
+    spec: dict[str, Any]
+    network: Any
+    text: TextTower
+    tokenizer: Any
+    pixels: Callable[[Sequence[Image.Image]], Mapping[str, torch.Tensor]]
+    image: Callable[..., torch.Tensor]
     logit_scale: float
     max_tokens: int
-    network: Any
-    made_from: list[Path]
+    logit_bias: float = 0.0
+    padding: str = "longest"
+    text_rules: Sequence[str] = ()
+    made_from: list[Path] = field(default_factory=list)
 
-    def encode_texts(self, texts: Sequence[str]) -> torch.Tensor:
-        """Unit vectors (n, D) of some texts, without gradient."""
-        ...
-
-    def encode_images(self, paths: Sequence[Path]) -> torch.Tensor:
-        """Unit vectors (n, D) of some image files, without gradient."""
-        ...
-
-    def text_features(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-        """Unit vectors (n, D) of tokenised texts, with gradient where parameters ask for it."""
-        ...
+    def __post_init__(self) -> None:
+        """Freeze the weights: only LoRA is ever trained, and batch statistics never move."""
+        self.network.eval().requires_grad_(False)
 
     def tokenize(self, texts: Sequence[str]) -> tuple[torch.Tensor, torch.Tensor]:
         """Padded ids and mask (n, T) of some texts, cut at `max_tokens`."""
-        ...
-
-    def token_words(self, text: str) -> list[str]:
-        """The tokens of one text as readable words, special tokens included."""
-        ...
+        out = self.tokenizer(
+            [apply_rules(t, self.text_rules) for t in texts],
+            padding="max_length" if self.padding == "fixed" else True,
+            truncation=True, max_length=self.max_tokens,
+            return_attention_mask=True, return_tensors="pt",
+        )  # fmt: skip
+        return out["input_ids"], out["attention_mask"]
 
     def token_count(self, text: str) -> int:
-        """Number of tokens of a text before any cut."""
-        ...
+        """Number of tokens of a text before any cut, special tokens included."""
+        return len(self._ids(text))
 
-    def text_tower(self) -> TextTower:
-        """The text encoder, block by block."""
-        ...
+    def token_words(self, text: str) -> list[str]:
+        """The tokens of one text as readable words, special tokens included, padding left out."""
+        tokens = self.tokenizer.convert_ids_to_tokens(self._ids(text))
+        return [t.strip("Ġ▁").removesuffix("</w>").removeprefix("##") or t for t in tokens]
+
+    def _ids(self, text: str) -> list[int]:
+        return self.tokenizer(apply_rules(text, self.text_rules), truncation=False)["input_ids"]
+
+    def text_features(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        """Unit vectors (n, D) of tokenised texts, with gradient where parameters ask for it.
+
+        Args:
+            ids: (n, T), padded on the right.
+            mask: (n, T), 1 for tokens and 0 for padding.
+        """
+        if not self.text.padding_matters:
+            return text_vectors(self.text, ids, mask)
+        lengths = mask.sum(dim=-1)
+        groups = [(lengths == n).nonzero().flatten() for n in lengths.unique().tolist()]
+        parts = [text_vectors(self.text, ids[rows, : int(lengths[rows[0]])]) for rows in groups]
+        return torch.cat(parts)[torch.cat(groups).argsort()]
+
+    @torch.no_grad()
+    def encode_texts(self, texts: Sequence[str]) -> torch.Tensor:
+        """Unit vectors (n, D) of some texts, without gradient."""
+        return self.text_features(*self.tokenize(texts))
+
+    @torch.no_grad()
+    def encode_images(self, paths: Sequence[Path]) -> torch.Tensor:
+        """Unit vectors (n, D) of some image files, without gradient.
+
+        Raises:
+            ImageError: a file is missing or is not a whole image.
+        """
+        pixels = self.pixels([open_image(Path(p)) for p in paths])
+        return normalize(self.image(**pixels), dim=-1)

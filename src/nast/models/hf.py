@@ -1,161 +1,198 @@
-"""Hugging Face `CLIPModel` folders: the phantom model, OpenAI CLIP, PubMedCLIP, XrayCLIP, ...
+"""Dual encoders of transformers: `CLIPModel`, `SiglipModel` and `Siglip2Model` folders and hub ids.
 
-Loaded from disk only, without remote code and without torchvision.
+OpenAI CLIP, PubMedCLIP, XrayCLIP, XraySigLIP, MedSigLIP, SigLIP 2, the phantom model and whatever
+was saved from these classes. Loaded without remote code and without torchvision.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
-from PIL import Image
 from torch.nn.functional import normalize
-from transformers import AutoTokenizer, CLIPImageProcessorPil, CLIPModel
+from transformers import AutoImageProcessor, AutoTokenizer, CLIPModel, Siglip2Model, SiglipModel
 from transformers.utils import logging
 
-from nast.errors import ImageError, ModelError
-from nast.store import content_hash, file_hash
+from nast.errors import ModelError
+from nast.models.attention import attention_weights
+from nast.models.base import DualEncoder
+from nast.models.folders import check_keys, files_key, hub_folder
+from nast.store import read_json
 
 logging.disable_progress_bar()
-_KINDS = ("*.safetensors", "*.json", "*.txt", "*.model")
-"""Files that decide a vector: weights, configuration, tokenizer, preprocessing."""
+CLASSES: dict[str, Any] = {"clip": CLIPModel, "siglip": SiglipModel, "siglip2": Siglip2Model}
+"""`model_type` of a `config.json` -> its class."""
 
 
-class HFDualEncoder:
-    """A `CLIPModel` behind the `DualEncoder` contract."""
+def load_hf(place: str | Path, name: str) -> DualEncoder:
+    """Load a folder, or a hub id that is cached or can be fetched.
 
-    def __init__(self, folder: Path, name: str) -> None:
-        """Load a folder.
+    Args:
+        place: a folder with `config.json`, weights, tokenizer and preprocessor files, or
+            `OWNER/NAME` on the Hugging Face hub.
+        name: how results call the model.
 
-        Args:
-            folder: with `config.json`, `model.safetensors`, tokenizer and preprocessor files.
-            name: how results call the model.
+    Raises:
+        ModelError: it is neither, the class is another one, or keys are missing or unexpected.
+    """
+    folder = Path(place) if Path(place).is_dir() else hub_folder(str(place))
+    network = _network(folder)
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        processor = AutoImageProcessor.from_pretrained(folder, local_files_only=True, backend="pil")
+    except (OSError, ValueError, ImportError) as error:
+        raise ModelError(f"{place}: tokenizer or preprocessor: {error}") from None
+    return dual_encoder(network, tokenizer, processor, name, files_key(folder), str(place))
 
-        Raises:
-            ModelError: the folder is no CLIPModel, or keys are missing or unexpected.
-        """
-        folder = Path(folder)
-        if not (folder / "config.json").is_file():
-            raise ModelError(f"{folder}: no config.json; hf:FOLDER needs a saved CLIPModel")
-        if not any(folder.glob("*.safetensors")):
-            raise ModelError(
-                f"{folder}: no .safetensors; save the model again, pickles are not read"
-            )
-        self.name = name
-        self.made_from: list[Path] = []
-        loaded: Any = CLIPModel.from_pretrained(
+
+def dual_encoder(
+    network: Any, tokenizer: Any, processor: Any, name: str, key: str, source: str
+) -> DualEncoder:
+    """Put a network of one of `CLASSES` behind the contract.
+
+    Args:
+        network: `CLIPModel`, `SiglipModel` or `Siglip2Model`.
+        tokenizer: its tokenizer.
+        processor: its image processor, PIL images -> pixel tensors.
+        name: how results call the model.
+        key: hash of everything that decides a vector.
+        source: folder, hub id or file that the weights are from.
+    """
+    text = HFTextTower(network)
+    config = network.config.text_config
+    scale = float(network.logit_scale.detach().exp())
+    bias = 0.0 if text.causal else float(network.logit_bias.detach())
+    # SigLIP was trained on rows of full length and reads the last of them, a pad as a rule.
+    padding = "longest" if text.causal else "fixed"
+    # It was trained in lower case, which not every tokenizer that its folders name sees to.
+    rules = [] if text.causal else ["lower"]
+    spec = {
+        "family": "hf", "source": source, "class": type(network).__name__,
+        "activation": config.hidden_act, "pooling": "end token" if text.causal else "last",
+        "padding": padding, "max tokens": config.max_position_embeddings, "text rules": rules,
+        "tokenizer": type(tokenizer).__name__, "preprocessing": _preprocessing(processor),
+        "logit scale": scale, "logit bias": bias, "declared": [],
+    }  # fmt: skip
+    return DualEncoder(
+        name, key, spec, network, text, tokenizer, partial(processor, return_tensors="pt"),
+        HFImageTower(network), scale, config.max_position_embeddings, bias, padding,
+        rules,
+    )  # fmt: skip
+
+
+def _network(folder: Path) -> Any:
+    if not (folder / "config.json").is_file():
+        raise ModelError(f"{folder}: no config.json; hf:FOLDER needs a saved CLIP or SigLIP model")
+    if not any([*folder.glob("*.safetensors"), *folder.glob("pytorch_model*.bin")]):
+        raise ModelError(f"{folder}: no .safetensors file beside config.json")
+    kind = read_json(folder / "config.json").get("model_type")
+    if kind not in CLASSES:
+        raise ModelError(
+            f"{folder}: config.json: found model_type {kind!r}, expected one of "
+            f"{', '.join(CLASSES)}; a text and an image encoder of two folders are two-tower:SPEC"
+        )
+    try:
+        network, loading = CLASSES[kind].from_pretrained(
             folder, dtype=torch.float32, local_files_only=True, output_loading_info=True
         )
-        self.network, loading = loaded
-        wrong = {
-            k: sorted(v)
-            for k, v in loading.items()
-            if k in ("missing_keys", "unexpected_keys") and v
-        }
-        if wrong:
-            raise ModelError(f"{folder}: weights do not fit CLIPModel exactly: {wrong}")
-        self.network.eval().requires_grad_(False)
-        self.tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-        self.processor = CLIPImageProcessorPil.from_pretrained(folder, local_files_only=True)
-        self.max_tokens = int(self.network.config.text_config.max_position_embeddings)
-        self.logit_scale = float(self.network.logit_scale.exp())
-        files = sorted({p for kind in _KINDS for p in folder.glob(kind)})
-        self.key = content_hash([[p.name, file_hash(p)] for p in files])
-
-    def tokenize(self, texts: Sequence[str]) -> tuple[torch.Tensor, torch.Tensor]:
-        """Padded ids and mask (n, T), T the longest of these texts."""
-        out = self.tokenizer(
-            list(texts), padding=True, truncation=True, max_length=self.max_tokens,
-            return_tensors="pt",
-        )  # fmt: skip
-        return out["input_ids"], out["attention_mask"]
-
-    def token_count(self, text: str) -> int:
-        """Number of tokens before any cut, special tokens included."""
-        return len(self.tokenizer(text, truncation=False)["input_ids"])
-
-    def token_words(self, text: str) -> list[str]:
-        """Tokens as readable words."""
-        tokens = self.tokenizer.convert_ids_to_tokens(self.tokenizer(text)["input_ids"])
-        return [t.replace("Ġ", "").replace("</w>", "") for t in tokens]
-
-    def text_features(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-        """Unit vectors (n, D); the causal mask alone decides, padding stands behind the end."""
-        out = self.network.get_text_features(input_ids=ids, attention_mask=mask)
-        return normalize(out.pooler_output, dim=-1)
-
-    @torch.no_grad()
-    def encode_texts(self, texts: Sequence[str]) -> torch.Tensor:
-        """Unit vectors (n, D) of some texts."""
-        return self.text_features(*self.tokenize(texts))
-
-    @torch.no_grad()
-    def encode_images(self, paths: Sequence[Path]) -> torch.Tensor:
-        """Unit vectors (n, D) of some image files.
-
-        Raises:
-            ImageError: a file is missing or is not a whole image.
-        """
-        images = [_open(Path(p)) for p in paths]
-        pixels = self.processor(images, return_tensors="pt")["pixel_values"]
-        return normalize(self.network.get_image_features(pixels).pooler_output, dim=-1)
-
-    def text_tower(self) -> "HFTextTower":
-        """The text encoder, block by block."""
-        return HFTextTower(self.network)
+    except (RuntimeError, OSError, ValueError) as error:
+        raise ModelError(f"{folder}: weights do not fit the {kind} class: {error}") from None
+    check_keys(str(folder), loading["missing_keys"], loading["unexpected_keys"])
+    return network
 
 
-def _open(path: Path) -> Image.Image:
-    try:
-        with Image.open(path) as image:
-            return image.convert("RGB")
-    except FileNotFoundError:
-        raise ImageError(path, "no such file") from None
-    except (OSError, SyntaxError, ValueError):
-        raise ImageError(path, "a broken image") from None
+def _preprocessing(processor: Any) -> dict[str, Any]:
+    """What decides the pixels, out of a processor's settings."""
+    wanted = ("size", "crop_size", "do_center_crop", "resample", "image_mean", "image_std",
+              "rescale_factor", "patch_size", "max_num_patches")  # fmt: skip
+    settings = {k: v for k, v in processor.to_dict().items() if k in wanted and v is not None}
+    return {"processor": type(processor).__name__, **settings}
+
+
+class HFImageTower:
+    """The image encoder of a network of `CLASSES`."""
+
+    def __init__(self, network: Any) -> None:
+        self._network = network
+
+    def __call__(self, **pixels: torch.Tensor) -> torch.Tensor:
+        """Pixels as the processor gives them -> features (n, D)."""
+        return self._network.get_image_features(**pixels).pooler_output
 
 
 class HFTextTower:
-    """The causal text encoder of a `CLIPModel`; LoRA on it is seen, for blocks are called whole."""
+    """The text encoder of a network of `CLASSES`; LoRA on it is seen, for blocks are called whole.
 
-    causal = True
+    CLIP is causal and reads its end token. SigLIP sees all of its 64 positions, padding included,
+    and reads the last.
+    """
+
+    padding_matters = False
+    lora_path = r"text_model\.encoder\.layers\.(\d+)\.self_attn\.(?:q_proj|k_proj|v_proj|out_proj)"
 
     def __init__(self, network: Any) -> None:
-        """Find the text model inside a CLIPModel or a peft model around one."""
-        base = network.get_base_model() if hasattr(network, "get_base_model") else network
-        self._text, self._projection = base.text_model, base.text_projection
+        self.causal = isinstance(network, CLIPModel)
+        self._text = network.text_model
+        self._head = network.text_projection if self.causal else self._text.head
         self._blocks = list(self._text.encoder.layers)
         self.n_layers = len(self._blocks)
-        self.n_heads = int(base.config.text_config.num_attention_heads)
-        self._end = int(base.config.text_config.eos_token_id)
+        self.read_layers: tuple[int, ...] = (self.n_layers,)
+        self.n_heads = int(network.config.text_config.num_attention_heads)
+        self._end = network.config.text_config.eos_token_id
 
     def embed(self, ids: torch.Tensor) -> torch.Tensor:
         """Token and position embeddings, (B, T) -> (B, T, d)."""
         return self._text.embeddings(input_ids=ids)
 
-    def block(self, layer: int, states: torch.Tensor) -> torch.Tensor:
-        """Block `layer` (1-based) under the causal mask, (B, T, d) -> (B, T, d)."""
-        out = self._blocks[layer - 1](states, attention_mask=None, is_causal=True)
-        return out if torch.is_tensor(out) else out[0]
+    def block(
+        self, layer: int, states: torch.Tensor, mask: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        """Block `layer` (1-based), (B, T, d) -> (B, T, d).
 
-    def pooled_row(self, ids: torch.Tensor) -> torch.Tensor:
-        """First end token; the largest id for configurations of transformers' legacy kind."""
+        No mask is needed: padding stands behind CLIP's end token, and SigLIP sees its padding. A
+        mask (B, T, T) takes the place of CLIP's causal one.
+        """
+        block = self._blocks[layer - 1]
+        if mask is not None and mask.dim() == 3:
+            seen = torch.zeros_like(mask, dtype=states.dtype).masked_fill(~mask, float("-inf"))
+            return block(states, attention_mask=seen[:, None], is_causal=False)
+        causal = {"is_causal": True} if self.causal else {}
+        return block(states, attention_mask=None, **causal)
+
+    def read(
+        self,
+        states: Mapping[int, torch.Tensor],
+        ids: torch.Tensor,
+        mask: torch.Tensor | None = None,
+    ) -> torch.Tensor:
+        """Final norm, projection and unit length of the pooled rows, (B, T, d) -> (B, D)."""
+        last = states[self.n_layers]
+        rows = last[torch.arange(len(last), device=last.device), self.pooled_row(ids)]
+        return normalize(self._head(self._text.final_layer_norm(rows)), dim=-1)
+
+    def pooled_row(self, ids: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
+        """CLIP: the first end token, or the largest id where the configuration is of the old kind.
+
+        Configurations from before transformers 4.31 say 2 for an end token that is the largest id.
+        SigLIP: the last position.
+        """
+        if not self.causal:
+            return torch.full((len(ids),), ids.shape[1] - 1, device=ids.device)
         if self._end == 2:
             return ids.argmax(dim=-1)
         return (ids == self._end).int().argmax(dim=-1)
 
-    def head(self, rows: torch.Tensor) -> torch.Tensor:
-        """Final norm, projection and unit length, (B, d) -> (B, D)."""
-        return normalize(self._projection(self._text.final_layer_norm(rows)), dim=-1)
-
-    def attention(self, layer: int, states: torch.Tensor) -> torch.Tensor:
-        """Softmax of q k / sqrt(d_head) under the causal mask, (B, heads, T, T)."""
+    def attention(
+        self, layer: int, states: torch.Tensor, mask: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        """Attention weights of block `layer`, (B, heads, T, T)."""
         block = self._blocks[layer - 1]
         x = block.layer_norm1(states)
-        batch, length, width = x.shape
-        shape = (batch, length, self.n_heads, width // self.n_heads)
-        q = block.self_attn.q_proj(x).view(shape).transpose(1, 2)
-        k = block.self_attn.k_proj(x).view(shape).transpose(1, 2)
-        logits = q @ k.transpose(-1, -2) / (width // self.n_heads) ** 0.5
-        future = torch.ones(length, length, dtype=torch.bool).triu(1)
-        return logits.masked_fill(future, float("-inf")).softmax(dim=-1)
+        q, k = block.self_attn.q_proj(x), block.self_attn.k_proj(x)
+        return attention_weights(q, k, self.n_heads, causal=self.causal)
+
+    def writers(self, layer: int) -> tuple[torch.nn.Module, torch.nn.Module]:
+        """The output projection of the attention, and the MLP."""
+        block = self._blocks[layer - 1]
+        return block.self_attn.out_proj, block.mlp

@@ -35,11 +35,12 @@ def is_inside(path: str) -> bool:
 def image_problem(path: Path) -> str | None:
     """Why a file cannot serve as an image, or None: missing, not an image, cut short.
 
-    Only the first and last bytes are read, so that a whole MIMIC tree can be looked over.
+    Only the first and last bytes are read, so that a whole MIMIC tree can be looked over; whether
+    a DICOM file is whole shows only when it is decoded.
     """
     try:
         with open(path, "rb") as file:
-            head = file.read(8)
+            head = file.read(132)
             size = file.seek(0, 2)
             file.seek(max(0, size - 64))
             tail = file.read()
@@ -47,6 +48,8 @@ def image_problem(path: Path) -> str | None:
         return "missing"
     if head[:3] == b"\xff\xd8\xff":
         return None if b"\xff\xd9" in tail else "cut short"
-    if head == b"\x89PNG\r\n\x1a\n":
+    if head[:8] == b"\x89PNG\r\n\x1a\n":
         return None if b"IEND" in tail else "cut short"
-    return "not a JPEG or PNG image"
+    if head[128:] == b"DICM":
+        return None
+    return "not a JPEG, PNG or DICOM image"

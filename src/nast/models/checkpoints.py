@@ -1,0 +1,187 @@
+"""Checkpoint files of CLIP models: read safely, unwrapped, recognised by their keys.
+
+Nothing in a file runs: safetensors hold tensors only, `torch.load` gets `weights_only=True`, and
+TorchScript archives are read as data.
+"""
+
+import argparse
+import math
+import pickle
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+
+from nast.errors import ModelError
+from nast.models.torchscript import is_torchscript, read_torchscript
+
+Weights = dict[str, torch.Tensor]
+_PREFIX = re.compile(r"^text_encoder\.")
+_CONTAINERS = ("state_dict", "model")
+_NOT_WEIGHTS = {
+    "input_resolution",
+    "context_length",
+    "vocab_size",
+    "attn_mask",
+    "text.attn_mask",
+    "text.transformer.embeddings.position_ids",
+    # Only the state of the first token is read; the pooler behind it is in some files all the same.
+    "text.transformer.pooler.dense.weight",
+    "text.transformer.pooler.dense.bias",
+}
+"""Keys of old files that no vector depends on."""
+_KNOWN = (
+    "image tower: visual.conv1.weight (CLIP's ViT) or visual.trunk.patch_embed.proj.weight (timm's "
+    "ViT, as in BiomedCLIP); text tower: token_embedding.weight, text.token_embedding.weight "
+    "(CLIP's), or text.transformer.embeddings.word_embeddings.weight, text_encoder.transformer... "
+    "(BERT)"
+)
+
+
+class Layout(NamedTuple):
+    """What a checkpoint's keys say about its towers."""
+
+    image: Literal["clip", "timm"]
+    text: Literal["clip", "bert"]
+
+
+def read_tensors(path: Path) -> Weights:
+    """Read the tensors of a checkpoint file, by the file's own names and in its precision.
+
+    Containers (`state_dict`, `model`) and the prefix `module.` of distributed training are taken
+    off.
+
+    Args:
+        path: a `.safetensors` file, a file of `torch.save`, or a TorchScript archive.
+
+    Raises:
+        ModelError: the file is missing, is no checkpoint, asks for code to be run, or holds no
+            tensors where they are looked for.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise ModelError(f"{path}: no such file; nast downloads no checkpoints, "
+                         "nast models list says where they are")  # fmt: skip
+    if path.suffix == ".safetensors":
+        loaded: Any = _safetensors(path)
+    elif is_torchscript(path):
+        loaded = read_torchscript(path)
+    else:
+        loaded = _saved_by_torch(path)
+    weights = _unwrapped(loaded, path)
+    if all(key.startswith("module.") for key in weights):
+        weights = {key.removeprefix("module."): v for key, v in weights.items()}
+    return weights
+
+
+def read_weights(path: Path) -> Weights:
+    """Read the tensors of a checkpoint of a CLIP under open_clip's names, in float32.
+
+    CLIP's text tower is called `transformer.*` also where a file says `text.transformer.*`,
+    UniMed-CLIP's `text_encoder.*` becomes `text.*`, and keys that no vector depends on are dropped.
+
+    Raises:
+        ModelError: see `read_tensors`.
+    """
+    weights = read_tensors(path)
+    if any(key.startswith("text_encoder.") for key in weights):
+        weights = {_PREFIX.sub("text.", key): v for key, v in weights.items()}
+    if "text.token_embedding.weight" in weights:
+        weights = {key.removeprefix("text."): v for key, v in weights.items()}
+    return {k: v.float() for k, v in weights.items() if k not in _NOT_WEIGHTS}
+
+
+def recognise(weights: Mapping[str, torch.Tensor], path: Path) -> Layout:
+    """Name the towers of a checkpoint.
+
+    Raises:
+        ModelError: an image or text tower is of no known kind; lists the first keys found.
+    """
+    if "visual.conv1.weight" in weights and "visual.class_embedding" in weights:
+        image: Literal["clip", "timm"] = "clip"
+    elif {"visual.trunk.patch_embed.proj.weight", "visual.trunk.cls_token"} <= weights.keys():
+        image = "timm"
+    elif any(key.startswith(("visual.layer1.", "visual.trunk.layer1.")) for key in weights):
+        raise ModelError(
+            f"{path}: the image tower is a ResNet; of CLIP's image towers nast knows the vision "
+            "transformers (ViT-B-32, ViT-B-16, ViT-L-14, ViT-L-14-336)"
+        )
+    else:
+        raise _unknown(weights, path, "image tower")
+    if "token_embedding.weight" in weights:
+        return Layout(image, "clip")
+    if "text.transformer.embeddings.word_embeddings.weight" in weights:
+        return Layout(image, "bert")
+    raise _unknown(weights, path, "text tower")
+
+
+def count_blocks(keys: Iterable[str], prefix: str) -> int:
+    """Number of blocks under `prefix`, as in `transformer.resblocks.` -> 12."""
+    numbers = {k[len(prefix) :].split(".")[0] for k in keys if k.startswith(prefix)}
+    return len(numbers)
+
+
+def grid_side(positions: int) -> int:
+    """Patches along one side of an image tower with this many positions, class position included.
+
+    Raises:
+        ModelError: they are no square grid.
+    """
+    side = math.isqrt(positions - 1)
+    if side * side != positions - 1:
+        raise ModelError(f"{positions} image positions; expected a square of patches and one more")
+    return side
+
+
+def _unknown(weights: Mapping[str, Any], path: Path, what: str) -> ModelError:
+    first = ", ".join(sorted(weights)[:8])
+    return ModelError(f"{path}: the {what} is of no known layout; first keys: {first}. "
+                      f"Known: {_KNOWN}")  # fmt: skip
+
+
+def _safetensors(path: Path) -> Weights:
+    try:
+        return load_file(path)
+    except SafetensorError as error:
+        raise ModelError(f"{path}: a broken safetensors file ({error}); fetch it again") from None
+
+
+def _saved_by_torch(path: Path) -> Any:
+    with path.open("rb") as file:
+        start = file.read(64).lstrip().lower()
+    if start.startswith((b"<", b"version https://git-lfs")):
+        what = "a web page" if start.startswith(b"<") else "a pointer of Git LFS"
+        raise ModelError(f"{path}: {what} instead of weights; fetch the file itself "
+                         "(with gdown, or git lfs pull)")  # fmt: skip
+    try:
+        with torch.serialization.safe_globals([argparse.Namespace]):
+            return torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        reason = next((x for x in str(error).splitlines() if "GLOBAL" in x), str(error))
+        raise ModelError(
+            f"{path}: the file wants to run code or is damaged and is not read ({reason[:200]}); "
+            "load it where you trust it and save its state_dict with safetensors"
+        ) from None
+    except (RuntimeError, EOFError, ValueError, KeyError) as error:
+        raise ModelError(f"{path}: no checkpoint of PyTorch ({error}); fetch it again") from None
+
+
+def _unwrapped(loaded: Any, path: Path) -> Weights:
+    found = loaded
+    while isinstance(found, Mapping):
+        inner = next((c for c in _CONTAINERS if isinstance(found.get(c), Mapping)), None)
+        if inner is None:
+            break
+        found = found[inner]
+    if not isinstance(found, Mapping):
+        raise ModelError(f"{path}: holds a {type(found).__name__}, expected a table of tensors")
+    weights = {str(k): v for k, v in found.items() if isinstance(v, torch.Tensor)}
+    if not weights:
+        first = ", ".join(map(str, list(found)[:8])) or "none"
+        raise ModelError(f"{path}: no tensors; first keys: {first}. They are looked for at the top "
+                         f"and under {' and '.join(_CONTAINERS)}")  # fmt: skip
+    return weights

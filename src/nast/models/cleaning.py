@@ -1,0 +1,44 @@
+"""What OpenAI's CLIP and open_clip do to a text before they tokenise it, as part of the tokenizer.
+
+Theirs is ftfy, HTML entities resolved twice, white space collapsed. Of ftfy, this has what reports
+hold: quotation marks, ligatures, NFC. ftfy also mends wrongly decoded text ("Ã©"), full-width
+letters and control characters; such text is left as it is.
+"""
+
+from typing import Any
+
+from tokenizers import Regex, normalizers
+
+_REPLACED = (
+    ("&amp;", "&"),
+    ("&lt;", "<"),
+    ("&gt;", ">"),
+    ("&quot;", '"'),
+    ("&#39;", "'"),
+    ("&nbsp;", " "),
+    (Regex("[\u02bc\u2018-\u201b]"), "'"),
+    (Regex("[\u201c-\u201f]"), '"'),
+    ("\ufb00", "ff"),
+    ("\ufb01", "fi"),
+    ("\ufb02", "fl"),
+    ("\ufb03", "ffi"),
+    ("\ufb04", "ffl"),
+)
+
+
+def cleaning() -> list[Any]:
+    """The steps as normalizers of a tokenizer, in their order."""
+    return [
+        *(normalizers.Replace(found, by) for found, by in _REPLACED),
+        normalizers.NFC(),
+        normalizers.Replace(Regex(r"\s+"), " "),
+        normalizers.Strip(),
+    ]
+
+
+def with_cleaning(tokenizer: Any) -> Any:
+    """The same tokenizer, which cleans a text first."""
+    backend = tokenizer.backend_tokenizer
+    own = [backend.normalizer] if backend.normalizer is not None else []
+    backend.normalizer = normalizers.Sequence([*cleaning(), *own])
+    return tokenizer

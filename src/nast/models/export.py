@@ -1,0 +1,154 @@
+"""A model as others load it: plain transformers, open_clip, or the LoRA weights alone for peft."""
+
+from collections.abc import Callable
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+from peft import PeftModel
+from transformers import CLIPImageProcessorPil, CLIPModel, PreTrainedModel
+
+from nast.errors import ModelError, UsageError
+from nast.models.base import DualEncoder
+from nast.models.openclip_export import CHECKPOINT, write_open_clip, write_towers
+from nast.models.openclip_images import OpenClipProcessor
+from nast.store import manifests_of, policy_of, read_json, stage, write_json, write_text
+
+
+def export_model(
+    model: DualEncoder, to: str, folder: Path, *, fresh: bool = False
+) -> dict[str, Any]:
+    """Write a model as a folder of another library, with a card and a manifest.
+
+    The data policy and the terms of the data that a run was trained on go with it.
+
+    Args:
+        model: loaded; `hf` and `open-clip` merge a run's LoRA weights into it.
+        to: `hf` (`from_pretrained` of transformers), `open-clip` (`local-dir:` and a checkpoint of
+            its trainer), `peft` (the LoRA weights alone).
+        folder: the output folder.
+        fresh: start over in a folder of another export.
+
+    Returns:
+        The manifest.
+
+    Raises:
+        UsageError: no such format, or `peft` for a model without LoRA weights.
+        ModelError: the format has no class for the model.
+    """
+    if to not in FORMATS:
+        raise UsageError(f"--to {to}: choose {', '.join(FORMATS)}")
+    settings = {"stage": "export", "model": model.name, "key": model.key, "to": to}
+
+    def make(out: Path) -> dict[str, Any]:
+        usage = FORMATS[to](model, out)
+        write_json(out / "model.json", model.spec)
+        write_text(out / "README.md", _card(model, usage))
+        return {"counts": {"files": sum(p.is_file() for p in out.rglob("*"))}}
+
+    return stage(folder, settings, model.made_from, make, fresh=fresh)
+
+
+def _hf(model: DualEncoder, out: Path) -> str:
+    network = _merged(model)
+    if not isinstance(network, PreTrainedModel):
+        raise ModelError(f"{model.name}: transformers has no class for its two towers; export "
+                         "--to open-clip, or use it as run:FOLDER in nast")  # fmt: skip
+    _save(network, model, out)
+    name = type(network).__name__
+    usage = f"Load with `{name}.from_pretrained(FOLDER)` and `AutoTokenizer` of transformers"
+    if _processor(model) is None:
+        how = ", ".join(f"{k} {v}" for k, v in model.spec["preprocessing"].items())
+        return f"{usage}. No class of transformers preprocesses images as this model needs: {how}."
+    return f"{usage}, images with `AutoImageProcessor`; or as `hf:FOLDER` in nast."
+
+
+def _open_clip(model: DualEncoder, out: Path) -> str:
+    network = _merged(model)
+    if isinstance(network, CLIPModel):
+        write_open_clip(network, model.tokenizer, _processor(model), out)
+    elif model.spec["family"] == "openclip":
+        place = Path(model.spec["source"].partition(":")[2])
+        folder = place if place.is_dir() else place.parent
+        write_towers(network, model.logit_scale, model.tokenizer, folder, out)
+    else:
+        raise ModelError(f"{model.name}: open_clip has no model of its layout")
+    quick = " --force-quick-gelu" if model.spec["activation"] == "quick_gelu" else ""
+    return (
+        "Load with `open_clip.create_model_and_transforms('local-dir:FOLDER')`, or "
+        f"`{CHECKPOINT}` as `--model ARCH --pretrained FILE{quick}` of an architecture of the same "
+        "sizes; or as `openclip:local-dir:FOLDER` in nast."
+    )
+
+
+def _peft(model: DualEncoder, out: Path) -> str:
+    network = model.network
+    if not isinstance(network, PeftModel):
+        raise UsageError(f"{model.name}: no LoRA weights; --to peft is for run:FOLDER")
+    if not isinstance(network.get_base_model(), PreTrainedModel):
+        raise ModelError(f"{model.name}: its base is no class of transformers, so that plain peft "
+                         "cannot load it; use the run's own lora/ with nast")  # fmt: skip
+    base = Path(model.spec["source"])
+    if model.spec["family"] != "hf":
+        base = out / "base"
+        _save(deepcopy(network).unload(), model, base)
+    elif base.is_dir():
+        base = base.resolve()
+    network.peft_config["default"].base_model_name_or_path = str(base.absolute() if base.is_dir()
+                                                                 else base)  # fmt: skip
+    network.save_pretrained(str(out), save_embedding_layers=False)
+    name = type(network.get_base_model()).__name__
+    return (
+        f"Load with `PeftModel.from_pretrained({name}.from_pretrained(BASE), FOLDER)` of peft; "
+        "BASE is `base_model_name_or_path` in adapter_config.json."
+    )
+
+
+FORMATS: dict[str, Callable[[DualEncoder, Path], str]] = {
+    "hf": _hf,
+    "open-clip": _open_clip,
+    "peft": _peft,
+}
+"""What `--to` takes. Each writes its files and returns how they are loaded."""
+
+
+def _merged(model: DualEncoder) -> Any:
+    network: Any = model.network
+    return network.merge_and_unload() if isinstance(network, PeftModel) else network
+
+
+def _save(network: Any, model: DualEncoder, out: Path) -> None:
+    network.save_pretrained(out)
+    model.tokenizer.save_pretrained(out)
+    names = out / "tokenizer_config.json"
+    config = read_json(names)
+    if config.get("tokenizer_class") == "TokenizersBackend":
+        # The name that transformers 4 knows for the same class.
+        write_json(names, config | {"tokenizer_class": "PreTrainedTokenizerFast"})
+    processor = _processor(model)
+    if isinstance(processor, OpenClipProcessor):
+        processor = CLIPImageProcessorPil.from_dict(processor.to_dict())
+    if processor is not None:
+        processor.save_pretrained(out)
+
+
+def _processor(model: DualEncoder) -> Any:
+    """The processor behind `model.pixels`, or None where pixels are made by a function of ours."""
+    processor = getattr(model.pixels, "func", None)
+    return processor if hasattr(processor, "save_pretrained") else None
+
+
+def _card(model: DualEncoder, usage: str) -> str:
+    """The card of the weights; it lies beside them, so that it goes where they go."""
+    terms = sorted({t for m in manifests_of(model.made_from) for t in m.get("terms", [])})
+    trained = "".join(f"- {line}\n" for line in terms)
+    policy = (
+        f"Data policy: **{policy_of(model.made_from)}**. Weights are made from the data: share "
+        f"them under the data's terms only.\n\n{trained}"
+        if model.made_from
+        else "No data of nast went into these weights; their own licence holds.\n"
+    )
+    return (
+        f"# {model.name}, exported by nast\n\nBase: `{model.spec['source']}`. {usage}\n\n"
+        f"Research use; not a medical device.\n\n{policy}"
+    )

@@ -1,0 +1,122 @@
+"""`openclip:ARCH:CHECKPOINT`: checkpoints of OpenAI's CLIP and of open_clip, without either.
+
+NegCLIP, ConCLIP, NegBench's models, CheXzero, OpenAI's and LAION's own files become a `CLIPModel`
+of transformers, number for number; BiomedCLIP and UniMed-CLIP become two towers.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from transformers import CLIPModel
+
+from nast.errors import ModelError, UsageError
+from nast.models.base import DualEncoder
+from nast.models.checkpoints import Layout, Weights, read_weights, recognise
+from nast.models.clip_bpe import SIZE, clip_tokenizer
+from nast.models.clip_layout import END_TOKEN, clip_config, filled, to_transformers
+from nast.models.hf import dual_encoder
+from nast.models.openclip_config import (
+    FOLDER,
+    Settings,
+    architecture,
+    check_image_size,
+    settings_of_folder,
+    settings_of_name,
+    weights_in,
+)
+from nast.models.openclip_images import chexzero_pixels, image_processor
+from nast.models.openclip_towers import folder_tokenizer, load_towers
+from nast.store import content_hash, file_hash
+
+
+def load_openclip(place: str, name: str) -> DualEncoder:
+    """Load a checkpoint.
+
+    Args:
+        place: `ARCH:CHECKPOINT`. ARCH is one of `ARCHITECTURES`, with `-quickgelu` where the model
+            was trained so, or `local-dir`; CHECKPOINT is a file, or a folder with
+            `open_clip_config.json`, which then decides.
+        name: how results call the model.
+
+    Raises:
+        UsageError: no such ARCH, or one that the checkpoint contradicts.
+        ModelError: the checkpoint cannot be read, or its weights do not fit exactly.
+    """
+    arch, _, checkpoint = place.partition(":")
+    path = Path(checkpoint)
+    if not checkpoint or (arch == FOLDER and not path.is_dir()):
+        raise UsageError(f"openclip:{place}: write openclip:ARCH:CHECKPOINT, or "
+                         f"openclip:{FOLDER}:FOLDER of a folder that open_clip wrote")  # fmt: skip
+    if arch != FOLDER:
+        architecture(arch)
+    file = weights_in(path) if path.is_dir() else path
+    weights = read_weights(file)
+    layout = recognise(weights, file)
+    if path.is_dir():
+        settings = settings_of_folder(arch, path)
+    else:
+        settings = settings_of_name(arch, layout, file)
+    if arch != FOLDER:
+        _check_architecture(arch, layout, weights, file)
+    if layout == ("timm", "clip"):
+        raise ModelError(f"{file}: a ViT of timm beside CLIP's text tower; not built here")
+    try:
+        if layout.text == "clip":
+            return _clip(weights, settings, name, place, file)
+        return load_towers(weights, layout, settings, name, place, file)
+    except KeyError as error:
+        raise ModelError(f"{file}: no tensor {error} among the weights") from None
+
+
+def _clip(weights: Weights, settings: Settings, name: str, place: str, file: Path) -> DualEncoder:
+    """A `CLIPModel` with its tokenizer and preprocessing."""
+    tokenizer = _tokenizer(weights, settings, file)
+    if settings.end_token == 2:
+        raise ModelError(f"{file}: text_cfg.eos_id is 2, which transformers keeps for another rule")
+    # 2 stands for the largest id of a row, which is how open_clip reads a text unless told.
+    end = settings.end_token or (2 if settings.own_tokenizer else END_TOKEN)
+    config: Any = clip_config(
+        weights, settings.activation, head_width=settings.head_width,
+        text_heads=settings.text_heads, end_token=end,
+    )  # fmt: skip
+    network = filled(CLIPModel, config, to_transformers(weights), str(file))
+    side = config.vision_config.image_size
+    check_image_size(settings, side, file)
+    processor = image_processor(side, settings.preprocessing)
+    key = content_hash([file_hash(file), settings, tokenizer.backend_tokenizer.to_str()])
+    model = dual_encoder(network, tokenizer, processor, name, key, place)
+    model.spec["family"] = "openclip"
+    if settings.chexzero:
+        model.pixels = chexzero_pixels
+        model.spec["preprocessing"] = {"processor": "CheXzero", "padded to": 320, "size": side}
+    return model
+
+
+def _tokenizer(weights: Weights, settings: Settings, file: Path) -> Any:
+    positions = len(weights["positional_embedding"])
+    if settings.context != positions:
+        raise ModelError(f"{file}: {positions} text positions, expected {settings.context}")
+    if settings.own_tokenizer:
+        return folder_tokenizer(file.parent)
+    words = len(weights["token_embedding.weight"])
+    if words != SIZE:
+        raise ModelError(f"{file}: {words} token embeddings; CLIP's own tokenizer has {SIZE}, and "
+                         "no other one is named beside the file")  # fmt: skip
+    return clip_tokenizer(settings.context)
+
+
+def _check_architecture(arch: str, layout: Layout, weights: Weights, file: Path) -> None:
+    known = architecture(arch)
+    if layout != known.layout:
+        raise UsageError(
+            f"openclip:{arch}: {file} holds {' + '.join(layout)} towers (image + text), expected "
+            f"{' + '.join(known.layout)}"
+        )
+    patches = next(weights[k] for k in ("visual.conv1.weight",
+                   "visual.trunk.patch_embed.proj.weight") if k in weights)  # fmt: skip
+    found = (patches.shape[0], patches.shape[-1])
+    if known.image and found != known.image:
+        raise UsageError(
+            f"openclip:{arch}: the image tower of {file} has width {found[0]} and patches of "
+            f"{found[1]}, expected {known.image[0]} and {known.image[1]}"
+        )

@@ -1,0 +1,129 @@
+"""Models in open_clip's own files: the inverse of `nast.models.openclip`."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+from transformers import CLIPModel, ViTModel
+
+from nast.errors import ModelError
+from nast.models.clip_bpe import is_clip_bpe
+from nast.models.clip_layout import to_openai
+from nast.models.openclip_config import CONFIG, WEIGHTS
+from nast.models.timm_layout import vit_to_timm
+from nast.store import atomic, read_json, write_json
+
+CHECKPOINT = "checkpoint.pt"
+_FILTERS = {2: "bilinear", 3: "bicubic"}
+
+
+def write_open_clip(network: CLIPModel, tokenizer: Any, processor: Any, out: Path) -> None:
+    """Write a folder that open_clip loads as `local-dir:FOLDER`, and a checkpoint of its trainer.
+
+    The checkpoint (`state_dict` within) is what `--pretrained FILE` takes in open_clip 2 and 3; the
+    folder's configuration also says the activation and, for a tokenizer other than CLIP's own,
+    that its files lie in the folder.
+
+    Args:
+        network: with merged weights.
+        tokenizer: of transformers.
+        processor: its image processor; None where open_clip has no word for the preprocessing.
+        out: the folder.
+
+    Raises:
+        ModelError: open_clip cannot say the model's activation or preprocessing.
+    """
+    config = {"model_cfg": _model(network, tokenizer), "preprocess_cfg": _preprocessing(processor)}
+    _write(out, config, to_openai(network.state_dict()))
+    if not is_clip_bpe(tokenizer):
+        tokenizer.save_pretrained(out)
+
+
+def write_towers(network: Any, scale: float, tokenizer: Any, source: Path, out: Path) -> None:
+    """The same for BiomedCLIP, whose configuration is copied from beside its weights.
+
+    Args:
+        network: the two towers of `nast.models.openclip_towers`, with merged weights.
+        scale: the factor on cosines.
+        tokenizer: of transformers.
+        source: the folder that the base was loaded from.
+        out: the folder.
+
+    Raises:
+        ModelError: the source holds no configuration, or its towers are not BiomedCLIP's.
+    """
+    if not (source / CONFIG).is_file() or not isinstance(network["image"].encoder, ViTModel):
+        raise ModelError(f"{source}: only BiomedCLIP's layout with its {CONFIG} beside the weights "
+                         "can be written for open_clip again")  # fmt: skip
+    state = vit_to_timm(network["image"].encoder.state_dict())
+    state |= {f"text.transformer.{k}": v for k, v in network["text"].state_dict().items()}
+    heads = {"visual.head.proj": network["image"].head[0]}
+    linear = [layer for layer in network["text_head"] if isinstance(layer, torch.nn.Linear)]
+    names = ["text.proj"] if len(linear) == 1 else ["text.proj.0", "text.proj.2"]
+    heads |= dict(zip(names, linear, strict=True))
+    state |= {f"{n}.{k}": v for n, layer in heads.items() for k, v in layer.state_dict().items()}
+    _write(out, read_json(source / CONFIG), state | {"logit_scale": torch.tensor(scale).log()})
+    tokenizer.save_pretrained(out)
+
+
+def _write(out: Path, config: Any, weights: dict[str, torch.Tensor]) -> None:
+    state = {k: v.detach().contiguous() for k, v in weights.items()}
+    write_json(out / CONFIG, config)
+    with atomic(out / WEIGHTS[0]) as temporary:
+        save_file(state, temporary)
+    with atomic(out / CHECKPOINT) as temporary:
+        torch.save({"epoch": 0, "name": "nast", "state_dict": state}, temporary)
+
+
+def _model(network: Any, tokenizer: Any) -> dict[str, Any]:
+    text, vision = network.config.text_config, network.config.vision_config
+    activations = {text.hidden_act, vision.hidden_act}
+    if activations not in ({"gelu"}, {"quick_gelu"}):
+        raise ModelError(f"open_clip runs both towers with gelu or with quick_gelu, not with "
+                         f"{' and '.join(sorted(activations))}; export --to hf")  # fmt: skip
+    words: dict[str, Any] = {}
+    if not is_clip_bpe(tokenizer):
+        # open_clip then takes the tokenizer from the folder, whatever name stands here.
+        words = {"hf_tokenizer_name": "local", "pool_type": "eos", "eos_id": text.eos_token_id}
+        if text.eos_token_id == 2:
+            words = {"hf_tokenizer_name": "local"}
+    return {
+        "embed_dim": network.config.projection_dim,
+        "quick_gelu": activations == {"quick_gelu"},
+        "vision_cfg": _sizes(vision) | {
+            "image_size": vision.image_size, "patch_size": vision.patch_size,
+            "head_width": vision.hidden_size // vision.num_attention_heads,
+        },
+        "text_cfg": _sizes(text) | words | {
+            "context_length": text.max_position_embeddings, "vocab_size": text.vocab_size,
+            "heads": text.num_attention_heads,
+        },
+    }  # fmt: skip
+
+
+def _sizes(config: Any) -> dict[str, Any]:
+    sizes = {
+        "layers": config.num_hidden_layers,
+        "width": config.hidden_size,
+        "mlp_ratio": config.intermediate_size / config.hidden_size,
+    }
+    if config.layer_norm_eps != 1e-5:
+        sizes["norm_kwargs"] = {"eps": config.layer_norm_eps}
+    return sizes
+
+
+def _preprocessing(processor: Any) -> dict[str, Any]:
+    if processor is None:
+        raise ModelError("open_clip has no word for this model's preprocessing; export --to hf "
+                         "gives the weights without one")  # fmt: skip
+    settings = processor.to_dict()
+    if settings["resample"] not in _FILTERS:
+        raise ModelError(f"open_clip resizes with {' or '.join(_FILTERS.values())}; this model's "
+                         f"filter is Pillow's number {settings['resample']}")  # fmt: skip
+    return {
+        "mean": list(settings["image_mean"]),
+        "std": list(settings["image_std"]),
+        "interpolation": _FILTERS[settings["resample"]],
+        "resize_mode": "shortest" if "shortest_edge" in settings["size"] else "squash",
+    }

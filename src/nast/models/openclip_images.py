@@ -1,0 +1,77 @@
+"""Pixels as open_clip and CheXzero make them, without torchvision."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch.nn.functional import interpolate
+from transformers import CLIPImageProcessorPil
+
+from nast.errors import ModelError
+
+_FILTERS = {"bicubic": Image.Resampling.BICUBIC, "bilinear": Image.Resampling.BILINEAR}
+
+
+class OpenClipProcessor(CLIPImageProcessorPil):
+    """CLIP's preprocessing with the centre crop of torchvision.
+
+    Half a pixel is rounded to the even side there and down in transformers, so that every fourth
+    shape of image would be cut one pixel beside it.
+    """
+
+    def center_crop(self, image: np.ndarray, size: Any, *_: Any, **__: Any) -> np.ndarray:
+        """The middle of an image (channels, height, width) that is at least `size`."""
+        top = round((image.shape[-2] - size.height) / 2)
+        left = round((image.shape[-1] - size.width) / 2)
+        return image[..., top : top + size.height, left : left + size.width]
+
+
+def image_processor(side: int, preprocessing: Mapping[str, Any]) -> OpenClipProcessor:
+    """The processor of open_clip's `preprocess_cfg`.
+
+    Args:
+        side: height and width that the image tower takes.
+        preprocessing: `mean`, `std`, `interpolation` (bicubic, bilinear), `resize_mode` (shortest:
+            resize and crop the middle; squash: resize to the square).
+
+    Raises:
+        ModelError: another way of resizing.
+    """
+    mode, filter_name = preprocessing["resize_mode"], preprocessing["interpolation"]
+    if mode not in ("shortest", "squash") or filter_name not in _FILTERS:
+        raise ModelError(f"preprocess_cfg: found resize_mode {mode!r} with {filter_name!r}, "
+                         "expected shortest or squash with bicubic or bilinear")  # fmt: skip
+    square = {"height": side, "width": side}
+    return OpenClipProcessor(
+        size={"shortest_edge": side} if mode == "shortest" else square,
+        do_center_crop=mode == "shortest",
+        crop_size=square,
+        resample=_FILTERS[filter_name],
+        image_mean=list(preprocessing["mean"]),
+        image_std=list(preprocessing["std"]),
+    )
+
+
+def chexzero_pixels(images: Sequence[Image.Image]) -> dict[str, torch.Tensor]:
+    """Pixels as CheXzero's scripts make them (run_preprocess.py, zero_shot.py).
+
+    The longest side becomes 320 by Lanczos, the rest is black; mean and deviation are on the scale
+    of 0 to 255; then the tensor goes to 224 by bicubic interpolation without antialiasing.
+    """
+    squares = np.stack([_padded(image.convert("L"), 320) for image in images])
+    pixels = (torch.from_numpy(squares).float() - 101.48761) / 83.43944
+    small = interpolate(pixels[:, None], size=224, mode="bicubic", align_corners=False)
+    return {"pixel_values": small.expand(-1, 3, -1, -1)}
+
+
+def _padded(image: Image.Image, side: int) -> np.ndarray:
+    ratio = side / max(image.size)
+    width, height = (int(x * ratio) for x in image.size)
+    square = Image.new("L", (side, side))
+    square.paste(
+        image.resize((width, height), Image.Resampling.LANCZOS),
+        ((side - width) // 2, (side - height) // 2),
+    )
+    return np.asarray(square)

@@ -1,0 +1,76 @@
+"""Images -> pixels as a specification says, with Pillow and numpy alone."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+
+GEOMETRY = {
+    "crop": "shortest side to `resize`, then the centre `size` x `size`",
+    "pad": "black bars to a square, then resized",
+    "square": "resized to a square, the aspect is not kept",
+}
+INTERPOLATION = {
+    "bilinear": Image.Resampling.BILINEAR,
+    "bicubic": Image.Resampling.BICUBIC,
+}
+
+
+def to_pixels(
+    images: Sequence[Image.Image], *, settings: Mapping[str, Any]
+) -> dict[str, torch.Tensor]:
+    """Pixels of some RGB images.
+
+    Args:
+        images: RGB.
+        settings: `preprocessing` of a specification: `size`, `resize`, `geometry`,
+            `interpolation`, `grey`, `stretch`, `range`, `mean`, `std`.
+
+    Returns:
+        `pixel_values` (n, 3, size, size): (value * range / 255 - mean) / std.
+    """
+    arrays = [np.asarray(_fit(image, settings), dtype=np.float32) for image in images]
+    pixels = np.stack([a if a.ndim == 3 else np.repeat(a[:, :, None], 3, axis=2) for a in arrays])
+    mean, std = (np.float32(settings[k]) for k in ("mean", "std"))
+    scaled = (pixels * np.float32(settings["range"] / 255) - mean) / std
+    return {"pixel_values": torch.from_numpy(scaled.transpose(0, 3, 1, 2).copy())}
+
+
+def _fit(image: Image.Image, settings: Mapping[str, Any]) -> Image.Image:
+    size, how = settings["size"], INTERPOLATION[settings["interpolation"]]
+    if settings["grey"]:
+        image = image.convert("L")
+    if settings["stretch"]:
+        image = _stretched(image)
+    if settings["geometry"] == "square":
+        return image.resize((size, size), how)
+    if settings["geometry"] == "pad":
+        return _padded(image, size).resize((size, size), how)
+    return _cropped(image, settings["resize"] or size, size, how)
+
+
+def _stretched(image: Image.Image) -> Image.Image:
+    """The darkest value becomes 0 and the brightest 255; an even image stays as it is."""
+    low, high = np.asarray(image).min(), np.asarray(image).max()
+    if low == high:
+        return image
+    values = (np.asarray(image).astype(float) - low) / (float(high) - float(low)) * 255
+    return Image.fromarray(values.astype(np.uint8))
+
+
+def _padded(image: Image.Image, least: int) -> Image.Image:
+    side = max(least, *image.size)
+    square = Image.new(image.mode, (side, side))
+    square.paste(image, ((side - image.width) // 2, (side - image.height) // 2))
+    return square
+
+
+def _cropped(image: Image.Image, resize: int, size: int, how: Any) -> Image.Image:
+    short, long = sorted(image.size)
+    other = int(resize * long / short)
+    width, height = (resize, other) if image.width == short else (other, resize)
+    image = image.resize((width, height), how)
+    left, top = round((width - size) / 2), round((height - size) / 2)
+    return image.crop((left, top, left + size, top + size))

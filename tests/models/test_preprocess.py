@@ -1,0 +1,67 @@
+"""Pixels of a specification against transformers' processor and plain arithmetic."""
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from transformers import CLIPImageProcessorPil
+
+from nast.models.preprocess import to_pixels
+
+PLAIN = {"size": 32, "resize": None, "geometry": "crop", "interpolation": "bicubic", "grey": False,
+         "stretch": False, "range": 1, "mean": [0.5, 0.4, 0.3], "std": [0.2, 0.3, 0.4]}  # fmt: skip
+
+
+def picture(width, height, low=0, high=256):
+    values = np.random.default_rng(width).integers(low, high, (height, width, 3), dtype=np.uint8)
+    return Image.fromarray(values)
+
+
+@pytest.mark.parametrize("shape", [(64, 48), (48, 64), (50, 50), (32, 32), (90, 41)])
+def test_crop_equals_clips_processor(shape):
+    processor = CLIPImageProcessorPil(
+        size={"shortest_edge": 32}, crop_size={"height": 32, "width": 32},
+        image_mean=PLAIN["mean"], image_std=PLAIN["std"],
+    )  # fmt: skip
+    image = picture(*shape)
+    wanted = processor([image], return_tensors="pt")["pixel_values"]
+    found = to_pixels([image], settings=PLAIN)["pixel_values"]
+    assert found.dtype == torch.float32 and found.shape == (1, 3, 32, 32)
+    assert torch.allclose(found, wanted, atol=1e-5)
+
+
+def test_square_keeps_all_and_not_the_aspect():
+    image = picture(64, 40)
+    found = to_pixels([image], settings=PLAIN | {"geometry": "square"})["pixel_values"][0]
+    wanted = np.asarray(image.resize((32, 32), Image.Resampling.BICUBIC)) / 255
+    wanted = (wanted - PLAIN["mean"]) / PLAIN["std"]
+    assert torch.allclose(found, torch.tensor(wanted.transpose(2, 0, 1)).float(), atol=1e-5)
+
+
+def test_pad_puts_the_image_in_the_middle_of_black():
+    settings = PLAIN | {"geometry": "pad", "size": 40, "grey": True, "mean": [0.0], "std": [1.0]}
+    image = picture(20, 40, 100)
+    found = to_pixels([image], settings=settings)["pixel_values"][0]
+    assert torch.equal(found[0], found[1]) and torch.equal(found[0], found[2])
+    assert not found[:, :, :10].any() and not found[:, :, 30:].any()
+    wanted = np.asarray(image.convert("L")) / 255
+    assert torch.allclose(found[0, :, 10:30], torch.tensor(wanted).float(), atol=1e-6)
+    # A small image is padded to the size, not enlarged.
+    small = to_pixels([picture(10, 10, 100)], settings=settings)["pixel_values"][0, 0]
+    assert int((small > 0).sum()) == 100
+
+
+def test_stretch_reaches_black_and_white():
+    settings = PLAIN | {"grey": True, "stretch": True, "mean": [0.0], "std": [1.0]}
+    found = to_pixels([picture(32, 32, 90, 120)], settings=settings)["pixel_values"]
+    assert (float(found.min()), float(found.max())) == (0, 1)
+    even = to_pixels([Image.new("RGB", (40, 40), (7, 7, 7))], settings=settings)["pixel_values"]
+    assert torch.allclose(even, torch.full_like(even, 7 / 255))
+
+
+def test_statistics_on_the_scale_of_255():
+    settings = PLAIN | {"range": 255, "mean": [101.5], "std": [83.4], "grey": True}
+    image = picture(32, 32)
+    found = to_pixels([image], settings=settings)["pixel_values"][0, 0]
+    wanted = (np.asarray(image.convert("L")).astype(float) - 101.5) / 83.4
+    assert torch.allclose(found, torch.tensor(wanted).float(), atol=1e-5)
