@@ -1,12 +1,19 @@
 """Each distinct text and image is encoded once, and only good vectors are kept."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import polars as pl
 import pytest
 import torch
-from built import TableModel
+from built import TableModel, question_set
 from PIL import Image
+from torch.nn.functional import normalize
 
-from nast.embeddings import EmbeddingStore
-from nast.errors import InputError, ModelError
+from nast.embeddings import EmbeddingStore, embed_folder
+from nast.errors import ImageError, InputError, ModelError
 from nast.models.registry import load_model
 
 TEXTS = {"a": [1, 0], "b": [0, 2], "long text": [3, 4]}
@@ -97,3 +104,101 @@ def test_vectors_of_open_and_credentialed_data_lie_apart(tmp_path):
     EmbeddingStore(again, tmp_path, "open").texts(["a"])
     assert again.calls == ["a"]
     assert {p.name for p in tmp_path.iterdir()} == {"credentialed", "open"}
+
+
+def test_chunks_of_two_writers_and_of_small_size_are_one_store(tmp_path, monkeypatch):
+    monkeypatch.setattr("nast.embeddings.BATCH", 2)
+    monkeypatch.setattr("nast.embeddings.CHUNK", 2)
+    first, second = EmbeddingStore(model(), tmp_path), EmbeddingStore(model(), tmp_path)
+    first.texts(["a", "b"])
+    second.texts(["a", "long text"])
+    second.texts(["b"])
+    again = model()
+    found = EmbeddingStore(again, tmp_path).texts(["b", "long text", "a", "b"])
+    assert torch.allclose(found, torch.tensor([[0, 1], [0.6, 0.8], [1, 0], [0, 1]]))
+    assert again.calls == [] and len(list(tmp_path.rglob("*.safetensors"))) >= 3
+
+
+def test_slow_encoders_are_saved_by_the_clock(tmp_path, monkeypatch):
+    monkeypatch.setattr("nast.embeddings.BATCH", 1)
+    monkeypatch.setattr("nast.embeddings.SECONDS", 0.0)
+    table = model()
+    encode = table.encode_texts
+
+    def third_fails(texts):
+        if len(table.calls) == 2:
+            raise KeyboardInterrupt
+        return encode(texts)
+
+    table.encode_texts = third_fails
+    with pytest.raises(KeyboardInterrupt):
+        EmbeddingStore(table, tmp_path).texts(["a", "b", "long text"])
+    again = model()
+    EmbeddingStore(again, tmp_path).texts(["a", "b", "long text"])
+    assert again.calls == ["long text"]
+
+
+KILLED = """
+import sys
+from pathlib import Path
+import torch
+import nast.embeddings as e
+from built import TableModel
+
+class Slow(TableModel):
+    def encode_texts(self, texts):
+        print(len(self.calls), flush=True)
+        return super().encode_texts(texts)
+
+e.BATCH = e.CHUNK = 4
+words = {f"text {i}": [i + 1, 1] for i in range(4000)}
+e.EmbeddingStore(Slow(words, {}), Path(sys.argv[1])).texts(list(words))
+"""
+
+
+def test_kill_leaves_whole_chunks_only(tmp_path):
+    process = subprocess.Popen(
+        [sys.executable, "-c", KILLED, tmp_path], stdout=subprocess.PIPE, text=True,
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parent)},
+    )  # fmt: skip
+    lines = (line for line in process.stdout)
+    next(line for line in lines if int(line) >= 40)
+    process.kill()
+    process.wait()
+    process.stdout.close()
+    words = {f"text {i}": [i + 1, 1] for i in range(4000)}
+    again = TableModel(words, {})
+    found = EmbeddingStore(again, tmp_path).texts(list(words))
+    assert torch.allclose(found, normalize(torch.tensor(list(words.values())).float()))
+    assert 0 < len(again.calls) <= 4000 - 40
+
+
+def test_one_bad_image_among_many_costs_a_search_and_not_all(tmp_path):
+    names = [f"{i:03}.png" for i in range(300)]
+    for number, name in enumerate(names):
+        (tmp_path / name).write_bytes(number.to_bytes(2, "big"))
+    table = TableModel({}, {name: [1, i] for i, name in enumerate(names)})
+    encode, sizes = table.encode_images, []
+
+    def one_is_broken(paths):
+        sizes.append(len(paths))
+        if any(p.name == "123.png" for p in paths):
+            raise ImageError(paths[0], "a broken image")
+        return encode(paths)
+
+    table.encode_images = one_is_broken
+    good, bad = EmbeddingStore(table).readable([tmp_path / n for n in names])
+    assert set(bad) == {str(tmp_path / "123.png")} and len(good) == 299
+    assert len(sizes) < 25
+
+
+def test_a_folder_is_embedded_once(facts, tmp_path, monkeypatch):
+    data = question_set(facts)
+    loaded = load_model("phantom")
+    monkeypatch.setattr(loaded, "encode_images", lambda paths: torch.ones(len(paths), 1))
+    counts = embed_folder(EmbeddingStore(loaded, tmp_path), data, "test")
+    table = pl.read_parquet(data / "questions.parquet").filter(split="test")
+    texts = {t for f in ("negated", "affirmative", "omitted") for o in table[f] for t in o}
+    assert counts["texts"] == counts["texts encoded"] == len(texts)
+    assert counts["images"] == table["image_path"].n_unique()
+    assert embed_folder(EmbeddingStore(loaded, tmp_path), data, "test")["texts encoded"] == 0

@@ -1,24 +1,35 @@
 """Encode each distinct image and text once, keep the vectors, reuse them.
 
-Vectors lie in one folder per data policy and model key (weights, tokenizer, preprocessing), in
-safetensors chunks with a Parquet index of content hashes; a chunk is complete or absent.
+Vectors lie in one folder per data policy and model key (weights, tokenizer, preprocessing), by the
+hash of the text or of the image file.
 """
 
 import hashlib
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
+import numpy as np
 import polars as pl
 import torch
-from safetensors.torch import load_file, save_file
 
 from nast.errors import ImageError, ModelError
 from nast.models.base import DualEncoder
-from nast.store import atomic, file_hash, write_table
+from nast.shelf import KEY, Shelf
+from nast.store import file_hash, manifest_of
 
 BATCH = 256
-_INDEX = {"hash": pl.String, "row": pl.Int64}
+"""Texts or images in one call of the encoder."""
+CHUNK, SECONDS = 4096, 30.0
+"""A chunk is written after so many vectors or seconds, whichever comes first: what a killed run
+loses at most."""
+TEXTS = {
+    "questions.parquet": ("negated", "affirmative", "omitted"),
+    "claims.parquet": ("claims",),
+    "captions.parquet": ("caption",),
+    "studies.parquet": (),
+}
+"""The tables of a data folder and their columns of texts."""
 
 
 class EmbeddingStore:
@@ -36,20 +47,25 @@ class EmbeddingStore:
                 credentialed data never share a store.
         """
         self.model = model
-        self.folder = Path(folder) / policy / model.key[:16] if folder else None
-        self._known: dict[str, dict[str, torch.Tensor]] = {"texts": {}, "images": {}}
-        for kind in self._known if self.folder else ():
-            self._load(kind)
-        self._hashes: dict[Path, str] = {}
+        place = Path(folder) / policy / model.key[:16] if folder else None
+        self._texts = Shelf(place / "texts" if place else None)
+        self._images = Shelf(place / "images" if place else None)
+        self._hashes: dict[Path, bytes] = {}
 
     def texts(self, texts: Sequence[str]) -> torch.Tensor:
         """Unit vectors (n, D), in order; each distinct text is encoded once."""
-        keys = [hashlib.sha256(t.encode()).hexdigest() for t in texts]
-        missing = {k: t for k, t in zip(keys, texts, strict=True) if k not in self._known["texts"]}
+        self.fill_texts(texts)
+        return self._texts.take(_text_keys(texts))
+
+    def fill_texts(self, texts: Sequence[str]) -> int:
+        """Encode those texts that the store lacks; the number encoded."""
+        keys = _text_keys(texts)
+        missing = self._texts.missing(keys)
         # Sorted by length, a batch holds little padding.
-        order = sorted(missing, key=lambda k: len(missing[k]))
-        self._add("texts", order, lambda part: self.model.encode_texts([missing[k] for k in part]))
-        return torch.stack([self._known["texts"][k] for k in keys])
+        missing = missing[np.argsort([len(texts[i]) for i in missing], kind="stable")]
+        self._fill(self._texts, keys, missing,
+                   lambda part: self.model.encode_texts([texts[i] for i in part]))  # fmt: skip
+        return len(missing)
 
     def images(self, paths: Sequence[str | Path]) -> torch.Tensor:
         """Unit vectors (n, D), in order; equal files are encoded once.
@@ -58,63 +74,91 @@ class EmbeddingStore:
             ImageError: a file is missing or is not a whole image.
         """
         files = [Path(p) for p in paths]
-        keys = [self._file_key(p) for p in files]
-        missing = {k: p for k, p in zip(keys, files, strict=True) if k not in self._known["images"]}
-        self._add(
-            "images",
-            list(missing),
-            lambda part: self.model.encode_images([missing[k] for k in part]),
-        )
-        return torch.stack([self._known["images"][k] for k in keys])
+        keys = np.array([self._file_key(p) for p in files], dtype=KEY)
+        self._fill(self._images, keys, self._images.missing(keys),
+                   lambda part: self.model.encode_images([files[i] for i in part]))  # fmt: skip
+        return self._images.take(keys)
 
     def readable(self, paths: Sequence[str | Path]) -> tuple[set[str], dict[str, str]]:
         """Encode what can be read: the good paths, and the reason for each bad one."""
         bad: dict[str, str] = {}
-        good = sorted({str(p) for p in paths})
-        try:
-            self.images(good)
-        except ImageError:
-            for path in good:
-                try:
-                    self.images([path])
-                except ImageError as error:
-                    bad[path] = str(error)
-        return set(good) - set(bad), bad
+        files = sorted({str(p) for p in paths})
+        parts = [files[i : i + BATCH] for i in range(0, len(files), BATCH)]
+        while parts:
+            part = parts.pop()
+            try:
+                self.images(part)
+            except ImageError as error:
+                if len(part) == 1:
+                    bad[part[0]] = str(error)
+                else:
+                    parts += [part[: len(part) // 2], part[len(part) // 2 :]]
+        return set(files) - set(bad), bad
 
-    def _file_key(self, path: Path) -> str:
+    def _file_key(self, path: Path) -> bytes:
         if path not in self._hashes:
             try:
-                self._hashes[path] = file_hash(path)
+                self._hashes[path] = file_hash(path)[:32].encode()
             except OSError:
                 raise ImageError(path, "no such file") from None
         return self._hashes[path]
 
-    def _add(
-        self, kind: str, keys: Sequence[str], encode: Callable[[Sequence[str]], torch.Tensor]
+    def _fill(
+        self,
+        shelf: Shelf,
+        keys: np.ndarray,
+        missing: np.ndarray,
+        encode: Callable[[Sequence[int]], torch.Tensor],
     ) -> None:
-        for start in range(0, len(keys), BATCH):
-            part = keys[start : start + BATCH]
-            vectors = encode(part)
+        """Encode the items at `missing`, batch by batch, and shelve them chunk by chunk."""
+        waiting: list[torch.Tensor] = []
+        first, begun = 0, time.monotonic()
+        for start in range(0, len(missing), BATCH):
+            vectors = encode(missing[start : start + BATCH].tolist())
             _check(vectors, self.model.name)
-            self._known[kind].update(zip(part, vectors, strict=True))
-            if self.folder:
-                self._save(kind, part, vectors)
+            waiting.append(vectors)
+            end = start + len(vectors)
+            late = time.monotonic() - begun > SECONDS
+            if end - first >= CHUNK or late or end == len(missing):
+                shelf.add(keys[missing[first:end]], torch.cat(waiting))
+                waiting, first, begun = [], end, time.monotonic()
 
-    def _save(self, kind: str, keys: Sequence[str], vectors: torch.Tensor) -> None:
-        assert self.folder
-        name = hashlib.sha256("".join(keys).encode()).hexdigest()[:16]
-        with atomic(self.folder / kind / f"{name}.safetensors") as temporary:
-            save_file({"vectors": vectors.contiguous()}, temporary)
-        # The index is written after the vectors: a chunk without one is ignored.
-        index = pl.DataFrame({"hash": list(keys), "row": range(len(keys))}, schema=_INDEX)
-        write_table(self.folder / kind / f"{name}.parquet", index, _INDEX)
 
-    def _load(self, kind: str) -> None:
-        assert self.folder
-        for index in sorted((self.folder / kind).glob("*.parquet")):
-            vectors: Any = load_file(index.with_suffix(".safetensors"))["vectors"]
-            for key, row in pl.read_parquet(index).iter_rows():
-                self._known[kind][key] = vectors[row]
+def embed_folder(store: EmbeddingStore, folder: Path, split: str = "all") -> dict[str, int]:
+    """Fill a store with the texts and images of a data folder, ahead of evaluation and training.
+
+    Only distinct texts are held in memory, and no vectors.
+
+    Args:
+        store: of the model.
+        folder: a finished folder of `nast facts`, `benchmark` or `contextual`.
+        split: train, validate, test or all.
+
+    Returns:
+        How many distinct texts and image files there are, how many texts were encoded, and how
+        many images cannot be read.
+    """
+    manifest_of(folder)
+    texts: set[str] = set()
+    paths: set[str] = set()
+    for name, columns in TEXTS.items():
+        if not (folder / name).is_file():
+            continue
+        table = pl.scan_parquet(folder / name)
+        table = table if split == "all" else table.filter(split=split)
+        paths.update(table.select(pl.col("image_path").unique()).collect()["image_path"])
+        for column in columns:
+            lists = isinstance(table.collect_schema()[column], pl.List)
+            words = table.select(pl.col(column).explode() if lists else column).unique()
+            texts.update(words.collect()[column])
+    encoded = store.fill_texts(sorted(texts))
+    good, bad = store.readable(sorted(paths))
+    return {"texts": len(texts), "texts encoded": encoded, "images": len(good),
+            "images that cannot be read": len(bad)}  # fmt: skip
+
+
+def _text_keys(texts: Sequence[str]) -> np.ndarray:
+    return np.array([hashlib.sha256(t.encode()).hexdigest()[:32] for t in texts], dtype=KEY)
 
 
 def _check(vectors: torch.Tensor, name: str) -> None:

@@ -1,0 +1,37 @@
+"""nast embed."""
+
+from pathlib import Path
+
+
+def embed(model: str, *data: Path, store: Path, split: str = "all") -> None:
+    """Encode the texts and images of data folders ahead of evaluation and training.
+
+    Killed, it goes on where it was. The store is the --store of nast evaluate.
+
+    Parameters
+    ----------
+    model: str
+        A MODEL; see nast models list.
+    data: Path
+        Folders of nast facts, benchmark or contextual.
+    store: Path
+        Folder for vectors; each model and data policy has its own below it.
+    split: str
+        train, validate, test or all.
+    """
+    from nast.embeddings import EmbeddingStore, embed_folder
+    from nast.errors import UsageError
+    from nast.models.registry import load_model
+    from nast.store import policy_of
+
+    if split not in ("train", "validate", "test", "all"):
+        raise UsageError(f"--split is {split!r}; choose train, validate, test or all")
+    if not data:
+        raise UsageError("give at least one data folder, for example: "
+                         "nast embed phantom questions --store vectors")  # fmt: skip
+    loaded = load_model(model)
+    # The policy that an evaluation of the same folders will ask for.
+    vectors = EmbeddingStore(loaded, store, policy_of([*data, *loaded.made_from]))
+    for folder in data:
+        counts = embed_folder(vectors, folder, split)
+        print(f"{folder}: " + ", ".join(f"{name} {count}" for name, count in counts.items()))
