@@ -203,4 +203,8 @@ SCORES_SCHEMA: dict[str, Any] = {
     "answer": pl.Boolean,
     "tie": pl.Boolean,
     "truncated": pl.Boolean,
+    "gallery": pl.Int64,
+    "top": pl.List(pl.Int64),
 }
+"""`gallery` and `top` (the best ten candidates, by their place among the distinct images or texts
+of the scored captions) are those of retrieval queries, null elsewhere."""

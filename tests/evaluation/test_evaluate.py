@@ -8,6 +8,7 @@ from built import contextual_set, question_set
 
 from nast.errors import InputError, UsageError
 from nast.evaluation.evaluate import evaluate, whole_groups
+from nast.evaluation.prompt_sets import SETS
 from nast.models.registry import load_model
 from nast.records import SCORES_SCHEMA
 from nast.store import read_json, read_table
@@ -34,12 +35,17 @@ def test_every_task_is_scored(scored):
     _, _, out = scored
     scores = read_table(out / "scores.parquet", SCORES_SCHEMA)
     figures = read_json(out / "metrics.json")
-    assert set(scores["task"]) == {"questions", "claims", "retrieval image to text",
-                                   "retrieval text to image", "prompt pairs"}  # fmt: skip
+    ways = {f"retrieval {way}{reading}" for way in ("image to text", "text to image")
+            for reading in ("", " strict", " fact")}  # fmt: skip
+    assert set(scores["task"]) == {"questions", "claims", *ways, *SETS}
     assert {"tiny", "blind"} == set(figures)
     wanted = {f"{t}/accuracy/{f}" for t in ("questions", "claims")
               for f in ("negated", "affirmative", "gap")}  # fmt: skip
-    wanted |= {"questions/accuracy/omitted", "retrieval image to text/R@1/gap"}
+    wanted |= {"questions/accuracy/omitted", "retrieval image to text/R@1/gap",
+               "claims/accuracy/gap to all", "retrieval image to text/R@5/gap to all",
+               "questions/pairs/both right", "questions/accuracy/gap/denying",
+               "questions/wrong/negated/missed denial", "claims/pairwise/negated/existence",
+               "claims/group accuracy/negated", "retrieval image to text/gallery"}  # fmt: skip
     assert wanted <= set(figures["tiny"])
     assert figures["tiny"]["questions/accuracy/negated"]["chance"] == 0.25
     assert figures["tiny"]["claims/accuracy/negated"]["chance"] == pytest.approx(0.2)

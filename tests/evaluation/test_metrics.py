@@ -82,5 +82,6 @@ def test_difference_is_second_minus_first_on_the_same_items():
 
 @pytest.mark.parametrize("tie", [False, True])
 def test_a_tie_is_no_hit(tie):
-    rows = claim_rows("m", [(1, 1)]).with_columns(tie=pl.lit(tie))
+    rows = claim_rows("m", [(1, 1)])
+    rows = rows.with_columns(score=pl.lit(1.0)) if tie else rows
     assert set(item_values(rows)["value"]) == {0.0 if tie else 1.0}

@@ -1,35 +1,50 @@
-"""Intervals against a plain loop and a simulation, AUC against scipy."""
+"""Intervals against scipy, the normal limit and simulations of samples whose mean is known."""
 
 import numpy as np
 import pytest
 from pytest import approx
-from scipy.stats import mannwhitneyu
+from scipy.stats import bootstrap, norm
 
-from nast.evaluation.statistics import auc, clustered_auc, clustered_mean
+from nast.evaluation.statistics import (
+    clustered_difference,
+    clustered_mean,
+    clustered_share,
+    resampled_means,
+)
 
 RNG = np.random.default_rng(5)
 
 
-def test_equals_a_plain_loop_with_the_same_weights():
-    values = RNG.normal(size=30)
-    ids = [f"p{i}" for i in RNG.integers(0, 9, 30)]
-    names = sorted(set(ids))
-    weights = np.random.default_rng(3).multinomial(
-        len(names), np.full(len(names), 1 / len(names)), size=200
-    )
-    means = []
-    for draw in weights:
-        drawn = [v for name, times in zip(names, draw, strict=True) for _ in range(times)
-                 for v, i in zip(values, ids, strict=True) if i == name]  # fmt: skip
-        means.append(np.mean(drawn))
-    found = clustered_mean(values, {"patients": ids}, seed=3, resamples=200)
-    assert (found.low, found.high) == approx(tuple(np.quantile(means, [0.025, 0.975])))
-    assert found.value == approx(values.mean())
-    assert found.n == 30
-    assert found.method == f"percentile bootstrap over {len(names)} patients, 200 resamples"
+def test_interval_is_that_of_scipy():
+    """Clusters as pairs (sum, number), resampled by scipy."""
+    ids = [f"p{i}" for i in RNG.integers(0, 150, 600)]
+    values = (RNG.random(600) < 0.3).astype(float)
+    names, codes = np.unique(ids, return_inverse=True)
+    sums, counts = np.bincount(codes, weights=values), np.bincount(codes)
+    theirs = bootstrap((sums, counts), lambda s, n, axis: s.sum(axis) / n.sum(axis), paired=True,
+                       method="percentile", n_resamples=20_000, rng=1)  # fmt: skip
+    ours = clustered_mean(values, {"patients": ids}, seed=3, resamples=20_000)
+    assert (ours.low, ours.high) == approx(tuple(theirs.confidence_interval), abs=2e-3)
+    assert (ours.value, ours.n) == (approx(values.mean()), 600)
+    assert ours.method == f"percentile bootstrap over {len(names)} patients, 20000 resamples"
 
 
-def test_the_wider_of_two_clusters_is_kept():
+def test_resampled_means_by_brute_force():
+    """Two clusters of one and three items: four equally likely draws, three different means."""
+    means = resampled_means(np.array([1.0, 0.0]), np.array([1.0, 3.0]), resamples=40_000)
+    shares = {round(float(v), 3): float(np.mean(means == v)) for v in np.unique(means)}
+    assert shares == {1.0: approx(0.25, abs=0.01), 0.25: approx(0.5, abs=0.01),
+                      0.0: approx(0.25, abs=0.01)}  # fmt: skip
+
+
+def test_chunks_do_not_change_the_draws(monkeypatch):
+    values, ids = RNG.normal(size=50), [str(i) for i in range(50)]
+    whole = clustered_mean(values, {"patients": ids}, resamples=300)
+    monkeypatch.setattr("nast.evaluation.statistics.DRAWS", 700)
+    assert clustered_mean(values, {"patients": ids}, resamples=300) == whole
+
+
+def test_the_widest_is_kept():
     values = np.repeat([0.0, 1.0] * 10, 5)
     blocks, singles = [str(i // 5) for i in range(100)], [str(i) for i in range(100)]
     both = clustered_mean(values, {"patients": singles, "groups": blocks})
@@ -38,61 +53,63 @@ def test_the_wider_of_two_clusters_is_kept():
     assert both.high - both.low > 1.5 * (alone.high - alone.low)
 
 
-def test_interval_covers_the_truth():
-    rng, hits = np.random.default_rng(0), 0
-    ids = [str(i // 4) for i in range(160)]
-    for seed in range(200):
-        values = np.repeat(rng.normal(size=40), 4) + rng.normal(size=160)
-        found = clustered_mean(values, {"patients": ids}, seed=seed, resamples=300)
-        hits += found.low <= 0 <= found.high
-    assert 0.90 <= hits / 200 <= 0.99
+def covered(samples, patients, groups=None):
+    """Share of samples (n,) of mean 0.5 whose interval holds it."""
+    clusters = {"patients": patients} | ({"groups": groups} if groups else {})
+    found = [clustered_mean(x, clusters, seed, 600) for seed, x in enumerate(samples)]
+    return np.mean([f.low <= 0.5 <= f.high for f in found])
+
+
+def answers(rng, number, patient, group):
+    """Right and wrong answers of 150 patients in 150 groups of four, and their clusters."""
+    patients, groups = rng.integers(0, 150, 600), np.arange(600) // 4
+    skill = [patient * rng.normal(size=150)[patients] + group * rng.normal(size=150)[groups]
+             for _ in range(number)]  # fmt: skip
+    samples = [(s + rng.normal(size=600) > 0).astype(float) for s in skill]
+    return samples, [str(p) for p in patients], [str(g) for g in groups]
+
+
+def test_intervals_cover():
+    samples, patients, groups = answers(np.random.default_rng(0), 80, 1.0, 0.0)
+    assert 0.91 <= covered(samples, patients) <= 0.99
+    # Of a group effect, intervals over patients know nothing.
+    samples, patients, groups = answers(np.random.default_rng(1), 80, 0.0, 1.5)
+    assert covered(samples, patients) < 0.85 < 0.91 <= covered(samples, patients, groups)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("patient", "group"), [(0, 0), (1, 0), (0, 1), (0.7, 0.7), (1, 1)])
+def test_intervals_cover_95_per_cent(patient, group):
+    rng, hits = np.random.default_rng(7), []
+    for _ in range(10):
+        samples, patients, groups = answers(rng, 250, patient, group)
+        hits.append(covered(samples, patients, groups))
+    assert 0.93 <= np.mean(hits) <= 0.97
+
+
+def test_equal_answers_are_not_certainty():
+    ids = ["a", "a", "b", "b", "c", "c"]
+    right = clustered_share(np.ones(6), {"patients": ids})
+    # Three patients: the lower end p solves p^3 = 0.025.
+    assert (right.value, right.low, right.high) == (1.0, approx(0.025 ** (1 / 3)), 1.0)
+    wrong = clustered_share(np.zeros(6), {"patients": ids, "groups": list("uvwxyz")})
+    assert (wrong.low, wrong.high) == (0.0, approx(1 - 0.025 ** (1 / 3)))
+    assert "over 3 patients" in wrong.method
+    mixed = np.array([0.0, 1, 1, 0, 1, 1])
+    assert clustered_share(mixed, {"patients": ids}) == clustered_mean(mixed, {"patients": ids})
+
+
+def test_difference_of_two_samples():
+    first, second = RNG.normal(size=400), RNG.normal(size=900) + 0.3
+    ids = [[str(i) for i in range(len(v))] for v in (first, second)]
+    found = clustered_difference(first, ids[0], second, ids[1], "texts")
+    reach = norm.ppf(0.975) * np.sqrt(first.var() / 400 + second.var() / 900)
+    wanted = second.mean() - first.mean()
+    assert (found.low, found.high) == approx((wanted - reach, wanted + reach), abs=0.015)
+    assert (found.value, found.n) == (approx(wanted), 1300)
 
 
 def test_no_items_is_nan():
     found = clustered_mean([], {"patients": []})
     assert found.n == 0
     assert np.isnan([found.value, found.low, found.high]).all()
-
-
-@pytest.mark.parametrize("levels", [3, 8, 10**6])
-def test_auc_equals_mann_whitney(levels):
-    labels = RNG.random(60) < 0.4
-    scores = RNG.integers(0, levels, 60).astype(float)
-    wins = mannwhitneyu(scores[labels], scores[~labels]).statistic
-    wanted = wins / labels.sum() / (~labels).sum()
-    assert auc(scores, labels) == approx(wanted)
-    assert auc(-scores, labels) == approx(1 - wanted)
-
-
-def test_auc_with_weights_is_auc_of_repeated_items():
-    labels, scores = RNG.random(20) < 0.5, RNG.integers(0, 5, 20).astype(float)
-    times = RNG.integers(0, 3, 20)
-    repeated = auc(np.repeat(scores, times), np.repeat(labels, times))
-    assert auc(scores, labels, times.astype(float)) == approx(repeated)
-
-
-def test_auc_takes_labels_as_numbers():
-    assert auc(np.array([0.1, 0.9, 0.4]), np.array([0, 1, 0])) == 1.0
-
-
-def test_auc_of_one_class_is_nan():
-    assert np.isnan(auc(np.array([1.0, 2.0]), np.array([True, True])))
-
-
-def test_clustered_auc_interval_holds_its_value():
-    labels = np.array([True, False] * 20)
-    scores = RNG.normal(size=40) + labels
-    found = clustered_auc(scores, labels, [str(i // 2) for i in range(40)], resamples=200)
-    assert found.low < found.value < found.high
-    assert found.n == 40
-
-
-def test_auc_of_a_few_patients_claims_little():
-    scores, labels = np.array([3.0, 1.0, 2.0, 0.0]), np.array([True, False, False, False])
-    one = clustered_auc(scores, labels, ["a", "b", "c", "d"])
-    assert (one.value, one.low, one.high) == (1.0, 0.0, 1.0)
-    rng = np.random.default_rng(0)
-    scores, labels = rng.normal(size=40), np.arange(40) < 9
-    nine = clustered_auc(scores, labels, [str(i) for i in range(40)])
-    assert nine.high - nine.value == approx(min(1 - nine.value, (np.log(40) / 18) ** 0.5))
-    assert nine.low < 0.5 < nine.high

@@ -14,17 +14,23 @@ def evaluate(
     limit: int | None = None,
     max_bad: int = 0,
     store: Path | None = None,
+    gallery: str = "unique",
+    protocol: str = "default",
+    controls: bool = False,
     fresh: bool = False,
 ) -> None:
     """Score models on data and print the tables.
 
+    A finished result of the same data and settings is added to: only new models are scored.
+
     Parameters
     ----------
     models_and_data: str
-        Models (phantom, hf:FOLDER, run:FOLDER) and folders of nast benchmark, contextual or facts
-        (prompt pairs), in any order.
+        Models (phantom, hf:FOLDER, run:FOLDER), files of scores (scores:FILE with the columns
+        item, option, score) and folders of nast benchmark, contextual or facts (prompt pairs), in
+        any order.
     out: Path
-        Output folder: scores.parquet, metrics.json.
+        Output folder: scores.parquet, metrics.json, comparisons.json.
     split: str
         train, validate, test or all.
     seed: int
@@ -32,9 +38,16 @@ def evaluate(
     limit: int
         At most so many items per table.
     max_bad: int
-        How many images that cannot be read are passed over.
+        How many images that cannot be read, and items without a single right answer, are passed
+        over; manifest.json names them.
     store: Path
         Folder for vectors, shared between runs.
+    gallery: str
+        Of the headline retrieval: unique, full, sampled:N or candidates.
+    protocol: str
+        default, or negbench: a tie for the best option is right where the right one stands first.
+    controls: bool
+        Also score without the image, with another patient's, and without the negators.
     fresh: bool
         Start over in a folder of another configuration.
     """
@@ -51,12 +64,15 @@ def evaluate(
 
     from nast.evaluation.evaluate import evaluate as score
     from nast.evaluation.metrics import in_order
+    from nast.evaluation.score_file import PREFIX, read_score_file
     from nast.models.registry import load_model
     from nast.reporting.tables import cell, markdown, tables_of
     from nast.store import read_json
 
-    score([load_model(n) for n in names], data, out, split=split, seed=seed, limit=limit,
-          max_bad=max_bad, store=store, fresh=fresh)  # fmt: skip
+    models = [read_score_file(n) if n.startswith(PREFIX) else load_model(n) for n in names]
+    made = score(models, data, out, split=split, seed=seed, limit=limit, max_bad=max_bad,
+                 store=store, gallery=gallery, protocol=protocol, controls=controls,
+                 fresh=fresh)  # fmt: skip
     metrics = in_order(read_json(out / "metrics.json"), pl.read_parquet(out / "scores.parquet"))
     for table in tables_of(metrics, {}):
         print(markdown(table))
@@ -64,3 +80,6 @@ def evaluate(
         for figure, value in figures.items():
             if figure.startswith("prompt pairs"):
                 print(f"{name}  {figure}: {cell(value)} n {value['n']}")
+    for name, notes in made["notes"].items():
+        for what, items in notes.items():
+            print(f"{name}: {len(items)} items, {what}: {', '.join(items[:5])}")

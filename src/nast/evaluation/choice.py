@@ -1,16 +1,25 @@
 """Scoring of multiple-choice items: questions (section 3.3) and claim sets (section 5.2)."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Literal
 
 import polars as pl
 
+from nast.errors import ModelError
 from nast.records import SCORES_SCHEMA
 from nast.store import hashed_ids
 
 if TYPE_CHECKING:
     from nast.embeddings import EmbeddingStore
 
+CHOICE = ("questions", "claims")
+"""Tasks in which one of several options is right."""
+TieRule = Literal["never", "first", "expected"]
+"""What a tie for the best option counts as: wrong; right where the right one stands first (argmax,
+the rule of NegBench, CC-Neg and SugarCrepe); or one over the number of options that tie."""
 QUESTION_FORMS = ("negated", "affirmative", "omitted")
+NAMED = 5
+"""Items that a message names."""
 
 
 def score_questions(store: "EmbeddingStore", questions: pl.DataFrame, data: str) -> pl.DataFrame:
@@ -23,15 +32,11 @@ def score_questions(store: "EmbeddingStore", questions: pl.DataFrame, data: str)
 
     Returns:
         `SCORES_SCHEMA`: one row per question, form and option.
+
+    Raises:
+        ModelError: a vector is not finite or not of unit length; names the items.
     """
-    frames = []
-    for form in QUESTION_FORMS:
-        items = questions.select(
-            pl.col("question_id").alias("item_id"), "group_id", "subject_id", "image_path",
-            pl.col(form).alias("options"), "answer", form=pl.lit(form),
-        )  # fmt: skip
-        frames.append(score_items(store, items, data, "questions"))
-    return pl.concat(frames)
+    return score_rows(store, choice_rows("questions", questions), data, "questions")
 
 
 def score_claims(store: "EmbeddingStore", claims: pl.DataFrame, data: str) -> pl.DataFrame:
@@ -39,74 +44,132 @@ def score_claims(store: "EmbeddingStore", claims: pl.DataFrame, data: str) -> pl
 
     Returns:
         `SCORES_SCHEMA`: one row per set and claim.
+
+    Raises:
+        ModelError: as in `score_questions`.
     """
-    items = claims.select(
-        pl.col("set_id").alias("item_id"), "group_id", "subject_id", "image_path",
-        pl.col("claims").alias("options"), "answer", "form",
-    )  # fmt: skip
-    return score_items(store, items, data, "claims")
+    return score_rows(store, choice_rows("claims", claims), data, "claims")
 
 
-def score_items(store: "EmbeddingStore", items: pl.DataFrame, data: str, task: str) -> pl.DataFrame:
-    """Scores of items with any number of options.
+def choice_rows(kind: str, table: pl.DataFrame) -> pl.DataFrame:
+    """One row per item, form and option.
+
+    Args:
+        kind: `questions` or `claims`.
+        table: of that kind.
+
+    Returns:
+        `item_id, group_id, subject_id, image_path, form, option, text, answer` (whether the option
+        is right).
+    """
+    keys = ["group_id", "subject_id", "image_path", "answer"]
+    if kind == "questions":
+        item = pl.col("question_id").alias("item_id")
+        forms = [table.select(item, *keys, pl.col(f).alias("text"), form=pl.lit(f))
+                 for f in QUESTION_FORMS]  # fmt: skip
+    else:
+        forms = [table.select(pl.col("set_id").alias("item_id"), *keys,
+                              pl.col("claims").alias("text"), "form")]  # fmt: skip
+    rows = pl.concat(forms).with_columns(option=pl.int_ranges(pl.col("text").list.len()))
+    rows = rows.explode("text", "option")
+    return rows.with_columns(answer=pl.col("answer") == pl.col("option"))
+
+
+def score_rows(store: "EmbeddingStore", rows: pl.DataFrame, data: str, task: str) -> pl.DataFrame:
+    """Cosines of items with any number of options.
 
     Args:
         store: of the model.
-        items: `item_id, group_id, subject_id, image_path, options, answer, form`.
+        rows: as of `choice_rows`.
         data: name of the data set.
         task: name of the task.
     """
     # Several questions share an image and an option; each is looked up once per table.
-    rows = items.with_columns(
-        pl.col("options").list.len().alias("count"),
-        pl.int_ranges(pl.col("options").list.len()).alias("option"),
-    ).explode("options", "option")
-    texts = rows["options"].unique(maintain_order=True).to_list()
+    texts = rows["text"].unique(maintain_order=True).to_list()
     paths = rows["image_path"].unique(maintain_order=True).to_list()
     text_at = {t: i for i, t in enumerate(texts)}
     image_at = {p: i for i, p in enumerate(paths)}
-    text_vectors, image_vectors = store.texts(texts), store.images(paths)
+    text_vectors = vectors_of(store.texts, texts, rows, "text", store.model.name)
+    image_vectors = vectors_of(store.images, paths, rows, "image_path", store.model.name)
     scores = (
         image_vectors[[image_at[p] for p in rows["image_path"]]]
-        * text_vectors[[text_at[t] for t in rows["options"]]]
+        * text_vectors[[text_at[t] for t in rows["text"]]]
     ).sum(dim=-1)
     limit = store.model.max_tokens
     cut = {t: store.model.token_count(t) > limit for t in texts}
-    table = rows.select(
-        "item_id",
-        pl.lit(store.model.name).alias("model"),
-        pl.lit(data).alias("data"),
-        pl.lit(task).alias("task"),
-        pl.col("form").replace_strict(
-            {"omitted": "affirmative"}, default=pl.col("form"), return_dtype=pl.String
-        ).alias("polarity"),
-        "form",
-        "group_id",
-        pl.Series("subject", hashed_ids(rows["subject_id"])),
-        "option",
-        pl.Series("score", scores.double().numpy()),
-        (pl.col("answer") == pl.col("option")).alias("answer"),
-        pl.Series("truncated", [cut[t] for t in rows["options"]]),
-    )  # fmt: skip
-    over = ["item_id", "form"]
-    best = pl.col("score") == pl.col("score").max().over(over)
-    table = table.with_columns(
-        pl.col("score").rank("average", descending=True).over(over).alias("rank"),
-        (best & (best.sum().over(over) > 1)).alias("tie"),
+    scored = rows.with_columns(
+        score=pl.Series(scores.double().numpy()),
+        truncated=pl.Series([cut[t] for t in rows["text"]], dtype=pl.Boolean),
     )
+    return ranked(scored, store.model.name, data, task)
+
+
+def vectors_of(
+    encode: Callable[[Sequence[str]], Any],
+    values: Sequence[str],
+    rows: pl.DataFrame,
+    column: str,
+    name: str,
+) -> Any:
+    """Vectors of some texts or images; those that break the contract are named by their items.
+
+    Raises:
+        ModelError: a vector is not finite or not of unit length (a zero vector, for example).
+    """
+    try:
+        return encode(values)
+    except ModelError as error:
+        bad = [v for v in values if not _works(encode, v)]
+        items = rows.filter(pl.col(column).is_in(bad))["item_id"].unique(maintain_order=True)
+        if not len(items):
+            raise
+        shown = ", ".join(items[:NAMED]) + ", ..." * (len(items) > NAMED)
+        raise ModelError(
+            f"{name}: vectors of {len(bad)} {'texts' if column == 'text' else 'images'} in "
+            f"{len(items)} items ({shown}) break the contract; {error}"
+        ) from None
+
+
+def _works(encode: Callable[[Sequence[str]], Any], value: str) -> bool:
+    try:
+        encode([value])
+    except ModelError:
+        return False
+    return True
+
+
+def ranked(rows: pl.DataFrame, model: str, data: str, task: str) -> pl.DataFrame:
+    """Rows of `choice_rows` with `score` and `truncated`, as `SCORES_SCHEMA`."""
+    over = ["item_id", "form"]
+    best = (pl.col("score") == pl.col("score").max().over(over)).fill_null(False)
+    table = rows.with_columns(
+        model=pl.lit(model), data=pl.lit(data), task=pl.lit(task),
+        polarity=pl.col("form").replace(dict.fromkeys(("omitted", "filter"), "affirmative")),
+        subject=pl.Series(hashed_ids(rows["subject_id"]), dtype=pl.String),
+        rank=pl.col("score").rank("average", descending=True).over(over),
+        tie=best & (best.sum().over(over) > 1),
+        gallery=pl.lit(None), top=pl.lit(None),
+    )  # fmt: skip
     return table.select(pl.col(n).cast(t) for n, t in SCORES_SCHEMA.items())
 
 
-def correctness(scores: pl.DataFrame) -> pl.DataFrame:
+def correctness(scores: pl.DataFrame, ties: TieRule = "never") -> pl.DataFrame:
     """One row per model and item: whether its best option is the answer.
 
-    A tie for the best score is never correct.
+    Args:
+        scores: rows of questions and claim sets; an item without scores is wrong.
+        ties: what a tie for the best score counts as; by default it is never correct.
 
     Returns:
-        `model, data, task, form, item_id, group_id, subject, correct` (1.0 or 0.0).
+        `model, data, task, form, item_id, group_id, subject, correct` (in [0, 1]).
     """
     key = ["model", "data", "task", "form", "item_id", "group_id", "subject"]
-    chosen = (pl.col("rank") == 1) & pl.col("answer") & ~pl.col("tie")
-    return scores.group_by(key, maintain_order=True).agg(
-        chosen.any().cast(pl.Float64).alias("correct")
-    )
+    best = (pl.col("score") == pl.col("score").max()).fill_null(False)
+    right = {
+        "never": (best & pl.col("answer")).any() & (best.sum() == 1),
+        "first": pl.col("answer").filter(best).first().fill_null(False),
+        "expected": (best & pl.col("answer")).sum() / pl.max_horizontal(best.sum(), 1),
+    }[ties]
+    # The first of several best options is the one with the lowest index.
+    ordered = scores.sort("option", maintain_order=True) if ties == "first" else scores
+    return ordered.group_by(key, maintain_order=True).agg(right.cast(pl.Float64).alias("correct"))

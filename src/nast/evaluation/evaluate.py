@@ -1,30 +1,66 @@
 """Models on data folders: per-item scores first, figures second (paper sections 3.3, 5.2-5.5)."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import polars as pl
 
+from nast.benchmark.card import review_status
 from nast.embeddings import EmbeddingStore
-from nast.errors import InputError, UsageError
-from nast.evaluation.choice import score_claims, score_questions
-from nast.evaluation.metrics import by_label, metrics_of
-from nast.evaluation.prompt_pairs import score_prompt_pairs
-from nast.evaluation.retrieval import blind_retrieval, score_retrieval
-from nast.models.base import DualEncoder
-from nast.records import (
-    CAPTIONS_SCHEMA,
-    CLAIMS_SCHEMA,
-    QUESTIONS_SCHEMA,
-    SCORES_SCHEMA,
-    STUDIES_SCHEMA,
+from nast.errors import InputError, ModelError, UsageError
+from nast.evaluation.breakdown import breakdown
+from nast.evaluation.choice import (
+    CHOICE,
+    TieRule,
+    choice_rows,
+    score_claims,
+    score_questions,
+    vectors_of,
 )
+from nast.evaluation.comparisons import compare_models
+from nast.evaluation.controls import control_figures
+from nast.evaluation.items import Data, LeftOut, data_of, refuse_more_than, usable, whole_groups
+from nast.evaluation.metrics import by_label, metrics_of
+from nast.evaluation.no_harm import no_harm
+from nast.evaluation.prompt_pairs import score_prompt_pairs
+from nast.evaluation.resume import Earlier, earlier_result
+from nast.evaluation.retrieval import blind_retrieval, gallery_size, score_retrieval
+from nast.evaluation.score_file import ScoreFile, score_from_file
+from nast.evaluation.truncation import equal_after_cut
+from nast.evaluation.truths import truths_behind
+from nast.models.base import DualEncoder
+from nast.records import CAPTIONS_SCHEMA, SCORES_SCHEMA
 from nast.store import manifest_of, policy_of, read_table, stage, write_json, write_table
+
+PROTOCOLS: dict[str, TieRule] = {"default": "never", "negbench": "first"}
+"""How a tie for the best option counts: never right, or as in the peers' scorers."""
+
+__all__ = ["evaluate", "whole_groups"]
+
+
+class Settings(NamedTuple):
+    """What a run was asked for, beside models and data."""
+
+    split: str = "test"
+    seed: int = 0
+    limit: int | None = None
+    max_bad: int = 0
+    gallery: str = "unique"
+    protocol: str = "default"
+    controls: bool = False
+
+
+class Scored(NamedTuple):
+    """What one model leaves."""
+
+    scores: list[pl.DataFrame]
+    controls: dict[str, Any]
+    notes: dict[str, Any]
 
 
 def evaluate(
-    models: Sequence[DualEncoder],
+    models: Sequence[DualEncoder | ScoreFile],
     data: Sequence[Path],
     folder: Path,
     *,
@@ -33,149 +69,185 @@ def evaluate(
     limit: int | None = None,
     max_bad: int = 0,
     store: Path | None = None,
+    gallery: str = "unique",
+    protocol: str = "default",
+    controls: bool = False,
     fresh: bool = False,
 ) -> dict[str, Any]:
     """Score models on the questions, claim sets, captions and labels of some folders.
 
+    A finished result of the same data and settings is added to: models that it has are neither
+    scored again nor lost.
+
     Args:
-        models: loaded dual encoders.
+        models: loaded dual encoders, or files of scores (questions and claim sets only).
         data: folders of `nast benchmark build`, `nast contextual build` or `nast facts` (prompt
             pairs on its labels).
-        folder: gets `scores.parquet` and `metrics.json`.
+        folder: gets `scores.parquet`, `metrics.json`, `comparisons.json`, `no_harm.json` (every
+            model against the first) and, with `controls`, `controls.json`.
         split: which patients; `all` for every split.
-        seed: of the bootstrap.
+        seed: of the bootstrap, of sampled galleries and of shuffled images.
         limit: at most so many items per table, for a look.
-        max_bad: how many unreadable images are passed over.
+        max_bad: how many items that cannot be scored are passed over; the manifest names them.
         store: folder for vectors, shared between runs; memory only if not given.
+        gallery: of the headline retrieval: `unique`, `full`, `sampled:N` or `candidates`.
+        protocol: `default`, or `negbench`: a tie for the best option counts as the first of them.
+        controls: also score without the image, with a wrong one, and without the negators.
         fresh: start over in a folder of another configuration.
 
     Returns:
         The manifest; `metrics.json` has the figures of each model by name.
 
     Raises:
-        InputError: more than `max_bad` images cannot be read, or a folder has nothing to score.
-        UsageError: two folders have tables of one kind.
+        InputError: more than `max_bad` items cannot be scored, or a folder has nothing to score.
+        ModelError: a model's vectors are not finite or not of unit length; names the items.
+        UsageError: two folders have tables of one kind, two models one name, or an unknown
+            gallery or protocol.
     """
-    config = {
-        "stage": "evaluate", "models": {m.name: m.key for m in models}, "split": split,
-        "seed": seed, "limit": limit, "max_bad": max_bad,
-    }  # fmt: skip
-
+    asked = Settings(split, seed, limit, max_bad, gallery, protocol, controls)
+    _check_call(models, asked)
+    inputs = [*map(Path, data), *(place for m in models for place in m.made_from)]
+    config: dict[str, Any] = {"stage": "evaluate", **asked._asdict()}
+    earlier = Earlier({}, [], None, {}, {}) if fresh else earlier_result(folder, config, data)
+    keys = {**earlier.models, **{m.name: m.key for m in models}}
     # Weights are made from data too: what a run was trained on binds its figures.
-    inputs = [*map(Path, data), *(folder for m in models for folder in m.made_from)]
+    inputs = list(dict.fromkeys([*inputs, *earlier.inputs]))
+    new = [m for m in models if earlier.models.get(m.name) != m.key]
 
     def make(out: Path) -> dict[str, Any]:
-        tables = [t for d in data for t in _tables(Path(d), split, limit)]
-        if not tables:
-            raise InputError(data[0], found=f"no items of the {split} split", expected="some items")
-        refuse_pooling([table_kind(table) for _, table in tables])
-        frames: list[pl.DataFrame] = []
-        bad: dict[str, str] = {}
-        for model in models:
-            vectors = EmbeddingStore(model, store, policy_of(inputs))
-            paths = [p for _, table in tables for p in table["image_path"]]
-            good, bad = vectors.readable(paths)
-            if len(bad) > max_bad:
-                # No path: those of MIMIC hold patient ids. `nast facts` lists them in its folder.
-                raise InputError(
-                    data[0], found=f"{len(bad)} images that cannot be read",
-                    expected=f"at most {max_bad} (--max-bad)",
-                )  # fmt: skip
-            for name, table in tables:
-                kept = whole_groups(table, good)
-                if not len(kept):
-                    continue
-                frames.append(SCORERS[table_kind(kept)](vectors, kept, name))
-        if not frames:
-            raise InputError(data[0], found="no item whose images can all be read",
-                             expected="whole groups with readable images")  # fmt: skip
-        scores = pl.concat(frames)
-        write_table(out / "scores.parquet", scores, SCORES_SCHEMA)
-        figures = {name: metrics_of(part, seed) for name, part in by_label(scores)}
-        figures |= blind_metrics(data, split, seed)
-        write_json(out / "metrics.json", figures)
-        return {"counts": {"rows": len(scores)}, "bad_images": len(bad)}
+        return _make(out, new, earlier, [Path(d) for d in data], inputs, store, asked)
 
-    return stage(folder, config, inputs, make, fresh=fresh)
+    added = bool(new) and bool(earlier.models) and all(
+        keys[name] == key for name, key in earlier.models.items()
+    )  # fmt: skip
+    return stage(folder, {**config, "models": keys}, inputs, make, fresh=fresh or added)
+
+
+def _check_call(models: Sequence[DualEncoder | ScoreFile], asked: Settings) -> None:
+    names = [m.name for m in models]
+    twice = sorted({n for n in names if names.count(n) > 1})
+    if twice:
+        raise UsageError(f"{', '.join(twice)} stands for two models: their rows would be mixed")
+    gallery_size(asked.gallery)
+    if asked.protocol not in PROTOCOLS:
+        raise UsageError(f"--protocol is {asked.protocol!r}; choose {' or '.join(PROTOCOLS)}")
+
+
+def _make(
+    out: Path, models: Sequence[DualEncoder | ScoreFile], earlier: Earlier,
+    folders: Sequence[Path], inputs: Sequence[Path], store: Path | None, asked: Settings,
+) -> dict[str, Any]:  # fmt: skip
+    tables = data_of(folders, asked.split, asked.limit)
+    if not tables:
+        raise InputError(folders[0], found=f"no items of the {asked.split} split",
+                         expected="some items")  # fmt: skip
+    frames = [] if earlier.scores is None else [earlier.scores]
+    controls, notes = dict(earlier.controls), dict(earlier.notes)
+    left_out: dict[str, LeftOut] = {}
+    kept, broken = tables, 0
+    for model in models:
+        if isinstance(model, ScoreFile):
+            scored = _from_file(model, kept)
+        else:
+            vectors = EmbeddingStore(model, store, policy_of(inputs))
+            kept, left_out, broken = _kept(vectors, tables, asked.max_bad)
+            scored = _score(vectors, kept, asked)
+        frames += scored.scores
+        if scored.controls:
+            controls[model.name] = scored.controls
+        if scored.notes:
+            notes[model.name] = scored.notes
+    if not any(len(f) for f in frames):
+        raise InputError(folders[0], found="no item that can be scored",
+                         expected="whole groups with readable images")  # fmt: skip
+    scores = pl.concat(frames)
+    write_table(out / "scores.parquet", scores, SCORES_SCHEMA)
+    ties = PROTOCOLS[asked.protocol]
+    items = {d.kind: d.table for d in kept if d.kind in CHOICE}
+    figures = {
+        name: metrics_of(part, asked.seed, ties) | breakdown(part, items, asked.seed, ties)
+        for name, part in by_label(scores)
+    }
+    figures |= _blind(kept, asked)
+    write_json(out / "metrics.json", figures)
+    write_json(out / "comparisons.json", compare_models(scores, asked.seed, ties))
+    write_json(out / "no_harm.json", no_harm(scores, asked.seed))
+    if controls:
+        write_json(out / "controls.json", controls)
+    return {"counts": {"rows": len(scores)}, "bad_images": broken, "left_out": left_out,
+            "notes": notes,
+            "review": {f.name: review_status(manifest_of(f)) for f in folders}}  # fmt: skip
+
+
+def _kept(
+    vectors: EmbeddingStore, tables: Sequence[Data], max_bad: int
+) -> tuple[list[Data], dict[str, LeftOut], int]:
+    """The tables without the items that cannot be scored, these by table and reason, and the
+    number of images that cannot be read.
+    """
+    paths = [p for d in tables for p in d.table["image_path"]]
+    try:
+        good, bad = vectors.readable(paths)
+    except ModelError:
+        for d in tables:
+            if d.kind in CHOICE:
+                rows = choice_rows(d.kind, d.table)
+                images = rows["image_path"].unique(maintain_order=True).to_list()
+                vectors_of(vectors.images, images, rows, "image_path", vectors.model.name)
+        raise
+    found = [usable(d, good) for d in tables]
+    left_out = {f"{d.name} {d.kind}": why for d, why in found if why}
+    refuse_more_than(max_bad, len(bad), left_out, tables[0].folder)
+    return [d for d, _ in found if len(d.table)], left_out, len(bad)
+
+
+def _score(vectors: EmbeddingStore, tables: Sequence[Data], asked: Settings) -> Scored:
+    found = Scored([], {}, {})
+    for data in tables:
+        name, kind, _, table = data
+        if kind == "captions":
+            truths = truths_behind(data)
+            scores = score_retrieval(vectors, table, name, asked.gallery, truths, asked.seed)
+        else:
+            scores = SCORERS[kind](vectors, table, name)
+        found.scores.append(scores)
+        if kind in CHOICE:
+            alike = equal_after_cut(vectors.model, kind, table)
+            if alike:
+                found.notes["options equal after the cut"] = alike
+            if asked.controls:
+                found.controls.update(control_figures(vectors, kind, table, name, asked.seed))
+    return found
 
 
 SCORERS = {
     "questions": score_questions,
     "claims": score_claims,
-    "captions": score_retrieval,
     "studies": score_prompt_pairs,
 }
-_SCHEMAS = {
-    "questions": QUESTIONS_SCHEMA,
-    "claims": CLAIMS_SCHEMA,
-    "captions": CAPTIONS_SCHEMA,
-    "studies": STUDIES_SCHEMA,
-}
 
 
-def refuse_pooling(kinds: Sequence[str]) -> None:
-    """Refuse two tables of one kind: their figures would be pooled into one number.
-
-    Raises:
-        UsageError: names the kind.
-    """
-    for kind in sorted(set(kinds)):
-        if kinds.count(kind) > 1:
-            raise UsageError(
-                f"{kinds.count(kind)} data folders have {kind}: their figures would be pooled; "
-                "evaluate them in runs of their own"
-            )
-
-
-def table_kind(table: pl.DataFrame) -> str:
-    """Which kind of table this is, by its columns."""
-    return next(kind for kind, schema in _SCHEMAS.items() if set(schema) <= set(table.columns))
+def _from_file(model: ScoreFile, tables: Sequence[Data]) -> Scored:
+    found = Scored([], {}, {})
+    for name, kind, _, table in tables:
+        scores, missing = score_from_file(model, kind, table, name)
+        found.scores.append(scores)
+        if missing:
+            found.notes[f"{kind} without scores, counted as wrong"] = missing
+    if not any(len(f) for f in found.scores):
+        raise InputError(model.made_from[0], found="no item of the data",
+                         expected="ids of questions or claim sets, with their form")  # fmt: skip
+    return found
 
 
-def _tables(folder: Path, split: str, limit: int | None) -> Iterable[tuple[str, pl.DataFrame]]:
-    """The tables of a finished folder, cut to a split."""
-    manifest_of(folder)
-    for kind, schema in _SCHEMAS.items():
-        path = folder / f"{kind}.parquet"
-        if not path.is_file():
-            continue
-        table = read_table(path, schema)
-        table = table if split == "all" else table.filter(split=split)
-        table = table if limit is None else first_items(table, limit)
-        if len(table):
-            yield folder.name, table
-
-
-def first_items(table: pl.DataFrame, limit: int) -> pl.DataFrame:
-    """About `limit` rows: whole groups, or the first rows of a table without groups."""
-    if "group_id" not in table.columns:
-        return table.head(limit)
-    groups = table.group_by("group_id", maintain_order=True).agg(pl.len().alias("size"))
-    kept = groups.filter((pl.col("size").cum_sum() - pl.col("size")) < limit)["group_id"]
-    return table.filter(pl.col("group_id").is_in(kept.to_list()))
-
-
-def whole_groups(table: pl.DataFrame, good: set[str]) -> pl.DataFrame:
-    """Rows whose image can be read; a group that loses a member is left out whole.
-
-    A balanced group is only blind-proof when all its members are scored.
-    """
-    readable = pl.col("image_path").is_in(list(good))
-    return table.filter(
-        readable.all().over("group_id") if "group_id" in table.columns else readable
-    )
-
-
-def blind_metrics(data: Sequence[Path], split: str, seed: int) -> dict[str, Any]:
-    """Retrieval by one ranking for all images, for folders that have captions."""
-    figures: dict[str, Any] = {}
-    for folder in data:
-        path = Path(folder) / "captions.parquet"
-        if not path.is_file():
-            continue
-        captions = read_table(path, CAPTIONS_SCHEMA)
-        part = captions if split == "all" else captions.filter(split=split)
-        if len(part):
-            blind = blind_retrieval(part, captions.filter(split="train"), Path(folder).name)
-            figures["blind"] = metrics_of(blind, seed)
-    return figures
+def _blind(tables: Sequence[Data], asked: Settings) -> dict[str, Any]:
+    """Retrieval by one ranking for all images, where there are captions."""
+    for data in tables:
+        name, kind, folder, table = data
+        if kind == "captions":
+            every = read_table(folder / "captions.parquet", CAPTIONS_SCHEMA)
+            training = every.filter(split="train")
+            truths = truths_behind(data)
+            scores = blind_retrieval(table, training, name, asked.gallery, truths, asked.seed)
+            return {"blind": metrics_of(scores, asked.seed)}
+    return {}

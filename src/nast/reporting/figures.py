@@ -1,6 +1,6 @@
-"""Figure 3 (question accuracy by form) and Figure 5 (the trace and the attention), SVG and PNG."""
+"""Figure 3 (question accuracy by form), SVG and PNG."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -8,12 +8,10 @@ import matplotlib as mpl
 
 mpl.use("Agg")
 import matplotlib.pyplot as plt
-import polars as pl
 
 from nast.store import atomic
 
 COLORS = {"negated": "#b5443c", "affirmative": "#3c6fb5", "omitted": "#9a9a9a"}
-ROLES = ("before cue", "cue", "finding", "full stop", "end")
 mpl.rcParams.update({
     "svg.hashsalt": "nast", "font.size": 9, "axes.spines.top": False, "axes.spines.right": False,
 })  # fmt: skip
@@ -51,41 +49,3 @@ def figure3(metrics: Mapping[str, Mapping[str, Any]], folder: Path) -> Path | No
     axis.set_ylim(0, 1)
     axis.legend(ncols=4, fontsize=7, frameon=False, loc="upper center", bbox_to_anchor=(0.5, 1.15))
     return save(figure, folder, "figure3")
-
-
-def figure5(
-    trace: pl.DataFrame, scores: pl.DataFrame, attention: pl.DataFrame, folder: Path
-) -> Path:
-    """CTE by layer and token role, layer profiles, and attention to the negator by head."""
-    figure, (left, middle, right) = plt.subplots(
-        1, 3, figsize=(11, 3.4), width_ratios=[1, 1, 1.1], layout="constrained"
-    )
-    _heat_map(left, trace)
-    for name, part in scores.group_by("aggregation", maintain_order=True):
-        middle.plot(part["layer"], part["score"], marker="o", markersize=3, label=str(name[0]))
-    middle.axhline(0, color="black", linewidth=0.5)
-    middle.set(xlabel="block", ylabel="layer score", title="Profiles (alpha comes from one)")
-    middle.legend(fontsize=7, frameon=False)
-    grid = attention.pivot("layer", index="head", values="selectivity").drop("head").to_numpy()
-    image = right.imshow(grid, aspect="auto", cmap="magma", vmin=0)
-    layers, heads = grid.shape[1], grid.shape[0]
-    right.set(xlabel="block", ylabel="head", title="Attention to the negator",
-              xticks=range(layers), yticks=range(heads))  # fmt: skip
-    right.set_xticklabels(range(1, layers + 1))
-    right.set_yticklabels(range(1, heads + 1))
-    figure.colorbar(image, ax=right, shrink=0.8)
-    return save(figure, folder, "figure5")
-
-
-def _heat_map(axis: Any, trace: pl.DataFrame) -> None:
-    means = trace.group_by("role", "layer").agg(pl.col("cte_mean").mean())
-    known = dict(((r, layer), v) for r, layer, v in means.rows())
-    layers = sorted(set(trace["layer"]))
-    roles: Sequence[str] = [r for r in ROLES if r in set(trace["role"])]
-    grid = [[known.get((r, layer)) or 0.0 for layer in layers] for r in roles]
-    image = axis.imshow(grid, aspect="auto", cmap="RdBu_r", vmin=-1, vmax=1)
-    axis.set(xlabel="after block (0 = embedding)", title="CTE by token role",
-             xticks=range(len(layers)), yticks=range(len(roles)))  # fmt: skip
-    axis.set_xticklabels(layers)
-    axis.set_yticklabels(roles)
-    axis.figure.colorbar(image, ax=axis, shrink=0.8)

@@ -12,13 +12,15 @@ from nast import __version__
 from nast.errors import UsageError
 from nast.evaluation.metrics import by_label, difference, in_order
 from nast.records import SCORES_SCHEMA
-from nast.reporting.figures import figure3, figure5
+from nast.reporting.figures import figure3
 from nast.reporting.tables import Table, cell, tables_of, write_tables
+from nast.reporting.trace_figures import CAPTIONS, draw_trace
+from nast.reporting.verdicts import verdict_table
 from nast.store import manifest_of, read_json, read_table, stage, write_json, write_text
 
 TITLES = {
     "table1": "Table 1", "table2": "Table 2", "table3": "Table 3", "table4": "Table 4",
-    "questions": "Questions",
+    "questions": "Questions", "verdicts": "Claims",
 }  # fmt: skip
 NOTES = {
     "table4": "With equal shares the top 3 and top 5 of 12 blocks would hold 25.0 and 41.7. "
@@ -71,6 +73,8 @@ def build_report(folders: Sequence[Path], out: Path, *, fresh: bool = False) -> 
         metrics = in_order(metrics, scores)
         updates = updates_by_policy(found.get("train", []))
         tables = tables_of(metrics, updates)
+        verdicts = verdict_table(metrics, scores, found)
+        tables += [verdicts] if verdicts.rows else []
         write_tables(tables, target / "tables")
         write_json(target / "metrics.json", metrics)
         page = _page(metrics, tables, scores, found, target)
@@ -108,6 +112,9 @@ def _page(
     return environment.get_template("report.html.j2").render(
         version=__version__,
         phantom=any(m.get("phantom") for m in manifests.values()),
+        reviews={
+            n: r for f in found["evaluate"] for n, r in manifests[f].get("review", {}).items()
+        },
         findings=findings(metrics, compared),
         k=next((m["config"]["k"] for m in manifests.values() if "k" in m["config"]), 5),
         example=_example(found),
@@ -143,16 +150,7 @@ def _figures(
     if path:
         drawn.append(("Figure 3", "Question accuracy by form, with 95 % intervals.", path))
     for place in found.get("trace", [])[:1]:
-        trace, layers, heads = (
-            pl.read_parquet(place / f"{n}.parquet") for n in ("trace", "layer_scores", "attention")
-        )
-        text = (
-            "Left: share of the difference between a true caption and its foil that one patched "
-            "state carries. At the cue it is 1 at the embedding and 0 after the last block by "
-            "construction. Middle: three ways to turn the map into one score per block. Right: "
-            "how much more each head looks at “no” than at “severe” in its place."
-        )
-        drawn.append(("Figure 5", text, figure5(trace, layers, heads, folder)))
+        drawn += [(*CAPTIONS[name], path) for name, path in draw_trace(place, folder).items()]
     return [{"title": t, "text": x, "svg": Markup(_inline(p))} for t, x, p in drawn]
 
 

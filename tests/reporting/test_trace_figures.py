@@ -1,0 +1,42 @@
+"""Figures of a trace, and the numbers behind them."""
+
+import polars as pl
+import pytest
+from pytest import approx
+
+from nast.models.registry import load_model
+from nast.reporting.trace_figures import CAPTIONS, draw_trace
+from nast.tracing.aggregate import AGGREGATIONS
+from nast.weighting import build_trace
+
+
+@pytest.fixture(scope="module")
+def drawn(facts, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("drawn")
+    build_trace(load_model("phantom"), facts, folder / "trace", aggregation="scope")
+    return folder, draw_trace(folder / "trace", folder / "figures")
+
+
+def test_every_figure_has_its_numbers(drawn):
+    folder, paths = drawn
+    assert list(paths) == list(CAPTIONS)
+    wanted = {f"{n}.{kind}" for n in CAPTIONS for kind in ("svg", "png", "csv")}
+    assert {p.name for p in (folder / "figures").iterdir()} == wanted
+    assert all(p.read_text().count("<svg") == 1 for p in paths.values())
+
+
+def test_numbers_are_those_of_the_trace(drawn):
+    folder, _ = drawn
+    cells = pl.read_csv(folder / "figures" / "cte_map.csv")
+    trace = pl.read_parquet(folder / "trace" / "trace.parquet")
+    cell = {"site": "mlp", "role": "end", "layer": 1}
+    per_subset = [
+        trace.filter(**cell, subset=s).group_by("condition").agg(pl.col("cte_mean").mean())[
+            "cte_mean"].mean()
+        for s in trace["subset"].unique()
+    ]  # fmt: skip
+    assert cells.filter(**cell)["cte_mean"].item() == approx(sum(per_subset) / 2)
+    assert set(pl.read_csv(folder / "figures" / "profiles.csv")["aggregation"]) == set(AGGREGATIONS)
+    heads = pl.read_csv(folder / "figures" / "figure5.csv")
+    means = heads.group_by("layer").agg(pl.col("selectivity").mean(), pl.col("layer_mean").first())
+    assert means["selectivity"].to_list() == approx(means["layer_mean"].to_list())
