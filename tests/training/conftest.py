@@ -1,15 +1,13 @@
-"""A tiny model and a tiny training set, made of random image vectors and real sentences."""
+"""A tiny model and a tiny training set."""
 
-import numpy as np
+import shutil
+
+import polars as pl
 import pytest
-import torch
-from torch.nn.functional import normalize
+from built import contextual_set
+from six_pairs import six_pairs
 
 from nast.models.registry import load_model
-from nast.training.batches import CaptionData, ClaimData
-
-TEXTS = [f"There is {x}." for x in ("no edema", "edema", "no pneumothorax", "a fracture",
-                                    "pneumonia", "no pleural effusion")]  # fmt: skip
 
 
 @pytest.fixture
@@ -21,9 +19,16 @@ def model(tiny_clip):
 @pytest.fixture(scope="session")
 def batches():
     """Six captions that exclude each other, and six claim sets of three."""
-    images = normalize(torch.randn(6, 16, generator=torch.Generator().manual_seed(1)), dim=-1)
-    truth = (2 * torch.eye(6) - 1).to(torch.int8)
-    captions = CaptionData(images, TEXTS, np.array([[i, i] for i in range(6)]), truth)
-    claims = [[TEXTS[(i + j) % 6] for j in range(3)] for i in range(6)]
-    answers, units = torch.tensor([0, 1, 2, 0, 1, 2]), [[i] for i in range(6)]
-    return captions, ClaimData(images, claims, answers, units)
+    return six_pairs()
+
+
+@pytest.fixture(scope="session")
+def validated_set(facts, tmp_path_factory):
+    """A contextual set, every fourth of its groups with patients to validate on."""
+    folder = tmp_path_factory.mktemp("validated") / "contextual"
+    shutil.copytree(contextual_set(facts), folder)
+    claims = pl.read_parquet(folder / "claims.parquet")
+    fourth = claims["group_id"].unique(maintain_order=True).gather_every(4).to_list()
+    split = pl.when(pl.col("group_id").is_in(fourth)).then(pl.lit("validate")).otherwise("split")
+    claims.with_columns(split=split).write_parquet(folder / "claims.parquet")
+    return folder

@@ -1,5 +1,6 @@
 """What training batches hold: the truth of every (image, caption) and the claims as written."""
 
+import numpy as np
 import polars as pl
 import pytest
 import torch
@@ -7,6 +8,7 @@ from built import TableModel, contextual_set
 
 from nast.embeddings import EmbeddingStore
 from nast.errors import InputError
+from nast.language.parse import facts_of
 from nast.records import CAPTIONS_SCHEMA, CLAIMS_SCHEMA
 from nast.sources.collect import read_facts
 from nast.store import read_table
@@ -25,9 +27,20 @@ def test_a_caption_is_true_of_its_own_image(facts):
     data = caption_data(store_of(captions), captions, table, studies)
     assert len(data.rows) == len(captions)
     assert len(set(data.texts)) == len(data.texts)
-    assert data.truth.shape == (len(data.images), len(data.texts))
-    assert all(data.truth[i, t] == 1 for i, t in data.rows)
-    assert {-1, 0, 1} == set(data.truth.flatten().tolist())
+    every = data.truth.of(np.arange(len(data.images)), np.arange(len(data.texts)))
+    assert every.shape == (len(data.images), len(data.texts))
+    for image, text, hard in data.rows:
+        assert every[image, text] == 1 and every[image, hard] == -1
+    assert {-1, 0, 1} == set(every.flatten().tolist())
+
+
+def test_denials_speak_of_the_same_finding(facts):
+    captions = read_table(contextual_set(facts) / "captions.parquet", CAPTIONS_SCHEMA)
+    studies, table = read_facts(facts)
+    data = caption_data(store_of(captions), captions, table, studies)
+    for _, text, hard in data.rows[:200]:
+        (said,), (denied,) = facts_of(data.texts[text]), facts_of(data.texts[hard])
+        assert said.condition == denied.condition and said.existence != denied.existence
 
 
 def test_captions_of_other_facts_are_refused(facts):

@@ -18,7 +18,7 @@ EPS = 1e-3
 @pytest.fixture
 def start(model):
     torch.manual_seed(0)
-    model.network = add_lora(model.network, [1, 2, 3, 4])
+    add_lora(model, [1, 2, 3, 4])
     return model
 
 

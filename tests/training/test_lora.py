@@ -10,13 +10,13 @@ TEXTS = ["There is no edema.", "There is severe pleural effusion."]
 
 def test_zero_b_leaves_the_scores(model):
     before = model.encode_texts(TEXTS)
-    model.network = add_lora(model.network, [1, 2, 3, 4])
+    add_lora(model, [1, 2, 3, 4])
     assert torch.equal(model.encode_texts(TEXTS), before)
     assert not model.network.training
 
 
 def test_only_the_asked_text_blocks(model):
-    model.network = add_lora(model.network, [1, 3])
+    add_lora(model, [1, 3])
     found = lora_by_layer(model.network)
     assert list(found) == [1, 3]
     assert all(len(named) == 8 for named in found.values()), "A and B of q, k, v and out"
@@ -28,9 +28,9 @@ def test_only_the_asked_text_blocks(model):
 
 def test_ten_blocks_are_not_one(model):
     with pytest.raises(ValueError, match=r"[Tt]arget"):
-        add_lora(model.network, [11])
+        add_lora(model, [11])
 
 
 def test_no_layer_is_an_error(model):
     with pytest.raises(ValueError, match="every layer weight is 0"):
-        add_lora(model.network, [])
+        add_lora(model, [])

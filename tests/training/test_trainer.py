@@ -3,20 +3,23 @@
 import json
 import shutil
 
+import polars as pl
 import pytest
 import torch
 from built import contextual_set
 from peft import PeftModel
 from pytest import approx
-from transformers import CLIPModel
 
+from nast.embeddings import EmbeddingStore
 from nast.errors import InputError, ModelError, NastError
 from nast.evaluation.evaluate import evaluate
 from nast.models.registry import load_model
 from nast.store import manifest_of
 from nast.training.lora import lora_by_layer
-from nast.training.trainer import TrainConfig, build_run, train
+from nast.training.run import build_run
+from nast.training.trainer import TrainConfig, train
 from nast.training.updates import top_share
+from nast.training.validation import claim_validation
 from nast.weighting import LayerWeights, uniform
 
 CONFIG = TrainConfig(steps=5, captions=4, claims=3)
@@ -31,7 +34,7 @@ def weights_of(model):
 def test_same_seed_same_weights_and_losses_fall(tiny_clip, batches):
     runs = [load_model(f"hf:{tiny_clip}") for _ in range(3)]
     histories = [
-        train(m, *batches, uniform(4), TrainConfig(steps=12, captions=6, claims=6, seed=s))[0]
+        train(m, *batches, uniform(4), TrainConfig(steps=12, captions=6, claims=6, seed=s)).history
         for m, s in zip(runs, (0, 0, 1), strict=True)
     ]
     assert torch.equal(weights_of(runs[0]), weights_of(runs[1]))
@@ -55,7 +58,7 @@ def test_the_true_claim_gains(model, batches):
 
 
 def test_alpha_zero_has_no_lora_and_no_change(model, batches):
-    _, shares = train(model, *batches, PROFILE, CONFIG)
+    shares = train(model, *batches, PROFILE, CONFIG).shares
     assert list(lora_by_layer(model.network)) == [1, 2, 4]
     for values in shares.values():
         assert len(values) == 4
@@ -67,7 +70,7 @@ def test_rates_move_the_update_towards_the_profile(tiny_clip, batches):
     profile = LayerWeights([1.0, 0.6, 0.3, 0.1], [2.0, 1.2, 0.6, 0.2])
     found = {}
     for name, weights in (("uniform", uniform(4)), ("lr", profile)):
-        _, shares = train(load_model(f"hf:{tiny_clip}"), *batches, weights, CONFIG)
+        shares = train(load_model(f"hf:{tiny_clip}"), *batches, weights, CONFIG).shares
         found[name] = shares["parameters"]
     wanted = [0.5, 0.3, 0.15, 0.05]
     assert found["uniform"] == approx([0.25] * 4, abs=0.05)
@@ -78,7 +81,7 @@ def test_gradient_mode_warns_and_hardly_moves_the_update(tiny_clip, batches):
     profile = LayerWeights([1.0, 0.6, 0.3, 0.1], [2.0, 1.2, 0.6, 0.2])
     config = TrainConfig(steps=5, captions=4, claims=3, mode="gradient")
     with pytest.warns(UserWarning, match=r"mode='gradient' under AdamW"):
-        _, shares = train(load_model(f"hf:{tiny_clip}"), *batches, profile, config)
+        shares = train(load_model(f"hf:{tiny_clip}"), *batches, profile, config).shares
     assert shares["parameters"] == approx([0.25] * 4, abs=0.05)
     assert shares["gradient"][0] > 2 * shares["gradient"][3]
 
@@ -129,9 +132,21 @@ def test_run_folder_loads_by_name_and_by_peft(run, tiny_clip):
     base = load_model(f"hf:{tiny_clip}")
     assert loaded.key != base.key
     assert not torch.allclose(base.encode_texts(TEXTS), wanted, atol=1e-5)
-    base.network = PeftModel.from_pretrained(CLIPModel.from_pretrained(tiny_clip), folder / "lora")
-    base.network.eval()
+    base.network = PeftModel.from_pretrained(base.network, folder / "lora").eval()
     assert torch.allclose(base.encode_texts(TEXTS), wanted, atol=1e-6)
+
+
+def test_a_run_can_be_trained_on(run, facts, tmp_path):
+    folder, first = run
+    model = load_model(f"run:{folder}")
+    config = TrainConfig(steps=2, captions=8, claims=4, learning_rate=1e-2)
+    build_run(model, f"run:{folder}", facts, contextual_set(facts), tmp_path / "second",
+              uniform(4), config)  # fmt: skip
+    wanted = model.encode_texts(TEXTS)
+    assert not torch.allclose(first.encode_texts(TEXTS), wanted, atol=1e-4)
+    again = load_model(f"run:{tmp_path / 'second'}")
+    assert torch.allclose(again.encode_texts(TEXTS), wanted, atol=1e-5)
+    assert again.made_from == [folder, tmp_path / "second"]
 
 
 def test_run_folder_holds_losses_and_shares(run):
@@ -141,6 +156,24 @@ def test_run_folder_holds_losses_and_shares(run):
     lines = (folder / "losses.csv").read_text().splitlines()
     assert lines[0] == "step,loss,caption,claim"
     assert len(lines) == 3
+
+
+def test_best_and_last_weights_are_kept(tiny_clip, facts, validated_set, tmp_path):
+    spec, run = f"hf:{tiny_clip}", tmp_path / "run"
+    model = load_model(spec)
+    config = TrainConfig(steps=6, captions=8, claims=2, validate_every=1, learning_rate=1e-2)
+    manifest = build_run(model, spec, facts, validated_set, run, uniform(4), config)
+    held = pl.read_parquet(validated_set / "claims.parquet").filter(split="validate")
+    base = load_model(spec)
+    accuracy = claim_validation(EmbeddingStore(base), held)
+    figures = [{n: v for n, v in row.items() if n != "step"} for row in manifest["validation"]]
+    means = [sum(f.values()) / len(f) for f in figures]
+    assert len(figures) == 6 and accuracy(model) == figures[-1]
+    assert accuracy(load_model(f"run:{run}")) == figures[means.index(max(means))]
+    base.network = PeftModel.from_pretrained(base.network, run / "lora-last").eval()
+    assert torch.allclose(base.encode_texts(TEXTS), model.encode_texts(TEXTS), atol=1e-6)
+    lines = (run / "updates.csv").read_text().splitlines()
+    assert lines[0] == "step,block,parameters,gradient" and len(lines) == 1 + 6 * 4
 
 
 def test_weights_carry_the_policy_of_their_data(tiny_clip, facts, tmp_path):

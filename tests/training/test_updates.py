@@ -8,7 +8,7 @@ from nast.training.updates import UpdateMeter, top_share
 
 
 def test_shares_of_a_known_change(model):
-    model.network = add_lora(model.network, [1, 3])
+    add_lora(model, [1, 3])
     meter = UpdateMeter(model.network, 4)
     for layer, size in ((1, 3.0), (3, 1.0)):
         name, first = next((n, p) for n, p in lora_by_layer(model.network)[layer].items()
@@ -23,7 +23,7 @@ def test_shares_of_a_known_change(model):
 
 
 def test_gradients_are_added_over_steps(model):
-    model.network = add_lora(model.network, [2, 4])
+    add_lora(model, [2, 4])
     meter = UpdateMeter(model.network, 4)
     groups = []
     for layer, size in ((2, 2.0), (4, 6.0)):
@@ -31,9 +31,17 @@ def test_gradients_are_added_over_steps(model):
         first.grad = torch.zeros_like(first)
         first.grad[0, 0] = size
         groups.append({"params": [first], "layer": layer})
-    meter.add_gradient(groups)
-    meter.add_gradient(groups)
+    for _ in range(2):
+        meter.before(groups)
+        with torch.no_grad():
+            groups[0]["params"][0][0, 0] += 3.0
+        meter.after()
     assert meter.shares()["gradient"] == approx([0, 0.25, 0, 0.75])
+    assert meter.shares()["parameters"] == approx([0, 1, 0, 0])
+    assert meter.steps == [
+        {"step": step, "block": block, "parameters": approx(moved, abs=1e-4), "gradient": size}
+        for step in (1, 2) for block, moved, size in ((2, 3.0, 2.0), (4, 0.0, 6.0))
+    ]  # fmt: skip
 
 
 def test_top_share():

@@ -1,12 +1,16 @@
 """nast train."""
 
-from dataclasses import fields
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
 from nast.commands.progress import Progress
+
+if TYPE_CHECKING:
+    from nast.training.trainer import TrainConfig
+    from nast.weighting import LayerWeights
 
 
 def train(
@@ -15,59 +19,176 @@ def train(
     contextual: Path,
     *,
     out: Annotated[Path, Parameter(name=["--out", "-o"])],
-    layers: str = "uniform",
+    objective: str | None = None,
+    layers: str | None = None,
+    trace: Path | None = None,
     mode: str | None = None,
     steps: int | None = None,
     learning_rate: float | None = None,
+    lambda_: Annotated[float | None, Parameter(name="--lambda")] = None,
+    rank: int | None = None,
+    validate_every: int | None = None,
+    patience: int | None = None,
     seed: int | None = None,
+    protocol: str = "default",
+    sweep: Path | None = None,
+    store: Path | None = None,
+    log: str | None = None,
     fresh: bool = False,
 ) -> None:
     """Fine-tune a model's text tower with LoRA, block by block.
 
+    Killed, the same command goes on where it was. Under torchrun the texts of a step are shared
+    out, and the result is that of one process.
+
     Parameters
     ----------
     model: str
-        phantom or hf:FOLDER.
+        A MODEL; see nast models list.
     facts: Path
         Folder of nast facts.
     contextual: Path
         Folder of nast contextual build on the same facts.
     out: Path
         Run folder; load it as run:OUT.
+    objective: str
+        nast, or a rival on the same data: clip, negclip, conclip, negbench.
     layers: str
-        uniform, or a layer_weights.json of nast trace.
+        uniform, nast, reversed, random, front-K, top-K, or a layer_weights.json.
+    trace: Path
+        Folder of nast trace, for the policies that follow one.
     mode: str
         lr (each block its own learning rate) or gradient (the equation as printed).
     steps: int
         Optimizer steps.
     learning_rate: float
         Of a block with scale 1.
+    lambda_: float
+        Weight of the caption loss.
+    rank: int
+        Of LoRA.
+    validate_every: int
+        Steps between validations on the validation patients; the best weights are kept.
+    patience: int
+        Validations without a better one after which training ends.
     seed: int
         Of LoRA's start and of the batches.
+    protocol: str
+        default, or paper: every literal choice of the paper at once.
+    sweep: Path
+        YAML file of settings, each one value or a list; every combination is trained.
+    store: Path
+        Folder for vectors, shared between runs.
+    log: str
+        tensorboard, wandb or trackio, where installed: numbers only.
     fresh: bool
         Start over in a folder of another configuration.
     """
-    from nast.errors import UsageError
+    given = {"objective": objective, "mode": mode, "steps": steps, "learning_rate": learning_rate,
+             "lambda_": lambda_, "rank": rank, "validate_every": validate_every,
+             "patience": patience, "seed": seed}  # fmt: skip
+    given = {name: value for name, value in given.items() if value is not None}
+    if sweep:
+        _sweep(given, layers, model, facts, contextual, sweep, out, trace=trace, store=store)
+        return
     from nast.models.registry import load_model
-    from nast.training.trainer import TrainConfig, build_run
-    from nast.weighting import read_layer_weights, uniform
+    from nast.training.policies import layer_policy
+    from nast.training.run import build_run
+    from nast.weighting import layer_weights
 
-    given = {"mode": mode, "steps": steps, "learning_rate": learning_rate, "seed": seed}
+    first = _join()
+    config = _config(given, protocol)
+    base = load_model(model)
+    name = layers or ("nast" if trace else "uniform")
+    weights = layer_policy(name, base.text.n_layers, trace, seed=config.seed)
+    if protocol == "paper" and name == "nast":
+        from nast.store import read_json
+
+        # Plain min-max, which freezes the weakest block, and no scaling to mean 1.
+        scores = read_json(trace / "layer_weights.json")["score"]  # type: ignore[operator]
+        weights = layer_weights(scores, floor=0.0, renorm="max")
+    if first:
+        _say(weights, config)
+    progress, report = _reporter(config.steps, log if first else None, out, first)
+    build_run(base, model, facts, contextual, out, weights, config, store=store, fresh=fresh,
+              report=report)  # fmt: skip
+    progress.done()
+    if first:
+        print(f"run:{out}")
+
+
+def _config(given: dict[str, Any], protocol: str) -> "TrainConfig":
+    from nast.errors import UsageError
+    from nast.training.trainer import PAPER, TrainConfig
+
+    if protocol not in ("default", "paper"):
+        raise UsageError(f"--protocol {protocol}; choose default or paper")
     try:
-        config = TrainConfig(**{k: v for k, v in given.items() if v is not None})  # type: ignore[arg-type]
+        return TrainConfig(**{**(PAPER if protocol == "paper" else {}), **given})
     except ValueError as error:
         raise UsageError(str(error)) from None
-    base = load_model(model)
-    if layers == "uniform":
-        weights = uniform(base.text_tower().n_layers)
-    else:
-        weights = read_layer_weights(Path(layers))
+
+
+def _join() -> bool:
+    """Join the other processes of torchrun, if there are any; whether this is the first one."""
+    import os
+
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+        return True
+    import torch.distributed
+
+    torch.distributed.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+    return torch.distributed.get_rank() == 0
+
+
+def _say(weights: "LayerWeights", config: "TrainConfig") -> None:
+    """The table block -> alpha -> learning rate, before the first step."""
     for block, (alpha, scale) in enumerate(zip(weights.alpha, weights.scale, strict=True), 1):
         rate = config.learning_rate * (scale if config.mode == "lr" else 1)
-        print(f"block {block:2}  alpha {alpha:.3f}  learning rate {rate:.2e}")
+        frozen = "  no LoRA" if scale == 0 else ""
+        print(f"block {block:2}  alpha {alpha:.3f}  learning rate {rate:.2e}{frozen}")
+    print(", ".join(f"{name.rstrip('_')} {getattr(config, name)}" for name in config.__slots__))
+
+
+def _reporter(
+    steps: int, log: str | None, out: Path, first: bool
+) -> tuple[Progress, Callable[[int, dict[str, float]], None] | None]:
     progress = Progress(1)
-    progress.step("fine-tuning", total=config.steps)
-    build_run(base, model, facts, contextual, out, weights, config, fresh=fresh,
-              report=progress.advance)  # fmt: skip
-    progress.done()
-    print(f"run:{out}", ", ".join(f"{f.name} {getattr(config, f.name)}" for f in fields(config)))
+    if not first:
+        return progress, None
+    progress.step("fine-tuning", total=steps)
+    if log is None:
+        return progress, progress.advance
+    from nast.training.sinks import open_sink
+
+    send = open_sink(log, out.with_name(f"{out.name}-{log}"))
+
+    def report(step: int, losses: dict[str, float]) -> None:
+        progress.advance(step, losses)
+        send(step, losses)
+
+    return progress, report
+
+
+def _sweep(
+    given: dict[str, Any],
+    layers: str | None,
+    model: str,
+    facts: Path,
+    contextual: Path,
+    grid: Path,
+    out: Path,
+    *,
+    trace: Path | None,
+    store: Path | None,
+) -> None:
+    from nast.errors import UsageError
+    from nast.training.sweep import TABLE, sweep
+
+    if given or layers:
+        raise UsageError("with --sweep all settings stand in its file")
+    table = sweep(model, facts, contextual, grid, out, trace=trace, store=store)
+    for row in table.iter_rows(named=True):
+        print("  ".join(f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}"
+                        for name, value in row.items()))  # fmt: skip
+    print(f"table: {out / TABLE}")

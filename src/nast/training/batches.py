@@ -9,20 +9,28 @@ import torch
 from nast.contextual.joint import study_facts
 from nast.embeddings import EmbeddingStore
 from nast.errors import InputError
-from nast.facts.entailment import truth
+from nast.facts.negation import contextual_negations
+from nast.language.captions import caption, caption_forms
 from nast.records import Fact
+from nast.store import seed_of
+from nast.training.truth import Truth, truth_of
 
 
 class CaptionData(NamedTuple):
     """Captions of training studies.
 
-    `truth[i, j]` is 1, -1 or 0 for image i and distinct text j; `rows` pairs images and texts.
+    Attributes:
+        images: (n, D) unit vectors.
+        texts: distinct texts, captions and their hard negatives.
+        rows: (pairs, 3): image, its caption, and a text that denies the caption ("no edema" for
+            "edema"), each by its place.
+        truth: of every (image, text).
     """
 
     images: torch.Tensor
     texts: list[str]
     rows: np.ndarray
-    truth: torch.Tensor
+    truth: Truth
 
 
 class ClaimData(NamedTuple):
@@ -38,23 +46,50 @@ class ClaimData(NamedTuple):
     units: list[list[int]]
 
 
+class Batch(NamedTuple):
+    """What one step sees; texts are numbered by their place in `texts`.
+
+    Attributes:
+        texts: distinct texts of the step, shortest first.
+        images: (I + O, D): I images of captions, then O others of which the denials are true.
+        columns: (C + H,): C captions, then H texts that deny them.
+        truth: (I + O, C + H): 1 entailed, -1 contradicted, 0 unknown.
+        counts: I and C.
+        claim_images: (S, D).
+        claims: (S, K).
+        answers: (S,), the true claim's index.
+    """
+
+    texts: list[str]
+    images: torch.Tensor
+    columns: torch.Tensor
+    truth: torch.Tensor
+    counts: tuple[int, int]
+    claim_images: torch.Tensor
+    claims: torch.Tensor
+    answers: torch.Tensor
+
+
 def caption_data(
-    store: EmbeddingStore, captions: pl.DataFrame, facts: pl.DataFrame, studies: pl.DataFrame
+    store: EmbeddingStore,
+    captions: pl.DataFrame,
+    facts: pl.DataFrame,
+    studies: pl.DataFrame,
+    seed: int = 0,
 ) -> CaptionData:
-    """Captions with image vectors and the truth of every (image, text).
+    """Captions with image vectors, hard negatives and the truth of every (image, text).
 
     Args:
         store: of the base model; images are encoded once, for their tower is frozen.
         captions: `CAPTIONS_SCHEMA`, the training split.
         facts: `FACTS_SCHEMA`.
         studies: `STUDIES_SCHEMA` with labels.
+        seed: of the hard negatives' wording.
 
     Raises:
         InputError: captions of studies that the facts do not know.
     """
     known = {s.study_id: s.facts for s in study_facts(facts, studies)}
-    texts = captions["caption"].unique(maintain_order=True).to_list()
-    statements = dict(captions.select("caption", "fact").iter_rows())
     firsts = captions.unique("study_id", keep="first", maintain_order=True)
     ids = firsts["study_id"].to_list()
     unknown = [i for i in ids if i not in known]
@@ -64,17 +99,27 @@ def caption_data(
             found=f"{len(unknown)} of {len(ids)} studies without facts",
             expected="a contextual set that was built from these facts",
         )
-    text_at, study_at = ({v: i for i, v in enumerate(values)} for values in (texts, ids))
-    codes = {True: 1, False: -1, None: 0}
-    stated = [Fact(**statements[t]) for t in texts]
-    table = [
-        [codes[truth(f, known[i].get(f.condition, ()), "described")] for f in stated] for i in ids
-    ]
-    rows = [
-        [study_at[s], text_at[t]] for s, t in captions.select("study_id", "caption").iter_rows()
-    ]
+    says = {text: Fact(**fact) for text, fact in captions.select("caption", "fact").iter_rows()}
+    pairs = captions.select("study_id", "caption").rows()
+    denials = [_denial(says[text], known[study], seed, text) for study, text in pairs]
+    says |= {text: fact for text, fact in denials if text not in says}
+    text_at = {text: place for place, text in enumerate(says)}
+    study_at = {study: place for place, study in enumerate(ids)}
+    rows = [[study_at[study], text_at[text], text_at[hard]]
+            for (study, text), (hard, _) in zip(pairs, denials, strict=True)]  # fmt: skip
+    truth = truth_of([known[i] for i in ids], list(says.values()))
     vectors = store.images(firsts["image_path"].to_list())
-    return CaptionData(vectors, texts, np.array(rows), torch.tensor(table, dtype=torch.int8))
+    return CaptionData(vectors, list(says), np.array(rows), truth)
+
+
+def _denial(
+    statement: Fact, facts: dict[str, tuple[Fact, ...]], seed: int, text: str
+) -> tuple[str, Fact]:
+    """A caption that states the opposite of a true one, and what it says."""
+    altered = contextual_negations(statement, facts[statement.condition], "described")
+    fact = next(fact for kind, fact in altered if kind == "existence")
+    forms = caption_forms(fact.existence)
+    return caption(fact, forms[seed_of(seed, "denial", text) % len(forms)]), fact
 
 
 def claim_data(store: EmbeddingStore, claims: pl.DataFrame) -> ClaimData:
@@ -86,3 +131,79 @@ def claim_data(store: EmbeddingStore, claims: pl.DataFrame) -> ClaimData:
         torch.tensor(claims["answer"].to_list()),
         units.agg("row")["row"].to_list(),
     )
+
+
+class Recipe(NamedTuple):
+    """What a batch is made of.
+
+    Attributes:
+        captions: image-caption pairs; 0 for none.
+        claims: groups of claim sets, each in one form with all its members; 0 for none.
+        hard: whether each caption's denial is shown beside it.
+        others: whether an image of which the denial is true is shown beside each pair.
+        targets: `truth` counts every true caption as a positive and leaves unknown ones out
+            (design row 7), `diagonal` takes each image's own caption as its only positive.
+    """
+
+    captions: int
+    claims: int
+    hard: bool = False
+    others: bool = False
+    targets: str = "truth"
+
+
+def draw(
+    captions: CaptionData, claims: ClaimData, recipe: Recipe, rng: np.random.Generator
+) -> Batch:
+    """The batch of one step.
+
+    Args:
+        captions: training captions.
+        claims: training claim sets.
+        recipe: see `Recipe`.
+        rng: decides.
+    """
+    pairs = captions.rows[rng.choice(len(captions.rows), recipe.captions, replace=False)]
+    units = rng.choice(len(claims.units), min(recipe.claims, len(claims.units)), replace=False)
+    sets = [row for unit in units for row in claims.units[unit]]
+    images, own, hard = pairs[:, 0], pairs[:, 1], pairs[:, 2]
+    others = _others(captions.truth, hard, rng) if recipe.others else images[:0]
+    hard = hard if recipe.hard else hard[:0]
+    if recipe.targets == "truth":
+        images, own = np.unique(images), np.unique(own)
+        hard, others = np.setdiff1d(hard, own), np.setdiff1d(others, images)
+        truth = captions.truth.of(np.append(images, others), np.append(own, hard))
+    else:
+        truth = torch.full((len(images) + len(others), len(own) + len(hard)), -1, dtype=torch.int8)
+        pair = torch.arange(len(own))
+        truth[pair, pair] = 1
+        if recipe.others:
+            truth[len(images) + pair, len(own) + pair] = 1
+    columns = [captions.texts[i] for i in np.append(own, hard)]
+    texts = sorted({*columns, *(c for s in sets for c in claims.claims[s])},
+                   key=lambda text: (len(text), text))  # fmt: skip
+    at = {text: place for place, text in enumerate(texts)}
+    return Batch(
+        texts=texts,
+        images=captions.images[np.append(images, others)],
+        columns=torch.tensor([at[text] for text in columns], dtype=torch.long),
+        truth=truth,
+        counts=(len(images), len(own)),
+        claim_images=claims.images[sets],
+        claims=torch.tensor([[at[c] for c in claims.claims[s]] for s in sets], dtype=torch.long),
+        answers=claims.answers[sets],
+    )
+
+
+def _others(truth: Truth, texts: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """For each text an image that it is true of; the text's number modulo n where there is none.
+
+    Without a true image the pair carries nothing: its truth is unknown or false everywhere.
+    """
+    found = []
+    for text in texts:
+        number = truth.condition[text]
+        true = truth.tables[number][:, truth.place[text]] == 1
+        holders = np.flatnonzero(true[truth.situations[:, number]])
+        found.append(rng.choice(holders) if len(holders) else text % len(truth.situations))
+    return np.array(found, dtype=np.int64)

@@ -2,30 +2,31 @@
 
 import re
 from collections.abc import Sequence
-from typing import Any
 
 import torch
-from peft import LoraConfig, PeftModel, get_peft_model
+from peft import LoraConfig, get_peft_model
 
-from nast.models.registry import quiet
+from nast.models.base import DualEncoder
+from nast.models.registry import merge, quiet
 
 RANK, ALPHA = 8, 16
-_BLOCK = re.compile(r"text_model\.encoder\.layers\.(\d+)\.")
+_BLOCK = re.compile(r"\.(\d+)\.")
+"""The first number in a parameter's path: the 0-based block, whatever the family calls it."""
 
 
 def add_lora(
-    network: Any, layers: Sequence[int], rank: int = RANK, alpha: int = ALPHA
-) -> PeftModel:
-    """Put LoRA on some text blocks of a CLIPModel; everything else stays frozen, in eval mode.
+    model: DualEncoder, layers: Sequence[int], rank: int = RANK, alpha: int = ALPHA
+) -> None:
+    """Put LoRA on some text blocks of a model; everything else stays frozen, in eval mode.
+
+    B is zero, so the model scores as before. LoRA weights that it already has, as a `run:` does,
+    are merged into its own first.
 
     Args:
-        network: a `CLIPModel`; its modules are wrapped in place.
+        model: its network becomes a peft model around the same modules, wrapped in place.
         layers: 1-based blocks that get LoRA.
         rank: r.
         alpha: the weights' factor is alpha / r.
-
-    Returns:
-        The peft model. B is zero, so it scores exactly like the base.
 
     Raises:
         ValueError: no layer is given.
@@ -34,12 +35,11 @@ def add_lora(
         raise ValueError("no layer gets LoRA: every layer weight is 0")
     numbers = "|".join(str(layer - 1) for layer in sorted(layers))
     # A list of names would hit the vision tower as well; only a full path is exact.
-    target = (
-        rf"text_model\.encoder\.layers\.({numbers})\.self_attn\.(q_proj|k_proj|v_proj|out_proj)"
-    )
+    target = model.text.lora_path.replace(r"(\d+)", f"({numbers})", 1)
+    merge(model)
     config = LoraConfig(r=rank, lora_alpha=alpha, target_modules=target, lora_dropout=0.0)
     with quiet():
-        return get_peft_model(network, config).eval()
+        model.network = get_peft_model(model.network, config).eval()
 
 
 def lora_by_layer(model: torch.nn.Module) -> dict[int, dict[str, torch.nn.Parameter]]:

@@ -1,7 +1,15 @@
-"""The two losses of NAST (paper section 4.3): contrastive on captions, ranking on claim sets."""
+"""The losses of NAST (paper section 4.3) and of its rivals, on the same batches.
+
+Every objective is a weighted sum of the terms below. All of them read cosines of unit vectors;
+a pair of image and text is a positive, a negative or unknown by `truth` (design row 7).
+"""
+
+from collections.abc import Callable
 
 import torch
 from torch.nn.functional import cross_entropy
+
+from nast.training.batches import Batch
 
 
 def caption_loss(cosines: torch.Tensor, truth: torch.Tensor, scale: float) -> torch.Tensor:
@@ -46,3 +54,78 @@ def claim_loss(cosines: torch.Tensor, answers: torch.Tensor, scale: float) -> to
         scale: the model's logit scale.
     """
     return cross_entropy(cosines * scale, answers)
+
+
+Term = Callable[[Batch, torch.Tensor, float], torch.Tensor]
+"""(batch, vectors of its texts (T, D), scale) -> loss."""
+
+
+def clip_term(batch: Batch, vectors: torch.Tensor, scale: float) -> torch.Tensor:
+    """CLIP's loss on images and captions."""
+    images, captions = batch.counts
+    cosines = batch.images[:images] @ vectors[batch.columns[:captions]].T
+    return caption_loss(cosines, batch.truth[:images, :captions], scale)
+
+
+def negclip_term(batch: Batch, vectors: torch.Tensor, scale: float) -> torch.Tensor:
+    """NegCLIP's loss (Yuksekgonul et al. 2023): denials join the image side's softmax only."""
+    images, captions = batch.counts
+    logits = scale * batch.images[:images] @ vectors[batch.columns].T
+    truth = batch.truth[:images]
+    texts = _one_way(logits[:, :captions].T, truth[:, :captions].T)
+    return (_one_way(logits, truth) + texts) / 2
+
+
+def conclip_term(batch: Batch, vectors: torch.Tensor, scale: float) -> torch.Tensor:
+    """CoN-CLIP's three terms (Singh et al. 2025): a denial is matched to an image it is true of."""
+    images, captions = batch.counts
+    logits = scale * batch.images @ vectors[batch.columns].T
+    return (
+        _one_way(logits[:images], batch.truth[:images])
+        + _one_way(logits[:, :captions].T, batch.truth[:, :captions].T)
+        + _one_way(logits[images:], batch.truth[images:])
+    ) / 3
+
+
+def claim_term(batch: Batch, vectors: torch.Tensor, scale: float) -> torch.Tensor:
+    """The claim ranking loss (section 4.3); NegBench's multiple-choice loss is the same."""
+    cosines = torch.einsum("sd,skd->sk", batch.claim_images, vectors[batch.claims])
+    return claim_loss(cosines, batch.answers, scale)
+
+
+TERMS: dict[str, Term] = {
+    "caption": clip_term,
+    "claim": claim_term,
+    "negclip": negclip_term,
+    "conclip": conclip_term,
+}
+OBJECTIVES: dict[str, dict[str, float | None]] = {
+    "nast": {"caption": None, "claim": None},
+    "clip": {"caption": 1.0},
+    "negclip": {"negclip": 1.0},
+    "conclip": {"conclip": 1.0},
+    "negbench": {"caption": 0.99, "claim": 0.01},
+}
+"""Terms and weights of each objective; those of `nast` are lambda and 1 - lambda.
+
+NegBench's released training multiplies features that are not normalised; its weights (0.99 and
+0.01) therefore mean something else there. Here its terms read cosines like all others.
+"""
+PUBLISHED: dict[str, dict[str, float]] = {
+    "negclip": {"learning_rate": 1e-6, "captions": 256, "warm_up": 50},
+    "conclip": {"learning_rate": 1e-6, "captions": 200, "weight_decay": 0.2, "warm_up": 50},
+    "negbench": {"learning_rate": 1e-8, "weight_decay": 0.2},
+}
+"""What the rivals' authors train with, all weights at once; LoRA wants larger steps."""
+
+
+def weights_of(objective: str, lambda_: float) -> dict[str, float]:
+    """Term -> weight of an objective.
+
+    Raises:
+        ValueError: no such objective.
+    """
+    if objective not in OBJECTIVES:
+        raise ValueError(f"objective is {objective!r}; choose one of {', '.join(OBJECTIVES)}")
+    own = {"caption": lambda_, "claim": 1 - lambda_}
+    return {t: own[t] if w is None else w for t, w in OBJECTIVES[objective].items()}

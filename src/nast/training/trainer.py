@@ -1,34 +1,24 @@
 """NAST fine-tuning: lambda * CLIP + (1 - lambda) * claim loss, block steps from the trace."""
 
+import time
 import warnings
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
-import polars as pl
 import torch
 
-from nast.embeddings import EmbeddingStore
-from nast.errors import InputError, UsageError
+from nast.errors import UsageError
 from nast.models.base import DualEncoder
-from nast.records import CAPTIONS_SCHEMA, CLAIMS_SCHEMA
-from nast.sources.collect import read_facts
-from nast.store import (
-    atomic,
-    manifests_of,
-    policy_of,
-    read_table,
-    seed_of,
-    stage,
-    write_json,
-    write_text,
-)
-from nast.training.batches import CaptionData, ClaimData, caption_data, claim_data
+from nast.store import seed_of
+from nast.training.batches import CaptionData, ClaimData, Recipe, draw
+from nast.training.checkpoints import RunState, load_state, save_state
+from nast.training.gradients import accumulate, processes
 from nast.training.layer_scaling import Mode, layer_groups, scale_gradients
-from nast.training.lora import ALPHA, RANK, add_lora
-from nast.training.objectives import caption_loss, claim_loss
+from nast.training.lora import ALPHA, RANK, add_lora, lora_by_layer
+from nast.training.objectives import TERMS, weights_of
 from nast.training.updates import UpdateMeter
 from nast.weighting import LayerWeights
 
@@ -38,23 +28,45 @@ class TrainConfig:
     """What decides a run, beside model, data and layer weights. Our defaults; the paper has none.
 
     Attributes:
+        objective: a key of `OBJECTIVES`.
         mode: where the layer scale acts, `lr` or `gradient`.
         steps: optimizer steps; each draws captions and claim sets.
         captions: image-caption pairs a step.
         claims: groups of claim sets a step, each in one form with all its members.
-        lambda_: weight of the caption loss, in [0, 1].
-        learning_rate: of a block with scale 1, constant after 10 steps of warm-up.
+        lambda_: weight of the caption loss in `nast`, in [0, 1].
+        targets: `truth` or `diagonal`, see `Recipe`.
+        caption_polarity: `both`, or `negated` for the paper's explicitly negated captions only.
+        claim_scale: factor on the cosines of claims; the model's logit scale if not given.
+        rank: r of LoRA.
+        alpha: LoRA's factor is alpha / r.
+        learning_rate: of a block with scale 1, constant after the warm-up.
+        warm_up: steps over which the rate rises to that.
+        weight_decay: of AdamW.
         clip: largest norm of all gradients together, after scaling.
+        chunk: texts whose activations are in memory at once.
+        validate_every: steps between validations; 0 for none.
+        patience: validations without a better one after which training ends; 0 for never.
         seed: of LoRA's start and of the batches.
     """
 
+    objective: str = "nast"
     mode: Mode = "lr"
     steps: int = 100
     captions: int = 48
     claims: int = 24
     lambda_: float = 0.5
+    targets: str = "truth"
+    caption_polarity: str = "both"
+    claim_scale: float | None = None
+    rank: int = RANK
+    alpha: int = ALPHA
     learning_rate: float = 1e-4
+    warm_up: int = 10
+    weight_decay: float = 0.0
     clip: float = 1.0
+    chunk: int = 512
+    validate_every: int = 0
+    patience: int = 0
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -62,9 +74,53 @@ class TrainConfig:
             raise ValueError(f"lambda is {self.lambda_}; it must be in [0, 1]")
         if self.mode not in ("lr", "gradient"):
             raise ValueError(f"mode is {self.mode!r}; choose lr or gradient")
+        if self.targets not in ("truth", "diagonal"):
+            raise ValueError(f"targets is {self.targets!r}; choose truth or diagonal")
+        if self.caption_polarity not in ("both", "negated"):
+            found = self.caption_polarity
+            raise ValueError(f"caption_polarity is {found!r}; choose both or negated")
+        weights_of(self.objective, self.lambda_)
+
+    def recipe(self) -> Recipe:
+        """What a batch must hold for the objective."""
+        terms = weights_of(self.objective, self.lambda_)
+        return Recipe(
+            captions=self.captions if set(terms) - {"claim"} and terms.get("caption") != 0 else 0,
+            claims=self.claims if terms.get("claim", 0) > 0 else 0,
+            hard="negclip" in terms or "conclip" in terms,
+            others="conclip" in terms,
+            targets=self.targets,
+        )
+
+
+PAPER: dict[str, Any] = {
+    "mode": "gradient", "targets": "diagonal", "caption_polarity": "negated", "claim_scale": 1.0,
+}  # fmt: skip
+"""The paper's literal choices (design section 4), set by `--protocol paper`."""
+
+
+class Outcome(NamedTuple):
+    """What a training leaves beside the model.
+
+    Attributes:
+        history: losses of each step, and the validation's figures where there was one.
+        shares: the update shares of Table 4.
+        updates: per step and block, the norm of the change of LoRA's parameters and of the
+            scaled gradient.
+        best: LoRA parameters at the best validation, by name; None without validation.
+    """
+
+    history: list[dict[str, float]]
+    shares: dict[str, list[float]]
+    updates: list[dict[str, float]]
+    best: dict[str, torch.Tensor] | None
 
 
 Report = Callable[[int, dict[str, float]], None]
+Validate = Callable[[], dict[str, float]]
+"""Figures of the model as it stands, higher is better."""
+SAVE_SECONDS = 60.0
+"""How often a run that can be resumed is saved, beside at each validation."""
 
 
 def train(
@@ -74,10 +130,12 @@ def train(
     weights: LayerWeights,
     config: TrainConfig,
     report: Report | None = None,
-) -> tuple[list[dict[str, float]], dict[str, list[float]]]:
+    validate: Validate | None = None,
+    state: Path | None = None,
+) -> Outcome:
     """Fine-tune the model's text tower in place.
 
-    Order within a step: backward, scale (mode `gradient`), clip, step.
+    Order within a step: backward, sum over processes, scale (mode `gradient`), clip, step.
 
     Args:
         model: loaded dual encoder; its network is wrapped with LoRA.
@@ -86,153 +144,98 @@ def train(
         weights: scale per block; blocks with scale 0 get no LoRA.
         config: see `TrainConfig`.
         report: called after each step with (step, losses).
+        validate: called every `validate_every` steps.
+        state: file that the run is saved to and, if it is there, goes on from, bit for bit.
 
     Returns:
-        Losses per step, and the update shares of Table 4.
+        See `Outcome`.
 
     Raises:
         UsageError: the weights are of a tower with another number of blocks.
     """
-    blocks = model.text_tower().n_layers
+    run = _start(model, weights, config)
+    if state and state.is_file():
+        load_state(state, run)
+    saved = time.monotonic()
+    while len(run.history) < config.steps and not (
+        config.patience and run.waited >= config.patience
+    ):
+        run.history.append(_step(model, captions, claims, config, run))
+        step = len(run.history)
+        valid = bool(validate and config.validate_every and step % config.validate_every == 0)
+        if validate and valid:
+            _keep_best(run, validate())
+        if report:
+            report(step, run.history[-1])
+        if state and processes()[0] == 0 and (valid or time.monotonic() - saved > SAVE_SECONDS):
+            save_state(state, run)
+            saved = time.monotonic()
+    return Outcome(run.history, run.meter.shares(), run.meter.steps, run.best)
+
+
+def _start(model: DualEncoder, weights: LayerWeights, config: TrainConfig) -> RunState:
+    """LoRA on the model, an optimizer with one group per block, and empty records."""
+    blocks = model.text.n_layers
     if len(weights.scale) != blocks:
         raise UsageError(f"{len(weights.scale)} layer weights for a text tower of {blocks} blocks")
     torch.manual_seed(config.seed)
     layers = [i + 1 for i, s in enumerate(weights.scale) if s > 0]
-    model.network = add_lora(model.network, layers)
+    add_lora(model, layers, config.rank, config.alpha)
     groups = layer_groups(model.network, weights, config.learning_rate, config.mode)
-    optimizer = torch.optim.AdamW(groups, weight_decay=0.0)
+    optimizer = torch.optim.AdamW(groups, weight_decay=config.weight_decay)
     if config.mode == "gradient" and len({g["grad_scale"] for g in groups}) > 1:
         warnings.warn(
             f"mode='gradient' under {type(optimizer).__name__}: a constant factor on a gradient is "
             "divided out again, so all blocks step almost alike; mode='lr' scales the steps",
-            stacklevel=2,
+            stacklevel=3,
         )
-    warm_up = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: min(1.0, (step + 1) / 10))
-    meter = UpdateMeter(model.network, len(weights.scale))
+    for group in groups:
+        group["full_lr"] = group["lr"]
     rng = np.random.default_rng(seed_of(config.seed, "batches"))
-    history = []
-    for step in range(config.steps):
-        losses = _losses(model, captions, claims, config, rng)
-        total = config.lambda_ * losses["caption"] + (1 - config.lambda_) * losses["claim"]
-        total.backward()
-        scale_gradients(optimizer.param_groups)
-        parameters = [p for g in optimizer.param_groups for p in g["params"]]
-        torch.nn.utils.clip_grad_norm_(parameters, config.clip)
-        meter.add_gradient(optimizer.param_groups)
-        optimizer.step()
-        warm_up.step()
-        optimizer.zero_grad()
-        history.append({k: v.item() for k, v in {"loss": total, **losses}.items()})
-        if report:
-            report(step + 1, history[-1])
-    return history, meter.shares()
+    return RunState(model.network, optimizer, rng, UpdateMeter(model.network, blocks))
 
 
-def _losses(
+def _step(
     model: DualEncoder,
     captions: CaptionData,
     claims: ClaimData,
     config: TrainConfig,
-    rng: np.random.Generator,
-) -> dict[str, torch.Tensor]:
-    """Both losses of one batch; every distinct text is encoded once."""
-    pairs = captions.rows[rng.choice(len(captions.rows), config.captions, replace=False)]
-    images, texts = np.unique(pairs[:, 0]), np.unique(pairs[:, 1])
-    units = rng.choice(len(claims.units), min(config.claims, len(claims.units)), replace=False)
-    sets = [row for unit in units for row in claims.units[unit]]
-    words = [captions.texts[i] for i in texts] + [c for s in sets for c in claims.claims[s]]
-    distinct = sorted(set(words), key=lambda w: (len(w), w))
-    at = {w: i for i, w in enumerate(distinct)}
-    vectors = model.text_features(*model.tokenize(distinct))
-    caption_vectors = vectors[[at[captions.texts[i]] for i in texts]]
-    claim_vectors = vectors[[at[c] for s in sets for c in claims.claims[s]]]
-    claim_vectors = claim_vectors.reshape(len(sets), -1, vectors.shape[1])
-    truth = captions.truth[images][:, texts]
-    cosines = torch.einsum("sd,skd->sk", claims.images[sets], claim_vectors)
-    scale = model.logit_scale
-    return {
-        "caption": caption_loss(captions.images[images] @ caption_vectors.T, truth, scale),
-        "claim": claim_loss(cosines, claims.answers[sets], scale),
-    }
+    run: RunState,
+) -> dict[str, float]:
+    """One optimizer step; the losses before it."""
+    batch = draw(captions, claims, config.recipe(), run.rng)
+    losses: dict[str, float] = {}
+
+    def total(vectors: torch.Tensor) -> torch.Tensor:
+        loss, found = torch.zeros(()), {}
+        for term, weight in weights_of(config.objective, config.lambda_).items():
+            chosen = config.claim_scale if term == "claim" else None
+            scale = model.logit_scale if chosen is None else chosen
+            found[term] = TERMS[term](batch, vectors, scale)
+            loss = loss + weight * found[term]
+        losses.update({k: v.item() for k, v in {"loss": loss, **found}.items()})
+        return loss
+
+    accumulate(model, batch.texts, total, config.chunk)
+    groups = run.optimizer.param_groups
+    scale_gradients(groups)
+    parameters = [p for g in groups for p in g["params"]]
+    torch.nn.utils.clip_grad_norm_(parameters, config.clip)
+    for group in groups:
+        group["lr"] = group["full_lr"] * min(1.0, (len(run.history) + 1) / config.warm_up)
+    run.meter.before(groups)
+    run.optimizer.step()
+    run.meter.after()
+    run.optimizer.zero_grad()
+    return losses
 
 
-def build_run(
-    model: DualEncoder,
-    base: str,
-    facts: Path,
-    contextual: Path,
-    folder: Path,
-    weights: LayerWeights,
-    config: TrainConfig,
-    *,
-    store: Path | None = None,
-    fresh: bool = False,
-    report: Report | None = None,
-) -> dict[str, Any]:
-    """Train on the training split of a contextual set and leave a run folder.
-
-    Args:
-        model: loaded base; it is changed.
-        base: the model string that loads the base again.
-        facts: the facts folder that the set was built from.
-        contextual: a folder of `nast contextual build`.
-        folder: gets `lora/` (loadable by peft), `losses.csv`, `updates.json`, `run.json`.
-        weights: scale per block.
-        config: see `TrainConfig`.
-        store: folder for the base's vectors.
-        fresh: start over in a folder of another configuration.
-        report: called after each step.
-
-    Returns:
-        The manifest with the update shares.
-    """
-    settings = {"stage": "train", "base": base, "base_key": model.key, **asdict(config),
-                "rank": RANK, "alpha": ALPHA, "scale": weights.scale}  # fmt: skip
-
-    inputs = [Path(facts), Path(contextual), *model.made_from]
-
-    def make(out: Path) -> dict[str, Any]:
-        captions = read_table(contextual / "captions.parquet", CAPTIONS_SCHEMA)
-        claims = read_table(contextual / "claims.parquet", CLAIMS_SCHEMA)
-        captions, claims = captions.filter(split="train"), claims.filter(split="train")
-        if len(captions) < config.captions or not len(claims):
-            raise InputError(contextual, found=f"{len(captions)} captions and {len(claims)} claim "
-                             "sets of the train split", expected=f"at least {config.captions} "
-                             "captions and one claim set")  # fmt: skip
-        studies, table = read_facts(facts)
-        vectors = EmbeddingStore(model, store, policy_of(inputs))
-        data = caption_data(vectors, captions, table, studies), claim_data(vectors, claims)
-        history, shares = train(model, *data, weights, config, report)
-        _save(out, model, base, inputs, history, shares)
-        return {"counts": {"steps": config.steps}, "update shares": shares}
-
-    return stage(folder, settings, inputs, make, fresh=fresh)
-
-
-def _save(
-    out: Path,
-    model: DualEncoder,
-    base: str,
-    inputs: list[Path],
-    history: list[dict[str, float]],
-    shares: dict[str, list[float]],
-) -> None:
-    model.network.save_pretrained(out / "lora", save_embedding_layers=False)
-    with atomic(out / "losses.csv") as temporary:
-        pl.DataFrame(history).with_row_index("step", 1).write_csv(temporary)
-    write_json(out / "updates.json", shares)
-    write_json(out / "run.json", {"base": base, "base_key": model.key})
-    for folder in (out, out / "lora"):
-        write_text(folder / "README.md", _card(base, inputs))
-
-
-def _card(base: str, inputs: list[Path]) -> str:
-    """The card of the weights; it lies beside them, so that it goes where they go."""
-    terms = sorted({t for m in manifests_of(inputs) for t in m.get("terms", [])})
-    lines = "\n".join(f"- {line}" for line in terms)
-    return (
-        f"# LoRA weights trained by nast\n\nBase: `{base}`. Text tower only; load with peft, or as "
-        "`run:FOLDER` in nast. Research use; not a medical device.\n\n"
-        f"Data policy: **{policy_of(inputs)}**. Weights are made from the data: share them under "
-        f"the data's terms only.\n\n{lines}\n"
-    )
+def _keep_best(run: RunState, figures: dict[str, float]) -> None:
+    """Record a validation; the mean of its figures decides which weights are best."""
+    run.history[-1] = run.history[-1] | figures
+    score = sum(figures.values()) / len(figures)
+    run.waited += 1
+    if score > run.best_score:
+        named = [g for g in lora_by_layer(run.network).values()]
+        run.best = {n: p.detach().clone() for group in named for n, p in group.items()}
+        run.best_score, run.waited = score, 0

@@ -10,22 +10,36 @@ TOPS = (3, 5)
 
 
 class UpdateMeter:
-    """Keeps the start and adds up scaled gradients, for the three measures of a run."""
+    """Keeps the start and adds up what each step does, for the three measures of a run."""
 
     def __init__(self, model: torch.nn.Module, n_layers: int) -> None:
         """Remember the LoRA parameters before the first step."""
         self.model, self.n_layers = model, n_layers
-        self.start = {n: p.detach().clone() for named in lora_by_layer(model).values()
-                      for n, p in named.items()}  # fmt: skip
+        self.start = self._parameters()
         self.gradient = [0.0] * n_layers
+        self.steps: list[dict[str, float]] = []
+        self._gradients: dict[int, float] = {}
+        self._old: dict[str, torch.Tensor] = {}
 
-    def add_gradient(self, groups: list[dict[str, Any]]) -> None:
-        """Add each block's norm of the scaled gradient; call after scaling and clipping."""
+    def before(self, groups: list[dict[str, Any]]) -> None:
+        """Note each block's norm of the scaled gradient; call after scaling and clipping."""
+        self._old = self._parameters()
         for group in groups:
-            squares = sum(
-                float(p.grad.square().sum()) for p in group["params"] if p.grad is not None
-            )
-            self.gradient[group["layer"] - 1] += squares**0.5
+            squares = [float(p.grad.square().sum()) for p in group["params"] if p.grad is not None]
+            self._gradients[group["layer"]] = sum(squares) ** 0.5
+            self.gradient[group["layer"] - 1] += self._gradients[group["layer"]]
+
+    def after(self) -> None:
+        """Note how far the step that followed `before` moved each block's parameters."""
+        number = self.steps[-1]["step"] + 1 if self.steps else 1
+        for layer, named in lora_by_layer(self.model).items():
+            self.steps.append({"step": number, "block": layer,
+                               "parameters": _change(named, self._old),
+                               "gradient": self._gradients[layer]})  # fmt: skip
+
+    def _parameters(self) -> dict[str, torch.Tensor]:
+        return {n: p.detach().clone() for named in lora_by_layer(self.model).values()
+                for n, p in named.items()}  # fmt: skip
 
     def shares(self) -> dict[str, list[float]]:
         """Share of each block (1..L) in the total.
@@ -36,8 +50,7 @@ class UpdateMeter:
         """
         parameters, product = [0.0] * self.n_layers, [0.0] * self.n_layers
         for layer, named in lora_by_layer(self.model).items():
-            changes = [float((p.detach() - self.start[n]).square().sum()) for n, p in named.items()]
-            parameters[layer - 1] = sum(changes) ** 0.5
+            parameters[layer - 1] = _change(named, self.start)
             squares = 0.0
             for name, a in named.items():
                 if "lora_A" in name:
@@ -46,6 +59,11 @@ class UpdateMeter:
             product[layer - 1] = squares**0.5
         measures = {"parameters": parameters, "product": product, "gradient": self.gradient}
         return {name: _share(values) for name, values in measures.items()}
+
+
+def _change(named: dict[str, torch.nn.Parameter], old: dict[str, torch.Tensor]) -> float:
+    """Norm of the change of a block's parameters."""
+    return sum(float((p.detach() - old[n]).square().sum()) for n, p in named.items()) ** 0.5
 
 
 def _share(values: list[float]) -> list[float]:

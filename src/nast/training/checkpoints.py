@@ -1,0 +1,88 @@
+"""The state of a run in one file, from which it goes on bit for bit."""
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+
+from nast.store import atomic
+from nast.training.lora import lora_by_layer
+from nast.training.updates import UpdateMeter
+
+
+@dataclass
+class RunState:
+    """All that changes while a run goes on.
+
+    Attributes:
+        network: with LoRA.
+        optimizer: over LoRA's parameters.
+        rng: draws the batches.
+        meter: of the update shares.
+        history: losses of each step so far, and the figures of validations.
+        best: LoRA parameters at the best validation.
+        best_score: its mean figure.
+        waited: validations since then.
+    """
+
+    network: Any
+    optimizer: torch.optim.Optimizer
+    rng: np.random.Generator
+    meter: UpdateMeter
+    history: list[dict[str, float]] = field(default_factory=list)
+    best: dict[str, torch.Tensor] | None = None
+    best_score: float = -float("inf")
+    waited: int = 0
+
+
+def save_state(path: Path, run: RunState) -> None:
+    """Write the state, whole or not at all."""
+    tensors: dict[str, torch.Tensor]
+    tensors = {f"lora/{n}": p for n, p in _parameters(run.network).items()}
+    tensors |= {f"start/{n}": p for n, p in run.meter.start.items()}
+    tensors |= {f"best/{n}": p for n, p in (run.best or {}).items()}
+    for number, values in run.optimizer.state_dict()["state"].items():
+        tensors |= {f"optimizer/{number}/{n}": v for n, v in values.items()}
+    numbers = {
+        "history": run.history, "steps": run.meter.steps, "gradient": run.meter.gradient,
+        "rng": run.rng.bit_generator.state, "waited": run.waited,
+        "best_score": run.best_score if run.best else None,
+    }  # fmt: skip
+    with atomic(path) as temporary:
+        # Clones: two names of one memory are refused.
+        save_file({n: t.detach().clone() for n, t in tensors.items()}, temporary,
+                  {"numbers": json.dumps(numbers)})  # fmt: skip
+
+
+def load_state(path: Path, run: RunState) -> None:
+    """Bring a freshly started run to the saved state."""
+    tensors: dict[str, dict[str, torch.Tensor]] = {"lora": {}, "start": {}, "best": {},
+                                                   "optimizer": {}}  # fmt: skip
+    with safe_open(path, "pt") as file:
+        numbers = json.loads(file.metadata()["numbers"])
+        for name in file.keys():  # noqa: SIM118
+            kind, _, rest = name.partition("/")
+            tensors[kind][rest] = file.get_tensor(name).clone()
+    with torch.no_grad():
+        for name, parameter in _parameters(run.network).items():
+            parameter.copy_(tensors["lora"][name])
+    saved: dict[int, dict[str, torch.Tensor]] = {}
+    for name, value in tensors["optimizer"].items():
+        number, _, key = name.partition("/")
+        saved.setdefault(int(number), {})[key] = value
+    run.optimizer.load_state_dict(run.optimizer.state_dict() | {"state": saved})
+    run.rng.bit_generator.state = numbers["rng"]
+    run.meter.start, run.meter.steps = tensors["start"], numbers["steps"]
+    run.meter.gradient = numbers["gradient"]
+    run.history, run.waited = numbers["history"], numbers["waited"]
+    if numbers["best_score"] is not None:
+        run.best, run.best_score = tensors["best"], numbers["best_score"]
+
+
+def _parameters(network: Any) -> dict[str, torch.nn.Parameter]:
+    return {n: p for named in lora_by_layer(network).values() for n, p in named.items()}

@@ -1,0 +1,168 @@
+"""A run folder: LoRA weights, losses, update shares, card; resumable while it is made."""
+
+import platform
+import tempfile
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import torch
+from safetensors.torch import save_file
+
+from nast.embeddings import EmbeddingStore
+from nast.errors import InputError
+from nast.models.base import DualEncoder
+from nast.records import CAPTIONS_SCHEMA, CLAIMS_SCHEMA
+from nast.sources.collect import read_facts
+from nast.store import (
+    atomic,
+    manifests_of,
+    policy_of,
+    read_table,
+    stage,
+    write_json,
+    write_text,
+)
+from nast.training.batches import CaptionData, ClaimData, caption_data, claim_data
+from nast.training.gradients import processes
+from nast.training.trainer import Outcome, Report, TrainConfig, Validate, train
+from nast.training.validation import claim_validation
+from nast.weighting import LayerWeights
+
+STATE = "state.safetensors"
+"""The unfinished run, in its folder until it is finished."""
+
+
+def build_run(
+    model: DualEncoder,
+    base: str,
+    facts: Path,
+    contextual: Path,
+    folder: Path,
+    weights: LayerWeights,
+    config: TrainConfig,
+    *,
+    store: Path | None = None,
+    fresh: bool = False,
+    report: Report | None = None,
+) -> dict[str, Any]:
+    """Train on the training split of a contextual set and leave a run folder.
+
+    Started again after it was killed, it goes on where it was, bit for bit on a CPU.
+
+    Args:
+        model: loaded base; it is changed.
+        base: the model string that loads the base again.
+        facts: the facts folder that the set was built from.
+        contextual: a folder of `nast contextual build`.
+        folder: gets `lora/` (loadable by peft; the best at validation where there was one, with
+            the last in `lora-last/`), `losses.csv`, `updates.csv`, `updates.json`, `run.json`.
+        weights: scale per block.
+        config: see `TrainConfig`.
+        store: folder for the base's vectors.
+        fresh: start over in a folder of another configuration.
+        report: called after each step.
+
+    Returns:
+        The manifest with the update shares and the last and best validation.
+    """
+    settings = {"stage": "train", "base": base, "base_key": model.key, **asdict(config),
+                "scale": weights.scale}  # fmt: skip
+    inputs = [Path(facts), Path(contextual), *model.made_from]
+
+    def make(out: Path) -> dict[str, Any]:
+        vectors = EmbeddingStore(model, store, policy_of(inputs))
+        captions, claims, validate = _data(vectors, model, facts, contextual, config)
+        outcome = train(model, captions, claims, weights, config, report, validate, out / STATE)
+        _save(out, model, base, inputs, outcome)
+        (out / STATE).unlink(missing_ok=True)
+        return {"counts": {"steps": len(outcome.history)}, "update shares": outcome.shares,
+                "validation": _validations(outcome), "machine": _machine()}  # fmt: skip
+
+    if processes()[0] == 0:
+        return stage(folder, settings, inputs, make, fresh=fresh)
+    with tempfile.TemporaryDirectory() as elsewhere:
+        # The other processes do the same work; only the first one's folder is kept.
+        return make(Path(elsewhere))
+
+
+def _data(
+    vectors: EmbeddingStore,
+    model: DualEncoder,
+    facts: Path,
+    contextual: Path,
+    config: TrainConfig,
+) -> tuple[CaptionData, ClaimData, Validate | None]:
+    """Training captions and claim sets, and the validation where one is asked for."""
+    captions = read_table(contextual / "captions.parquet", CAPTIONS_SCHEMA).filter(split="train")
+    if config.caption_polarity == "negated":
+        captions = captions.filter(polarity="negated")
+    claims = read_table(contextual / "claims.parquet", CLAIMS_SCHEMA)
+    training, held = claims.filter(split="train"), claims.filter(split="validate")
+    if len(captions) < config.captions or not len(training):
+        raise InputError(contextual, found=f"{len(captions)} captions and {len(training)} claim "
+                         "sets of the train split", expected=f"at least {config.captions} "
+                         "captions and one claim set")  # fmt: skip
+    if config.validate_every and not len(held):
+        raise InputError(contextual, found="no claim set of the validate split",
+                         expected="some, or a run without validation")  # fmt: skip
+    studies, table = read_facts(facts)
+    data = caption_data(vectors, captions, table, studies, config.seed)
+    validate: Validate | None = None
+    if config.validate_every:
+        accuracy = claim_validation(vectors, held)
+
+        def validate() -> dict[str, float]:
+            return accuracy(model)
+
+    return data, claim_data(vectors, training), validate
+
+
+def _validations(outcome: Outcome) -> list[dict[str, float]]:
+    """Step and figures of each validation."""
+    return [
+        {"step": step, **{n: v for n, v in row.items() if n.startswith("validation")}}
+        for step, row in enumerate(outcome.history, 1)
+        if any(n.startswith("validation") for n in row)
+    ]
+
+
+def _machine() -> dict[str, Any]:
+    return {"python": platform.python_version(), "torch": torch.__version__,
+            "processor": platform.machine(), "threads": torch.get_num_threads(),
+            "processes": processes()[1]}  # fmt: skip
+
+
+def _save(out: Path, model: DualEncoder, base: str, inputs: list[Path], outcome: Outcome) -> None:
+    model.network.save_pretrained(out / "lora", save_embedding_layers=False)
+    folders = [out, out / "lora"]
+    if outcome.best:
+        model.network.save_pretrained(out / "lora-last", save_embedding_layers=False)
+        folders.append(out / "lora-last")
+        # The names under which peft saves lack the name of the weights' set.
+        best = {n.replace(".default.", "."): p for n, p in outcome.best.items()}
+        with atomic(out / "lora" / "adapter_model.safetensors") as temporary:
+            save_file(best, temporary, {"format": "pt"})
+    # A validation's figures stand in the row of its step and leave the others blank.
+    for name, rows in (("losses.csv", outcome.history), ("updates.csv", outcome.updates)):
+        table = pl.DataFrame(rows, infer_schema_length=None)
+        table = table if "step" in table.columns else table.with_row_index("step", 1)
+        with atomic(out / name) as temporary:
+            table.write_csv(temporary)
+    write_json(out / "updates.json", outcome.shares)
+    write_json(out / "run.json", {"base": base, "base_key": model.key})
+    for folder in folders:
+        write_text(folder / "README.md", _card(base, inputs))
+
+
+def _card(base: str, inputs: list[Path]) -> str:
+    """The card of the weights; it lies beside them, so that it goes where they go."""
+    terms = sorted({t for m in manifests_of(inputs) for t in m.get("terms", [])})
+    lines = "\n".join(f"- {line}" for line in terms)
+    return (
+        f"# LoRA weights trained by nast\n\nBase: `{base}`. Text tower only; load with peft, or as "
+        "`run:FOLDER` in nast. Research use; not a medical device.\n\n"
+        f"Data policy: **{policy_of(inputs)}**. Weights are made from the data: share them under "
+        f"the data's terms only.\n\n{lines}\n"
+    )

@@ -1,0 +1,139 @@
+"""A grid of runs from one file, each resumable, with a table at the end."""
+
+from collections.abc import Iterator
+from dataclasses import fields
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import yaml
+
+from nast.errors import InputError
+from nast.models.registry import load_model
+from nast.store import atomic, manifest_of
+from nast.training.policies import layer_policy
+from nast.training.run import build_run
+from nast.training.trainer import Report, TrainConfig
+
+LAYER_KEYS = ("layers", "beta")
+TABLE = "sweep.csv"
+
+
+def read_grid(path: Path) -> list[dict[str, Any]]:
+    """The cells of a sweep: every combination of the values of a YAML file.
+
+    The file maps names to a value or a list of values: fields of `TrainConfig` (`lambda` for
+    lambda_), `layers` (see `layer_policy`) and `beta`.
+
+    Raises:
+        InputError: no mapping, an unknown name, or an empty list.
+    """
+    try:
+        grid = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        raise InputError(path, found="no YAML", expected="a mapping of names to values") from None
+    known = {*(f.name for f in fields(TrainConfig)), *LAYER_KEYS}
+    if not isinstance(grid, dict) or not grid:
+        raise InputError(path, found=type(grid).__name__, expected="a mapping of names to values")
+    named = {"lambda_" if name == "lambda" else name: values for name, values in grid.items()}
+    for name, values in named.items():
+        if name not in known or values == []:
+            expected = f"one or more values of {', '.join(sorted(known))}"
+            raise InputError(path, found="an unknown name or no value", expected=expected,
+                             column=str(name))  # fmt: skip
+    lists = [v if isinstance(v, list) else [v] for v in named.values()]
+    return [dict(zip(named, values, strict=True)) for values in product(*lists)]
+
+
+def sweep(
+    base: str,
+    facts: Path,
+    contextual: Path,
+    grid: Path,
+    folder: Path,
+    *,
+    trace: Path | None = None,
+    store: Path | None = None,
+    report: Report | None = None,
+) -> pl.DataFrame:
+    """Train every cell of a grid; finished cells are not trained again.
+
+    Validation comes every tenth of the steps unless the grid says otherwise.
+
+    Args:
+        base: the model string.
+        facts: folder of `nast facts`.
+        contextual: folder of `nast contextual build` on them.
+        grid: see `read_grid`.
+        folder: gets one run folder per cell and `sweep.csv`.
+        trace: a folder of `nast trace`, for the policies that follow one.
+        store: folder for the base's vectors.
+        report: called after each step.
+
+    Returns:
+        One row per setting, its seeds pooled: the setting, number of seeds, best validation (mean
+        of the forms; mean over seeds and standard deviation), and its step.
+    """
+    cells = read_grid(grid)
+    configs = [_config(cell, grid) for cell in cells]
+    varied = [n for n in cells[0] if len({str(c[n]) for c in cells}) > 1]
+    rows = []
+    for cell, config in zip(cells, configs, strict=True):
+        name = ",".join(f"{n.rstrip('_')}={_short(cell[n])}" for n in varied) or "run"
+        model = load_model(base)
+        weights = layer_policy(str(cell.get("layers", "uniform")), model.text.n_layers, trace,
+                               beta=cell.get("beta"), seed=config.seed)  # fmt: skip
+        build_run(model, base, facts, contextual, folder / name, weights, config, store=store,
+                  report=report)  # fmt: skip
+        rows += [{**{n: _short(cell[n]) for n in varied}, **best}
+                 for best in _best(manifest_of(folder / name))]  # fmt: skip
+    table = _pooled(pl.DataFrame(rows), [n for n in varied if n != "seed"])
+    with atomic(folder / TABLE) as temporary:
+        table.write_csv(temporary)
+    return table
+
+
+def _config(cell: dict[str, Any], grid: Path) -> TrainConfig:
+    given = {n: v for n, v in cell.items() if n not in LAYER_KEYS}
+    given.setdefault("validate_every", max(1, given.get("steps", TrainConfig().steps) // 10))
+    try:
+        return TrainConfig(**given)
+    except (TypeError, ValueError) as error:
+        raise InputError(grid, found=str(error), expected="a setting of a run") from None
+
+
+def _short(value: Any) -> str:
+    """A value in the name of a folder: a file's stem, anything else as it is written."""
+    text = str(value)
+    return Path(text).stem if text.endswith(".json") else text
+
+
+def _best(manifest: dict[str, Any]) -> Iterator[dict[str, float]]:
+    """The best validation of a run; one row or none."""
+
+    def score(row: dict[str, float]) -> float:
+        figures = [v for n, v in row.items() if n != "step"]
+        return sum(figures) / len(figures)
+
+    rows = manifest["validation"]
+    if rows:
+        best = max(rows, key=score)
+        yield {"validation": score(best), **best}
+
+
+def _pooled(rows: pl.DataFrame, settings: list[str]) -> pl.DataFrame:
+    """Seeds of one setting together, the best setting first."""
+    figures = [n for n in rows.columns if n.startswith("validation")]
+    columns = [
+        pl.len().alias("seeds"),
+        *(pl.col(n).mean() for n in figures),
+        pl.col("validation").std().alias("sd over seeds"),
+        pl.col("step").mean().alias("best step"),
+    ]
+    grouped = (
+        rows.group_by(settings, maintain_order=True).agg(columns)
+        if settings
+        else (rows.select(columns))
+    )
+    return grouped.sort("validation", descending=True)

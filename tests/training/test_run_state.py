@@ -1,0 +1,111 @@
+"""A run that was killed goes on bit for bit."""
+
+import math
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from nast.models.registry import load_model
+from nast.training.lora import lora_by_layer
+from nast.training.trainer import TrainConfig, train
+from nast.weighting import LayerWeights
+
+CONFIG = TrainConfig(steps=8, captions=4, claims=3, validate_every=2, learning_rate=1e-3)
+WEIGHTS = LayerWeights([1.0, 0.5, 0.2, 0.1], [2.0, 1.0, 0.6, 0.4])
+
+
+class StopError(Exception):
+    pass
+
+
+def weights_of(model):
+    return {n: p.detach() for g in lora_by_layer(model.network).values() for n, p in g.items()}
+
+
+def run(tiny_clip, batches, state=None, stop=None):
+    """A training whose validation figures go up and down; stopped by an error after a step."""
+    model = load_model(f"hf:{tiny_clip}")
+
+    def validate():
+        # As good as random, and decided by the weights alone.
+        moved = sum(float(p.double().abs().sum()) for p in weights_of(model).values())
+        return {"validation": math.sin(1e4 * moved)}
+
+    def report(step, losses):
+        if step == stop:
+            raise StopError
+
+    return model, train(model, *batches, WEIGHTS, CONFIG, report, validate, state)
+
+
+def test_stopped_and_unstopped_runs_are_equal(tiny_clip, batches, tmp_path, monkeypatch):
+    monkeypatch.setattr("nast.training.trainer.SAVE_SECONDS", 0.0)
+    whole, wanted = run(tiny_clip, batches)
+    state = tmp_path / "state.safetensors"
+    for stop in (2, 3, 6):
+        with pytest.raises(StopError):
+            run(tiny_clip, batches, state, stop)
+    assert state.is_file()
+    model, found = run(tiny_clip, batches, state)
+    assert found.history == wanted.history
+    assert found.shares == wanted.shares and found.updates == wanted.updates
+    for name, parameter in weights_of(whole).items():
+        assert torch.equal(weights_of(model)[name], parameter)
+        assert torch.equal(found.best[name], wanted.best[name])
+    figures = [row["validation"] for row in found.history if "validation" in row]
+    assert len(figures) == 4 and max(figures) != figures[-1], "best and last are not one"
+    assert not all(torch.equal(found.best[n], p) for n, p in weights_of(model).items())
+
+
+def test_patience_ends_a_run(tiny_clip, batches):
+    model = load_model(f"hf:{tiny_clip}")
+    config = TrainConfig(steps=50, captions=4, claims=3, validate_every=1, patience=2)
+    figures = iter([0.5, 0.6, 0.6, 0.4, 0.9])
+    found = train(model, *batches, WEIGHTS, config, validate=lambda: {"v": next(figures)})
+    assert [row["v"] for row in found.history] == [0.5, 0.6, 0.6, 0.4]
+
+
+KILLED = """
+import sys, time
+from pathlib import Path
+sys.path[:0] = sys.argv[1:2]
+import nast.training.trainer as trainer
+from nast.models.registry import load_model
+from six_pairs import six_pairs
+from test_run_state import CONFIG, WEIGHTS
+
+trainer.SAVE_SECONDS = 0.0
+
+def report(step, losses):
+    print(step, flush=True)
+    if step == 5:
+        time.sleep(600)
+
+trainer.train(load_model(f"hf:{sys.argv[2]}"), *six_pairs(), WEIGHTS, CONFIG, report,
+              lambda: {"v": 0.0}, Path(sys.argv[3]))
+"""
+
+
+@pytest.mark.slow
+def test_kill_9(tiny_clip, batches, tmp_path):
+    state = tmp_path / "state.safetensors"
+    arguments = [Path(__file__).parent, tiny_clip, state]
+    process = subprocess.Popen([sys.executable, "-c", KILLED, *map(str, arguments)],
+                               stdout=subprocess.PIPE, text=True)  # fmt: skip
+    next(line for line in process.stdout if line.strip() == "5")
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    process.stdout.close()
+    models = [load_model(f"hf:{tiny_clip}") for _ in range(2)]
+    found = [
+        train(model, *batches, WEIGHTS, CONFIG, validate=lambda: {"v": 0.0}, state=place)
+        for model, place in zip(models, (state, None), strict=True)
+    ]
+    assert found[0].history == found[1].history
+    for name, parameter in weights_of(models[1]).items():
+        assert torch.equal(weights_of(models[0])[name], parameter)

@@ -1,0 +1,77 @@
+"""The rivals' losses by plain loops on small matrices."""
+
+import pytest
+import torch
+from pytest import approx
+from torch.nn.functional import cross_entropy, normalize
+
+from nast.training.batches import Batch
+from nast.training.objectives import OBJECTIVES, TERMS, weights_of
+
+SCALE = 7.0
+
+
+def batch(diagonal=True):
+    """Three pairs, their denials and three other images; unit vectors of width 5."""
+    generator = torch.Generator().manual_seed(2)
+    images = normalize(torch.randn(6, 5, generator=generator), dim=-1)
+    texts = normalize(torch.randn(6, 5, generator=generator), dim=-1)
+    truth = 2 * torch.eye(6) - 1
+    if not diagonal:
+        truth[0, 1], truth[1, 4], truth[5, 0] = 0, 0, 1
+    claims = torch.tensor([[0, 1, 2], [3, 4, 5]])
+    return Batch(list("abcdef"), images, torch.arange(6), truth, (3, 3), images[:2], claims,
+                 torch.tensor([2, 0])), texts  # fmt: skip
+
+
+def test_clip():
+    data, texts = batch()
+    logits, target = SCALE * data.images[:3] @ texts[:3].T, torch.arange(3)
+    wanted = (cross_entropy(logits, target) + cross_entropy(logits.T, target)) / 2
+    assert float(TERMS["caption"](data, texts, SCALE)) == approx(float(wanted))
+
+
+def test_negclip_has_denials_on_the_image_side_only():
+    """L = [CE(s I [T; N]^T, i) + CE(s T I^T, i)] / 2."""
+    data, texts = batch()
+    logits, target = SCALE * data.images[:3] @ texts.T, torch.arange(3)
+    wanted = (cross_entropy(logits, target) + cross_entropy(logits[:, :3].T, target)) / 2
+    assert float(TERMS["negclip"](data, texts, SCALE)) == approx(float(wanted))
+
+
+def test_conclip_has_three_terms():
+    """L = [CE(s I [T; N]^T, i) + CE(s T [I; J]^T, i) + CE(s J [N; T]^T, i)] / 3."""
+    data, texts = batch()
+    images, others = data.images[:3], data.images[3:]
+    own, denied, target = texts[:3], texts[3:], torch.arange(3)
+    wanted = (
+        cross_entropy(SCALE * images @ torch.cat([own, denied]).T, target)
+        + cross_entropy(SCALE * own @ torch.cat([images, others]).T, target)
+        + cross_entropy(SCALE * others @ torch.cat([denied, own]).T, target)
+    ) / 3
+    assert float(TERMS["conclip"](data, texts, SCALE)) == approx(float(wanted))
+
+
+@pytest.mark.parametrize("term", ["caption", "negclip", "conclip"])
+def test_unknown_pairs_and_further_positives_change_the_loss(term):
+    plain, texts = batch()
+    known, _ = batch(diagonal=False)
+    assert float(TERMS[term](known, texts, SCALE)) != approx(
+        float(TERMS[term](plain, texts, SCALE))
+    )
+
+
+def test_claims():
+    data, texts = batch()
+    rows = zip(data.claims, data.claim_images, strict=True)
+    logits = torch.stack([SCALE * texts[row] @ image for row, image in rows])
+    wanted = cross_entropy(logits, data.answers)
+    assert float(TERMS["claim"](data, texts, SCALE)) == approx(float(wanted))
+
+
+def test_weights():
+    assert weights_of("nast", 0.3) == approx({"caption": 0.3, "claim": 0.7})
+    assert weights_of("negbench", 0.3) == {"caption": 0.99, "claim": 0.01}
+    assert all(sum(weights_of(o, 0.4).values()) == approx(1) for o in OBJECTIVES)
+    with pytest.raises(ValueError, match="choose one of nast"):
+        weights_of("siglip", 0.5)
