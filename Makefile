@@ -1,11 +1,14 @@
 # make demo: the whole paper on phantom data.   make test: the tests.
+# make test-parity: converted checkpoints against open_clip itself, which it fetches.
 PYTHON ?= python3
 BIN := .venv/bin
+# Processes that share the tests, a file at a time.
+WORKERS ?= 2
 
 # Without compiled files every start costs twice as long, every time.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test check clean
+.PHONY: demo test test-parity check clean
 
 .venv/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -16,7 +19,17 @@ demo: .venv/ready
 	$(BIN)/nast demo --out nast-demo
 
 test: .venv/ready
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+
+# Beside the environment: with this torchvision in it, transformers would not import.
+.parity/ready:
+	rm -rf .parity
+	$(BIN)/pip install -q --no-deps --no-compile --disable-pip-version-check --target .parity \
+	  open_clip_torch==3.3.0 timm==1.0.31 torchvision==0.28.0 ftfy==6.3.1 wcwidth==0.9.4
+	touch $@
+
+test-parity: .venv/ready .parity/ready
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m slow -rP tests/models/test_open_clip_parity.py
 
 check: .venv/ready
 	$(BIN)/ruff check .
@@ -24,4 +37,4 @@ check: .venv/ready
 	$(BIN)/mypy
 
 clean:
-	rm -rf .venv nast-demo
+	rm -rf .venv .parity nast-demo

@@ -17,7 +17,7 @@ FLOORS = [
     {"benchmark", "contextual"},
     {"exchange"},
     {"models"},
-    {"embeddings"},
+    {"embeddings", "shelf"},
     {"tracing", "evaluation"},
     {"weighting"},
     {"training"},
@@ -26,7 +26,7 @@ FLOORS = [
     {"cli", "commands"},
 ]
 FLOOR = {package: floor for floor, packages in enumerate(FLOORS) for package in packages}
-PRETRAIN = {"phantom.pretrain", "phantom.image_tower"}
+PRETRAIN = {"phantom.pretrain", "phantom.image_tower", "phantom.minilm"}
 LIGHT = ["records", "store", "policy", "errors", "facts", "language", "sources", "phantom",
          "benchmark", "contextual", "exchange", "reporting"]  # fmt: skip
 

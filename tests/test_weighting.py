@@ -5,8 +5,17 @@ from pytest import approx
 
 from nast.errors import InputError
 from nast.models.registry import load_model
-from nast.store import read_json
-from nast.weighting import build_trace, layer_weights, read_layer_weights, uniform
+from nast.store import read_json, read_table
+from nast.tracing.aggregate import AGGREGATIONS, SCORES_SCHEMA
+from nast.weighting import (
+    build_trace,
+    controls,
+    layer_weights,
+    only,
+    read_layer_weights,
+    reordered,
+    uniform,
+)
 
 CAPTION = [0.71, 0.62, 0.48, 0.04, 0.03, 0.04, 0.04, 0.02, 0.02, 0.00, 0.00, 0.00]
 FOIL = [0.90, 0.86, 0.69, 0.18, 0.12, 0.10, 0.09, 0.06, 0.05, 0.01, 0.01, 0.00]
@@ -49,12 +58,66 @@ def test_published_profile():
 
 
 @pytest.mark.parametrize(
-    ("scores", "options"),
-    [([0.1, float("nan")], {}), ([0, 1], {"beta": -1}), ([0, 1], {"renorm": "sum"})],
+    ("beta", "top3", "top5"), [(0.4, 53.3, 69.2), (0.5, 59.7, 74.2), (1, 83.5, 90.9)]
 )
+def test_published_profile_predicts_table_4(beta, top3, top5):
+    """Rates alpha ** beta by the published CTE; Table 4 has 52.6 and 69.3 per cent."""
+    merged = [(c + f) / 2 for c, f in zip(CAPTION, FOIL, strict=True)]
+    scale = sorted(layer_weights(merged, beta=beta, floor=0.0).scale, reverse=True)
+    assert 100 * sum(scale[:3]) / sum(scale) == approx(top3, abs=1)
+    assert 100 * sum(scale[:5]) / sum(scale) == approx(top5, abs=1)
+
+
+def test_published_profile_moves_at_block_4():
+    for profile, drop in ((CAPTION, 0.44), (FOIL, 0.51)):
+        drops = [a - b for a, b in zip([1.0, *profile], profile, strict=False)]
+        assert drops[3] == approx(drop) == approx(max(drops))
+        # min-max of the CTE itself leaves this block a fifth or less of the step.
+        assert layer_weights(profile, floor=0.0, renorm="max").alpha[3] <= 0.2
+        assert layer_weights(drops, floor=0.0, renorm="max").alpha[3] == 1
+
+
+def test_other_norms():
+    assert layer_weights([0.2, 0.6, -0.4], norm="max", floor=0.0, renorm="max").alpha == approx(
+        [1 / 3, 1, 0]
+    )
+    shares = layer_weights([0.2, 0.6, 0.0], norm="sum", floor=0.0)
+    assert shares.alpha == approx([0.25, 0.75, 0])
+    assert shares.scale == approx([0.75, 2.25, 0])
+    assert layer_weights([0.2, 0.6, 0.0], norm="sum", floor=0.0, renorm="max").scale[1] == 1
+    with pytest.warns(UserWarning, match="same score"):
+        assert layer_weights([-0.1, -0.2], norm="max") == uniform(2)
+
+
+@pytest.mark.parametrize(
+    ("scores", "options"),
+    [([0.1, float("nan")], {}), ([0, 1], {"beta": -1}), ([0, 1], {"renorm": "sum"}),
+     ([0, 1], {"norm": "softmax"}), ([0, 1], {"floor": 2})],
+)  # fmt: skip
 def test_what_makes_no_sense_is_refused(scores, options):
-    with pytest.raises(ValueError, match=r"beta|renorm"):
+    with pytest.raises(ValueError, match=r"beta|renorm|norm|floor"):
         layer_weights(scores, **options)
+
+
+def test_controls_have_the_total_step_of_the_profile():
+    scores = [0.1, 0.9, 0.5, 0.3]
+    weights = layer_weights(scores)
+    found = controls(weights, scores, k=2, seed=4)
+    assert list(found) == ["uniform", "reversed", "random", "front-2", "top-2"]
+    assert all(sum(c.scale) == approx(4) for c in found.values())
+    assert found["reversed"].scale == weights.scale[::-1]
+    assert sorted(found["random"].scale) == sorted(weights.scale)
+    assert found["random"] == controls(weights, scores, k=2, seed=4)["random"]
+    assert found["front-2"] == ([1, 1, 0, 0], [2, 2, 0, 0])
+    assert found["top-2"].scale == [0, 2, 2, 0]
+    assert len({tuple(controls(weights, scores, seed=s)["random"].scale) for s in range(9)}) > 1
+
+
+def test_order_and_choice_of_blocks():
+    assert reordered(layer_weights([0, 1, 0.5], floor=0, renorm="max"), [2, 3, 1]).scale == [
+        1, 0.5, 0,
+    ]  # fmt: skip
+    assert only(4, [2]) == ([0, 1, 0, 0], [0, 4, 0, 0])
 
 
 def test_file_written_by_hand(tmp_path):
@@ -87,6 +150,12 @@ def test_build_trace_leaves_a_readable_profile(tiny_clip, facts, tmp_path):
     assert data["within_noise"] and weights.scale == [1, 1, 1, 1]
     names = {p.name for p in (tmp_path / "trace").iterdir()}
     assert {"trace.parquet", "attention.parquet", "layer_scores.parquet"} <= names
+    assert {"uniform.json", "reversed.json", "random.json", "front-3.json", "top-3.json"} == {
+        p.name for p in (tmp_path / "trace" / "controls").iterdir()
+    }
+    assert read_layer_weights(tmp_path / "trace" / "controls" / "uniform.json") == uniform(4)
+    assert set(read_table(tmp_path / "trace" / "layer_scores.parquet", SCORES_SCHEMA)[
+        "aggregation"]) == set(AGGREGATIONS)  # fmt: skip
     phantom = load_model("phantom")
     build_trace(phantom, facts, tmp_path / "phantom", aggregation="scope")
     found = read_json(tmp_path / "phantom" / "layer_weights.json")

@@ -20,6 +20,7 @@ app = cyclopts.App(
     "radiology. Start with: nast demo",
 )
 benchmark = cyclopts.App(name="benchmark", help="MedNega-CXR questions.")
+review = cyclopts.App(name="review", help="Review of questions by experts, in a spreadsheet.")
 contextual = cyclopts.App(name="contextual", help="Claim sets and captions.")
 models = cyclopts.App(name="models", help="Models that nast can load.")
 app.command("nast.commands.run_demo:demo", name="demo", help="The whole paper on phantom data.")
@@ -45,11 +46,22 @@ benchmark.command(
 benchmark.command(
     "nast.commands.exchange:import_command", name="import", help="Others' items into a folder."
 )
+benchmark.command(review)
+review.command(
+    "nast.commands.review:export_review_command", name="export", help="A spreadsheet to fill in."
+)
+review.command(
+    "nast.commands.review:import_review_command", name="import", help="Filled in, applied."
+)
 contextual.command(
     "nast.commands.exchange:export_command", name="export", help="Claims in others' formats."
 )
 models.command("nast.commands.models:list_models", name="list", help="Kinds of MODEL.")
 models.command("nast.commands.models:check", name="check", help="Load a model and test it.")
+models.command(
+    "nast.commands.models:export", name="export", help="For transformers, open_clip or peft."
+)
+app.command("nast.commands.embed:embed", name="embed", help="Encode texts and images ahead.")
 app.command("nast.commands.evaluate:evaluate", name="evaluate", help="Score models on data.")
 app.command("nast.commands.trace:trace", name="trace", help="Trace negation, weigh the layers.")
 app.command("nast.commands.train:train", name="train", help="Fine-tune with LoRA by layer.")

@@ -10,18 +10,22 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import polars as pl
 
 from nast.embeddings import EmbeddingStore
 from nast.errors import InputError
 from nast.models.base import DualEncoder
 from nast.sources.collect import read_facts
 from nast.store import policy_of, read_json, stage, write_json, write_table
-from nast.tracing.attention import ATTENTION_SCHEMA, negator_attention
-from nast.tracing.cte import AGGREGATIONS, TRACE_SCHEMA, layer_scores, trace, within_noise
-from nast.tracing.probes import make_probes
+from nast.tracing.aggregate import SCORES_SCHEMA, merged, within_noise
+from nast.tracing.attention import ATTENTION_SCHEMA
+from nast.tracing.cte import TRACE_SCHEMA
+from nast.tracing.tables import TraceTables, trace_tables
 
 FLOOR = 0.05
+NORMS = ("minmax", "max", "sum")
+RENORMS = ("mean", "max")
+CONTROL_BLOCKS = 3
+"""Blocks of the controls `front` and `top` that a trace writes; Table 4 reports the top 3."""
 
 
 class LayerWeights(NamedTuple):
@@ -32,12 +36,19 @@ class LayerWeights(NamedTuple):
 
 
 def layer_weights(
-    scores: list[float], *, beta: float = 1.0, floor: float = FLOOR, renorm: str = "mean"
+    scores: list[float],
+    *,
+    norm: str = "minmax",
+    beta: float = 1.0,
+    floor: float = FLOOR,
+    renorm: str = "mean",
 ) -> LayerWeights:
-    """alpha_l by min-max, and alpha_l ** beta (equations of section 4.3).
+    """alpha_l, and alpha_l ** beta (equations of section 4.3).
 
     Args:
         scores: CTE_l of blocks 1..L.
+        norm: `minmax` (the paper), `max` (score over the largest, negative ones are 0) or `sum`
+            (share of the sum, the same).
         beta: sharpness, at least 0; 0 gives the uniform profile.
         floor: smallest alpha; the paper has none (0) and so freezes the weakest block.
         renorm: `mean` keeps the mean scale at 1, the total step of uniform training; `max` is
@@ -45,30 +56,74 @@ def layer_weights(
 
     Returns:
         alpha in [floor, 1] and the scales. Equal scores give the uniform profile, with a warning
-        (min-max would be 0/0).
+        (min-max would be 0/0), and so do scores without a positive one under `max` and `sum`.
 
     Raises:
-        ValueError: beta is negative, a score is not finite, or renorm is unknown.
+        ValueError: beta is negative, floor is not in [0, 1], a score is not finite, or norm or
+            renorm is unknown.
     """
     values = np.asarray(scores, dtype=float)
-    if beta < 0 or not np.isfinite(values).all():
-        raise ValueError(f"beta {beta} and scores {scores}: beta >= 0 and finite scores are needed")
-    if renorm not in ("mean", "max"):
-        raise ValueError(f"renorm {renorm!r}; choose mean or max")
-    spread = values.max() - values.min()
-    if spread <= 1e-12:
+    if beta < 0 or not 0 <= floor <= 1 or not np.isfinite(values).all():
+        raise ValueError(f"beta {beta}, floor {floor}, scores {scores}: beta must be 0 or more, "
+                         "floor from 0 to 1, and every score finite")  # fmt: skip
+    for name, value, known in (("norm", norm, NORMS), ("renorm", renorm, RENORMS)):
+        if value not in known:
+            raise ValueError(f"{name} {value!r}; choose one of {', '.join(known)}")
+    values = values - values.min() if norm == "minmax" else np.maximum(values, 0)
+    whole = values.sum() if norm == "sum" else values.max()
+    if whole <= 1e-12 or np.ptp(values) <= 1e-12:
         warnings.warn("all layers have the same score: uniform weights", stacklevel=2)
-        alpha = np.ones(len(values))
-    else:
-        alpha = floor + (1 - floor) * (values - values.min()) / spread
+        return uniform(len(values))
+    alpha = floor + (1 - floor) * values / whole
     scale = np.where(alpha > 0, np.power(np.maximum(alpha, 1e-300), beta), 0.0)
-    scale = scale / scale.mean() if renorm == "mean" else scale
+    scale = scale / (scale.mean() if renorm == "mean" else scale.max())
     return LayerWeights(alpha.tolist(), scale.tolist())
 
 
 def uniform(layers: int) -> LayerWeights:
     """The same step for every block: the control of every comparison."""
     return LayerWeights([1.0] * layers, [1.0] * layers)
+
+
+def reordered(weights: LayerWeights, order: list[int]) -> LayerWeights:
+    """The weights of blocks `order` (1-based, each once) on blocks 1, 2, ...: the same budget."""
+    return LayerWeights(*([values[i - 1] for i in order] for values in weights))
+
+
+def only(layers: int, chosen: list[int]) -> LayerWeights:
+    """Equal steps for some blocks (1-based), none for the others, the same total as uniform."""
+    alpha = [float(i in chosen) for i in range(1, layers + 1)]
+    return LayerWeights(alpha, [a * layers / len(chosen) for a in alpha])
+
+
+def controls(
+    weights: LayerWeights, scores: list[float], *, k: int = CONTROL_BLOCKS, seed: int = 0
+) -> dict[str, LayerWeights]:
+    """What a profile must be compared with before its shape is given any credit.
+
+    Args:
+        weights: the profile, with mean scale 1.
+        scores: of the blocks, for `top`.
+        k: number of blocks of `front` and `top`, at most L.
+        seed: of `random`.
+
+    Returns:
+        `uniform`; `reversed` (the last block gets the first one's weight) and `random` (in random
+        order) with the profile's own values; `front` (the first k blocks alone) and `top` (the k
+        of the highest scores, lower blocks first where they are equal). All have the total step
+        of the profile.
+    """
+    layers = len(scores)
+    k = min(k, layers)
+    shuffled = np.random.default_rng(seed).permutation(layers) + 1
+    top = sorted(range(1, layers + 1), key=lambda i: (-scores[i - 1], i))[:k]
+    return {
+        "uniform": uniform(layers),
+        "reversed": reordered(weights, list(range(layers, 0, -1))),
+        "random": reordered(weights, shuffled.tolist()),
+        f"front-{k}": only(layers, list(range(1, k + 1))),
+        f"top-{k}": only(layers, top),
+    }
 
 
 def read_layer_weights(path: Path) -> LayerWeights:
@@ -95,8 +150,13 @@ def build_trace(
     folder: Path,
     *,
     aggregation: str = "cue",
+    template: str = "severe",
+    direction: str = "foil_to_correct",
+    norm: str = "minmax",
     beta: float = 1.0,
     floor: float = FLOOR,
+    renorm: str = "mean",
+    seed: int = 0,
     store: Path | None = None,
     fresh: bool = False,
 ) -> dict[str, Any]:
@@ -105,52 +165,69 @@ def build_trace(
     Args:
         model: loaded dual encoder.
         facts: a folder of `nast facts`.
-        folder: gets `trace.parquet`, `attention.parquet`, `layer_scores.parquet` and
-            `layer_weights.json`.
+        folder: gets `trace.parquet`, `attention.parquet`, `layer_scores.parquet`,
+            `layer_weights.json` and `controls/`.
         aggregation: which layer score becomes alpha; all are written.
+        template: of the caption pairs, a name of `TEMPLATES`.
+        direction: of the patch, a name of `DIRECTIONS`.
+        norm: how scores become alpha, see `layer_weights`.
         beta: sharpness.
         floor: smallest alpha.
+        renorm: which scale is 1, the mean or the largest.
+        seed: of the control in random order.
         store: folder for vectors.
         fresh: start over in a folder of another configuration.
 
     Returns:
         The manifest with the trace's summary.
     """
-    config = {"stage": "trace", "model": model.name, "key": model.key,
-              "aggregation": aggregation, "beta": beta, "floor": floor}  # fmt: skip
-
+    rule = {"aggregation": aggregation, "norm": norm, "beta": beta, "floor": floor,
+            "renorm": renorm}  # fmt: skip
+    config = {"stage": "trace", "model": model.name, "key": model.key, **rule,
+              "template": template, "direction": direction, "seed": seed}  # fmt: skip
     inputs = [Path(facts), *model.made_from]
 
     def make(out: Path) -> dict[str, Any]:
         _, table = read_facts(facts)
-        rows, summary = trace(EmbeddingStore(model, store, policy_of(inputs)), table)
-        write_table(out / "trace.parquet", rows, TRACE_SCHEMA)
-        probes, _ = make_probes(model, summary["conditions"])
-        write_table(out / "attention.parquet", negator_attention(model, probes), ATTENTION_SCHEMA)
-        scores = [layer_scores(rows, a).with_columns(aggregation=pl.lit(a)) for a in AGGREGATIONS]
-        schema = {"aggregation": pl.String, "layer": pl.Int64, "score": pl.Float64,
-                  "ratio_of_sums": pl.Float64}  # fmt: skip
-        write_table(out / "layer_scores.parquet", pl.concat(scores), schema)
-        chosen = layer_scores(rows, aggregation)["score"].to_list()
-        if None in chosen:
-            found = f"no sample of {summary['samples']} with d above {summary['tau']:.3g}"
-            expected = "captions that the model prefers to their foils"
-            raise InputError(model.name, found=found, expected=expected)
-        noise = within_noise(rows, aggregation)
-        if noise:
-            warnings.warn(
-                f"the {aggregation} profile of {model.name} is within its noise: uniform weights. "
-                "Another aggregation may show where the signal goes",
-                stacklevel=2,
-            )
-        weights = uniform(len(chosen)) if noise else layer_weights(chosen, beta=beta, floor=floor)
-        write_json(
-            out / "layer_weights.json",
-            {"model": model.name, "model_key": model.key, "aggregation": aggregation, "beta": beta,
-             "floor": floor, "renorm": "mean", "within_noise": noise,
-             "layers": list(range(1, len(chosen) + 1)),
-             "score": chosen, "alpha": weights.alpha, "scale": weights.scale, "trace": summary},
-        )  # fmt: skip
-        return {"counts": {"sites": len(rows)}, "trace": summary}
+        vectors = EmbeddingStore(model, store, policy_of(inputs))
+        tables = trace_tables(vectors, table, template=template, direction=direction)
+        write_table(out / "trace.parquet", tables.sites, TRACE_SCHEMA)
+        write_table(out / "attention.parquet", tables.attention, ATTENTION_SCHEMA)
+        write_table(out / "layer_scores.parquet", tables.scores, SCORES_SCHEMA)
+        _write_weights(out, model, tables, rule, seed)
+        return {"counts": {"sites": len(tables.sites)}, "trace": tables.summary}
 
     return stage(folder, config, inputs, make, fresh=fresh)
+
+
+def _write_weights(
+    out: Path, model: DualEncoder, tables: TraceTables, rule: dict[str, Any], seed: int
+) -> None:
+    aggregation, summary = rule["aggregation"], tables.summary
+    rows = merged(tables.scores, aggregation)
+    chosen = rows["score"].to_list()
+    if None in chosen:
+        found = f"no sample of {summary['samples']} with d above {summary['tau']:.3g}"
+        expected = "captions that the model prefers to their foils"
+        raise InputError(model.name, found=found, expected=expected)
+    noise = within_noise(tables.pairs, aggregation)
+    if noise:
+        warnings.warn(
+            f"the {aggregation} profile of {model.name} is within its noise: uniform weights. "
+            "Another aggregation may show where the signal goes",
+            stacklevel=2,
+        )
+    how = {k: v for k, v in rule.items() if k != "aggregation"}
+    weights = uniform(len(chosen)) if noise else layer_weights(chosen, **how)
+    known = {
+        "model": model.name, "model_key": model.key, "layers": rows["layer"].to_list(),
+        "tokenizer": type(model.tokenizer).__name__,
+    }  # fmt: skip
+    write_json(out / "layer_weights.json", {
+        **known, **rule, "within_noise": noise, "score": chosen,
+        "interval": [list(i) for i in rows.select("low", "high").rows()],
+        "alpha": weights.alpha, "scale": weights.scale, "trace": summary,
+    })  # fmt: skip
+    for name, control in controls(weights, chosen, seed=seed).items():
+        write_json(out / "controls" / f"{name}.json",
+                   {**known, "control": name, **control._asdict()})  # fmt: skip

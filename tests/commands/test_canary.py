@@ -105,7 +105,7 @@ def test_every_command_is_silent(said, marked, tiny_clip, tmp_path):
         assert_silent((tmp_path / "report" / name).read_text(), secrets(facts))
     for name in ("losses.csv", "README.md", "run.json", "updates.json", "lora/README.md"):
         assert_silent((lora / name).read_text(), secrets(facts))
-    assert_silent(pl.read_parquet(scores / "scores.parquet").write_csv(), secrets(facts))
+    assert_silent(pl.read_parquet(scores / "scores.parquet").write_json(), secrets(facts))
     assert SENTENCE in pl.read_parquet(facts / "facts.parquet")["words"].to_list()
 
 

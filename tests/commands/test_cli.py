@@ -85,7 +85,7 @@ def test_what_the_parser_refuses_exits_2(call, arguments, message, tmp_path):
     [
         (["facts", "chexpert:{tmp}/gone.csv", "-o", "{out}"], "gone.csv: found no such file"),
         (["facts", "mimic-cxr-jpg:{tmp}/gone", "-o", "{out}"], "gone"),
-        (["models", "check", "hf:{tmp}/gone"], "no config.json"),
+        (["models", "check", "hf:{tmp}/gone"], "no such folder"),
         (["models", "check", "run:{tmp}/gone"], "no manifest.json"),
         (["benchmark", "audit", "{tmp}/unfinished"], "no manifest.json"),
         (["trace", "hf:{model}", "{tmp}/unfinished", "-o", "{out}"], "no manifest.json"),
@@ -163,7 +163,8 @@ def test_bad_config_file_exits_2(call, facts, tmp_path, text):
 def test_check_and_trace_of_a_model(call, tiny_clip, facts, tmp_path):
     code, out, _ = call("models", "check", f"hf:{tiny_clip}")
     assert code == 0
-    assert "block by block equals whole: ok" in out
+    assert "ok     patching own states changes nothing" in out
+    assert out.endswith("verdict: fit for use\n")
     code, out, _ = call("trace", f"hf:{tiny_clip}", facts, "--beta", "0.5", "-o", tmp_path / "t")
     assert code == 0
     assert len([x for x in out.splitlines() if x.startswith("block ")]) == 4

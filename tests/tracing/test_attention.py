@@ -1,10 +1,10 @@
 """Attention per head against transformers' eager attention, and selectivity by a plain loop."""
 
+import copy
+
 import pytest
 import torch
-from transformers import CLIPModel
 
-from nast.models.registry import load_model
 from nast.tracing.attention import negator_attention
 from nast.tracing.probes import make_probes
 
@@ -12,46 +12,53 @@ CONDITIONS = ["Edema", "Pneumonia", "Pleural Effusion"]
 
 
 @pytest.fixture(scope="module")
-def eager(tiny_clip):
-    """Text ids (B, T) -> attention weights (L, B, heads, T, T) as transformers computes them."""
-    network = CLIPModel.from_pretrained(tiny_clip, attn_implementation="eager").eval()
+def eager(model):
+    """Ids and mask (B, T) -> attention weights (L, B, heads, T, T) as transformers has them."""
+    network = copy.deepcopy(model.network)
+    text = network["text"] if model.name == "bert" else network.text_model
+    text.set_attn_implementation("eager")
 
     @torch.no_grad()
-    def weights(ids):
-        found = network.text_model(input_ids=ids, output_attentions=True).attentions
-        assert len(found) == 4
+    def weights(ids, mask):
+        # SigLIP is run as it was trained: its padding is seen.
+        seen = {"attention_mask": mask} if model.name == "bert" else {}
+        found = text(input_ids=ids, output_attentions=True, **seen).attentions
+        assert len(found) == model.text.n_layers
         return torch.stack(found)
 
     return weights
 
 
-@pytest.fixture(scope="module")
-def model(tiny_clip):
-    return load_model(f"hf:{tiny_clip}")
-
-
 @torch.no_grad()
 def test_weights_equal_eager_attention(model, eager):
-    ids, _ = model.tokenize(["There is no edema.", "There is severe edema."])
-    tower = model.text_tower()
-    states, wanted = tower.embed(ids), eager(ids)
-    for layer in range(1, 5):
-        found = tower.attention(layer, states)
-        assert torch.allclose(found, wanted[layer - 1], atol=1e-5)
-        assert torch.allclose(found.sum(-1), torch.ones(2, 4, ids.shape[1]), atol=1e-5)
-        states = tower.block(layer, states)
+    ids, mask = model.tokenize(["There is no edema.", "There is severe pleural effusion."])
+    tower = model.text
+    states, wanted = tower.embed(ids), eager(ids, mask)
+    if tower.causal:
+        mask[:] = 1  # Rows behind the end token are computed, but nothing reads them.
+    for layer in range(1, tower.n_layers + 1):
+        found = tower.attention(layer, states, mask)
+        assert (found - wanted[layer - 1]).abs().max() < 1e-6
+        assert torch.allclose(found.sum(-1), torch.ones(found.shape[:-1]), atol=1e-5)
+        states = tower.block(layer, states, mask)
 
 
 def test_selectivity_equals_a_plain_loop(model, eager):
     probes, _ = make_probes(model, CONDITIONS)
-    table = negator_attention(model, probes)
-    negated = [p for p in probes if p.subset == "caption"]
-    assert len(table) == 16
-    for layer, head, value in table.rows():
-        total = 0.0
-        for probe in negated:
-            no, severe = (eager(i[None])[layer - 1, 0, head - 1]
-                          for i in (probe.correct_ids, probe.foil_ids))  # fmt: skip
-            p = probe.position
-            total += max(float(no[t, p] - severe[t, p]) for t in range(p + 1, len(no)))
-        assert value == pytest.approx(total / len(negated), abs=1e-5)
+    table = negator_attention(model, probes[::2])
+    assert len(table) == len(CONDITIONS) * model.text.n_layers * model.text.n_heads
+    found = {row[:3]: row[3] for row in table.rows()}
+    for probe in probes[::2]:
+        ids = torch.stack([probe.correct_ids, probe.foil_ids])
+        attention, p = eager(ids, probe.mask.expand(2, -1)), probe.position
+        later = range(p + 1 if model.text.causal else 0, ids.shape[1])
+        for layer, (no, severe) in enumerate(attention, 1):
+            for head in range(model.text.n_heads):
+                most = max(float(no[head, t, p] - severe[head, t, p]) for t in later if t != p)
+                assert found[probe.condition, layer, head + 1] == pytest.approx(most, abs=1e-5)
+
+
+def test_the_order_of_a_pair_does_not_matter(models):
+    probes, _ = make_probes(models["clip"], CONDITIONS)
+    one, other = (negator_attention(models["clip"], probes[i::2]) for i in (0, 1))
+    assert one.equals(other)

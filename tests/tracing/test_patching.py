@@ -1,25 +1,23 @@
-"""The sweep against plain forward hooks, and what must hold by construction (causal CLIP)."""
+"""The sweep against plain forward hooks, and what must hold by construction, for every tower."""
 
 import pytest
 import torch
 from peft import LoraConfig, get_peft_model
 
 from nast.models.registry import load_model
-from nast.tracing.patching import sweep, text_vector
+from nast.tracing import packing, patching
+from nast.tracing.packing import run_on_batched
+from nast.tracing.patching import SITES, sweep, text_vector
 
 TEXTS = ("There is no pleural effusion.", "There is severe pleural effusion.")
 
 
 @pytest.fixture(scope="module")
-def model(tiny_clip):
-    return load_model(f"hf:{tiny_clip}")
-
-
-@pytest.fixture(scope="module")
 def pair(model):
-    ids = [model.tokenize([t])[0][0] for t in TEXTS]
-    assert ids[0].shape == ids[1].shape
-    return ids
+    """Ids of the negated and the affirmative caption, and their mask."""
+    ids, mask = model.tokenize(TEXTS)
+    assert torch.equal(mask[0], mask[1])
+    return ids[0], ids[1], mask[0]
 
 
 @pytest.fixture(scope="module")
@@ -28,99 +26,183 @@ def cue(pair):
     return place
 
 
-def sites(network):
-    text = network.text_model
-    return [text.embeddings, *text.encoder.layers]
+def module(model, site, layer):
+    """The module whose output is patched, found by its name in transformers."""
+    named = dict(model.network.named_modules())
+    bert = model.name == "bert"
+    root = "text" if bert else "text_model"
+    if layer == 0:
+        return named[f"{root}.embeddings"]
+    block = f"{root}.encoder.layer.{layer - 1}" if bert else f"{root}.encoder.layers.{layer - 1}"
+    names = {"residual": "", "attention": ".attention.output.dense" if bert
+             else ".self_attn.out_proj", "mlp": ".output.dense" if bert else ".mlp"}  # fmt: skip
+    return named[block + names[site]]
 
 
 @torch.no_grad()
-def hooked(model, ids, layer=None, edit=None):
-    """The text vector by transformers' own forward, one site's output edited by a hook."""
-    hooks = []
-    if layer is not None:
-        hooks = [sites(model.network)[layer].register_forward_hook(lambda m, i, out: edit(out))]
-    vector = model.text_features(ids[None], torch.ones_like(ids)[None])[0]
-    for hook in hooks:
+def plain(model, ids, mask):
+    """The text vector by transformers' own forward."""
+    if model.name == "bert":
+        read = model.network["text"](
+            input_ids=ids[None], attention_mask=mask[None], output_hidden_states=False
+        ).last_hidden_state[:, 0]
+        vector = model.network["head"](read)[0]
+    else:
+        vector = model.network.get_text_features(input_ids=ids[None]).pooler_output[0]
+    return vector / vector.norm()
+
+
+def hooked(model, ids, mask, site, layer, edit):
+    """The same, one module's output edited by a forward hook."""
+    forward = plain if len(model.text.read_layers) == 1 else block_by_block
+    hook = module(model, site, layer).register_forward_hook(lambda m, i, out: edit(out))
+    try:
+        return forward(model, ids, mask)
+    finally:
         hook.remove()
-    return vector
 
 
-def states(model, ids):
+def block_by_block(model, ids, mask):
+    with torch.no_grad():
+        return model.text_features(ids[None], mask[None])[0]
+
+
+def donor(model, ids, mask, site, layer):
     kept = []
-    for layer in range(5):
-        hooked(model, ids, layer, lambda out: kept.append(out.clone()))
-    return kept
+    hooked(model, ids, mask, site, layer, lambda out: kept.append(out.clone()))
+    return kept[0]
 
 
-def with_rows(donor, rows):
+def with_rows(states, rows):
     def edit(out):
         out = out.clone()
-        out[:, rows] = donor[:, rows]
+        out[:, rows] = states[:, rows]
         return out
 
     return edit
 
 
-def test_equals_plain_hooks_at_every_site(model, pair):
-    target, source = pair
-    donor = states(model, source)
-    found = sweep(model.text_tower(), target, source)
-    assert found.shape == (5, len(target), 16)
-    for layer in range(5):
+@pytest.mark.parametrize("site", SITES)
+def test_equals_plain_hooks_at_every_layer_and_position(model, pair, site):
+    target, source, mask = pair
+    found = sweep(model.text, target, source, mask, sites=[site])[site]
+    assert found.shape[:2] == (model.text.n_layers + 1, len(target))
+    for layer in range(site != "residual", model.text.n_layers + 1):
+        states = donor(model, source, mask, site, layer)
         for position in range(len(target)):
-            wanted = hooked(model, target, layer, with_rows(donor[layer], [position]))
-            assert torch.allclose(found[layer, position], wanted, atol=1e-5), (layer, position)
+            edit = with_rows(states, [position])
+            wanted = hooked(model, target, mask, site, layer, edit)
+            assert (found[layer, position] - wanted).abs().max() < 1e-6, (layer, position)
+
+
+def test_texts_may_differ_in_several_tokens(model):
+    (target,), (mask,) = model.tokenize(TEXTS[:1])
+    ids = target.clone()
+    ids[2:5] = torch.stack([target[3], target[4], target[3]])
+    places = (ids != target).nonzero().flatten().tolist()
+    assert len(places) > 1
+    found = sweep(model.text, target, ids, mask)["residual"]
+    for layer in (0, 2):
+        states = donor(model, ids, mask, "residual", layer)
+        for position in range(len(target)):
+            edit = with_rows(states, [position])
+            wanted = hooked(model, target, mask, "residual", layer, edit)
+            assert (found[layer, position] - wanted).abs().max() < 1e-6, (layer, position)
+
+
+def test_all_sites_in_one_sweep_are_those_of_three(model, pair):
+    together = sweep(model.text, *pair, sites=SITES)
+    for site in SITES:
+        alone = sweep(model.text, *pair, sites=[site])[site]
+        assert (together[site] - alone).abs().max() < 1e-6
 
 
 def test_patching_all_rows_gives_the_source(model, pair):
-    target, source = pair
-    donor, wanted = states(model, source), hooked(model, source)
-    for layer in range(5):
-        vector = hooked(model, target, layer, with_rows(donor[layer], slice(None)))
-        assert torch.allclose(vector, wanted, atol=1e-6)
+    target, source, mask = pair
+    wanted = block_by_block(model, source, mask)
+    for layer in range(min(model.text.read_layers) + 1):
+        states = donor(model, source, mask, "residual", layer)
+        vector = hooked(model, target, mask, "residual", layer, with_rows(states, slice(None)))
+        assert (vector - wanted).abs().max() < 1e-6
 
 
 @pytest.mark.parametrize("swap", [False, True])
 def test_what_holds_by_construction(model, pair, cue, swap):
-    target, source = pair[::-1] if swap else pair
-    tower = model.text_tower()
-    t, s = text_vector(tower, target), text_vector(tower, source)
-    image = torch.nn.functional.normalize(torch.arange(16.0), dim=0)
-    cte = (t - sweep(tower, target, source)) @ image / (image @ (t - s))
-    end = int(tower.pooled_row(target[None]))
-    assert cte[:, :cue].abs().max() < 1e-4, "before the cue both texts are equal"
-    assert cte[0, cue] == pytest.approx(1, abs=1e-4)
-    assert cte[0, cue + 1 :].abs().max() < 1e-4, "one token differs"
-    assert cte[-1, end] == pytest.approx(1, abs=1e-4)
-    assert cte[-1, :end].abs().max() < 1e-4, "only the pooled row is read"
+    source, target, mask = (pair[1], pair[0], pair[2]) if swap else pair
+    tower = model.text
+    t, s = text_vector(tower, target, mask), text_vector(tower, source, mask)
+    image = torch.nn.functional.normalize(torch.arange(1.0, len(t) + 1), dim=0)
+    cte = (t - sweep(tower, target, source, mask)["residual"]) @ image / (image @ (t - s))
+    assert cte[0, cue] == pytest.approx(1, abs=1e-4), "one token differs"
+    assert cte[0, [p for p in range(len(target)) if p != cue]].abs().max() < 1e-4
+    if tower.causal:
+        assert cte[:, :cue].abs().max() < 1e-4, "before the cue both texts are equal"
+    read = tower.pooled_row(target[None], mask[None])
+    if read is not None:
+        others = [p for p in range(len(target)) if p != int(read)]
+        assert cte[-1, int(read)] == pytest.approx(1, abs=1e-4)
+        assert cte[-1, others].abs().max() < 1e-4, "only the pooled row is read"
 
 
 def test_own_states_change_nothing(model, pair):
-    tower = model.text_tower()
-    found = sweep(tower, pair[0], pair[0])
-    assert torch.allclose(found, text_vector(tower, pair[0]).expand_as(found), atol=1e-6)
+    target, _, mask = pair
+    for found in sweep(model.text, target, target, mask, sites=SITES).values():
+        assert (found - text_vector(model.text, target, mask)).abs().max() < 1e-6
 
 
-def test_text_vector_is_that_of_the_model(model, pair):
-    tower = model.text_tower()
-    for text, ids in zip(TEXTS, pair, strict=True):
-        assert torch.allclose(text_vector(tower, ids), model.encode_texts([text])[0], atol=1e-6)
+@pytest.mark.parametrize("kind", ["clip", "bert cls", "bert mean of two layers", "phantom"])
+def test_padding_changes_nothing_where_it_is_not_seen(models, kind):
+    model = models[kind]
+    longer = [*TEXTS, "There is no pleural effusion and no large pneumothorax."]
+    short, padded = model.tokenize(TEXTS), model.tokenize(longer)
+    length = short[0].shape[1]
+    assert padded[0].shape[1] > length
+    wanted = sweep(model.text, *short[0], short[1][0], sites=SITES)
+    found = sweep(model.text, *padded[0][:2], padded[1][0], sites=SITES)
+    for site in SITES:
+        assert (found[site][:, :length] - wanted[site]).abs().max() < 1e-6
 
 
-def test_lora_is_traced_like_its_merged_weights(tiny_clip, pair):
+def test_packed_copies_equal_a_growing_batch(models, monkeypatch):
+    tower = models["clip"].text
+    ids = models["clip"].tokenize(TEXTS)[0]
+    packed = sweep(tower, *ids, sites=SITES)
+    monkeypatch.setattr(packing, "ROWS", 1)
+    split = sweep(tower, *ids, sites=SITES)
+    monkeypatch.setattr(patching, "run_on_packed", run_on_batched)
+    batched = sweep(tower, *ids, sites=SITES)
+    for site in SITES:
+        assert (packed[site] - batched[site]).abs().max() < 1e-6
+        assert (split[site] - batched[site]).abs().max() < 1e-6
+
+
+def test_positions_that_are_not_asked_for_are_nan(model, pair, cue):
+    found = sweep(model.text, *pair, positions=[0, cue])["residual"]
+    whole = sweep(model.text, *pair)["residual"]
+    assert (found[:, [0, cue]] - whole[:, [0, cue]]).abs().max() < 1e-6
+    assert found.isnan().any(-1).sum() == (len(pair[0]) - 2) * len(found)
+
+
+def test_lora_is_traced_like_its_merged_weights(tiny_clip):
     model = load_model(f"hf:{tiny_clip}")
-    plain = sweep(model.text_tower(), *pair)
+    ids = model.tokenize(TEXTS)[0]
+    before = sweep(model.text, *ids, sites=SITES)
     target = r"text_model\..*\.(q_proj|k_proj|v_proj|out_proj)"
     config = LoraConfig(r=2, target_modules=target, init_lora_weights=False)
     torch.manual_seed(0)
     model.network = get_peft_model(model.network, config).eval()
-    with_lora = sweep(model.text_tower(), *pair)
+    with_lora = sweep(model.text, *ids, sites=SITES)
     model.network = model.network.merge_and_unload()
-    merged = sweep(model.text_tower(), *pair)
-    assert torch.allclose(with_lora, merged, atol=1e-5)
-    assert not torch.allclose(with_lora, plain, atol=1e-3)
+    merged = sweep(model.text, *ids, sites=SITES)
+    for site in SITES:
+        assert torch.allclose(with_lora[site], merged[site], atol=1e-5)
+        assert not torch.allclose(with_lora[site], before[site], atol=1e-3)
 
 
-def test_unequal_lengths_are_refused(model, pair):
+def test_what_makes_no_sense_is_refused(models):
+    model = models["clip"]
+    ids = model.tokenize(TEXTS)[0]
     with pytest.raises(ValueError, match="tokens"):
-        sweep(model.text_tower(), pair[0], pair[1][1:])
+        sweep(model.text, ids[0], ids[1][1:])
+    with pytest.raises(ValueError, match="choose from residual, attention, mlp"):
+        sweep(model.text, *ids, sites=["heads"])

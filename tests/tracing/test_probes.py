@@ -1,19 +1,16 @@
 """Caption pairs differ in one token; what the tokenizer does not allow is dropped and counted."""
 
+from itertools import groupby
+
 import polars as pl
 import pytest
 import torch
 
 from nast.errors import InputError
 from nast.facts.conditions import CONDITIONS
-from nast.models.registry import load_model
+from nast.models.clip_bpe import clip_tokenizer
 from nast.sources.collect import read_facts
-from nast.tracing.probes import make_probes, probe_images, roles
-
-
-@pytest.fixture(scope="module")
-def model(tiny_clip):
-    return load_model(f"hf:{tiny_clip}")
+from nast.tracing.probes import TEMPLATES, make_probes, probe_images, roles
 
 
 class Words:
@@ -65,7 +62,71 @@ def test_roles_cover_every_position(model):
     assert [r["position"] for r in rows] == list(range(len(probe.correct_ids)))
     assert [r["token"] for r in rows if r["role"] == "cue"] == ["no"]
     assert "".join(r["token"] for r in rows if r["role"] == "finding") == "pleuraleffusion"
-    assert (rows[0]["role"], rows[-1]["role"], rows[-2]["role"]) == ("start", "end", "full stop")
+    named = [r["role"] for r in rows if r["role"] != "padding"]
+    assert (named[0], named[1], named[-2], named[-1]) == ("start", "before cue", "full stop", "end")
+
+
+@pytest.mark.parametrize(
+    ("template", "cue", "order"),
+    [
+        ("severe", "no", "start, before cue, cue, finding, full stop, end"),
+        ("some", "no", "start, before cue, cue, finding, full stop, end"),
+        ("evidence", "no evidence of", "start, before cue, cue, finding, full stop, end"),
+        ("without", "without", "start, before cue, cue, finding, full stop, end"),
+        ("absent", "absent", "start, finding, before cue, cue, full stop, end"),
+    ],
+)
+def test_every_token_of_the_cue_is_found_by_its_place_in_the_text(template, cue, order):
+    """With CLIP's own tokenizer; both orders of a pair have the same roles."""
+    model = TokenizerOnly(clip_tokenizer())
+    probes, dropped = make_probes(model, ["Pleural Effusion", "Lung Opacity"], template)
+    assert not dropped and set(TEMPLATES) >= {template}
+    for probe in probes:
+        rows = roles(probe, model)
+        assert ", ".join(role for role, _ in groupby(r["role"] for r in rows)) == order
+        tokens = [r["token"].removesuffix("</w>") for r in rows if r["role"] == "cue"]
+        assert len(tokens) == len(cue.split())
+        assert (" ".join(tokens) == cue) == (probe.subset == "caption")
+
+
+class TokenizerOnly:
+    """A model of which only the tokenizer is looked at; its vector is read at the last token."""
+
+    name, text_rules = "tokenizer", ()
+
+    def __init__(self, tokenizer):
+        self.tokenizer, self.text = tokenizer, self
+
+    def tokenize(self, texts):
+        out = self.tokenizer(list(texts), return_tensors="pt")
+        return out["input_ids"], out["attention_mask"]
+
+    def token_words(self, text):
+        return self.tokenizer.convert_ids_to_tokens(self.tokenizer(text)["input_ids"])
+
+    def pooled_row(self, ids, mask):
+        return mask.sum(-1) - 1
+
+
+def test_a_cue_that_differs_in_several_tokens_is_dropped():
+    """Both "no" and its counterpart are split in two."""
+    words = Words()
+    words.pieces = lambda word, text: ["n", "o"] if word == "no" else (
+        ["sev", "ere"] if word == "severe" else [word])  # fmt: skip
+    with pytest.raises(InputError, match="2 differing tokens"):
+        make_probes(words, ["Edema", "Pneumonia"])
+
+
+def test_a_tokenizer_without_offsets_is_an_error_that_says_so():
+    model = TokenizerOnly(clip_tokenizer())
+    probe = make_probes(model, ["Edema", "Pneumonia"])[0][0]
+
+    def slow(text, **options):
+        raise NotImplementedError
+
+    model.tokenizer = slow
+    with pytest.raises(InputError, match="fast tokenizer"):
+        roles(probe, model)
 
 
 def test_only_training_patients_and_definite_facts():

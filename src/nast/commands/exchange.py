@@ -23,7 +23,7 @@ def export_command(
     out: Path
         Output folder; its README.md has the command that runs the other project on it.
     to: str
-        negbench, clip-benchmark, open-clip, lm-eval, inspect, csv or jsonl.
+        negbench, clip-benchmark, open-clip, hf-datasets, lm-eval, inspect, csv or jsonl.
     seed: int
         Of what is drawn: wrong options where the other project takes fewer of them.
     limit: int

@@ -1,8 +1,9 @@
 """nast trace."""
 
 import warnings
+from collections.abc import Collection
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from cyclopts import Parameter
 
@@ -13,8 +14,13 @@ def trace(
     *,
     out: Annotated[Path, Parameter(name=["--out", "-o"])],
     aggregation: str = "cue",
+    template: str = "severe",
+    direction: str = "foil_to_correct",
+    norm: str = "minmax",
     beta: float = 1.0,
     floor: float = 0.05,
+    renorm: str = "mean",
+    seed: int = 0,
     fresh: bool = False,
 ) -> None:
     """Trace how a text encoder carries a negation, and derive layer weights.
@@ -26,36 +32,70 @@ def trace(
     facts: Path
         Folder of nast facts; its training patients are used.
     out: Path
-        Output folder: trace.parquet, attention.parquet, layer_weights.json.
+        Output folder: trace.parquet, attention.parquet, layer_scores.parquet, layer_weights.json,
+        controls/, figures/.
     aggregation: str
-        cue, scope or drop.
+        Which score becomes alpha: cue, scope, drop, input, module, attention or gradnorm.
+    template: str
+        Sentences of the caption pairs: severe (the paper's), some, evidence, without or absent.
+    direction: str
+        foil_to_correct (the paper's) or negated_to_affirmative.
+    norm: str
+        How scores become alpha: minmax (the paper's), max or sum.
     beta: float
         Sharpness of alpha ** beta.
     floor: float
         Smallest alpha.
+    renorm: str
+        Which scale is 1: the mean (total step of uniform training) or the max (the paper's).
+    seed: int
+        Of the control whose blocks are in random order.
     fresh: bool
         Start over in a folder of another configuration.
     """
     from nast.errors import UsageError
     from nast.models.registry import load_model
+    from nast.reporting.trace_figures import draw_trace
     from nast.store import read_json
-    from nast.tracing.cte import AGGREGATIONS
-    from nast.weighting import build_trace
+    from nast.tracing.aggregate import AGGREGATIONS
+    from nast.tracing.cte import DIRECTIONS
+    from nast.tracing.probes import TEMPLATES
+    from nast.weighting import NORMS, RENORMS, build_trace
 
-    if aggregation not in AGGREGATIONS or beta < 0 or not 0 <= floor <= 1:
-        raise UsageError(f"--aggregation is one of {', '.join(AGGREGATIONS)}, --beta at least 0, "
-                         "--floor from 0 to 1")  # fmt: skip
+    names: dict[str, tuple[str, Collection[str]]] = {
+        "aggregation": (aggregation, AGGREGATIONS), "template": (template, TEMPLATES),
+        "direction": (direction, DIRECTIONS), "norm": (norm, NORMS), "renorm": (renorm, RENORMS),
+    }  # fmt: skip
+    for option, (value, known) in names.items():
+        if value not in known:
+            raise UsageError(f"--{option} {value}: it is one of {', '.join(known)}")
+    if beta < 0 or not 0 <= floor <= 1:
+        raise UsageError("--beta at least 0, --floor from 0 to 1")
     with warnings.catch_warnings():
         # Said in a line of its own below.
         warnings.filterwarnings("ignore", message=".*within its noise")
-        manifest = build_trace(load_model(model), facts, out, aggregation=aggregation, beta=beta,
-                               floor=floor, fresh=fresh)  # fmt: skip
-    summary = manifest["trace"]
+        manifest = build_trace(
+            load_model(model), facts, out, aggregation=aggregation, template=template,
+            direction=direction, norm=norm, beta=beta, floor=floor, renorm=renorm, seed=seed,
+            fresh=fresh,
+        )  # fmt: skip
+    draw_trace(out, out / "figures")
+    _say(manifest["trace"], read_json(out / "layer_weights.json"))
+
+
+def _say(summary: dict[str, Any], weights: dict[str, Any]) -> None:
+    """What the trace rests on, and the step of each block."""
     kept, seen = summary["samples above tau"], summary["samples"]
-    print(f"{kept} of {seen} samples above the filter, {len(summary['conditions'])} conditions")
-    weights = read_json(out / "layer_weights.json")
+    print(f"{kept} of {seen} samples above the filter, {len(summary['conditions'])} conditions, "
+          f"{len(summary['dropped pairs'])} dropped for their tokens")  # fmt: skip
+    for aggregation, found in summary["rank correlation with attention"].items():
+        if found["interval"]:
+            low, high = found["interval"]
+            print(f"rank correlation of {aggregation} with attention to the negator: "
+                  f"{found['value']:+.2f} [{low:+.2f}, {high:+.2f}]")  # fmt: skip
+    chosen = weights["aggregation"]
     if weights["within_noise"]:
-        print(f"the {aggregation} profile is within its noise: uniform weights; try --aggregation")
+        print(f"the {chosen} profile is within its noise: uniform weights; try --aggregation")
     for layer, score, alpha, scale in zip(
         weights["layers"], weights["score"], weights["alpha"], weights["scale"], strict=True
     ):

@@ -1,22 +1,22 @@
 """The causal tracing effect CTE(l, p) of every site (paper section 4.2, Appendix D.3).
 
-For an image v, S is the cosine of a caption with v, d = S(correct) - S(foil), and patching the
+For an image v, S is the cosine of a caption with v and d = S(correct) - S(foil). Patching the
 foil's state into the correct caption gives CTE(l, p) = (S(correct) - S(patched)) / d: 1 where the
 state carries the whole difference, 0 where it carries none. Text vectors do not depend on the
-image, so each caption pair is swept once and every image costs one product.
+image, so each caption pair is swept once; and both averages over images are linear in their
+vectors, so all images of a pair enter through two of them.
 """
 
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import polars as pl
 import torch
 
 from nast.embeddings import EmbeddingStore
-from nast.errors import InputError
-from nast.tracing.patching import sweep, text_vector
-from nast.tracing.probes import Probe, make_probes, probe_images, roles
+from nast.models.base import DualEncoder
+from nast.tracing.patching import SITES, sweep
+from nast.tracing.probes import Probe, Sample, make_samples, roles
 
 TRACE_SCHEMA: dict[str, Any] = {
     "pair_id": pl.String, "condition": pl.String, "subset": pl.String, "direction": pl.String,
@@ -26,161 +26,130 @@ TRACE_SCHEMA: dict[str, Any] = {
 }  # fmt: skip
 """`n` counts the samples above the filter, `n_all` all; the sums run over all, the mean over n."""
 TAU_SHARE = 0.05
+DIRECTIONS = {
+    "foil_to_correct": "the foil's states go into the correct caption (the paper's text)",
+    "negated_to_affirmative": "the negated caption's states go into the affirmative one, whichever "
+    "is correct (the code of Quantmeyer et al. 2024)",
+}
 
 
-def trace(store: EmbeddingStore, facts: pl.DataFrame) -> tuple[pl.DataFrame, dict[str, Any]]:
-    """CTE of every layer and position, over the severe and the denied facts of training patients.
-
-    Samples whose d is not above 5 % of the model's median |d| are left out of the mean of
-    ratios (design row 4) and counted; the sums over all samples stand beside it.
+def trace(
+    store: EmbeddingStore,
+    facts: pl.DataFrame,
+    *,
+    template: str = "severe",
+    direction: str = "foil_to_correct",
+) -> tuple[pl.DataFrame, dict[str, Any]]:
+    """CTE of every site, layer and position, over severe and denied facts of training patients.
 
     Args:
         store: of the model.
         facts: `FACTS_SCHEMA`; only the training split is used.
+        template: a name of `TEMPLATES`.
+        direction: a name of `DIRECTIONS`.
 
     Returns:
         `TRACE_SCHEMA` rows and a summary: conditions, dropped pairs, tau, samples kept and seen.
 
     Raises:
         InputError: no usable pair, or no training sample.
+        ValueError: an unknown direction.
     """
-    images = probe_images(facts)
-    names = sorted({condition for condition, _ in images})
-    probes, dropped = make_probes(store.model, names)
-    used = [p for p in probes if images.get((p.condition, p.subset))]
-    if not used:
-        raise InputError(store.model.name, found="no severe or absent fact of a training patient",
-                         expected="facts of the train split")  # fmt: skip
-    tower = store.model.text_tower()
-    samples = [_sample(store, tower, p, images[p.condition, p.subset]) for p in used]
-    tau = TAU_SHARE * float(torch.cat([s[1].abs() for s in samples]).median())
-    rows = [row for probe, (vectors, d) in zip(used, samples, strict=True)
-            for row in _rows(store, tower, probe, vectors, d, tau)]  # fmt: skip
-    kept = sum(int((d > tau).sum()) for _, d in samples)
+    samples, dropped = make_samples(store, facts, template)
+    rows, summary = trace_samples(store.model, samples, direction)
+    return rows, summary | {"template": template, "dropped pairs": dropped}
+
+
+def trace_samples(
+    model: DualEncoder, samples: Sequence[Sample], direction: str = "foil_to_correct"
+) -> tuple[pl.DataFrame, dict[str, Any]]:
+    """The same for caption pairs with image vectors that are ready.
+
+    Samples whose d is not above 5 % of the model's median |d| are left out of the mean of
+    ratios (design row 4) and counted; the sums over all samples stand beside it.
+    """
+    if direction not in DIRECTIONS:
+        raise ValueError(f"direction {direction!r}; choose one of {', '.join(DIRECTIONS)}")
+    swept: dict[tuple[str, str], dict[str, torch.Tensor]] = {}
+    contrasts = []
+    for probe, images in samples:
+        pair = _ordered(probe, direction)
+        if pair not in swept:
+            swept[pair] = _sweep(model, probe, swap=pair[0] != probe.correct)
+        vectors = swept[pair]
+        towards = vectors["source"] - vectors["target"]
+        sign = -1 if pair[0] == probe.correct else 1
+        contrasts.append(images.double() @ (sign * towards))
+    tau = TAU_SHARE * float(torch.cat(contrasts).abs().median())
+    rows = [
+        row
+        for (probe, images), d in zip(samples, contrasts, strict=True)
+        for row in _rows(model, probe, images, d, tau, swept[_ordered(probe, direction)], direction)
+    ]
     summary = {
-        "conditions": sorted({p.condition for p in used}),
-        "dropped pairs": dropped,
-        "pairs": len(used),
+        "conditions": sorted({s.probe.condition for s in samples}),
+        "pairs": len(samples),
         "tau": tau,
-        "samples": sum(len(d) for _, d in samples),
-        "samples above tau": kept,
-        "direction": "foil_to_correct",
+        "tau as a share of the median absolute d": TAU_SHARE,
+        "samples": sum(len(d) for d in contrasts),
+        "samples above tau": sum(int((d > tau).sum()) for d in contrasts),
+        "direction": direction,
     }
     return pl.DataFrame(rows, schema=TRACE_SCHEMA), summary
 
 
-_Sample = tuple[torch.Tensor, torch.Tensor]
-"""Image vectors (n, D) and d (n,) of one ordered pair."""
+def _ordered(probe: Probe, direction: str) -> tuple[str, str]:
+    """The caption that is run, and the one whose states are patched in."""
+    pair = (probe.correct, probe.foil)
+    into_foil = direction == "negated_to_affirmative" and probe.subset == "caption"
+    return pair[::-1] if into_foil else pair
 
 
-def _sample(
-    store: EmbeddingStore, tower: Any, probe: Probe, images: Sequence[tuple[str, str]]
-) -> _Sample:
-    vectors = store.images([path for _, path in images])
-    contrast = text_vector(tower, probe.correct_ids) - text_vector(tower, probe.foil_ids)
-    return vectors, vectors @ contrast
+def _sweep(model: DualEncoder, probe: Probe, *, swap: bool) -> dict[str, torch.Tensor]:
+    """Vectors of every site (L+1, T, D), and of `target` and `source` (D,), in double precision.
+
+    Padding is patched only where the vector is read from it.
+    """
+    ids = (probe.correct_ids, probe.foil_ids)
+    target, source = ids[::-1] if swap else ids
+    places = [r["position"] for r in roles(probe, model) if r["role"] != "padding"]
+    found = sweep(model.text, target, source, probe.mask, sites=SITES, positions=places)
+    # One token differs: with its embedding the target becomes the source, with another's nothing.
+    same = next(p for p in places if p != probe.position)
+    embedded = found["residual"][0]
+    ends = (("target", embedded[same]), ("source", embedded[probe.position]))
+    return {k: v.double() for k, v in (*found.items(), *ends)}
 
 
 def _rows(
-    store: EmbeddingStore,
-    tower: Any,
+    model: DualEncoder,
     probe: Probe,
-    vectors: torch.Tensor,
+    images: torch.Tensor,
     d: torch.Tensor,
     tau: float,
+    vectors: dict[str, torch.Tensor],
+    direction: str,
 ) -> list[dict[str, Any]]:
-    patched = sweep(tower, probe.correct_ids, probe.foil_ids)
-    correct = text_vector(tower, probe.correct_ids)
-    effect = torch.einsum("nd,lpd->nlp", vectors, correct - patched).double()
+    sign = -1 if _ordered(probe, direction)[0] == probe.correct else 1
     keep = d > tau
-    ratio = (effect[keep] / d[keep, None, None].double()).mean(0)
-    total = effect.sum(0)
-    places = roles(probe, store.model)
-    return [
-        {
-            "pair_id": f"{probe.condition}/{probe.subset}",
-            "condition": probe.condition, "subset": f"negation in {probe.subset}",
-            "direction": "foil_to_correct", "site": "residual", "layer": layer,
-            "n": int(keep.sum()), "n_all": len(d), "sum_d": float(d.sum()),
-            "sum_effect": float(total[layer, place["position"]]),
-            "cte_mean": float(ratio[layer, place["position"]]) if keep.any() else None,
-            **place,
-        }
-        for layer in range(patched.shape[0])
-        for place in places
-    ]  # fmt: skip
-
-
-PERMUTATIONS = 1000
-MIN_RANGE = 0.02
-"""A profile that spans less than this share of the whole effect (CTE = 1) is taken as flat."""
-AGGREGATIONS = {"cue": ["cue"], "scope": ["cue", "finding"], "drop": ["cue"]}
-"""How a trace becomes one score per block, and the token roles that count."""
-
-
-def pair_scores(rows: pl.DataFrame, aggregation: str = "cue") -> pl.DataFrame:
-    """One score per ordered caption pair and layer (0 = embedding).
-
-    Args:
-        rows: `TRACE_SCHEMA`.
-        aggregation: `cue` (CTE at the denying token, block output), `scope` (mean over the
-            denying and the finding tokens) or `drop` (CTE(l-1) - CTE(l) at the denying token:
-            the block that moves the signal on).
-
-    Returns:
-        `subset, condition, layer, score, sum_effect, sum_d`, ordered by layer.
-
-    Raises:
-        ValueError: an unknown aggregation.
-    """
-    if aggregation not in AGGREGATIONS:
-        raise ValueError(f"aggregation {aggregation!r}; choose one of {', '.join(AGGREGATIONS)}")
-    wanted = pl.col("role").is_in(AGGREGATIONS[aggregation])
-    pairs = rows.filter(wanted, pl.col("site") == "residual").group_by(
-        "subset", "condition", "layer"
-    ).agg(
-        pl.col("cte_mean").mean().alias("score"), pl.col("sum_effect").mean(),
-        pl.col("sum_d").first(),
-    ).sort("subset", "condition", "layer")  # fmt: skip
-    if aggregation == "drop":
-        moved = pl.col("score", "sum_effect")
-        pairs = pairs.with_columns(moved.shift(1).over("subset", "condition") - moved)
-    return pairs
-
-
-def layer_scores(rows: pl.DataFrame, aggregation: str = "cue") -> pl.DataFrame:
-    """One score per block from a trace; see `pair_scores` for the aggregations.
-
-    Returns:
-        `layer, score, ratio_of_sums` for blocks 1..L; subsets and conditions weigh equally in
-        the score.
-    """
-    subsets = (
-        pair_scores(rows, aggregation)
-        .group_by("subset", "layer")
-        .agg(pl.col("score").mean(), pl.col("sum_effect").sum(), pl.col("sum_d").sum())
-    )
-    layers = subsets.group_by("layer").agg(
-        pl.col("score").mean(),
-        (pl.col("sum_effect").sum() / pl.col("sum_d").sum()).alias("ratio_of_sums"),
-    )
-    return layers.filter(pl.col("layer") > 0).sort("layer")
-
-
-def within_noise(rows: pl.DataFrame, aggregation: str = "cue", seed: int = 0) -> bool:
-    """Whether the profile's range is too small to say anything (design row 2).
-
-    Conditions are the units; their subsets are averaged first. The range of the mean profile
-    must exceed `MIN_RANGE` of the whole effect, and 95 % of the ranges that come out when each
-    condition's blocks are put in random order. Otherwise min-max would blow up noise.
-    """
-    pairs = pair_scores(rows, aggregation).filter(pl.col("layer") > 0)
-    means = pairs.group_by("condition", "layer").agg(pl.col("score").mean())
-    wide = means.sort("layer").pivot("layer", index="condition", values="score").drop_nulls()
-    profiles = wide.sort("condition").drop("condition").to_numpy()
-    if len(profiles) < 2:
-        return True
-    rng = np.random.default_rng(seed)
-    shuffled = [np.ptp(rng.permuted(profiles, axis=1).mean(0)) for _ in range(PERMUTATIONS)]
-    found = np.ptp(profiles.mean(0))
-    return bool(found <= max(MIN_RANGE, float(np.quantile(shuffled, 0.95))))
+    # S(patched) - S(target) is linear in the image, and so are its sum and its mean over d.
+    over_all = images.double().sum(0)
+    over_kept = (images[keep].double() / d[keep, None]).mean(0)
+    places = [r for r in roles(probe, model) if r["role"] != "padding"]
+    rows = []
+    for site in SITES:
+        moved = sign * (vectors[site] - vectors["target"])
+        total, ratio = moved @ over_all, moved @ over_kept
+        rows += [
+            {
+                "pair_id": f"{probe.condition}/{probe.subset}", "condition": probe.condition,
+                "subset": f"negation in {probe.subset}", "direction": direction, "site": site,
+                "layer": layer, "n": int(keep.sum()), "n_all": len(d), "sum_d": float(d.sum()),
+                "sum_effect": float(total[layer, place["position"]]),
+                "cte_mean": float(ratio[layer, place["position"]]) if keep.any() else None,
+                **place,
+            }
+            for layer in range(0 if site == "residual" else 1, len(total))
+            for place in places
+        ]  # fmt: skip
+    return rows

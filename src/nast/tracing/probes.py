@@ -1,26 +1,47 @@
 """Caption pairs for causal tracing: equal in tokens but for the one that denies (Appendix D.2)."""
 
+import re
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import polars as pl
 import torch
 
+from nast.embeddings import EmbeddingStore
 from nast.errors import InputError
 from nast.facts.conditions import CONDITIONS
 from nast.language.templates import finish
 from nast.models.base import DualEncoder
+from nast.models.rules import apply_rules
 
-PRESENT = "there is severe {}"
-ABSENT = "there is no {}"
 MIN_PAIRS = 2
+
+
+class Template(NamedTuple):
+    """A negated and an affirmative sentence about a condition, and the words that deny."""
+
+    negated: str
+    affirmative: str
+    cue: str
+
+
+TEMPLATES = {
+    "severe": Template("there is no {}", "there is severe {}", "no"),
+    "some": Template("there is no {}", "there is some {}", "no"),
+    "evidence": Template("there is no evidence of {}", "there is clear evidence of {}",
+                         "no evidence of"),
+    "without": Template("chest radiograph without {}", "chest radiograph with {}", "without"),
+    "absent": Template("{} is absent", "{} is present", "absent"),
+}  # fmt: skip
+"""`severe` is D.2's pair and contrasts severity as well; `some` is that of Quantmeyer et al."""
 
 
 class Probe(NamedTuple):
     """An ordered caption pair: `correct` is true of the images, `foil` is false.
 
     `subset` says where the negation stands: in the `caption` (the condition is absent) or in the
-    `foil` (it is present and severe). Ids are (T,); `position` is where they differ.
+    `foil` (it is present and severe). Ids and mask are (T,), the mask 0 at padding; `position` is
+    where the ids differ, `template` the name of the sentences.
     """
 
     condition: str
@@ -29,17 +50,27 @@ class Probe(NamedTuple):
     foil: str
     correct_ids: torch.Tensor
     foil_ids: torch.Tensor
+    mask: torch.Tensor
     position: int
+    template: str = "severe"
+
+
+class Sample(NamedTuple):
+    """An ordered caption pair and the unit vectors (n, D) of the images it is tried on."""
+
+    probe: Probe
+    images: torch.Tensor
 
 
 def make_probes(
-    model: DualEncoder, conditions: Sequence[str]
+    model: DualEncoder, conditions: Sequence[str], template: str = "severe"
 ) -> tuple[list[Probe], dict[str, str]]:
     """Both ordered pairs of each condition, where the tokenizer allows an exact comparison.
 
     Args:
         model: whose tokenizer decides.
         conditions: names.
+        template: a name of `TEMPLATES`.
 
     Returns:
         Probes, and for each dropped condition the reason: unequal lengths or more than one
@@ -52,22 +83,54 @@ def make_probes(
     dropped: dict[str, str] = {}
     for name in conditions:
         term = CONDITIONS[name].term
-        texts = (finish(ABSENT.format(term)), finish(PRESENT.format(term)))
-        absent, present = (model.tokenize([t])[0][0] for t in texts)
-        if len(absent) != len(present):
-            dropped[name] = f"{len(absent)} against {len(present)} tokens"
+        sentences = TEMPLATES[template]
+        no, yes = (finish(s.format(term)) for s in (sentences.negated, sentences.affirmative))
+        (absent, mask), (present, other) = (_tokens(model, t) for t in (no, yes))
+        if int(mask.sum()) != int(other.sum()):
+            dropped[name] = f"{int(mask.sum())} against {int(other.sum())} tokens"
             continue
         places = (absent != present).nonzero().flatten().tolist()
         if len(places) != 1:
             dropped[name] = f"{len(places)} differing tokens"
             continue
-        probes.append(Probe(name, "caption", *texts, absent, present, places[0]))
-        probes.append(Probe(name, "foil", *texts[::-1], present, absent, places[0]))
+        probe = Probe(name, "caption", no, yes, absent, present, mask, places[0], template)
+        probes.append(probe)
+        probes.append(probe._replace(subset="foil", correct=yes, foil=no, correct_ids=present,
+                                     foil_ids=absent))  # fmt: skip
     if len(probes) < 2 * MIN_PAIRS:
         found = f"{len(probes) // 2} usable pairs; dropped: {dropped}"
-        expected = f"at least {MIN_PAIRS} caption pairs of equal length"
-        raise InputError(model.name, found=found, expected=expected)
+        expected = f"at least {MIN_PAIRS} caption pairs of equal length; try another template: "
+        raise InputError(model.name, found=found, expected=expected + ", ".join(TEMPLATES))
     return probes, dropped
+
+
+def _tokens(model: DualEncoder, text: str) -> tuple[torch.Tensor, torch.Tensor]:
+    ids, mask = model.tokenize([text])
+    return ids[0], mask[0]
+
+
+def make_samples(
+    store: EmbeddingStore, facts: pl.DataFrame, template: str = "severe"
+) -> tuple[list[Sample], dict[str, str]]:
+    """The caption pairs that training images can be found for, and the pairs that were dropped.
+
+    Args:
+        store: of the model.
+        facts: `FACTS_SCHEMA`; only the training split is used.
+        template: a name of `TEMPLATES`.
+
+    Raises:
+        InputError: no usable pair, or no training sample.
+    """
+    images = probe_images(facts)
+    names = sorted({condition for condition, _ in images})
+    probes, dropped = make_probes(store.model, names, template)
+    used = [p for p in probes if images.get((p.condition, p.subset))]
+    if not used:
+        raise InputError(store.model.name, found="no severe or absent fact of a training patient",
+                         expected="facts of the train split")  # fmt: skip
+    paths = [[path for _, path in images[p.condition, p.subset]] for p in used]
+    return [Sample(p, store.images(i)) for p, i in zip(used, paths, strict=True)], dropped
 
 
 def probe_images(facts: pl.DataFrame) -> dict[tuple[str, str], list[tuple[str, str]]]:
@@ -87,23 +150,58 @@ def probe_images(facts: pl.DataFrame) -> dict[tuple[str, str], list[tuple[str, s
 
 
 def roles(probe: Probe, model: DualEncoder) -> list[dict[str, Any]]:
-    """Token and role of each position: start, before, cue, finding, stop, end."""
-    words = model.token_words(probe.correct)
-    term = CONDITIONS[probe.condition].term.replace(" ", "")
-    found, result = "", []
-    for position, word in enumerate(words):
-        if position == 0:
+    """Token and role of each position.
+
+    Roles: start, before cue, cue, finding, other (words that are none of these), full stop, end,
+    padding. The cue is every token of the words that deny, found by the tokenizer's character
+    offsets in the negated caption; the other caption has its counterpart at the same positions.
+    Where the vector is read from a padding position (SigLIP), that position is the end, and the
+    token that closes the text is padding like those behind it.
+
+    Raises:
+        InputError: the tokenizer gives no character offsets.
+    """
+    text, offsets = _offsets(probe, model)
+    special = set(model.tokenizer.all_special_tokens)
+    words = iter(model.token_words(probe.correct))
+    read = model.text.pooled_row(probe.correct_ids[None], probe.mask[None])
+    in_padding = read is not None and not probe.mask[read]
+    cue = _span(text, TEMPLATES[probe.template].cue)
+    finding = _span(text, CONDITIONS[probe.condition].term)
+    result = []
+    for position, real in enumerate(probe.mask.tolist()):
+        word = next(words) if real else "(padding)"
+        begin, end = offsets[position] if real else (0, 0)
+        if word in special and position < probe.position:
             role = "start"
-        elif position == len(words) - 1:
-            role = "end"
-        elif position < probe.position:
-            role = "before cue"
-        elif position == probe.position:
+        elif not real or word in special:
+            at_end = position == int(read) if in_padding else bool(real)
+            role = "end" if at_end else "padding"
+        elif begin < cue[1] and end > cue[0]:
             role = "cue"
-        elif len(found) < len(term):
-            found += word
+        elif begin < finding[1] and end > finding[0]:
             role = "finding"
+        elif end <= cue[0]:
+            role = "before cue"
         else:
-            role = "full stop"
+            role = "full stop" if not any(c.isalnum() for c in text[begin:end]) else "other"
         result.append({"position": position, "token": word, "role": role})
     return result
+
+
+def _offsets(probe: Probe, model: DualEncoder) -> tuple[str, list[tuple[int, int]]]:
+    """The negated caption as the tokenizer sees it, and where each token stands in it."""
+    negated = probe.correct if probe.subset == "caption" else probe.foil
+    text = apply_rules(negated, model.text_rules)
+    try:
+        return text, model.tokenizer(text, return_offsets_mapping=True)["offset_mapping"]
+    except (NotImplementedError, KeyError):
+        found = f"{type(model.tokenizer).__name__}, which gives no character offsets"
+        expected = "a fast tokenizer (a tokenizer.json in the model's folder)"
+        raise InputError(model.name, found=found, expected=expected) from None
+
+
+def _span(text: str, words: str) -> tuple[int, int]:
+    found = re.search(rf"\b{re.escape(words)}\b", text, re.IGNORECASE)
+    assert found, f"{words!r} is not in its own template"
+    return found.span()
