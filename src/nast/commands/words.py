@@ -26,11 +26,11 @@ def language_model(
         )
     where = PRESETS.get(address) or Endpoint(address, name)
     return server_model(
-        where, policy_of(inputs), loopback_stays=loopback_stays, override=_override(override)
+        where, policy_of(inputs), loopback_stays=loopback_stays, override=override_of(override)
     )
 
 
-def _override(file: Path | None):  # type: ignore[no-untyped-def]
+def override_of(file: Path | None):  # type: ignore[no-untyped-def]
     import yaml
 
     from nast.errors import InputError

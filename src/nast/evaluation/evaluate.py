@@ -10,6 +10,8 @@ from nast.benchmark.card import review_status
 from nast.embeddings import EmbeddingStore
 from nast.errors import InputError, ModelError, UsageError
 from nast.evaluation.breakdown import breakdown
+from nast.evaluation.chat import ChatModel, reply_figures, score_chat
+from nast.evaluation.chat_images import readable_images
 from nast.evaluation.choice import (
     CHOICE,
     TieRule,
@@ -24,15 +26,19 @@ from nast.evaluation.items import Data, LeftOut, data_of, refuse_more_than, usab
 from nast.evaluation.metrics import by_label, metrics_of
 from nast.evaluation.no_harm import no_harm
 from nast.evaluation.prompt_pairs import score_prompt_pairs
-from nast.evaluation.resume import Earlier, earlier_result
+from nast.evaluation.resume import NOTHING, Earlier, earlier_result
 from nast.evaluation.retrieval import blind_retrieval, gallery_size, score_retrieval
 from nast.evaluation.score_file import ScoreFile, score_from_file
 from nast.evaluation.truncation import equal_after_cut
 from nast.evaluation.truths import truths_behind
+from nast.language.llm.backends import LanguageModel
+from nast.language.llm.cache import AnswerCache
 from nast.models.base import DualEncoder
+from nast.policy import strictest
 from nast.records import CAPTIONS_SCHEMA, SCORES_SCHEMA
 from nast.store import manifest_of, policy_of, read_table, stage, write_json, write_table
 
+Model = DualEncoder | ScoreFile | ChatModel
 PROTOCOLS: dict[str, TieRule] = {"default": "never", "negbench": "first"}
 """How a tie for the best option counts: never right, or as in the peers' scorers."""
 
@@ -51,6 +57,14 @@ class Settings(NamedTuple):
     controls: bool = False
 
 
+class Means(NamedTuple):
+    """What scoring reads and asks: the folder of vectors, replies so far, servers by model."""
+
+    store: Path | None
+    answers: AnswerCache
+    servers: dict[str, LanguageModel]
+
+
 class Scored(NamedTuple):
     """What one model leaves."""
 
@@ -60,7 +74,7 @@ class Scored(NamedTuple):
 
 
 def evaluate(
-    models: Sequence[DualEncoder | ScoreFile],
+    models: Sequence[Model],
     data: Sequence[Path],
     folder: Path,
     *,
@@ -69,6 +83,7 @@ def evaluate(
     limit: int | None = None,
     max_bad: int = 0,
     store: Path | None = None,
+    answers: Path | None = None,
     gallery: str = "unique",
     protocol: str = "default",
     controls: bool = False,
@@ -80,7 +95,8 @@ def evaluate(
     scored again nor lost.
 
     Args:
-        models: loaded dual encoders, or files of scores (questions and claim sets only).
+        models: loaded dual encoders; files of scores and chat models (questions and claim sets
+            only).
         data: folders of `nast benchmark build`, `nast contextual build` or `nast facts` (prompt
             pairs on its labels).
         folder: gets `scores.parquet`, `metrics.json`, `comparisons.json`, `no_harm.json` (every
@@ -90,6 +106,8 @@ def evaluate(
         limit: at most so many items per table, for a look.
         max_bad: how many items that cannot be scored are passed over; the manifest names them.
         store: folder for vectors, shared between runs; memory only if not given.
+        answers: file of chat models' replies, outside of `folder`; a run that was killed goes on
+            from it. Memory only if not given.
         gallery: of the headline retrieval: `unique`, `full`, `sampled:N` or `candidates`.
         protocol: `default`, or `negbench`: a tie for the best option counts as the first of them.
         controls: also score without the image, with a wrong one, and without the negators.
@@ -100,7 +118,9 @@ def evaluate(
 
     Raises:
         InputError: more than `max_bad` items cannot be scored, or a folder has nothing to score.
-        ModelError: a model's vectors are not finite or not of unit length; names the items.
+        ModelError: a model's vectors are not finite or not of unit length; names the items. Or a
+            chat model's server does not answer.
+        PolicyError: the data must not go to a chat model's server; nothing was sent.
         UsageError: two folders have tables of one kind, two models one name, or an unknown
             gallery or protocol.
     """
@@ -108,14 +128,16 @@ def evaluate(
     _check_call(models, asked)
     inputs = [*map(Path, data), *(place for m in models for place in m.made_from)]
     config: dict[str, Any] = {"stage": "evaluate", **asked._asdict()}
-    earlier = Earlier({}, [], None, {}, {}) if fresh else earlier_result(folder, config, data)
+    earlier = NOTHING if fresh else earlier_result(folder, config, data)
     keys = {**earlier.models, **{m.name: m.key for m in models}}
     # Weights are made from data too: what a run was trained on binds its figures.
     inputs = list(dict.fromkeys([*inputs, *earlier.inputs]))
     new = [m for m in models if earlier.models.get(m.name) != m.key]
+    servers = _servers(new, data)
 
     def make(out: Path) -> dict[str, Any]:
-        return _make(out, new, earlier, [Path(d) for d in data], inputs, store, asked)
+        return _make(out, new, earlier, [Path(d) for d in data], inputs,
+                     Means(store, AnswerCache(answers), servers), asked)  # fmt: skip
 
     added = bool(new) and bool(earlier.models) and all(
         keys[name] == key for name, key in earlier.models.items()
@@ -123,7 +145,7 @@ def evaluate(
     return stage(folder, {**config, "models": keys}, inputs, make, fresh=fresh or added)
 
 
-def _check_call(models: Sequence[DualEncoder | ScoreFile], asked: Settings) -> None:
+def _check_call(models: Sequence[Model], asked: Settings) -> None:
     names = [m.name for m in models]
     twice = sorted({n for n in names if names.count(n) > 1})
     if twice:
@@ -133,9 +155,15 @@ def _check_call(models: Sequence[DualEncoder | ScoreFile], asked: Settings) -> N
         raise UsageError(f"--protocol is {asked.protocol!r}; choose {' or '.join(PROTOCOLS)}")
 
 
+def _servers(models: Sequence[Model], data: Sequence[Path]) -> dict[str, LanguageModel]:
+    """How to ask each chat model, once the policy of the data allows it."""
+    policy = strictest(manifest_of(Path(folder))["policy"] for folder in data)
+    return {m.name: m.server(policy) for m in models if isinstance(m, ChatModel)}
+
+
 def _make(
-    out: Path, models: Sequence[DualEncoder | ScoreFile], earlier: Earlier,
-    folders: Sequence[Path], inputs: Sequence[Path], store: Path | None, asked: Settings,
+    out: Path, models: Sequence[Model], earlier: Earlier,
+    folders: Sequence[Path], inputs: Sequence[Path], means: Means, asked: Settings,
 ) -> dict[str, Any]:  # fmt: skip
     tables = data_of(folders, asked.split, asked.limit)
     if not tables:
@@ -143,13 +171,20 @@ def _make(
                          expected="some items")  # fmt: skip
     frames = [] if earlier.scores is None else [earlier.scores]
     controls, notes = dict(earlier.controls), dict(earlier.notes)
+    sent = earlier.sent | {n: dict(s.allowed) for n, s in means.servers.items()}
     left_out: dict[str, LeftOut] = {}
     kept, broken = tables, 0
     for model in models:
         if isinstance(model, ScoreFile):
             scored = _from_file(model, kept)
+        elif isinstance(model, ChatModel):
+            choice = [d for d in tables if d.kind in CHOICE]
+            seen = readable_images(p for d in choice for p in d.table["image_path"])
+            choice, left_out, broken = _without(*seen, choice, asked.max_bad)
+            kept = choice + [d for d in kept if d.kind not in CHOICE]
+            scored = _asked(model, means, kept, asked)
         else:
-            vectors = EmbeddingStore(model, store, policy_of(inputs))
+            vectors = EmbeddingStore(model, means.store, policy_of(inputs))
             kept, left_out, broken = _kept(vectors, tables, asked.max_bad)
             scored = _score(vectors, kept, asked)
         frames += scored.scores
@@ -168,6 +203,9 @@ def _make(
         name: metrics_of(part, asked.seed, ties) | breakdown(part, items, asked.seed, ties)
         for name, part in by_label(scores)
     }
+    for name in sent:
+        part = scores.filter(model=name)
+        figures[name] |= reply_figures(part, notes.get(name, {}), asked.seed)
     figures |= _blind(kept, asked)
     write_json(out / "metrics.json", figures)
     write_json(out / "comparisons.json", compare_models(scores, asked.seed, ties))
@@ -175,7 +213,7 @@ def _make(
     if controls:
         write_json(out / "controls.json", controls)
     return {"counts": {"rows": len(scores)}, "bad_images": broken, "left_out": left_out,
-            "notes": notes,
+            "notes": notes, "sent": sent,
             "review": {f.name: review_status(manifest_of(f)) for f in folders}}  # fmt: skip
 
 
@@ -195,6 +233,15 @@ def _kept(
                 images = rows["image_path"].unique(maintain_order=True).to_list()
                 vectors_of(vectors.images, images, rows, "image_path", vectors.model.name)
         raise
+    return _without(good, set(bad), tables, max_bad)
+
+
+def _without(
+    good: set[str], bad: set[str], tables: Sequence[Data], max_bad: int
+) -> tuple[list[Data], dict[str, LeftOut], int]:
+    """`_kept`, from the images that can be read and those that cannot."""
+    if not tables:
+        return [], {}, 0
     found = [usable(d, good) for d in tables]
     left_out = {f"{d.name} {d.kind}": why for d, why in found if why}
     refuse_more_than(max_bad, len(bad), left_out, tables[0].folder)
@@ -238,6 +285,12 @@ def _from_file(model: ScoreFile, tables: Sequence[Data]) -> Scored:
         raise InputError(model.made_from[0], found="no item of the data",
                          expected="ids of questions or claim sets, with their form")  # fmt: skip
     return found
+
+
+def _asked(model: ChatModel, means: Means, tables: Sequence[Data], asked: Settings) -> Scored:
+    server = means.servers[model.name]
+    frames, notes = score_chat(model, server, tables, asked.seed, means.answers)
+    return Scored(frames, {}, notes)
 
 
 def _blind(tables: Sequence[Data], asked: Settings) -> dict[str, Any]:

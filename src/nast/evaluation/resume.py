@@ -12,13 +12,19 @@ from nast.store import MANIFEST, content_hash, file_hash, manifest_of, read_json
 
 
 class Earlier(NamedTuple):
-    """Models of an earlier run by name and key, its inputs, scores, controls and notes."""
+    """Models of an earlier run by name and key, its inputs, scores, controls, notes, and by chat
+    model what allowed the data to be sent.
+    """
 
     models: dict[str, str]
     inputs: list[Path]
     scores: pl.DataFrame | None
     controls: dict[str, Any]
     notes: dict[str, Any]
+    sent: dict[str, Any]
+
+
+NOTHING = Earlier({}, [], None, {}, {}, {})
 
 
 def earlier_result(folder: Path, config: dict[str, Any], data: Sequence[Path]) -> Earlier:
@@ -35,21 +41,20 @@ def earlier_result(folder: Path, config: dict[str, Any], data: Sequence[Path]) -
     Returns:
         What is there; nothing where it cannot be added to.
     """
-    nothing = Earlier({}, [], None, {}, {})
     folder = Path(folder)
     if not (folder / MANIFEST).is_file():
-        return nothing
+        return NOTHING
     made = manifest_of(folder)
     then = {k: v for k, v in made["config"].items() if k != "models"}
     inputs: dict[str, str] = made["inputs"]
     if then != config or made["version"] != __version__:
-        return nothing
+        return NOTHING
     if not {str(d) for d in data} <= set(inputs) or any(_hash(p) != h for p, h in inputs.items()):
-        return nothing
+        return NOTHING
     models = made["config"]["models"]
     others = set(inputs) - {str(d) for d in data}
     if any(_is_data(Path(p)) for p in others):
-        return nothing
+        return NOTHING
     controls = folder / "controls.json"
     return Earlier(
         models,
@@ -57,6 +62,7 @@ def earlier_result(folder: Path, config: dict[str, Any], data: Sequence[Path]) -
         read_table(folder / "scores.parquet", SCORES_SCHEMA),
         read_json(controls) if controls.is_file() else {},
         made.get("notes", {}),
+        made.get("sent", {}),
     )
 
 

@@ -10,13 +10,14 @@ from peft import PeftModel
 from nast.errors import ModelError, UsageError
 from nast.models.base import DualEncoder
 from nast.models.hf import load_hf
+from nast.models.minilm import PHANTOM, load_minilm
 from nast.models.openclip import load_openclip
 from nast.models.two_tower import load_two_tower
 from nast.store import content_hash, file_hash, manifest_of, read_json
 
-PHANTOM = Path(__file__).parent.parent / "phantom" / "weights"
 KINDS = {
     "phantom": "the small CLIP that ships with the package, pretrained on phantom radiographs",
+    "phantom-minilm": "a pretrained sentence encoder (a package of its own) on phantom radiographs",
     "hf:PLACE": "a CLIPModel, SiglipModel or Siglip2Model: a folder, or OWNER/NAME of the hub",
     "openclip:ARCH:FILE": "a checkpoint of OpenAI's CLIP or of open_clip: NegCLIP, BiomedCLIP, ...",
     "two-tower:SPEC.yaml": "a BERT and an image encoder: BioViL-T, MedCLIP, CXR-CLIP, yours",
@@ -39,6 +40,8 @@ def load_model(spec: str, name: str | None = None) -> DualEncoder:
     kind, _, place = spec.partition(":")
     if spec == "phantom":
         return load_hf(PHANTOM, name or spec)
+    if spec == "phantom-minilm":
+        return load_minilm(name or spec)
     if kind == "hf" and place:
         return load_hf(place, name or spec)
     if kind == "openclip" and place:

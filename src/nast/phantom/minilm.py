@@ -22,7 +22,7 @@ from nast.phantom.patients import patients
 from nast.phantom.reports import report
 from nast.store import atomic, seed_of
 
-PATIENTS, SEED = 6000, 7
+PATIENTS, SEED, REPORTS_SEED = 6000, 7, 0
 REPORTS = 4
 """Reports of each study."""
 NEGATION_RATE = 0.01
@@ -41,14 +41,14 @@ def train_minilm(path: Path, report_step: Callable[[str, int, float], None]) -> 
     images = draw_all(studies)
     vision = CLIPModel.from_pretrained(PHANTOM, dtype=torch.float32).vision_model
     features = pooled(vision, images)
-    rng = np.random.default_rng(seed_of(SEED, "minilm reports"))
+    rng = np.random.default_rng(REPORTS_SEED)
     texts = [report(s.facts, NEGATION_RATE, rng) for s in studies for _ in range(REPORTS)]
     vectors = _encode(texts, report_step).reshape(len(studies), REPORTS, -1)
     head, scale = fit_head(features, vectors, report_step)
-    weights = {k: v.detach().contiguous() for k, v in head.state_dict().items()}
+    weights = {k: v.detach().half() for k, v in head.state_dict().items()}
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic(path) as temporary:
-        save_file(weights | {"logit_scale": scale.detach().reshape(1)}, temporary)
+        save_file(weights | {"logit_scale": scale.detach().half().reshape(1)}, temporary)
 
 
 @torch.no_grad()

@@ -77,15 +77,19 @@ def sweep(
     """
     cells = read_grid(grid)
     configs = [_config(cell, grid) for cell in cells]
+    blocks = load_model(base).text.n_layers
+    # A policy that cannot be is an error before hours of training, not between them.
+    weights = [layer_policy(str(cell.get("layers", "uniform")), blocks, trace,
+                            beta=cell.get("beta"), seed=config.seed)
+               for cell, config in zip(cells, configs, strict=True)]  # fmt: skip
     varied = [n for n in cells[0] if len({str(c[n]) for c in cells}) > 1]
     rows = []
-    for cell, config in zip(cells, configs, strict=True):
+    for cell, config, scales in zip(cells, configs, weights, strict=True):
         name = ",".join(f"{n.rstrip('_')}={_short(cell[n])}" for n in varied) or "run"
-        model = load_model(base)
-        weights = layer_policy(str(cell.get("layers", "uniform")), model.text.n_layers, trace,
-                               beta=cell.get("beta"), seed=config.seed)  # fmt: skip
-        build_run(model, base, facts, contextual, folder / name, weights, config, store=store,
-                  report=report)  # fmt: skip
+        build_run(
+            load_model(base), base, facts, contextual, folder / name, scales, config,
+            store=store, report=report,
+        )  # fmt: skip
         rows += [{**{n: _short(cell[n]) for n in varied}, **best}
                  for best in _best(manifest_of(folder / name))]  # fmt: skip
     table = _pooled(pl.DataFrame(rows), [n for n in varied if n != "seed"])

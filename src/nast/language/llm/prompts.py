@@ -10,13 +10,14 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from string import Template
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from nast.store import content_hash
 
 PROMPTS = Path(__file__).with_name("prompts")
-Messages = tuple[Mapping[str, str], ...]
-"""A conversation: turns with `role` (system, user, assistant) and `content`."""
+Messages = tuple[Mapping[str, Any], ...]
+"""A conversation: turns with `role` (system, user, assistant) and `content`: words, or a list of
+parts where images belong to it."""
 _TURN = re.compile(r"^\[(system|user|assistant)\]\n", re.MULTILINE)
 
 
