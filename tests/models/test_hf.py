@@ -193,5 +193,6 @@ def test_unknown_model_string(spec):
 
 def test_kinds_are_documented():
     assert set(KINDS) == {
-        "phantom", "hf:PLACE", "openclip:ARCH:FILE", "two-tower:SPEC.yaml", "run:FOLDER",
+        "phantom", "phantom-minilm", "hf:PLACE", "openclip:ARCH:FILE", "two-tower:SPEC.yaml",
+        "run:FOLDER",
     }  # fmt: skip

@@ -26,13 +26,23 @@ LEVEL = 0.05
 
 
 class Item(NamedTuple):
-    """One multiple-choice item: its options' words, the right one, its group and labels."""
+    """One multiple-choice item.
+
+    Attributes:
+        options: their words.
+        answer: the right one.
+        group: items of a group show the same options.
+        labels: of each option, 1 present and 0 absent, where they are known.
+        conditions: that the labels are of.
+        stated: what each option says, where it is known; it is read from the words elsewhere.
+    """
 
     options: tuple[str, ...]
     answer: int
     group: str
     labels: tuple[tuple[int, ...], ...] = ()
     conditions: tuple[str, ...] = ()
+    stated: tuple[frozenset[object], ...] = ()
 
 
 Scorer = Callable[[Item], Sequence[float]]
@@ -47,12 +57,19 @@ def audit_questions(questions: pl.DataFrame, seed: int = 0) -> dict[str, Any]:
     result = {}
     for form in ("negated", "affirmative", "omitted"):
         columns = questions.select(form, "answer", "group_id", "options", "conditions").rows()
-        items = [
-            Item(tuple(texts), answer, group, tuple(map(tuple, options)), tuple(conditions))
-            for texts, answer, group, options, conditions in columns
-        ]
+        items = []
+        for texts, answer, group, options, conditions in columns:
+            labels = tuple(map(tuple, options))
+            stated = tuple(_stated(conditions, values, form) for values in labels)
+            items.append(Item(tuple(texts), answer, group, labels, tuple(conditions), stated))
         result[form] = audit_items(items, seed)
     return result
+
+
+def _stated(names: Sequence[str], values: Sequence[int], form: str) -> frozenset[object]:
+    """What a configuration says; the omitted form is silent about what is absent."""
+    said = zip(names, values, strict=True)
+    return frozenset((name, value) for name, value in said if value or form != "omitted")
 
 
 def audit_items(items: Sequence[Item], seed: int = 0) -> list[dict[str, Any]]:
@@ -70,12 +87,14 @@ def audit_items(items: Sequence[Item], seed: int = 0) -> list[dict[str, Any]]:
     words, statements = cache(_word_set), cache(_statements)
     denials = cache(lambda option: len(cues(option)))
     alike = cache(lambda options: _overlap([words(o) for o in options]))
-    agreeing = cache(lambda options: _overlap([statements(o) for o in options]))
+    agreeing = cache(_overlap)
     scorers: dict[str, Scorer] = {
         "longest option": lambda i: [len(o) for o in i.options],
         "shortest option": lambda i: [-len(o) for o in i.options],
         "medoid": lambda i: alike(i.options),
-        "medoid of statements": lambda i: agreeing(i.options),
+        "medoid of statements": lambda i: agreeing(
+            i.stated or tuple(statements(o) for o in i.options)
+        ),
         "odd one out": lambda i: [-s for s in alike(i.options)],
         "most negation cues": lambda i: [denials(o) for o in i.options],
         "fewest negation cues": lambda i: [-denials(o) for o in i.options],
@@ -140,7 +159,7 @@ def _accuracy(items: Sequence[Item], scorer: Scorer) -> float:
 def _expected(item: Item, scorer: Scorer) -> float:
     scores = scorer(item)
     best = max(scores)
-    ties = [k for k, s in enumerate(scores) if math.isclose(s, best, abs_tol=1e-12)]
+    ties = [k for k, s in enumerate(scores) if best - s <= 1e-12 * max(1, abs(best))]
     return (item.answer in ties) / len(ties)
 
 
@@ -165,9 +184,9 @@ def _words(text: str) -> list[str]:
     return re.findall(r"[a-z-]+", text.lower())
 
 
-def _statements(text: str) -> Set[object]:
+def _statements(text: str) -> frozenset[object]:
     """The facts that an option states; its words where none can be read."""
-    return facts_of(text) or _word_set(text)
+    return frozenset(facts_of(text) or _word_set(text))
 
 
 def _overlap(bags: Sequence[Set[object]]) -> list[float]:

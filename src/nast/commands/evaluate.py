@@ -1,7 +1,7 @@
 """nast evaluate."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
@@ -17,6 +17,10 @@ def evaluate(
     gallery: str = "unique",
     protocol: str = "default",
     controls: bool = False,
+    chat_mode: Literal["letters", "text"] = "letters",
+    key_variable: str | None = None,
+    loopback_stays: bool = False,
+    override: Path | None = None,
     fresh: bool = False,
 ) -> None:
     """Score models on data and print the tables.
@@ -27,8 +31,8 @@ def evaluate(
     ----------
     models_and_data: str
         Models (phantom, hf:FOLDER, run:FOLDER), files of scores (scores:FILE with the columns
-        item, option, score) and folders of nast benchmark, contextual or facts (prompt pairs), in
-        any order.
+        item, option, score), chat models (chat:URL#NAME behind a server that speaks OpenAI's
+        protocol) and folders of nast benchmark, contextual or facts (prompt pairs), in any order.
     out: Path
         Output folder: scores.parquet, metrics.json, comparisons.json.
     split: str
@@ -48,6 +52,14 @@ def evaluate(
         default, or negbench: a tie for the best option is right where the right one stands first.
     controls: bool
         Also score without the image, with another patient's, and without the negators.
+    chat_mode: Literal
+        What a chat model replies: letters, or the text of an option.
+    key_variable: str
+        Name of the environment variable with the key of a chat model's server.
+    loopback_stays: bool
+        State that nothing behind a loopback address passes data on to another machine.
+    override: Path
+        YAML file with the person, date and reason that let private data leave.
     fresh: bool
         Start over in a folder of another configuration.
     """
@@ -62,6 +74,10 @@ def evaluate(
                          "nast evaluate phantom questions -o scores")  # fmt: skip
     import polars as pl
 
+    from nast.commands.words import override_of
+    from nast.evaluation.chat import PREFIX as CHAT
+    from nast.evaluation.chat import chat_model
+    from nast.evaluation.evaluate import Model
     from nast.evaluation.evaluate import evaluate as score
     from nast.evaluation.metrics import in_order
     from nast.evaluation.score_file import PREFIX, read_score_file
@@ -69,10 +85,17 @@ def evaluate(
     from nast.reporting.tables import cell, markdown, tables_of
     from nast.store import read_json
 
-    models = [read_score_file(n) if n.startswith(PREFIX) else load_model(n) for n in names]
+    def model_of(name: str) -> Model:
+        if name.startswith(CHAT):
+            return chat_model(name, chat_mode, key_variable=key_variable,
+                              loopback_stays=loopback_stays,
+                              override=override_of(override))  # fmt: skip
+        return read_score_file(name) if name.startswith(PREFIX) else load_model(name)
+
+    models = [model_of(name) for name in names]
     made = score(models, data, out, split=split, seed=seed, limit=limit, max_bad=max_bad,
-                 store=store, gallery=gallery, protocol=protocol, controls=controls,
-                 fresh=fresh)  # fmt: skip
+                 store=store, answers=out.with_name(out.name + "-answers.jsonl"), gallery=gallery,
+                 protocol=protocol, controls=controls, fresh=fresh)  # fmt: skip
     metrics = in_order(read_json(out / "metrics.json"), pl.read_parquet(out / "scores.parquet"))
     for table in tables_of(metrics, {}):
         print(markdown(table))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from nast.benchmark.construction import Construction
     from nast.language.llm.backends import LanguageModel
+    from nast.policy import Override
 
 
 def language_model(
@@ -30,7 +31,12 @@ def language_model(
     )
 
 
-def override_of(file: Path | None):  # type: ignore[no-untyped-def]
+def override_of(file: Path | None) -> "Override | None":
+    """The named exception from the data policy that a YAML file holds.
+
+    Raises:
+        InputError: the file lacks the person, the date or the reason.
+    """
     import yaml
 
     from nast.errors import InputError

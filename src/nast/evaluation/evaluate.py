@@ -180,9 +180,12 @@ def _make(
         elif isinstance(model, ChatModel):
             choice = [d for d in tables if d.kind in CHOICE]
             seen = readable_images(p for d in choice for p in d.table["image_path"])
-            choice, left_out, broken = _without(*seen, choice, asked.max_bad)
+            choice, lost, unseen = _without(*seen, choice, asked.max_bad)
+            left_out, broken = left_out | lost, max(broken, unseen)
             kept = choice + [d for d in kept if d.kind not in CHOICE]
-            scored = _asked(model, means, kept, asked)
+            server = means.servers[model.name]
+            rows, said = score_chat(model, server, kept, asked.seed, means.answers)
+            scored = Scored(rows, {}, said)
         else:
             vectors = EmbeddingStore(model, means.store, policy_of(inputs))
             kept, left_out, broken = _kept(vectors, tables, asked.max_bad)
@@ -203,7 +206,7 @@ def _make(
         name: metrics_of(part, asked.seed, ties) | breakdown(part, items, asked.seed, ties)
         for name, part in by_label(scores)
     }
-    for name in sent:
+    for name in [n for n in sent if n in figures]:
         part = scores.filter(model=name)
         figures[name] |= reply_figures(part, notes.get(name, {}), asked.seed)
     figures |= _blind(kept, asked)
@@ -285,12 +288,6 @@ def _from_file(model: ScoreFile, tables: Sequence[Data]) -> Scored:
         raise InputError(model.made_from[0], found="no item of the data",
                          expected="ids of questions or claim sets, with their form")  # fmt: skip
     return found
-
-
-def _asked(model: ChatModel, means: Means, tables: Sequence[Data], asked: Settings) -> Scored:
-    server = means.servers[model.name]
-    frames, notes = score_chat(model, server, tables, asked.seed, means.answers)
-    return Scored(frames, {}, notes)
 
 
 def _blind(tables: Sequence[Data], asked: Settings) -> dict[str, Any]:

@@ -145,7 +145,11 @@ def serving(*steps):
         def log_message(self, *_):
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    class Server(ThreadingHTTPServer):
+        # Of more callers at once than wait in line, some would come back after a second.
+        request_queue_size = 64
+
+    server = Server(("127.0.0.1", 0), Handler)
     server.handle_error = lambda *_: None
     thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
