@@ -24,13 +24,13 @@ def models(tiny_clip):
 def asked(monkeypatch):
     """Names of the models that are scored."""
     names = []
-    score = module._score
+    score = module.score_model
 
-    def counted(vectors, *rest):
-        names.append(vectors.model.name)
-        return score(vectors, *rest)
+    def counted(model, *rest):
+        names.append(model.name)
+        return score(model, *rest)
 
-    monkeypatch.setattr(module, "_score", counted)
+    monkeypatch.setattr(module, "score_model", counted)
     return names
 
 

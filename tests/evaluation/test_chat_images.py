@@ -1,4 +1,4 @@
-"""What of an image file reaches a chat model: its pixels, in its own bytes where they hold no more."""
+"""What of an image file reaches a chat model: pixels, as they are where it holds no more."""
 
 from base64 import b64decode
 from io import BytesIO

@@ -81,7 +81,6 @@ def evaluate(
     from nast.evaluation.evaluate import evaluate as score
     from nast.evaluation.metrics import in_order
     from nast.evaluation.score_file import PREFIX, read_score_file
-    from nast.models.registry import load_model
     from nast.reporting.tables import cell, markdown, tables_of
     from nast.store import read_json
 
@@ -90,7 +89,12 @@ def evaluate(
             return chat_model(name, chat_mode, key_variable=key_variable,
                               loopback_stays=loopback_stays,
                               override=override_of(override))  # fmt: skip
-        return read_score_file(name) if name.startswith(PREFIX) else load_model(name)
+        if name.startswith(PREFIX):
+            return read_score_file(name)
+        # Files of scores and chat models need no library of models.
+        from nast.models.registry import load_model
+
+        return load_model(name)
 
     models = [model_of(name) for name in names]
     made = score(models, data, out, split=split, seed=seed, limit=limit, max_bad=max_bad,

@@ -13,6 +13,8 @@ def list_models() -> None:
 
     for kind, text in KINDS.items():
         print(f"{kind:12} {text}")
+    print(f"{'scores:FILE':12} scores that something else made; nast evaluate only")
+    print(f"{'chat:URL#NAME':12} a chat model behind a server; nast evaluate only")
     print("\nModels by name (* in the paper's tables):\n")
     for entry in named_models():
         print(f"{'*' if entry.paper else ' '} {entry.name}")

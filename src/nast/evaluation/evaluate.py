@@ -2,34 +2,22 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import polars as pl
 
 from nast.benchmark.card import review_status
-from nast.embeddings import EmbeddingStore
-from nast.errors import InputError, ModelError, UsageError
+from nast.errors import InputError, UsageError
 from nast.evaluation.breakdown import breakdown
-from nast.evaluation.chat import ChatModel, reply_figures, score_chat
-from nast.evaluation.chat_images import readable_images
-from nast.evaluation.choice import (
-    CHOICE,
-    TieRule,
-    choice_rows,
-    score_claims,
-    score_questions,
-    vectors_of,
-)
+from nast.evaluation.chat import ChatModel, reply_figures
+from nast.evaluation.choice import CHOICE, TieRule
 from nast.evaluation.comparisons import compare_models
-from nast.evaluation.controls import control_figures
-from nast.evaluation.items import Data, LeftOut, data_of, refuse_more_than, usable, whole_groups
+from nast.evaluation.items import LeftOut, data_of, whole_groups
 from nast.evaluation.metrics import by_label, metrics_of
 from nast.evaluation.no_harm import no_harm
-from nast.evaluation.prompt_pairs import score_prompt_pairs
 from nast.evaluation.resume import NOTHING, Earlier, earlier_result
-from nast.evaluation.retrieval import blind_retrieval, gallery_size, score_retrieval
-from nast.evaluation.score_file import ScoreFile, score_from_file
-from nast.evaluation.truncation import equal_after_cut
+from nast.evaluation.retrieval import blind_retrieval, gallery_size
+from nast.evaluation.scoring import Data, Means, Model, Settings, score_model
 from nast.evaluation.truths import truths_behind
 from nast.language.llm.backends import LanguageModel
 from nast.language.llm.cache import AnswerCache
@@ -38,39 +26,10 @@ from nast.policy import strictest
 from nast.records import CAPTIONS_SCHEMA, SCORES_SCHEMA
 from nast.store import manifest_of, policy_of, read_table, stage, write_json, write_table
 
-Model = DualEncoder | ScoreFile | ChatModel
 PROTOCOLS: dict[str, TieRule] = {"default": "never", "negbench": "first"}
 """How a tie for the best option counts: never right, or as in the peers' scorers."""
 
 __all__ = ["evaluate", "whole_groups"]
-
-
-class Settings(NamedTuple):
-    """What a run was asked for, beside models and data."""
-
-    split: str = "test"
-    seed: int = 0
-    limit: int | None = None
-    max_bad: int = 0
-    gallery: str = "unique"
-    protocol: str = "default"
-    controls: bool = False
-
-
-class Means(NamedTuple):
-    """What scoring reads and asks: the folder of vectors, replies so far, servers by model."""
-
-    store: Path | None
-    answers: AnswerCache
-    servers: dict[str, LanguageModel]
-
-
-class Scored(NamedTuple):
-    """What one model leaves."""
-
-    scores: list[pl.DataFrame]
-    controls: dict[str, Any]
-    notes: dict[str, Any]
 
 
 def evaluate(
@@ -133,11 +92,10 @@ def evaluate(
     # Weights are made from data too: what a run was trained on binds its figures.
     inputs = list(dict.fromkeys([*inputs, *earlier.inputs]))
     new = [m for m in models if earlier.models.get(m.name) != m.key]
-    servers = _servers(new, data)
+    means = Means(store, policy_of(inputs), AnswerCache(answers), _servers(new, data))
 
     def make(out: Path) -> dict[str, Any]:
-        return _make(out, new, earlier, [Path(d) for d in data], inputs,
-                     Means(store, AnswerCache(answers), servers), asked)  # fmt: skip
+        return _make(out, new, earlier, [Path(d) for d in data], means, asked)
 
     added = bool(new) and bool(earlier.models) and all(
         keys[name] == key for name, key in earlier.models.items()
@@ -163,7 +121,7 @@ def _servers(models: Sequence[Model], data: Sequence[Path]) -> dict[str, Languag
 
 def _make(
     out: Path, models: Sequence[Model], earlier: Earlier,
-    folders: Sequence[Path], inputs: Sequence[Path], means: Means, asked: Settings,
+    folders: Sequence[Path], means: Means, asked: Settings,
 ) -> dict[str, Any]:  # fmt: skip
     tables = data_of(folders, asked.split, asked.limit)
     if not tables:
@@ -172,24 +130,13 @@ def _make(
     frames = [] if earlier.scores is None else [earlier.scores]
     controls, notes = dict(earlier.controls), dict(earlier.notes)
     sent = earlier.sent | {n: dict(s.allowed) for n, s in means.servers.items()}
+    specs = earlier.specs | {m.name: m.spec for m in models if isinstance(m, DualEncoder)}
     left_out: dict[str, LeftOut] = {}
     kept, broken = tables, 0
     for model in models:
-        if isinstance(model, ScoreFile):
-            scored = _from_file(model, kept)
-        elif isinstance(model, ChatModel):
-            choice = [d for d in tables if d.kind in CHOICE]
-            seen = readable_images(p for d in choice for p in d.table["image_path"])
-            choice, lost, unseen = _without(*seen, choice, asked.max_bad)
-            left_out, broken = left_out | lost, max(broken, unseen)
-            kept = choice + [d for d in kept if d.kind not in CHOICE]
-            server = means.servers[model.name]
-            rows, said = score_chat(model, server, kept, asked.seed, means.answers)
-            scored = Scored(rows, {}, said)
-        else:
-            vectors = EmbeddingStore(model, means.store, policy_of(inputs))
-            kept, left_out, broken = _kept(vectors, tables, asked.max_bad)
-            scored = _score(vectors, kept, asked)
+        scored = score_model(model, tables, kept, means, asked)
+        kept, broken = scored.tables, max(broken, scored.broken)
+        left_out |= scored.left_out
         frames += scored.scores
         if scored.controls:
             controls[model.name] = scored.controls
@@ -216,78 +163,8 @@ def _make(
     if controls:
         write_json(out / "controls.json", controls)
     return {"counts": {"rows": len(scores)}, "bad_images": broken, "left_out": left_out,
-            "notes": notes, "sent": sent,
+            "notes": notes, "sent": sent, "specifications": specs,
             "review": {f.name: review_status(manifest_of(f)) for f in folders}}  # fmt: skip
-
-
-def _kept(
-    vectors: EmbeddingStore, tables: Sequence[Data], max_bad: int
-) -> tuple[list[Data], dict[str, LeftOut], int]:
-    """The tables without the items that cannot be scored, these by table and reason, and the
-    number of images that cannot be read.
-    """
-    paths = [p for d in tables for p in d.table["image_path"]]
-    try:
-        good, bad = vectors.readable(paths)
-    except ModelError:
-        for d in tables:
-            if d.kind in CHOICE:
-                rows = choice_rows(d.kind, d.table)
-                images = rows["image_path"].unique(maintain_order=True).to_list()
-                vectors_of(vectors.images, images, rows, "image_path", vectors.model.name)
-        raise
-    return _without(good, set(bad), tables, max_bad)
-
-
-def _without(
-    good: set[str], bad: set[str], tables: Sequence[Data], max_bad: int
-) -> tuple[list[Data], dict[str, LeftOut], int]:
-    """`_kept`, from the images that can be read and those that cannot."""
-    if not tables:
-        return [], {}, 0
-    found = [usable(d, good) for d in tables]
-    left_out = {f"{d.name} {d.kind}": why for d, why in found if why}
-    refuse_more_than(max_bad, len(bad), left_out, tables[0].folder)
-    return [d for d, _ in found if len(d.table)], left_out, len(bad)
-
-
-def _score(vectors: EmbeddingStore, tables: Sequence[Data], asked: Settings) -> Scored:
-    found = Scored([], {}, {})
-    for data in tables:
-        name, kind, _, table = data
-        if kind == "captions":
-            truths = truths_behind(data)
-            scores = score_retrieval(vectors, table, name, asked.gallery, truths, asked.seed)
-        else:
-            scores = SCORERS[kind](vectors, table, name)
-        found.scores.append(scores)
-        if kind in CHOICE:
-            alike = equal_after_cut(vectors.model, kind, table)
-            if alike:
-                found.notes["options equal after the cut"] = alike
-            if asked.controls:
-                found.controls.update(control_figures(vectors, kind, table, name, asked.seed))
-    return found
-
-
-SCORERS = {
-    "questions": score_questions,
-    "claims": score_claims,
-    "studies": score_prompt_pairs,
-}
-
-
-def _from_file(model: ScoreFile, tables: Sequence[Data]) -> Scored:
-    found = Scored([], {}, {})
-    for name, kind, _, table in tables:
-        scores, missing = score_from_file(model, kind, table, name)
-        found.scores.append(scores)
-        if missing:
-            found.notes[f"{kind} without scores, counted as wrong"] = missing
-    if not any(len(f) for f in found.scores):
-        raise InputError(model.made_from[0], found="no item of the data",
-                         expected="ids of questions or claim sets, with their form")  # fmt: skip
-    return found
 
 
 def _blind(tables: Sequence[Data], asked: Settings) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from nast.exchange.documents import LETTERS
 
 _THOUGHT = re.compile(r"</?think(?:ing)?>", re.IGNORECASE)
+_TOKEN = re.compile(r"<\|[^<>|]*\|>|</?s>")
 _FINAL = re.compile(r"\\boxed\b|</?answer>", re.IGNORECASE)
 _MARKS = re.compile(r"\\[a-z]+\b|[*`#$~{}\"\\]|(?<!\w)'|'(?!\w)")
 _SAME = str.maketrans("‘’“”_–—−", "''\"\" ---")
@@ -24,8 +25,9 @@ def _leads(*heads: str) -> tuple[str, ...]:
 
 
 _VERDICT = (
-    r"(?:\b(?:answer|choice|selection|response)|"
-    r"\b(?:correct|right|best|true|final|chosen)\s+(?:option|statement|description|one|letter))"
+    r"(?:\b(?:answer|choice|selection|response|letter)|\b(?:that|which)\s+is\s+(?:right|correct)|"
+    r"\b(?:correct|right|best|true|accurate|final|chosen)\s+"
+    r"(?:option|statement|description|match|one))"
     r"\s*(?:\b(?:is|would\s+be|should\s+be|must\s+be)\b|[:=]|->|→)[\s:]*"
 )
 _STRONG = _leads(_VERDICT, r"^(?:option|choice|letter)\s*[:=]\s*", r"^(?:final\s+)?answer\s+")
@@ -37,7 +39,7 @@ _WEAK = _leads(
 )
 _RIGHT = (
     r"(?i:\s+(?:is|seems|appears|looks|would\s+be)\s+(?:to\s+be\s+)?(?:the\s+)?(?:most\s+|only\s+)?"
-    r"(?:correct|right|best|true|accurate|answer|appropriate)\b)"
+    r"(?:likely\s+)?(?:correct|right|best|true|accurate|answer|appropriate)\b)"
 )
 _UNSAID = re.compile(r"(?:\b(?:not|never|cannot|doubt|if|whether)|n't)\b(?:\s+\w+){0,3}\s*$", re.I)
 """Words before a verdict that take it back: "I do not think that the answer is"."""
@@ -53,12 +55,16 @@ _TRAILED = re.compile(
     r"(?:answer|option|statement|description|choice)?$"
 )
 _LABEL = re.compile(r"^\s*[-•]?\s*(?:option\s*)?[(\[]?(?:[A-Za-z]|\d\d?)[)\].:]+\s+", re.IGNORECASE)
+_DUTY = (
+    r"(?:\w+\s+)?(?:assist|help|provide|interpret|analy[sz]e|diagnose|comply|view|determine|answer|"
+    r"give|offer|make|read|identify|process|access|do|tell|see\s+(?:the|this|any|an)\s+image)\b"
+)
 _REFUSAL = re.compile(
     r"\b(?:i'm|i am|we are|we're)\s+(?:\w+\s+)?(?:sorry|unable|not\s+(?:able|qualified|allowed|"
-    r"permitted|a\s+(?:doctor|physician|radiologist)))\b|\bi\s+(?:cannot|can\s*not|can't|won't|"
-    r"will\s+not|do\s+not\s+feel|don't\s+feel|must\s+decline|decline)\b|\bas\s+an\s+ai\b|"
-    r"^(?:sorry|unable)\b|\b(?:cannot|can't|unable\s+to)\s+(?:assist|help|provide|interpret|"
-    r"analy[sz]e|diagnose|comply|view|see)\b|\bconsult\s+(?:with\s+)?(?:a|an|your)\s+",
+    r"permitted|a\s+(?:doctor|physician|radiologist)))\b|\bas\s+an\s+ai\b|^(?:sorry|unable)\b|"
+    r"\bi\s+(?:must\s+)?decline\b|\bi\s+(?:cannot|can't|won't)\s*(?:[.,]|$)|"
+    rf"\b(?:cannot|can't|can\s+not|won't|will\s+not|(?:unable|not\s+able)\s+to)\s+{_DUTY}|"
+    r"\bconsult\s+(?:with\s+)?(?:a|an|your)\s",
     re.IGNORECASE,
 )
 
@@ -95,7 +101,7 @@ def is_refusal(reply: str) -> bool:
 
 def _plain(reply: str) -> str:
     """A reply without thoughts and markup; boxes and tags of answers become words."""
-    said = unicodedata.normalize("NFKC", reply).translate(_SAME)
+    said = _TOKEN.sub("\n", unicodedata.normalize("NFKC", reply).translate(_SAME))
     parts = _THOUGHT.split(said)
     opened = _THOUGHT.findall(said)
     said = "" if opened and not opened[-1].startswith("</") else parts[-1]

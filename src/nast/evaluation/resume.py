@@ -12,8 +12,8 @@ from nast.store import MANIFEST, content_hash, file_hash, manifest_of, read_json
 
 
 class Earlier(NamedTuple):
-    """Models of an earlier run by name and key, its inputs, scores, controls, notes, and by chat
-    model what allowed the data to be sent.
+    """Models of an earlier run by name and key, its inputs, scores, controls and notes; what
+    allowed data to be sent, by chat model; what the dual encoders are.
     """
 
     models: dict[str, str]
@@ -22,9 +22,10 @@ class Earlier(NamedTuple):
     controls: dict[str, Any]
     notes: dict[str, Any]
     sent: dict[str, Any]
+    specs: dict[str, Any]
 
 
-NOTHING = Earlier({}, [], None, {}, {}, {})
+NOTHING = Earlier({}, [], None, {}, {}, {}, {})
 
 
 def earlier_result(folder: Path, config: dict[str, Any], data: Sequence[Path]) -> Earlier:
@@ -63,6 +64,7 @@ def earlier_result(folder: Path, config: dict[str, Any], data: Sequence[Path]) -
         read_json(controls) if controls.is_file() else {},
         made.get("notes", {}),
         made.get("sent", {}),
+        made.get("specifications", {}),
     )
 
 

@@ -107,7 +107,8 @@ def _preprocessing(processor: Any) -> dict[str, Any]:
     wanted = ("size", "crop_size", "do_center_crop", "resample", "image_mean", "image_std",
               "rescale_factor", "patch_size", "max_num_patches")  # fmt: skip
     settings = {k: v for k, v in processor.to_dict().items() if k in wanted and v is not None}
-    return {"processor": type(processor).__name__, **settings}
+    plain = {k: list(v) if isinstance(v, tuple) else v for k, v in settings.items()}
+    return {"processor": type(processor).__name__, **plain}
 
 
 class HFImageTower:

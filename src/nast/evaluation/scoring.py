@@ -1,0 +1,169 @@
+"""One model on the tables of some data folders: what it scores, what it passes over, and why."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import polars as pl
+
+from nast.embeddings import EmbeddingStore
+from nast.errors import InputError, ModelError
+from nast.evaluation.chat import ChatModel, score_chat
+from nast.evaluation.chat_images import readable_images
+from nast.evaluation.choice import CHOICE, choice_rows, score_claims, score_questions, vectors_of
+from nast.evaluation.controls import control_figures
+from nast.evaluation.items import Data, LeftOut, refuse_more_than, usable
+from nast.evaluation.prompt_pairs import score_prompt_pairs
+from nast.evaluation.retrieval import score_retrieval
+from nast.evaluation.score_file import ScoreFile, score_from_file
+from nast.evaluation.truncation import equal_after_cut
+from nast.evaluation.truths import truths_behind
+from nast.language.llm.backends import LanguageModel
+from nast.language.llm.cache import AnswerCache
+from nast.models.base import DualEncoder
+
+Model = DualEncoder | ScoreFile | ChatModel
+
+
+class Settings(NamedTuple):
+    """What a run was asked for, beside models and data."""
+
+    split: str = "test"
+    seed: int = 0
+    limit: int | None = None
+    max_bad: int = 0
+    gallery: str = "unique"
+    protocol: str = "default"
+    controls: bool = False
+
+
+class Means(NamedTuple):
+    """What scoring reads and asks: the folder of vectors and their policy, replies so far, servers
+    by model.
+    """
+
+    store: Path | None
+    policy: str
+    answers: AnswerCache
+    servers: dict[str, LanguageModel]
+
+
+class Scored(NamedTuple):
+    """What one model leaves.
+
+    Attributes:
+        scores: `SCORES_SCHEMA` rows of each table.
+        controls: figures under each control.
+        notes: items that count as wrong, by reason.
+        tables: the items that were scored.
+        left_out: the others, by table and reason.
+        broken: images that cannot be read.
+    """
+
+    scores: list[pl.DataFrame]
+    controls: dict[str, Any]
+    notes: dict[str, Any]
+    tables: list[Data]
+    left_out: dict[str, LeftOut]
+    broken: int
+
+
+def score_model(
+    model: Model, tables: Sequence[Data], kept: Sequence[Data], means: Means, asked: Settings
+) -> Scored:
+    """The scores of one model.
+
+    Args:
+        model: a dual encoder, a chat model or a file of scores.
+        tables: all items.
+        kept: those that the models before it could be scored on.
+        means: see `Means`.
+        asked: see `Settings`.
+
+    Raises:
+        InputError: more than `max_bad` items cannot be scored, or a file has none of them.
+        ModelError: vectors are not finite or not of unit length; names the items.
+    """
+    if isinstance(model, ScoreFile):
+        return _from_file(model, kept)
+    if isinstance(model, ChatModel):
+        choice = [d for d in tables if d.kind in CHOICE]
+        seen = readable_images(p for d in choice for p in d.table["image_path"])
+        choice, lost, unseen = _without(*seen, choice, asked.max_bad)
+        shown = choice + [d for d in kept if d.kind not in CHOICE]
+        server = means.servers[model.name]
+        rows, said = score_chat(model, server, shown, asked.seed, means.answers)
+        return Scored(rows, {}, said, shown, lost, unseen)
+    vectors = EmbeddingStore(model, means.store, means.policy)
+    readable, lost, unseen = _kept(vectors, tables, asked.max_bad)
+    return _score(vectors, readable, asked)._replace(left_out=lost, broken=unseen)
+
+
+def _kept(
+    vectors: EmbeddingStore, tables: Sequence[Data], max_bad: int
+) -> tuple[list[Data], dict[str, LeftOut], int]:
+    """The tables without the items that cannot be scored, these by table and reason, and the
+    number of images that cannot be read.
+    """
+    paths = [p for d in tables for p in d.table["image_path"]]
+    try:
+        good, bad = vectors.readable(paths)
+    except ModelError:
+        for d in tables:
+            if d.kind in CHOICE:
+                rows = choice_rows(d.kind, d.table)
+                images = rows["image_path"].unique(maintain_order=True).to_list()
+                vectors_of(vectors.images, images, rows, "image_path", vectors.model.name)
+        raise
+    return _without(good, set(bad), tables, max_bad)
+
+
+def _without(
+    good: set[str], bad: set[str], tables: Sequence[Data], max_bad: int
+) -> tuple[list[Data], dict[str, LeftOut], int]:
+    """`_kept`, from the images that can be read and those that cannot."""
+    if not tables:
+        return [], {}, 0
+    found = [usable(d, good) for d in tables]
+    left_out = {f"{d.name} {d.kind}": why for d, why in found if why}
+    refuse_more_than(max_bad, len(bad), left_out, tables[0].folder)
+    return [d for d, _ in found if len(d.table)], left_out, len(bad)
+
+
+def _score(vectors: EmbeddingStore, tables: Sequence[Data], asked: Settings) -> Scored:
+    found = Scored([], {}, {}, list(tables), {}, 0)
+    for data in tables:
+        name, kind, _, table = data
+        if kind == "captions":
+            truths = truths_behind(data)
+            scores = score_retrieval(vectors, table, name, asked.gallery, truths, asked.seed)
+        else:
+            scores = SCORERS[kind](vectors, table, name)
+        found.scores.append(scores)
+        if kind in CHOICE:
+            alike = equal_after_cut(vectors.model, kind, table)
+            if alike:
+                found.notes["options equal after the cut"] = alike
+            if asked.controls:
+                found.controls.update(control_figures(vectors, kind, table, name, asked.seed))
+    return found
+
+
+SCORERS = {
+    "questions": score_questions,
+    "claims": score_claims,
+    "studies": score_prompt_pairs,
+}
+
+
+def _from_file(model: ScoreFile, tables: Sequence[Data]) -> Scored:
+    found = Scored([], {}, {}, list(tables), {}, 0)
+    for name, kind, _, table in tables:
+        scores, missing = score_from_file(model, kind, table, name)
+        found.scores.append(scores)
+        if missing:
+            found.notes[f"{kind} without scores, counted as wrong"] = missing
+    if not any(len(f) for f in found.scores):
+        raise InputError(model.made_from[0], found="no item of the data",
+                         expected="ids of questions or claim sets, with their form")  # fmt: skip
+    return found
