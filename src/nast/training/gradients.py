@@ -14,6 +14,9 @@ import torch.distributed
 
 from nast.models.base import DualEncoder
 
+BATCH = 72
+"""Texts that are padded to one length."""
+
 
 def processes() -> tuple[int, int]:
     """The number of this process and how many there are; (0, 1) outside of `torchrun`."""
@@ -39,7 +42,10 @@ def accumulate(
     """
     rank, world = processes()
     if world == 1 and len(texts) <= chunk:
-        loss_of(model.text_features(*model.tokenize(texts))).backward()
+        # The texts come sorted: neighbours share a batch that holds little padding.
+        batches = [texts[i : i + BATCH] for i in range(0, len(texts), BATCH)]
+        vectors = [model.text_features(*model.tokenize(batch)) for batch in batches]
+        loss_of(torch.cat(vectors)).backward()
         return
     parts = [range(i, min(i + chunk, len(texts))) for i in range(0, len(texts), chunk)]
     if world > 1:
