@@ -44,8 +44,8 @@ def accumulate(
     if world == 1 and len(texts) <= chunk:
         # The texts come sorted: neighbours share a batch that holds little padding.
         batches = [texts[i : i + BATCH] for i in range(0, len(texts), BATCH)]
-        vectors = [model.text_features(*model.tokenize(batch)) for batch in batches]
-        loss_of(torch.cat(vectors)).backward()
+        made = [model.text_features(*model.tokenize(batch)) for batch in batches]
+        loss_of(torch.cat(made)).backward()
         return
     parts = [range(i, min(i + chunk, len(texts))) for i in range(0, len(texts), chunk)]
     if world > 1:
