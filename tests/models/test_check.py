@@ -82,3 +82,26 @@ def test_plain_gelu_on_clips_vocabulary_is_noted(model, monkeypatch):
     model.spec["activation"] = "gelu"
     (finding,) = [f for f in check_model(model) if f.name == "activation"]
     assert finding.verdict == "note" and "quick_gelu" in finding.mend
+
+
+def test_another_models_tokenizer_is_caught(model):
+    """One of the thousands of words that it should know is enough, whatever its size."""
+    whole = model.tokenizer
+
+    class Foreign:
+        unk_token_id = 0
+
+        def __call__(self, text, **options):
+            out = whole(text, **options)
+            if text == "pneumothorax":
+                out["input_ids"] = [0]
+            return out
+
+        def __len__(self):
+            return 30522
+
+        def __getattr__(self, name):
+            return getattr(whole, name)
+
+    model.tokenizer = Foreign()
+    assert wrong(model) == ["tokenizer knows the conditions"]

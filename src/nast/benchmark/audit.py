@@ -159,7 +159,8 @@ def _accuracy(items: Sequence[Item], scorer: Scorer) -> float:
 def _expected(item: Item, scorer: Scorer) -> float:
     scores = scorer(item)
     best = max(scores)
-    ties = [k for k, s in enumerate(scores) if best - s <= 1e-12 * max(1, abs(best))]
+    near = max(1e-12, 1e-9 * abs(best))
+    ties = [k for k, s in enumerate(scores) if best - s <= near]
     return (item.answer in ties) / len(ties)
 
 

@@ -75,7 +75,7 @@ def data_card(
         "## What words alone can solve",
         "Baselines that see no image, each form alone; chance is one in four. `leaks`: above "
         "chance (one-sided, Holm over the baselines, 5 %).",
-        _audit_table(audit),
+        audit_table(audit),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -145,7 +145,8 @@ def _tokens(questions: pl.DataFrame, form: str) -> list[list[str]]:
     return [re.findall(r"[a-z-]+", text.lower()) for text in texts]
 
 
-def _audit_table(audit: dict[str, list[dict[str, Any]]]) -> str:
+def audit_table(audit: dict[str, list[dict[str, Any]]]) -> str:
+    """The audit of a set as a Markdown table: a row per form and baseline."""
     rows = [
         [form, row["baseline"], f"{row['accuracy']:.3f}", f"{row['chance']:.3f}", row["n"],
          "**leaks**" if row["leaks"] else ""]

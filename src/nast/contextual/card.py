@@ -1,10 +1,10 @@
 """The data card of a contextual set: what a reviewer asks before training on it."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import polars as pl
 
+from nast.benchmark.card import audit_table, markdown_table
 from nast.contextual.claims import CONSTRUCTIONS
 from nast.contextual.statements import KINDS, POLARITIES
 from nast.facts.conditions import CONDITIONS
@@ -64,14 +64,9 @@ def contextual_card(
         "Baselines that see no image, each form alone. `leaks`: above chance (one-sided, Holm over "
         "the baselines, 5 %). Single captions cannot be blind-proof: their retrieval carries the "
         "value of one ranking for all images.",
-        _audit(audit),
+        audit_table(audit),
     ]  # fmt: skip
     return "\n\n".join(part for part in parts if part) + "\n"
-
-
-def _table(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)
 
 
 def _list(counts: dict[str, int]) -> str:
@@ -86,7 +81,7 @@ def _splits(claims: pl.DataFrame, cells: pl.DataFrame) -> str:
         patients = part["subject_id"].n_unique()
         forms = [f"{len(part.filter(form=f)):,}" for f in ("negated", "affirmative", "filter")]
         rows.append([split, *forms, f"{patients:,}", f"{said:,}"])
-    return _table(["split", "negated sets", "affirmative sets", "filter sets",
+    return markdown_table(["split", "negated sets", "affirmative sets", "filter sets",
                    "patients of the sets", "captions"], rows)  # fmt: skip
 
 
@@ -124,7 +119,7 @@ def _conditions(counts: dict[str, int], claims: pl.DataFrame) -> str:
         + [f"{(n := counts.get(f'{f} {name}', 0)):,} ({n / totals[f]:.0%})" for f in forms]
         for name in names
     ]  # fmt: skip
-    return _table(["condition", *forms], cells)
+    return markdown_table(["condition", *forms], cells)
 
 
 def _cells(cells: pl.DataFrame) -> str:
@@ -139,7 +134,7 @@ def _cells(cells: pl.DataFrame) -> str:
         for name in CONDITIONS
         if name in said
     ]
-    return _table(header, rows)
+    return markdown_table(header, rows)
 
 
 def _shortfalls(short: dict[str, int]) -> str:
@@ -162,13 +157,3 @@ def _words(claims: pl.DataFrame, counts: dict[str, Any]) -> str:
             f"{said['wordings replaced by templates']:,} wordings replaced by templates"
         )
     return told + ". Every text reads back to its facts by rules."
-
-
-def _audit(audit: dict[str, list[dict[str, Any]]]) -> str:
-    rows = [
-        [form, row["baseline"], f"{row['accuracy']:.3f}", f"{row['chance']:.3f}", row["n"],
-         "**leaks**" if row["leaks"] else ""]
-        for form, baselines in audit.items()
-        for row in baselines
-    ]  # fmt: skip
-    return _table(["form", "baseline", "accuracy", "chance", "n", ""], rows)

@@ -13,6 +13,7 @@ from nast.facts.conditions import CONDITIONS
 from nast.language.templates import FORMS, STYLES, sentence
 from nast.models.base import DualEncoder
 from nast.models.images import open_image
+from nast.models.rules import apply_rules
 from nast.phantom.draw import draw_frontal
 from nast.phantom.patients import patients
 from nast.records import Fact
@@ -110,8 +111,10 @@ def _words(model: DualEncoder) -> list[Finding]:
                      f"{tokens} of {model.max_tokens} tokens",
                      "longer options are cut, and scores mark them `truncated`")]  # fmt: skip
     unknown = model.tokenizer.unk_token_id
-    pieces = {w for n in names for w in model.tokenizer(CONDITIONS[n].term)["input_ids"]}
-    blind = unknown is not None and unknown in pieces and len(model.tokenizer) < 1000
+    terms = [apply_rules(CONDITIONS[n].term, model.text_rules) for n in names]
+    # Without special tokens: CLIP's token for the unknown is the one that ends a text.
+    pieces = [model.tokenizer(t, add_special_tokens=False)["input_ids"] for t in terms]
+    blind = unknown is not None and any(unknown in ids for ids in pieces)
     found.append(
         Finding(
             "tokenizer knows the conditions",
