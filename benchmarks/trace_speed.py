@@ -3,21 +3,22 @@
 A text tower of the sizes of CLIP ViT-B/32 (12 blocks of width 512, random weights), CLIP's own
 tokenizer, the 26 ordered caption pairs of the 13 conditions, 5,000 random image vectors. Prints
 the time of both ways in the same run, how far their vectors differ, how many token rows pass
-through blocks, and the time of a whole trace.
+through blocks, and the time of a whole trace. With `--siglip` instead: the sweep of one pair in a
+text tower of the sizes of SigLIP base (12 blocks of width 768, all of 64 positions seen).
 
-    python benchmarks/trace_speed.py [PAIRS_OF_THE_PLAIN_WAY]
+    python benchmarks/trace_speed.py [--threads N] [--plain PAIRS] [--siglip]
 """
 
-import sys
+import argparse
 import time
 
 import polars as pl
 import torch
-from transformers import CLIPConfig, CLIPModel
+from transformers import CLIPConfig, CLIPModel, SiglipConfig, SiglipModel
 
 from nast.facts.conditions import CONDITIONS
 from nast.models.clip_bpe import clip_tokenizer
-from nast.models.hf import dual_encoder
+from nast.models.hf import HFTextTower, dual_encoder
 from nast.tracing.patching import SITES, sweep
 from nast.tracing.probes import make_probes
 from nast.tracing.tables import trace_tables
@@ -85,12 +86,12 @@ def plain_sweep(model, target, source):
 
 
 class RowCounter:
-    """Counts the token rows that pass through the blocks."""
+    """Counts the token rows that blocks look at; they compute no more than these."""
 
     def __init__(self, model) -> None:
         self.rows = 0
         for block in model.network.text_model.encoder.layers:
-            block.register_forward_pre_hook(self._count)
+            block.self_attn.k_proj.register_forward_pre_hook(self._count)
 
     def _count(self, module, inputs):
         self.rows += inputs[0].shape[0] * inputs[0].shape[1]
@@ -113,21 +114,44 @@ def timed(work):
     return result, time.perf_counter() - begun[0], time.process_time() - begun[1]
 
 
+def siglip_base() -> None:
+    """One ordered pair of ten tokens in SigLIP's 64 positions, all sites."""
+    torch.manual_seed(0)
+    network = SiglipModel(SiglipConfig()).eval().requires_grad_(False)
+    ids = torch.ones(64, dtype=torch.long)
+    ids[:10] = torch.arange(10, 20)
+    other = ids.clone()
+    other[3] = 30
+    places = [*range(10), 63]
+    tower = HFTextTower(network)
+    _, *seconds = timed(lambda: sweep(tower, ids, other, sites=SITES, positions=places))
+    say(f"one pair in SigLIP base, {len(places)} of 64 positions, {', '.join(SITES)}", seconds)
+
+
 def main() -> None:
-    torch.set_num_threads(1)
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--threads", type=int, help="torch's own choice if not given")
+    parser.add_argument("--plain", type=int, help="pairs of the plain way; all if not given")
+    parser.add_argument("--siglip", action="store_true", help="one pair of SigLIP base instead")
+    asked = parser.parse_args()
+    if asked.threads:
+        torch.set_num_threads(asked.threads)
+    print(f"{torch.get_num_threads()} threads")
+    if asked.siglip:
+        siglip_base()
+        return
     model = random_vit_b_32()
     probes, dropped = make_probes(model, NAMES)
     lengths = sorted({len(p.correct_ids) for p in probes})
     print(f"{len(probes)} ordered pairs of {lengths[0]} to {lengths[-1]} tokens, "
-          f"{len(dropped)} conditions dropped; {torch.get_num_threads()} thread")  # fmt: skip
+          f"{len(dropped)} conditions dropped")  # fmt: skip
     pairs = [(p.correct_ids, p.foil_ids) for p in probes]
     sweep(model.text, *pairs[0])
     counter = RowCounter(model)
     ours, *seconds = timed(lambda: [sweep(model.text, *pair)["residual"] for pair in pairs])
     rows = counter.rows
     say("one sweep of every pair", seconds)
-    number = int(sys.argv[1]) if len(sys.argv) > 1 else len(pairs)
-    part = range(0, len(pairs), max(1, len(pairs) // number))
+    part = range(0, len(pairs), max(1, len(pairs) // (asked.plain or len(pairs))))
     _, *swept = timed(lambda: [sweep(model.text, *pairs[i]) for i in part])
     plain, *hooked = timed(lambda: [plain_sweep(model, *pairs[i]) for i in part])
     off = max(float((ours[i] - p).abs().max()) for i, p in zip(part, plain, strict=True))

@@ -7,6 +7,7 @@ from nast.errors import InputError
 from nast.models.registry import load_model
 from nast.store import read_json, read_table
 from nast.tracing.aggregate import AGGREGATIONS, SCORES_SCHEMA
+from nast.training.policies import layer_policy
 from nast.weighting import (
     build_trace,
     controls,
@@ -165,3 +166,30 @@ def test_build_trace_leaves_a_readable_profile(tiny_clip, facts, tmp_path):
     again = build_trace(model, facts, tmp_path / "trace")
     assert again == manifest
     assert (tmp_path / "trace" / "manifest.json").stat().st_mtime_ns == before
+
+
+@pytest.mark.filterwarnings("ignore:.*within its noise")
+def test_the_papers_protocol(facts, tmp_path):
+    model = load_model("phantom")
+    manifest = build_trace(model, facts, tmp_path / "paper", protocol="paper")
+    found = read_json(tmp_path / "paper" / "layer_weights.json")
+    rule = {"protocol": "paper", "norm": "minmax", "floor": 0.0, "renorm": "max", "beta": 1.0}
+    assert rule.items() <= found.items() and rule.items() <= manifest["config"].items()
+    assert found["trace"]["tau"] is None
+    assert found["trace"]["samples above tau"] == found["trace"]["samples"]
+    # The phantom's `cue` is within its noise, which the paper does not look at.
+    assert found["within_noise"] and min(found["scale"]) == 0 and max(found["scale"]) == 1
+    assert found["scale"] == layer_weights(found["score"], floor=0.0, renorm="max").scale
+    literal = layer_policy("nast", 12, tmp_path / "paper", literal=True)
+    assert literal == read_layer_weights(tmp_path / "paper" / "layer_weights.json")
+
+
+@pytest.mark.filterwarnings("ignore:.*within its noise")
+def test_options_beside_the_protocol_win(facts, tmp_path):
+    model = load_model("phantom")
+    build_trace(model, facts, tmp_path, protocol="paper", aggregation="drop", floor=0.2, norm="max")
+    found = read_json(tmp_path / "layer_weights.json")
+    assert (found["floor"], found["norm"], found["renorm"]) == (0.2, "max", "max")
+    assert min(found["scale"]) == approx(0.2) and max(found["scale"]) == 1
+    for name in ("nast", "drop"):
+        assert layer_policy(name, 12, tmp_path, literal=True).scale == approx(found["scale"])

@@ -18,12 +18,17 @@ from nast.sources.collect import read_facts
 from nast.store import policy_of, read_json, stage, write_json, write_table
 from nast.tracing.aggregate import SCORES_SCHEMA, merged, within_noise
 from nast.tracing.attention import ATTENTION_SCHEMA
-from nast.tracing.cte import TRACE_SCHEMA
+from nast.tracing.cte import TAU_SHARE, TRACE_SCHEMA
 from nast.tracing.tables import TraceTables, trace_tables
 
 FLOOR = 0.05
 NORMS = ("minmax", "max", "sum")
 RENORMS = ("mean", "max")
+PROTOCOLS: dict[str, dict[str, Any]] = {
+    "default": {"norm": "minmax", "floor": FLOOR, "renorm": "mean"},
+    "paper": {"norm": "minmax", "floor": 0.0, "renorm": "max"},
+}
+"""How scores become alpha (design row 2); the paper's also has no filter on d (row 4)."""
 CONTROL_BLOCKS = 3
 """Blocks of the controls `front` and `top` that a trace writes; Table 4 reports the top 3."""
 
@@ -152,10 +157,11 @@ def build_trace(
     aggregation: str = "cue",
     template: str = "severe",
     direction: str = "foil_to_correct",
-    norm: str = "minmax",
+    protocol: str = "default",
+    norm: str | None = None,
     beta: float = 1.0,
-    floor: float = FLOOR,
-    renorm: str = "mean",
+    floor: float | None = None,
+    renorm: str | None = None,
     seed: int = 0,
     store: Path | None = None,
     fresh: bool = False,
@@ -170,10 +176,12 @@ def build_trace(
         aggregation: which layer score becomes alpha; all are written.
         template: of the caption pairs, a name of `TEMPLATES`.
         direction: of the patch, a name of `DIRECTIONS`.
-        norm: how scores become alpha, see `layer_weights`.
+        protocol: `paper` for its literal rule: min-max, no floor, largest scale 1, also where the
+            profile is within its noise; every sample whose d is not exactly 0 counts.
+        norm: how scores become alpha, see `layer_weights`; the protocol's if not given.
         beta: sharpness.
-        floor: smallest alpha.
-        renorm: which scale is 1, the mean or the largest.
+        floor: smallest alpha; the protocol's if not given.
+        renorm: which scale is 1, the mean or the largest; the protocol's if not given.
         seed: of the control in random order.
         store: folder for vectors.
         fresh: start over in a folder of another configuration.
@@ -181,50 +189,60 @@ def build_trace(
     Returns:
         The manifest with the trace's summary.
     """
-    rule = {"aggregation": aggregation, "norm": norm, "beta": beta, "floor": floor,
-            "renorm": renorm}  # fmt: skip
+    given = {"norm": norm, "beta": beta, "floor": floor, "renorm": renorm}
+    rule = {"aggregation": aggregation, **PROTOCOLS[protocol],
+            **{k: v for k, v in given.items() if v is not None}}  # fmt: skip
+    literal = {"protocol": protocol} if protocol != "default" else {}
     config = {"stage": "trace", "model": model.name, "key": model.key, **rule,
-              "template": template, "direction": direction, "seed": seed}  # fmt: skip
+              "template": template, "direction": direction, "seed": seed, **literal}  # fmt: skip
     inputs = [Path(facts), *model.made_from]
 
     def make(out: Path) -> dict[str, Any]:
         _, table = read_facts(facts)
         vectors = EmbeddingStore(model, store, policy_of(inputs))
-        tables = trace_tables(vectors, table, template=template, direction=direction)
+        tau = None if protocol == "paper" else TAU_SHARE
+        tables = trace_tables(vectors, table, template=template, direction=direction, tau_share=tau)
         write_table(out / "trace.parquet", tables.sites, TRACE_SCHEMA)
         write_table(out / "attention.parquet", tables.attention, ATTENTION_SCHEMA)
         write_table(out / "layer_scores.parquet", tables.scores, SCORES_SCHEMA)
-        _write_weights(out, model, tables, rule, seed)
+        _write_weights(out, model, tables, rule, protocol, seed)
         return {"counts": {"sites": len(tables.sites)}, "trace": tables.summary}
 
     return stage(folder, config, inputs, make, fresh=fresh)
 
 
 def _write_weights(
-    out: Path, model: DualEncoder, tables: TraceTables, rule: dict[str, Any], seed: int
+    out: Path,
+    model: DualEncoder,
+    tables: TraceTables,
+    rule: dict[str, Any],
+    protocol: str,
+    seed: int,
 ) -> None:
     aggregation, summary = rule["aggregation"], tables.summary
     rows = merged(tables.scores, aggregation)
     chosen = rows["score"].to_list()
     if None in chosen:
-        found = f"no sample of {summary['samples']} with d above {summary['tau']:.3g}"
+        found = f"no sample of {summary['samples']} with d above {summary['tau'] or 0:.3g}"
         expected = "captions that the model prefers to their foils"
         raise InputError(model.name, found=found, expected=expected)
     noise = within_noise(tables.pairs, aggregation)
+    flat = noise and protocol != "paper"
     if noise:
+        what = "uniform weights" if flat else "the paper's rule scales it all the same"
         warnings.warn(
-            f"the {aggregation} profile of {model.name} is within its noise: uniform weights. "
+            f"the {aggregation} profile of {model.name} is within its noise: {what}. "
             "Another aggregation may show where the signal goes",
             stacklevel=2,
         )
     how = {k: v for k, v in rule.items() if k != "aggregation"}
-    weights = uniform(len(chosen)) if noise else layer_weights(chosen, **how)
+    weights = uniform(len(chosen)) if flat else layer_weights(chosen, **how)
     known = {
         "model": model.name, "model_key": model.key, "layers": rows["layer"].to_list(),
         "tokenizer": type(model.tokenizer).__name__,
     }  # fmt: skip
     write_json(out / "layer_weights.json", {
-        **known, **rule, "within_noise": noise, "score": chosen,
+        **known, "protocol": protocol, **rule, "within_noise": noise, "score": chosen,
         "interval": [list(i) for i in rows.select("low", "high").rows()],
         "alpha": weights.alpha, "scale": weights.scale, "trace": summary,
     })  # fmt: skip

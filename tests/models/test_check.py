@@ -48,9 +48,9 @@ def test_a_tower_that_reads_its_start(model, monkeypatch):
 def test_a_tower_that_keeps_something_between_calls(model, monkeypatch):
     whole, calls = model.text.block, []
 
-    def block(layer, states, mask=None):
+    def block(layer, states, mask=None, rows=None):
         calls.append(layer)
-        return torch.roll(whole(layer, states, mask), len(calls), dims=-1)
+        return torch.roll(whole(layer, states, mask, rows), len(calls), dims=-1)
 
     monkeypatch.setattr(model.text, "block", block)
     assert "patching own states changes nothing" in wrong(model)

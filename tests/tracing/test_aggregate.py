@@ -168,7 +168,7 @@ class PlantedTower(torch.nn.Module):
     def embed(self, ids):
         return torch.nn.functional.one_hot(ids, 8).float()
 
-    def block(self, layer, states, mask=None):
+    def block(self, layer, states, mask=None, rows=None):
         attention, mlp = self.writers(layer)
         wrote = torch.zeros_like(states)
         if layer == self.moves:
@@ -179,7 +179,8 @@ class PlantedTower(torch.nn.Module):
             at_end = states[..., self.END, None]
             wrote = at_end * (mask.float() @ content) - content
         states = states + attention(wrote)
-        return states + mlp(torch.zeros_like(states))
+        states = states + mlp(torch.zeros_like(states))
+        return states if rows is None else states[:, rows]
 
     def writers(self, layer):
         return tuple(self.written[layer - 1])

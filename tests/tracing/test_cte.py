@@ -137,6 +137,24 @@ def test_the_logit_scale_does_not_matter(models):
     assert rows.equals(again)
 
 
+def test_without_a_filter_every_sample_counts_whose_d_is_not_zero(models):
+    model = models["clip"]
+    (probe, images), *others = samples_of(model)
+    # The same image three ways: for the true caption, against it, and not at all.
+    images = torch.stack([images[0], -images[0], torch.zeros_like(images[0])])
+    samples = [Sample(probe, images), *others]
+    rows, summary = trace_samples(model, samples, tau_share=None)
+    assert summary["tau"] is None and summary["tau as a share of the median absolute d"] is None
+    assert summary["samples"] == summary["samples above tau"] + 1 == 33
+    found = rows.filter(pair_id=f"{probe.condition}/{probe.subset}", site="residual")
+    assert set(found["n"]) == {2} and set(found["n_all"]) == {3}
+    filtered, _ = trace_samples(model, samples)
+    one = filtered.filter(pair_id=f"{probe.condition}/{probe.subset}", site="residual")
+    assert set(one["n"]) == {1}
+    # Effect and d of the second image are those of the first with another sign.
+    assert found["cte_mean"].to_list() == approx(one["cte_mean"].to_list(), abs=1e-6)
+
+
 def test_unknown_direction(models):
     with pytest.raises(ValueError, match="foil_to_correct, negated_to_affirmative"):
         trace_samples(models["clip"], [], "backwards")

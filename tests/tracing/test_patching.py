@@ -1,5 +1,8 @@
 """The sweep against plain forward hooks, and what must hold by construction, for every tower."""
 
+import copy
+import re
+
 import pytest
 import torch
 from peft import LoraConfig, get_peft_model
@@ -93,6 +96,67 @@ def test_equals_plain_hooks_at_every_layer_and_position(model, pair, site):
             edit = with_rows(states, [position])
             wanted = hooked(model, target, mask, site, layer, edit)
             assert (found[layer, position] - wanted).abs().max() < 1e-6, (layer, position)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("lora", [False, True])
+def test_some_rows_of_a_block_are_those_of_the_whole_block(model, pair, lora):
+    model = copy.deepcopy(model)
+    if lora:
+        torch.manual_seed(0)
+        before = model.text_features(pair[0][None], pair[2][None])
+        target = f"(?:{model.text.lora_path}|{model.text.mlp_path})"
+        config = LoraConfig(r=2, target_modules=target, init_lora_weights=False)
+        model.network = get_peft_model(model.network, config).eval()
+        assert not torch.allclose(model.text_features(pair[0][None], pair[2][None]), before)
+    tower, mask = model.text, pair[2].expand(2, -1).clone()
+    mask[1, -2:] = 0
+    states = tower.embed(torch.stack(pair[:2]))
+    for rows in (torch.tensor([0]), torch.tensor([5, 2, 3])):
+        for seen in (None, mask):
+            whole = tower.block(1, states, seen)
+            assert (tower.block(1, states, seen, rows) - whole[:, rows]).abs().max() < 1e-5
+
+
+def test_modules_act_where_one_row_of_the_last_block_is_run(model, pair):
+    """A hook on any part of the last block changes the sweep as it changes the whole text."""
+    target, _, mask = pair
+    parts = [name for name, _ in model.network.named_modules()
+             if (found := re.search(rf"(?:{model.text.lora_path}|{model.text.mlp_path})$", name))
+             and model.text.n_layers - 1 in map(int, filter(None, found.groups()))]  # fmt: skip
+    assert len(parts) == 6
+    plain = sweep(model.text, target, target, mask)["residual"][1, 3]
+    for name in parts:
+        hook = model.network.get_submodule(name).register_forward_hook(lambda m, i, out: 2 * out)
+        try:
+            wanted = block_by_block(model, target, mask)
+            found = sweep(model.text, target, target, mask)["residual"]
+        finally:
+            hook.remove()
+        assert (found - wanted).abs().max() < 1e-6, name
+        assert (wanted - plain).abs().max() > 1e-5, name
+
+
+def test_a_tower_of_one_block(tiny_clip):
+    model = load_model(f"hf:{tiny_clip}")
+    (ids, other), tower = model.tokenize(TEXTS)[0], model.text
+    tower._blocks, tower.n_layers, tower.read_layers = tower._blocks[:1], 1, (1,)
+    wanted = text_vector(tower, ids), text_vector(tower, other)
+    for run_on in (packing.run_on_packed, run_on_batched):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(patching, "run_on_packed", run_on)
+            found = sweep(tower, ids, other, sites=SITES)["residual"][1]
+        assert (found[-1] - wanted[1]).abs().max() < 1e-6
+        assert (found[:-1] - wanted[0]).abs().max() < 1e-6
+
+
+def test_nothing_is_made_on_another_device_than_the_states(model, pair):
+    """With another default device whatever is made without a device cannot meet the states."""
+    wanted = sweep(model.text, *pair, sites=SITES)
+    with torch.device("meta"):
+        found = sweep(model.text, *pair, sites=SITES)
+    for site in SITES:
+        assert (found[site] - wanted[site]).abs().max() < 1e-6
 
 
 def test_texts_may_differ_in_several_tokens(model):

@@ -16,10 +16,11 @@ def trace(
     aggregation: str = "cue",
     template: str = "severe",
     direction: str = "foil_to_correct",
-    norm: str = "minmax",
+    protocol: str = "default",
+    norm: str | None = None,
     beta: float = 1.0,
-    floor: float = 0.05,
-    renorm: str = "mean",
+    floor: float | None = None,
+    renorm: str | None = None,
     seed: int = 0,
     fresh: bool = False,
 ) -> None:
@@ -40,14 +41,17 @@ def trace(
         Sentences of the caption pairs: severe (the paper's), some, evidence, without or absent.
     direction: str
         foil_to_correct (the paper's) or negated_to_affirmative.
+    protocol: str
+        default, or paper: min-max, no floor, largest step 1, no filter on d, no look at the noise.
+        Options given beside it win.
     norm: str
-        How scores become alpha: minmax (the paper's), max or sum.
+        How scores become alpha: minmax (the default, and the paper's), max or sum.
     beta: float
         Sharpness of alpha ** beta.
     floor: float
-        Smallest alpha.
+        Smallest alpha; 0.05 by default.
     renorm: str
-        Which scale is 1: the mean (total step of uniform training) or the max (the paper's).
+        Which scale is 1: the mean (the default; total step of uniform training) or the max.
     seed: int
         Of the control whose blocks are in random order.
     fresh: bool
@@ -60,24 +64,25 @@ def trace(
     from nast.tracing.aggregate import AGGREGATIONS
     from nast.tracing.cte import DIRECTIONS
     from nast.tracing.probes import TEMPLATES
-    from nast.weighting import NORMS, RENORMS, build_trace
+    from nast.weighting import NORMS, PROTOCOLS, RENORMS, build_trace
 
-    names: dict[str, tuple[str, Collection[str]]] = {
+    names: dict[str, tuple[str | None, Collection[str]]] = {
         "aggregation": (aggregation, AGGREGATIONS), "template": (template, TEMPLATES),
-        "direction": (direction, DIRECTIONS), "norm": (norm, NORMS), "renorm": (renorm, RENORMS),
+        "direction": (direction, DIRECTIONS), "protocol": (protocol, PROTOCOLS),
+        "norm": (norm, NORMS), "renorm": (renorm, RENORMS),
     }  # fmt: skip
     for option, (value, known) in names.items():
-        if value not in known:
+        if value is not None and value not in known:
             raise UsageError(f"--{option} {value}: it is one of {', '.join(known)}")
-    if beta < 0 or not 0 <= floor <= 1:
+    if beta < 0 or not 0 <= (floor or 0) <= 1:
         raise UsageError("--beta at least 0, --floor from 0 to 1")
     with warnings.catch_warnings():
         # Said in a line of its own below.
         warnings.filterwarnings("ignore", message=".*within its noise")
         manifest = build_trace(
-            load_model(model), facts, out, aggregation=aggregation, template=template,
-            direction=direction, norm=norm, beta=beta, floor=floor, renorm=renorm, seed=seed,
-            fresh=fresh,
+            load_model(model, precision="float32"), facts, out, aggregation=aggregation,
+            template=template, direction=direction, protocol=protocol, norm=norm, beta=beta,
+            floor=floor, renorm=renorm, seed=seed, fresh=fresh,
         )  # fmt: skip
     draw_trace(out, out / "figures")
     _say(manifest["trace"], read_json(out / "layer_weights.json"))
@@ -86,7 +91,8 @@ def trace(
 def _say(summary: dict[str, Any], weights: dict[str, Any]) -> None:
     """What the trace rests on, and the step of each block."""
     kept, seen = summary["samples above tau"], summary["samples"]
-    print(f"{kept} of {seen} samples above the filter, {len(summary['conditions'])} conditions, "
+    rest = "with a d other than 0" if summary["tau"] is None else "above the filter"
+    print(f"{kept} of {seen} samples {rest}, {len(summary['conditions'])} conditions, "
           f"{len(summary['dropped pairs'])} dropped for their tokens")  # fmt: skip
     for aggregation, found in summary["rank correlation with attention"].items():
         if found["interval"]:
@@ -95,7 +101,8 @@ def _say(summary: dict[str, Any], weights: dict[str, Any]) -> None:
                   f"{found['value']:+.2f} [{low:+.2f}, {high:+.2f}]")  # fmt: skip
     chosen = weights["aggregation"]
     if weights["within_noise"]:
-        print(f"the {chosen} profile is within its noise: uniform weights; try --aggregation")
+        what = "min-max all the same" if weights.get("protocol") == "paper" else "uniform weights"
+        print(f"the {chosen} profile is within its noise: {what}; try --aggregation")
     for layer, score, alpha, scale in zip(
         weights["layers"], weights["score"], weights["alpha"], weights["scale"], strict=True
     ):

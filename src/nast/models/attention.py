@@ -1,6 +1,7 @@
-"""Attention weights from q and k: the same for every tower, whatever kernel runs its blocks."""
+"""Attention from q, k and v: the same for every tower, whatever kernel runs its blocks."""
 
 import torch
+from torch.nn.functional import scaled_dot_product_attention
 
 
 def attention_weights(
@@ -31,3 +32,22 @@ def attention_weights(
     if mask is not None:
         logits = logits.masked_fill(mask[:, None, None] == 0, float("-inf"))
     return logits.softmax(dim=-1)
+
+
+def attended(
+    q: torch.Tensor, k: torch.Tensor, v: torch.Tensor, n_heads: int, seen: torch.Tensor | None
+) -> torch.Tensor:
+    """What some positions read from all of them, before the output projection.
+
+    Args:
+        q: projected queries (B, n, d) of the positions that read.
+        k: projected keys (B, T, d).
+        v: projected values (B, T, d).
+        n_heads: heads that d is split into.
+        seen: Boolean, or added to the logits; broadcast to (B, heads, n, T). None: all are seen.
+
+    Returns:
+        (B, n, d).
+    """
+    q, k, v = (x.unflatten(-1, (n_heads, -1)).transpose(1, 2) for x in (q, k, v))
+    return scaled_dot_product_attention(q, k, v, attn_mask=seen).transpose(1, 2).flatten(2)

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch.nn.functional import normalize
 
-from nast.models.attention import attention_weights
+from nast.models.attention import attended, attention_weights
 
 POOLING = {
     "cls": "the first token",
@@ -22,7 +22,7 @@ POOLING = {
 class BertTextTower:
     """A `BertModel` with a pooling rule and a head, behind the `TextTower` contract.
 
-    Blocks are called whole, so LoRA inside them is seen.
+    Blocks and their parts are called as modules, so LoRA inside them is seen.
 
     Args:
         bert: `BertModel`; its pooler is needed for `cls_tanh` only.
@@ -54,20 +54,32 @@ class BertTextTower:
         self._layers = [n if n >= 0 else self.n_layers + 1 + n for n in layers]
         self.read_layers: tuple[int, ...] = tuple(sorted(set(self._layers)))
         self.padding_matters = padding_matters
-        self.lora_path = (
-            path.replace(".", r"\.")
-            + r"\.encoder\.layer\.(\d+)\.attention\.(?:self\.(?:query|key|value)|output\.dense)"
-        )
+        block = path.replace(".", r"\.") + r"\.encoder\.layer\.(\d+)\."
+        self.lora_path = block + r"attention\.(?:self\.(?:query|key|value)|output\.dense)"
+        self.mlp_path = block + r"(?:intermediate|output)\.dense"
 
     def embed(self, ids: torch.Tensor) -> torch.Tensor:
         """Word, position and type embeddings after their norm, (B, T) -> (B, T, d)."""
         return self._bert.embeddings(input_ids=ids)
 
     def block(
-        self, layer: int, states: torch.Tensor, mask: torch.Tensor | None = None
+        self,
+        layer: int,
+        states: torch.Tensor,
+        mask: torch.Tensor | None = None,
+        rows: torch.Tensor | None = None,
     ) -> torch.Tensor:
-        """Block `layer` (1-based), (B, T, d) -> (B, T, d); padded keys are not attended to."""
-        return self._blocks[layer - 1](states, self._additive(mask, states.dtype))
+        """Block `layer` (1-based), (B, T, d) -> (B, T, d); padded keys are not attended to.
+
+        Of `rows` alone, its modules are called one by one.
+        """
+        block, seen = self._blocks[layer - 1], self._additive(mask, states.dtype)
+        if rows is None:
+            return block(states, seen)
+        own, parts = states[:, rows], block.attention.self
+        q, k, v = parts.query(own), parts.key(states), parts.value(states)
+        own = block.attention.output(attended(q, k, v, self.n_heads, seen), own)
+        return block.output(block.intermediate(own), own)
 
     def read(
         self,

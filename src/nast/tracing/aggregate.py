@@ -31,6 +31,7 @@ SCORES_SCHEMA: dict[str, Any] = {
     "score": pl.Float64, "low": pl.Float64, "high": pl.Float64, "ratio_of_sums": pl.Float64,
     "ratio_low": pl.Float64, "ratio_high": pl.Float64,
 }  # fmt: skip
+AXES = ("condition", "subset", "layer")
 ALL, BOTH = "all", "both"
 RESAMPLES = PERMUTATIONS = 1000
 MIN_RANGE = 0.02
@@ -108,12 +109,15 @@ def layer_scores(pairs: pl.DataFrame, seed: int = 0) -> pl.DataFrame:
     """
     found = []
     for (aggregation,), part in pairs.group_by("aggregation", maintain_order=True):
-        conditions, subsets = (sorted(part[c].unique()) for c in ("condition", "subset"))
-        groups = [(ALL, BOTH, part), *((ALL, s, part.filter(subset=s)) for s in subsets)]
-        groups += [(c, BOTH, part.filter(condition=c)) for c in conditions]
-        for condition, subset, rows in groups:
-            spread = rows["condition"].n_unique() > 1
-            layers, profiles, ratios = _resampled(rows, seed, RESAMPLES if spread else 0)
+        conditions, subsets, layers = (sorted(part[a].unique()) for a in AXES)
+        cells = np.stack([_cube(part, c) for c in ("score", "sum_effect", "sum_d")])
+        there = ~np.isnan(cells).all(axis=(0, 3))
+        groups = [(ALL, BOTH, cells)]
+        groups += [(ALL, s, cells[:, there[:, i], i : i + 1]) for i, s in enumerate(subsets)]
+        groups += [(c, BOTH, cells[:, i : i + 1]) for i, c in enumerate(conditions)]
+        for condition, subset, some in groups:
+            spread = some.shape[1] > 1
+            profiles, ratios = _resampled(*some, seed=seed, size=RESAMPLES if spread else 0)
             found += [
                 (aggregation, condition, subset, layer, *_cells(profiles[:, i], spread),
                  *_cells(ratios[:, i], spread))
@@ -144,22 +148,25 @@ def _cells(values: np.ndarray, spread: bool) -> tuple[float | None, float | None
 
 
 def _resampled(
-    rows: pl.DataFrame, seed: int, size: int = RESAMPLES
-) -> tuple[list[int], np.ndarray, np.ndarray]:
-    """Layers, and mean of ratios and ratio of sums (1 + size, L); entry 0 is not resampled.
+    score: np.ndarray, effect: np.ndarray, d: np.ndarray, *, seed: int, size: int = RESAMPLES
+) -> tuple[np.ndarray, np.ndarray]:
+    """Mean of ratios and ratio of sums (1 + size, L); entry 0 is not resampled.
 
-    The draws depend on the seed and the conditions alone, so that two aggregations of the same
-    conditions are resampled alike.
+    All three are (conditions, subsets, L). The draws depend on the seed and the number of
+    conditions alone, so that two aggregations of the same conditions are resampled alike.
     """
-    cells = {c: _cube(rows, c) for c in ("score", "sum_effect", "sum_d")}
-    count = len(cells["score"])
+    count = len(score)
     draws = np.random.default_rng(seed).integers(count, size=(size, count))
-    draws = np.concatenate([np.arange(count)[None], draws])
-    profiles = _mean_known(_mean_known(cells["score"][draws], 1), 1)
+    times = (draws[:, :, None] == np.arange(count)).sum(1)
+    times = np.concatenate([np.ones((1, count)), times])
+
+    def total(values: np.ndarray) -> np.ndarray:
+        return np.tensordot(times, values, axes=1)
+
     with np.errstate(invalid="ignore", divide="ignore"):
-        sums = [np.nansum(cells[c][draws], axis=(1, 2)) for c in ("sum_effect", "sum_d")]
-        ratios = np.where(sums[1] == 0, np.nan, sums[0] / sums[1])
-    return sorted(rows["layer"].unique()), profiles, ratios
+        means = total(np.nan_to_num(score)) / total(~np.isnan(score))
+        effects, ds = (total(np.nan_to_num(v)).sum(1) for v in (effect, d))
+        return _mean_known(means, 1), np.where(ds == 0, np.nan, effects / ds)
 
 
 def _mean_known(values: np.ndarray, axis: int) -> np.ndarray:
@@ -171,10 +178,7 @@ def _mean_known(values: np.ndarray, axis: int) -> np.ndarray:
 
 def _cube(rows: pl.DataFrame, column: str) -> np.ndarray:
     """Values (conditions, subsets, layers), NaN where there are none."""
-    axes = [
-        rows[a].rank("dense").cast(pl.Int64).to_numpy() - 1
-        for a in ("condition", "subset", "layer")
-    ]
+    axes = [rows[a].rank("dense").cast(pl.Int64).to_numpy() - 1 for a in AXES]
     cube = np.full([a.max(initial=-1) + 1 for a in axes], np.nan)
     cube[tuple(axes)] = rows[column].cast(pl.Float64).fill_null(np.nan).to_numpy()
     return cube
@@ -219,10 +223,8 @@ def rank_correlation(
     shared = sorted(set(parts[0]["condition"]) & set(parts[1]["condition"]))
     if not shared:
         return {"value": None, "interval": None, "n": 0}
-    ranks = [
-        rankdata(_resampled(p.filter(pl.col("condition").is_in(shared)), seed)[1], axis=1)
-        for p in parts
-    ]
+    cells = [_cube(p.filter(pl.col("condition").is_in(shared)), "score") for p in parts]
+    ranks = [rankdata(_resampled(c, c, c, seed=seed)[0], axis=1) for c in cells]
     a, b = (r - r.mean(1, keepdims=True) for r in ranks)
     with np.errstate(invalid="ignore"):
         found = (a * b).sum(1) / np.sqrt((a**2).sum(1) * (b**2).sum(1))

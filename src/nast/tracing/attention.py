@@ -32,8 +32,9 @@ def negator_attention(model: DualEncoder, probes: Sequence[Probe]) -> pl.DataFra
     tower, rows = model.text, []
     for probe in probes:
         ids = (probe.correct_ids, probe.foil_ids)
-        states = tower.embed(torch.stack(ids if probe.subset == "caption" else ids[::-1]))
-        mask = probe.mask.expand(2, -1)
+        pair = torch.stack(ids if probe.subset == "caption" else ids[::-1])
+        states = tower.embed(pair.to(model.device))
+        mask = probe.mask.expand(2, -1).to(model.device)
         first = probe.position + 1 if tower.causal else 0
         seeing = [t for t in range(first, len(probe.mask)) if t != probe.position]
         for layer in range(1, tower.n_layers + 1):

@@ -88,6 +88,7 @@ def _patching(model: DualEncoder) -> list[Finding]:
     if not torch.equal(mask, other_mask):
         return []
     vectors = model.encode_texts(TEXTS)
+    ids, other, mask = (x.to(model.device) for x in (ids, other, mask))
     same = sweep(model.text, ids[0], ids[0], mask[0])["residual"]
     mend = "the blocks of the text tower do not make up the whole: do not trace this model"
     found = [_small("patching own states changes nothing", (same - vectors[0]).abs().max(), mend)]

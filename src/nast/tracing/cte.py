@@ -7,7 +7,7 @@ image, so each caption pair is swept once; and both averages over images are lin
 vectors, so all images of a pair enter through two of them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import polars as pl
@@ -39,6 +39,7 @@ def trace(
     *,
     template: str = "severe",
     direction: str = "foil_to_correct",
+    tau_share: float | None = TAU_SHARE,
 ) -> tuple[pl.DataFrame, dict[str, Any]]:
     """CTE of every site, layer and position, over severe and denied facts of training patients.
 
@@ -47,6 +48,8 @@ def trace(
         facts: `FACTS_SCHEMA`; only the training split is used.
         template: a name of `TEMPLATES`.
         direction: a name of `DIRECTIONS`.
+        tau_share: the filter on d as a share of the model's median |d|; None keeps every sample
+            whose d is not exactly 0, as the paper does.
 
     Returns:
         `TRACE_SCHEMA` rows and a summary: conditions, dropped pairs, tau, samples kept and seen.
@@ -56,17 +59,21 @@ def trace(
         ValueError: an unknown direction.
     """
     samples, dropped = make_samples(store, facts, template)
-    rows, summary = trace_samples(store.model, samples, direction)
+    rows, summary = trace_samples(store.model, samples, direction, tau_share=tau_share)
     return rows, summary | {"template": template, "dropped pairs": dropped}
 
 
 def trace_samples(
-    model: DualEncoder, samples: Sequence[Sample], direction: str = "foil_to_correct"
+    model: DualEncoder,
+    samples: Sequence[Sample],
+    direction: str = "foil_to_correct",
+    *,
+    tau_share: float | None = TAU_SHARE,
 ) -> tuple[pl.DataFrame, dict[str, Any]]:
     """The same for caption pairs with image vectors that are ready.
 
-    Samples whose d is not above 5 % of the model's median |d| are left out of the mean of
-    ratios (design row 4) and counted; the sums over all samples stand beside it.
+    Samples whose d is not above the filter are left out of the mean of ratios (design row 4) and
+    counted; the sums over all samples stand beside it.
     """
     if direction not in DIRECTIONS:
         raise ValueError(f"direction {direction!r}; choose one of {', '.join(DIRECTIONS)}")
@@ -80,22 +87,29 @@ def trace_samples(
         towards = vectors["source"] - vectors["target"]
         sign = -1 if pair[0] == probe.correct else 1
         contrasts.append(images.double() @ (sign * towards))
-    tau = TAU_SHARE * float(torch.cat(contrasts).abs().median())
+    median = float(torch.cat(contrasts).abs().median())
+    tau = None if tau_share is None else tau_share * median
+    kept = [_kept(d, tau) for d in contrasts]
     rows = [
         row
-        for (probe, images), d in zip(samples, contrasts, strict=True)
-        for row in _rows(model, probe, images, d, tau, swept[_ordered(probe, direction)], direction)
+        for (probe, images), d, keep in zip(samples, contrasts, kept, strict=True)
+        for row in _rows(model, probe, images, d, keep, swept, direction)
     ]
     summary = {
         "conditions": sorted({s.probe.condition for s in samples}),
         "pairs": len(samples),
         "tau": tau,
-        "tau as a share of the median absolute d": TAU_SHARE,
+        "tau as a share of the median absolute d": tau_share,
         "samples": sum(len(d) for d in contrasts),
-        "samples above tau": sum(int((d > tau).sum()) for d in contrasts),
+        "samples above tau": sum(int(k.sum()) for k in kept),
         "direction": direction,
     }
     return pl.DataFrame(rows, schema=TRACE_SCHEMA), summary
+
+
+def _kept(d: torch.Tensor, tau: float | None) -> torch.Tensor:
+    """Which samples have a ratio; without a filter, a d of exactly 0 alone has none."""
+    return d != 0 if tau is None else d > tau
 
 
 def _ordered(probe: Probe, direction: str) -> tuple[str, str]:
@@ -111,9 +125,9 @@ def _sweep(model: DualEncoder, probe: Probe, *, swap: bool) -> dict[str, torch.T
     Padding is patched only where the vector is read from it.
     """
     ids = (probe.correct_ids, probe.foil_ids)
-    target, source = ids[::-1] if swap else ids
+    target, source, mask = (x.to(model.device) for x in (*(ids[::-1] if swap else ids), probe.mask))
     places = [r["position"] for r in roles(probe, model) if r["role"] != "padding"]
-    found = sweep(model.text, target, source, probe.mask, sites=SITES, positions=places)
+    found = sweep(model.text, target, source, mask, sites=SITES, positions=places)
     # One token differs: with its embedding the target becomes the source, with another's nothing.
     same = next(p for p in places if p != probe.position)
     embedded = found["residual"][0]
@@ -126,12 +140,12 @@ def _rows(
     probe: Probe,
     images: torch.Tensor,
     d: torch.Tensor,
-    tau: float,
-    vectors: dict[str, torch.Tensor],
+    keep: torch.Tensor,
+    swept: Mapping[tuple[str, str], Mapping[str, torch.Tensor]],
     direction: str,
 ) -> list[dict[str, Any]]:
-    sign = -1 if _ordered(probe, direction)[0] == probe.correct else 1
-    keep = d > tau
+    pair = _ordered(probe, direction)
+    sign, vectors = -1 if pair[0] == probe.correct else 1, swept[pair]
     # S(patched) - S(target) is linear in the image, and so are its sum and its mean over d.
     over_all = images.double().sum(0)
     over_kept = (images[keep].double() / d[keep, None]).mean(0)
@@ -139,14 +153,14 @@ def _rows(
     rows = []
     for site in SITES:
         moved = sign * (vectors[site] - vectors["target"])
-        total, ratio = moved @ over_all, moved @ over_kept
+        total, ratio = ((moved @ v).tolist() for v in (over_all, over_kept))
         rows += [
             {
                 "pair_id": f"{probe.condition}/{probe.subset}", "condition": probe.condition,
                 "subset": f"negation in {probe.subset}", "direction": direction, "site": site,
                 "layer": layer, "n": int(keep.sum()), "n_all": len(d), "sum_d": float(d.sum()),
-                "sum_effect": float(total[layer, place["position"]]),
-                "cte_mean": float(ratio[layer, place["position"]]) if keep.any() else None,
+                "sum_effect": total[layer][place["position"]],
+                "cte_mean": ratio[layer][place["position"]] if keep.any() else None,
                 **place,
             }
             for layer in range(0 if site == "residual" else 1, len(total))

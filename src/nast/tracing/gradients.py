@@ -7,6 +7,7 @@ to move most, relative to their size, are the ones to train.
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import groupby
 
 import polars as pl
 import torch
@@ -37,17 +38,22 @@ def gradient_norms(model: DualEncoder, samples: Sequence[Sample]) -> pl.DataFram
     blocks = _block_weights(model)
     sizes = {layer: _norm(part) for layer, part in blocks.items()}
     rows = []
-    with _trainable([w for weights in blocks.values() for w in weights]):
-        for probe, images in samples:
-            ids = torch.stack([probe.correct_ids, probe.foil_ids])
-            cosines = images @ model.text_features(ids, probe.mask.expand(2, -1)).T
-            answers = torch.zeros(len(images), dtype=torch.long)
-            loss = cross_entropy(model.logit_scale * cosines, answers)
-            weights = [w for part in blocks.values() for w in part]
-            gradients = dict(zip(map(id, weights), torch.autograd.grad(loss, weights), strict=True))
-            for layer, part in blocks.items():
-                ratio = _norm([gradients[id(w)] for w in part]) / sizes[layer]
-                rows.append((probe.condition, f"negation in {probe.subset}", layer, ratio))
+    weights = [w for part in blocks.values() for w in part]
+    with _trainable(weights):
+        # Both orders of a pair differ in the answer only, so its texts are run once.
+        for _, orders in groupby(samples, key=lambda s: s.probe.condition):
+            both = list(orders)
+            first = both[0].probe
+            ids = torch.stack([first.correct_ids, first.foil_ids])
+            texts = model.text_features(ids, first.mask.expand(2, -1))
+            for probe, images in both:
+                right = int(probe.subset != first.subset)
+                answers = torch.full((len(images),), right, device=texts.device)
+                loss = cross_entropy(model.logit_scale * images @ texts.T, answers)
+                found = iter(torch.autograd.grad(loss, weights, retain_graph=True))
+                for layer, part in blocks.items():
+                    ratio = _norm([next(found) for _ in part]) / sizes[layer]
+                    rows.append((probe.condition, f"negation in {probe.subset}", layer, ratio))
     return pl.DataFrame(rows, schema=GRADIENTS_SCHEMA, orient="row")
 
 
@@ -74,4 +80,5 @@ def _trainable(weights: Sequence[torch.nn.Parameter]) -> Iterator[None]:
 
 
 def _norm(tensors: Sequence[torch.Tensor]) -> float:
-    return float(torch.stack([t.detach().double().square().sum() for t in tensors]).sum().sqrt())
+    parts = [torch.linalg.vector_norm(t.detach(), dtype=torch.float64) for t in tensors]
+    return float(torch.stack(parts).norm())

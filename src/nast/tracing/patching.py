@@ -54,16 +54,17 @@ def sweep(
 
     Args:
         tower: the text encoder.
-        target: token ids (T,) that are run.
+        target: token ids (T,) that are run, on the tower's device like the next two.
         source: token ids (T,) whose states are patched in.
         mask: (T,), 0 at padding, the same for both; None where there is none.
         sites: names of `SITES`.
         positions: those that are patched, all if not given; the others are NaN.
 
     Returns:
-        Site -> unit vectors (L+1, T, D). Entry (l, p) has, at position p, the output of block l
-        (`residual`; l = 0 is the embedding), or the output of its attention or MLP, taken from the
-        source. Before block 1 there is neither: entry (0, p) of these two is the plain target.
+        Site -> unit vectors (L+1, T, D) on the CPU, wherever the tower is. Entry (l, p) has, at
+        position p, the output of block l (`residual`; l = 0 is the embedding), or the output of its
+        attention or MLP, taken from the source. Before block 1 there is neither: entry (0, p) of
+        these two is the plain target.
 
     Raises:
         ValueError: the two texts differ in length, or a site is unknown.
@@ -73,7 +74,9 @@ def sweep(
     if not set(sites) <= set(SITES):
         raise ValueError(f"sites {tuple(sites)}; choose from {', '.join(SITES)}")
     whole = len(target)
-    length = _needed(tower, target, mask)
+    pooled = _pooled(tower, target, mask)
+    # What stands behind the row that a causal tower reads changes nothing.
+    length = whole if pooled is None or not tower.causal else pooled + 1
     target, source = target[:length], source[:length]
     mask = None if mask is None else mask[:length]
     starts = _starts(tower, target, source, mask, sites)
@@ -81,24 +84,23 @@ def sweep(
     wanted = range(whole) if positions is None else positions
     moved = [p for p in wanted if first <= p < length]
     plain, other, *embedded = _read(tower, starts.read, target, mask)
-    found = torch.full((len(sites), tower.n_layers + 1, whole, len(plain)), torch.nan)
+    found = plain.new_full((len(sites), tower.n_layers + 1, whole, len(plain)), torch.nan)
     # A position that the pooled row never sees, or that both texts share up to there: no change.
     found[:, :, list(wanted)] = plain
     if moved:
-        found[:, 1:, moved] = _read_copies(tower, starts, target, mask, moved)
+        found[:, 1:, moved] = _read_copies(tower, starts, target, mask, moved, pooled)
     result = dict(zip(sites, found, strict=True))
     if "residual" in sites:
         alone = [other] if len(starts.differing) == 1 else []
         for p, vector in zip(starts.differing, embedded or alone, strict=True):
             result["residual"][0, p] = vector if p in wanted else torch.nan
-    return result
+    return {site: vectors.cpu() for site, vectors in result.items()}
 
 
-def _needed(tower: TextTower, ids: torch.Tensor, mask: torch.Tensor | None) -> int:
-    """How many positions matter: in a causal tower those up to the pooled one."""
-    one = None if mask is None else mask[None]
-    read = tower.pooled_row(ids[None], one) if tower.causal else None
-    return len(ids) if read is None else int(read) + 1
+def _pooled(tower: TextTower, ids: torch.Tensor, mask: torch.Tensor | None) -> int | None:
+    """The only position that the vector is read from, if there is one."""
+    read = tower.pooled_row(ids[None], None if mask is None else mask[None])
+    return None if read is None else int(read)
 
 
 def _starts(
@@ -168,12 +170,13 @@ def _read_copies(
     ids: torch.Tensor,
     mask: torch.Tensor | None,
     positions: list[int],
+    pooled: int | None,
 ) -> torch.Tensor:
     """Vectors (S, L, P, D) of every copy that is patched after the embedding."""
     run_on = run_on_packed if tower.causal else run_on_batched
     found = []
     for part in parts(positions, len(ids), tower.n_layers) if tower.causal else [positions]:
-        states = run_on(tower, starts.clean, starts.patched, mask, part)
+        states = run_on(tower, starts.clean, starts.patched, mask, part, pooled)
         shape = (len(starts.patched), tower.n_layers, len(part))
         found.append(_read(tower, states, ids, mask).unflatten(0, shape))
     return torch.cat(found, dim=2)

@@ -7,7 +7,7 @@ import polars as pl
 from nast.embeddings import EmbeddingStore
 from nast.tracing.aggregate import TRACED, layer_scores, pair_scores, rank_correlation
 from nast.tracing.attention import negator_attention
-from nast.tracing.cte import trace_samples
+from nast.tracing.cte import TAU_SHARE, trace_samples
 from nast.tracing.gradients import gradient_norms
 from nast.tracing.probes import TEMPLATES, make_samples
 
@@ -37,6 +37,7 @@ def trace_tables(
     *,
     template: str = "severe",
     direction: str = "foil_to_correct",
+    tau_share: float | None = TAU_SHARE,
 ) -> TraceTables:
     """Trace a model on severe and denied facts of training patients, in every way at once.
 
@@ -45,12 +46,13 @@ def trace_tables(
         facts: `FACTS_SCHEMA`; only the training split is used.
         template: a name of `TEMPLATES`.
         direction: a name of `DIRECTIONS`.
+        tau_share: the filter on d, see `nast.tracing.cte.trace`.
 
     Raises:
         InputError: no usable pair, or no training sample.
     """
     samples, dropped = make_samples(store, facts, template)
-    sites, summary = trace_samples(store.model, samples, direction)
+    sites, summary = trace_samples(store.model, samples, direction, tau_share=tau_share)
     probes = {s.probe.condition: s.probe for s in samples}.values()
     attention = negator_attention(store.model, list(probes))
     pairs = pair_scores(sites, attention, gradient_norms(store.model, samples))
