@@ -31,6 +31,14 @@ def test_ten_blocks_are_not_one(model):
         add_lora(model, [11])
 
 
+def test_targets(model):
+    add_lora(model, [2], targets="mlp")
+    (named,) = lora_by_layer(model.network).values()
+    assert len(named) == 4 and all(".layers.1.mlp.fc" in n for n in named)
+    with pytest.raises(ValueError, match="'vision'; choose one of attention, mlp, all"):
+        add_lora(model, [2], targets="vision")
+
+
 def test_no_layer_is_an_error(model):
     with pytest.raises(ValueError, match="every layer weight is 0"):
         add_lora(model, [])

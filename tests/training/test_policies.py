@@ -2,14 +2,31 @@
 
 import json
 
+import numpy as np
+import polars as pl
 import pytest
 from pytest import approx
 
-from nast.errors import UsageError
+from nast.errors import InputError, UsageError
+from nast.models.registry import load_model
+from nast.store import write_table
+from nast.tracing.aggregate import (
+    AGGREGATIONS,
+    PAIRS_SCHEMA,
+    SCORES_SCHEMA,
+    layer_scores,
+    merged,
+    within_noise,
+)
+from nast.tracing.tables import trace_tables
 from nast.training.policies import layer_policy
-from nast.weighting import layer_weights
+from nast.weighting import build_trace, layer_weights, uniform
 
 SCORES = [0.1, 0.9, 0.5, 0.3]
+CONDITIONS = ("Edema", "Fracture", "Pneumonia", "Pneumothorax", "Atelectasis")
+SUBSETS = ("negation in caption", "negation in foil")
+PROFILES = {"gradnorm": [0.2, 0.4, 0.1, 0.3], "cue": [0.9, 0.6, 0.3, 0.0]}
+"""Mean score of each block; `drop` is noise around 0."""
 
 
 @pytest.fixture
@@ -19,6 +36,84 @@ def trace(tmp_path):
             "renorm": "mean", "within_noise": False}  # fmt: skip
     (tmp_path / "layer_weights.json").write_text(json.dumps(data))
     return tmp_path
+
+
+@pytest.fixture
+def profiles(trace):
+    """The trace with the scores of three aggregations, none of which is the one it chose."""
+    rng, rows = np.random.default_rng(5), []
+    for name in (*PROFILES, "drop"):
+        for i, condition in enumerate(CONDITIONS):
+            for sign, subset in zip((1, -1), SUBSETS, strict=True):
+                # Conditions and subsets lie around the mean, which stays what it is.
+                moved = [m + sign * 0.01 * (i + 1) for m in PROFILES.get(name, [])]
+                scores = moved or rng.normal(0, 0.3, 4).tolist()
+                rows += [(name, condition, subset, block, score, None, None)
+                         for block, score in enumerate(scores, 1)]  # fmt: skip
+    pairs = pl.DataFrame(rows, schema=PAIRS_SCHEMA, orient="row")
+    write_table(trace / "layer_scores.parquet", layer_scores(pairs), SCORES_SCHEMA)
+    return trace
+
+
+@pytest.mark.parametrize("name", PROFILES)
+def test_every_profile_of_one_trace_is_a_policy(profiles, name):
+    found = layer_policy(name, 4, profiles)
+    assert found.scale == approx(layer_weights(PROFILES[name]).scale)
+    assert sum(found.scale) == approx(4), "equal budget"
+    nast = layer_policy("nast", 4, profiles)
+    assert nast.scale == approx(layer_weights(SCORES).scale), "the trace's choice stays"
+    sharp = layer_policy(name, 4, profiles, beta=3.0)
+    assert sharp.scale == approx(layer_weights(PROFILES[name], beta=3.0).scale)
+
+
+def test_the_rule_is_that_of_the_trace(profiles):
+    file = profiles / "layer_weights.json"
+    rule = {"norm": "max", "floor": 0.0, "renorm": "max", "beta": 2.0}
+    file.write_text(json.dumps(json.loads(file.read_text()) | rule))
+    found = layer_policy("gradnorm", 4, profiles)
+    # Auto-RGN divides by the largest and freezes nothing.
+    assert found.alpha == approx([0.5, 1.0, 0.25, 0.75])
+    assert found.scale == approx([0.25, 1.0, 0.0625, 0.5625])
+
+
+@pytest.mark.parametrize("name", ["nast", "gradnorm", "reversed"])
+def test_the_papers_rule_has_no_floor_and_no_mean(profiles, name):
+    scores = PROFILES.get(name, SCORES)
+    plain = layer_weights(scores, floor=0.0, renorm="max").scale
+    found = layer_policy(name, 4, profiles, literal=True).scale
+    assert found == (plain[::-1] if name == "reversed" else plain)
+    assert min(found) == 0 and max(found) == 1
+
+
+def test_an_aggregation_within_its_noise_is_uniform_and_says_so(profiles):
+    with pytest.warns(UserWarning, match="drop profile of .* within its noise: uniform"):
+        assert layer_policy("drop", 4, profiles, beta=2.0).scale == [1, 1, 1, 1]
+
+
+def test_a_profile_that_the_trace_lacks(profiles):
+    with pytest.raises(InputError, match=r"layer_scores\.parquet.*no score of attention"):
+        layer_policy("attention", 4, profiles)
+
+
+@pytest.mark.filterwarnings("ignore:.*within its noise", "ignore:all layers")
+def test_one_trace_serves_all_policies(facts, tmp_path, monkeypatch):
+    """A profile of another choice's trace is what the same trace would have made of it."""
+    made = []
+
+    def kept(*given, **options):
+        made.append(trace_tables(*given, **options))
+        return made[-1]
+
+    monkeypatch.setattr("nast.weighting.trace_tables", kept)
+    build_trace(load_model("phantom"), facts, tmp_path, aggregation="scope", beta=0.5)
+    (tables,) = made
+    noisy = [name for name in AGGREGATIONS if within_noise(tables.pairs, name)]
+    assert "cue" in noisy and len(noisy) < len(AGGREGATIONS), "both branches are seen"
+    for name in AGGREGATIONS:
+        scores = merged(tables.scores, name)["score"].to_list()
+        wanted = uniform(12) if name in noisy else layer_weights(scores, beta=0.5)
+        assert layer_policy(name, 12, tmp_path) == wanted
+    assert layer_policy("nast", 12, tmp_path) == layer_policy("scope", 12, tmp_path)
 
 
 def test_policies_of_a_trace(trace):
@@ -48,8 +143,8 @@ def test_a_profile_within_its_noise_stays_uniform(trace):
 
 @pytest.mark.parametrize(
     ("name", "words"),
-    [("nast", "follows a trace"), ("front-5", "has 4 blocks"), ("front-0", "has 4 blocks"),
-     ("sideways", "no such policy")],
+    [("nast", "follows a trace"), ("gradnorm", "follows a trace"), ("front-5", "has 4 blocks"),
+     ("front-0", "has 4 blocks"), ("sideways", "no such policy")],
 )  # fmt: skip
 def test_what_cannot_be_is_said(name, words):
     with pytest.raises(UsageError, match=words):

@@ -1,12 +1,17 @@
 """Grids: every combination once, resumed, seeds pooled."""
 
+import json
+
 import polars as pl
 import pytest
 from built import contextual_set
 from pytest import approx
 
 from nast.errors import InputError
+from nast.store import write_json, write_table
+from nast.tracing.aggregate import PAIRS_SCHEMA, SCORES_SCHEMA, layer_scores
 from nast.training.sweep import read_grid, sweep
+from nast.weighting import layer_weights, uniform
 
 GRID = """
 objective: [nast, clip]
@@ -34,12 +39,60 @@ def test_no_grid(text, tmp_path):
         read_grid(path)
 
 
-@pytest.mark.parametrize("line", ["lambda: 3", "objective: siglip", "mode: adam"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "lambda: 3",
+        "objective: siglip",
+        "mode: adam",
+        "lora: vision",
+        "validate_every: 0",
+        "steps: 3\nvalidate_every: 4",
+    ],
+)
 def test_impossible_settings_are_named_before_training(line, tmp_path, facts):
     path = tmp_path / "grid.yaml"
     path.write_text(line)
     with pytest.raises(InputError, match=line.split(":")[0]):
         sweep("phantom", facts, contextual_set(facts), path, tmp_path / "out")
+
+
+def test_two_files_of_one_name_are_refused_before_training(tmp_path, facts, tiny_clip):
+    for name in "ab":
+        write_json(tmp_path / name / "w.json", uniform(4)._asdict())
+    path = tmp_path / "grid.yaml"
+    path.write_text(f"layers: [{tmp_path}/a/w.json, {tmp_path}/b/w.json]\n")
+    with pytest.raises(InputError, match="tell apart"):
+        sweep(f"hf:{tiny_clip}", facts, contextual_set(facts), path, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_policies_and_sharpness_come_from_one_trace(tiny_clip, facts, tmp_path, monkeypatch):
+    """Every profile of a trace at every beta, without any training."""
+    path, trace, seen = tmp_path / "grid.yaml", tmp_path / "trace", {}
+    path.write_text("layers: [uniform, cue, gradnorm]\nbeta: [0, 2]\nrank: [2, 4]\n")
+    scores = {"cue": [0.9, 0.6, 0.3, 0.0], "gradnorm": [0.1, 0.2, 0.3, 0.4]}
+    rows = [(name, condition, "negation in caption", block, score, None, None)
+            for name, profile in scores.items() for condition in "abcdef"
+            for block, score in enumerate(profile, 1)]  # fmt: skip
+    pairs = pl.DataFrame(rows, schema=PAIRS_SCHEMA, orient="row")
+    write_table(trace / "layer_scores.parquet", layer_scores(pairs), SCORES_SCHEMA)
+    known = {"score": scores["cue"], "alpha": [1] * 4, "scale": [1] * 4, "floor": 0.1}
+    (trace / "layer_weights.json").write_text(json.dumps(known))
+
+    def build(*given, **_):
+        seen[given[4].name] = (given[5].scale, given[6].rank)
+
+    row = {"validation": [{"step": 1, "validation negated claims": 0.5}]}
+    monkeypatch.setattr("nast.training.sweep.build_run", build)
+    monkeypatch.setattr("nast.training.sweep.manifest_of", lambda _: row)
+    sweep(f"hf:{tiny_clip}", facts, tmp_path / "claims", path, tmp_path / "out", trace=trace)
+    assert len(seen) == 12
+    for name, profile in scores.items():
+        for rank in (2, 4):
+            assert seen[f"layers={name},beta=0,rank={rank}"] == (approx([1] * 4), rank)
+            sharp = layer_weights(profile, beta=2, floor=0.1).scale
+            assert seen[f"layers={name},beta=2,rank={rank}"] == (approx(sharp), rank)
 
 
 def test_cells_are_trained_once_and_seeds_pooled(tiny_clip, facts, validated_set, tmp_path):

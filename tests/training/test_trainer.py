@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import warnings
+from dataclasses import replace
 
 import polars as pl
 import pytest
@@ -16,7 +18,7 @@ from nast.evaluation.evaluate import evaluate
 from nast.models.registry import load_model
 from nast.store import manifest_of
 from nast.training.lora import lora_by_layer
-from nast.training.run import build_run
+from nast.training.run import STATE, build_run
 from nast.training.trainer import TrainConfig, train
 from nast.training.updates import top_share
 from nast.training.validation import claim_validation
@@ -43,7 +45,27 @@ def test_same_seed_same_weights_and_losses_fall(tiny_clip, batches):
     assert histories[0][-1]["loss"] < histories[0][0]["loss"]
 
 
-def test_the_true_claim_gains(model, batches):
+def test_both_losses_act_in_one_step(model, batches):
+    config = replace(CONFIG, steps=2, lambda_=0.3)
+    for row in train(model, *batches, uniform(4), config).history:
+        assert row["loss"] == approx(0.3 * row["caption"] + 0.7 * row["claim"])
+
+
+def test_a_step_encodes_each_text_once_and_no_image(model, batches, monkeypatch):
+    seen, encode = [], model.text_features
+
+    def counted(ids, *given):
+        seen.extend(map(tuple, ids.tolist()))
+        return encode(ids, *given)
+
+    monkeypatch.setattr(model, "text_features", counted)
+    monkeypatch.setattr(model, "image", None)
+    train(model, *batches, uniform(4), replace(CONFIG, steps=1, captions=6, claims=6))
+    assert len(seen) == len(set(seen)) == 6, "six texts are shown in 6 captions and 18 claims"
+
+
+@pytest.mark.parametrize("steps", [1, 8])
+def test_the_true_claim_gains(model, batches, steps):
     claims = batches[1]
 
     def true_scores():
@@ -53,8 +75,9 @@ def test_the_true_claim_gains(model, batches):
         return float((claims.images * vectors).sum(-1).mean())
 
     before = true_scores()
-    train(model, *batches, uniform(4), TrainConfig(steps=8, captions=6, claims=6, lambda_=0.0))
-    assert true_scores() > before
+    config = TrainConfig(steps=steps, captions=6, claims=6, lambda_=0.0, learning_rate=1e-3)
+    train(model, *batches, uniform(4), config)
+    assert true_scores() > before + 1e-5
 
 
 def test_alpha_zero_has_no_lora_and_no_change(model, batches):
@@ -64,6 +87,39 @@ def test_alpha_zero_has_no_lora_and_no_change(model, batches):
         assert len(values) == 4
         assert values[2] == 0
         assert sum(values) == approx(1)
+
+
+@pytest.mark.parametrize("lora", ["mlp", "all"])
+def test_the_mlp_is_trained_by_the_same_scales(tiny_clip, batches, lora):
+    config = replace(CONFIG, lora=lora)
+    models = [load_model(f"hf:{tiny_clip}") for _ in range(2)]
+    found = [train(m, *batches, w, config).shares for m, w in
+             zip(models, (PROFILE, uniform(4)), strict=True)]  # fmt: skip
+    assert list(lora_by_layer(models[0].network)) == [1, 2, 4]
+    changed = lora_by_layer(models[1].network)[3]
+    assert any("mlp" in name for name in changed)
+    assert any("self_attn" in name for name in changed) == (lora == "all")
+    assert all(float(p.detach().abs().sum()) > 0 for p in changed.values()), "B has moved from 0"
+    assert found[1]["parameters"] == approx([0.25] * 4, abs=0.05)
+    assert found[0]["parameters"] == approx([s / 4 for s in PROFILE.scale], abs=0.05)
+    assert all(shares[2] == 0 for shares in found[0].values())
+
+
+def test_gradients_are_scaled_before_they_are_clipped(tiny_clip, batches):
+    """Backward, scale, clip, step: after them the norm of all is `clip`, shares as scaled."""
+    profile = LayerWeights([1.0, 0.5, 0.5, 1.0], [1.0, 0.5, 0.5, 1.0])
+    config = replace(CONFIG, steps=1, clip=1e-3)
+    norms = {}
+    for mode, weights in (("lr", uniform(4)), ("gradient", profile)):
+        model = load_model(f"hf:{tiny_clip}")
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="mode='gradient'")
+            updates = train(model, *batches, weights, replace(config, mode=mode)).updates
+        norms[mode] = [row["gradient"] for row in updates]
+        assert sum(n**2 for n in norms[mode]) ** 0.5 == approx(1e-3, rel=1e-3)
+    scaled = [n * s for n, s in zip(norms["lr"], profile.scale, strict=True)]
+    whole = sum(n**2 for n in scaled) ** 0.5
+    assert norms["gradient"] == approx([1e-3 * n / whole for n in scaled], rel=1e-3)
 
 
 def test_rates_move_the_update_towards_the_profile(tiny_clip, batches):
@@ -94,9 +150,9 @@ def test_only_the_text_tower_changes(model, batches):
     assert all(torch.equal(after[n], p) for n, p in before.items())
 
 
-@pytest.mark.parametrize("options", [{"lambda_": 1.5}, {"mode": "adam"}])
+@pytest.mark.parametrize("options", [{"lambda_": 1.5}, {"mode": "adam"}, {"lora": "vision"}])
 def test_bad_config(options):
-    with pytest.raises(ValueError, match=r"lambda|mode"):
+    with pytest.raises(ValueError, match=r"lambda|mode|lora"):
         TrainConfig(**options)
 
 
@@ -156,6 +212,39 @@ def test_run_folder_holds_losses_and_shares(run):
     lines = (folder / "losses.csv").read_text().splitlines()
     assert lines[0] == "step,loss,caption,claim"
     assert len(lines) == 3
+    manifest = manifest_of(folder)
+    assert manifest["config"]["seed"] == 0 and manifest["config"]["scale"] == PROFILE.scale
+    assert {"python", "torch", "threads", "processes"} <= set(manifest["machine"])
+    base = json.loads((folder / "run.json").read_text())
+    assert base["base_key"] == manifest["config"]["base_key"] and len(base["base_key"]) == 64
+
+
+def test_a_stopped_run_folder_goes_on(tiny_clip, facts, tmp_path, monkeypatch):
+    monkeypatch.setattr("nast.training.trainer.SAVE_SECONDS", 0.0)
+    config, base = TrainConfig(steps=4, captions=8, claims=2), f"hf:{tiny_clip}"
+    seen = []
+
+    def build(name, stop=None):
+        def report(step, losses):
+            seen.append(step)
+            if step == stop:
+                raise KeyboardInterrupt
+
+        build_run(load_model(base), base, facts, contextual_set(facts), tmp_path / name, PROFILE,
+                  config, report=report)  # fmt: skip
+
+    build("whole")
+    with pytest.raises(KeyboardInterrupt):
+        build("stopped", stop=3)
+    assert (tmp_path / "stopped" / STATE).is_file()
+    seen.clear()
+    build("stopped")
+    # Step 3 was reported before it was saved.
+    assert seen == [3, 4] and not (tmp_path / "stopped" / STATE).exists()
+    for name in ("losses.csv", "updates.csv", "updates.json", "lora/adapter_model.safetensors"):
+        assert (tmp_path / "stopped" / name).read_bytes() == (
+            tmp_path / "whole" / name
+        ).read_bytes()
 
 
 def test_best_and_last_weights_are_kept(tiny_clip, facts, validated_set, tmp_path):
@@ -173,7 +262,7 @@ def test_best_and_last_weights_are_kept(tiny_clip, facts, validated_set, tmp_pat
     base.network = PeftModel.from_pretrained(base.network, run / "lora-last").eval()
     assert torch.allclose(base.encode_texts(TEXTS), model.encode_texts(TEXTS), atol=1e-6)
     lines = (run / "updates.csv").read_text().splitlines()
-    assert lines[0] == "step,block,parameters,gradient" and len(lines) == 1 + 6 * 4
+    assert lines[0] == "step,block,parameters,product,gradient" and len(lines) == 1 + 6 * 4
 
 
 def test_weights_carry_the_policy_of_their_data(tiny_clip, facts, tmp_path):

@@ -39,9 +39,34 @@ def test_gradients_are_added_over_steps(model):
     assert meter.shares()["gradient"] == approx([0, 0.25, 0, 0.75])
     assert meter.shares()["parameters"] == approx([0, 1, 0, 0])
     assert meter.steps == [
-        {"step": step, "block": block, "parameters": approx(moved, abs=1e-4), "gradient": size}
+        {"step": step, "block": block, "parameters": approx(moved, abs=1e-4), "product": 0,
+         "gradient": size}
         for step in (1, 2) for block, moved, size in ((2, 3.0, 2.0), (4, 0.0, 6.0))
     ]  # fmt: skip
+
+
+def test_the_change_of_the_product_in_each_step(model):
+    """B A goes from 0 to B A' in the first step, and from there to B' A'' in the second."""
+    add_lora(model, [2], rank=3, targets="all")
+    meter = UpdateMeter(model.network, 4)
+    named = lora_by_layer(model.network)[2]
+    pairs = [(named[n.replace("lora_A", "lora_B")], a) for n, a in named.items() if "lora_A" in n]
+    assert len(pairs) == 6
+
+    def products():
+        return torch.cat([(b.detach() @ a.detach()).double().flatten() for b, a in pairs])
+
+    wanted, torch_rng = [], torch.Generator().manual_seed(3)
+    for _ in range(2):
+        before = products()
+        meter.before([{"params": [], "layer": 2}])
+        with torch.no_grad():
+            for parameter in named.values():
+                parameter += 0.01 * torch.randn(parameter.shape, generator=torch_rng)
+        meter.after()
+        wanted.append(float((products() - before).norm()))
+    assert [row["product"] for row in meter.steps] == approx(wanted, rel=1e-4)
+    assert wanted[0] != approx(wanted[1], rel=1e-2)
 
 
 def test_top_share():

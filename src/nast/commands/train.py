@@ -26,11 +26,13 @@ def train(
     steps: int | None = None,
     learning_rate: float | None = None,
     lambda_: Annotated[float | None, Parameter(name="--lambda")] = None,
+    lora: str | None = None,
     rank: int | None = None,
     validate_every: int | None = None,
     patience: int | None = None,
     seed: int | None = None,
     protocol: str = "default",
+    published: bool = False,
     sweep: Path | None = None,
     store: Path | None = None,
     log: str | None = None,
@@ -54,7 +56,8 @@ def train(
     objective: str
         nast, or a rival on the same data: clip, negclip, conclip, negbench.
     layers: str
-        uniform, nast, reversed, random, front-K, top-K, or a layer_weights.json.
+        uniform; nast (the trace's choice) or another profile of the same trace: cue, scope, drop,
+        input, module, attention, gradnorm; reversed, random, front-K, top-K; a layer_weights.json.
     trace: Path
         Folder of nast trace, for the policies that follow one.
     mode: str
@@ -65,6 +68,8 @@ def train(
         Of a block with scale 1.
     lambda_: float
         Weight of the caption loss.
+    lora: str
+        Linear layers of a block that get LoRA: attention (q, k, v, out), mlp or all.
     rank: int
         Of LoRA.
     validate_every: int
@@ -75,6 +80,8 @@ def train(
         Of LoRA's start and of the batches.
     protocol: str
         default, or paper: every literal choice of the paper at once.
+    published: bool
+        Settings that the authors of negclip, conclip or negbench train all weights with.
     sweep: Path
         YAML file of settings, each one value or a list; every combination is trained.
     store: Path
@@ -85,30 +92,27 @@ def train(
         Start over in a folder of another configuration.
     """
     given = {"objective": objective, "mode": mode, "steps": steps, "learning_rate": learning_rate,
-             "lambda_": lambda_, "rank": rank, "validate_every": validate_every,
+             "lambda_": lambda_, "lora": lora, "rank": rank, "validate_every": validate_every,
              "patience": patience, "seed": seed}  # fmt: skip
     given = {name: value for name, value in given.items() if value is not None}
     if sweep:
+        given |= {"protocol": protocol} if protocol != "default" else {}
+        given |= {"published": True} if published else {}
         _sweep(given, layers, model, facts, contextual, sweep, out, trace=trace, store=store)
         return
     from nast.models.registry import load_model
     from nast.training.policies import layer_policy
     from nast.training.run import build_run
-    from nast.weighting import layer_weights
 
     first = _join()
-    config = _config(given, protocol)
+    config = _config(given, protocol, published)
     base = load_model(model)
     name = layers or ("nast" if trace else "uniform")
-    weights = layer_policy(name, base.text.n_layers, trace, seed=config.seed)
-    if protocol == "paper" and name == "nast":
-        from nast.store import read_json
-
-        # Plain min-max, which freezes the weakest block, and no scaling to mean 1.
-        scores = read_json(trace / "layer_weights.json")["score"]  # type: ignore[operator]
-        weights = layer_weights(scores, floor=0.0, renorm="max")
+    weights = layer_policy(name, base.text.n_layers, trace, literal=protocol == "paper",
+                           seed=config.seed)  # fmt: skip
     if first:
         _say(weights, config)
+        print(f"on {base.device}, {base.precision}")
     progress, report = _reporter(config.steps, log if first else None, out, first)
     build_run(base, model, facts, contextual, out, weights, config, store=store, fresh=fresh,
               report=report)  # fmt: skip
@@ -117,14 +121,21 @@ def train(
         print(f"run:{out}")
 
 
-def _config(given: dict[str, Any], protocol: str) -> "TrainConfig":
+def _config(given: dict[str, Any], protocol: str, published: bool) -> "TrainConfig":
     from nast.errors import UsageError
+    from nast.training.objectives import PUBLISHED
     from nast.training.trainer import PAPER, TrainConfig
 
     if protocol not in ("default", "paper"):
         raise UsageError(f"--protocol {protocol}; choose default or paper")
+    preset = PAPER if protocol == "paper" else {}
+    if published:
+        objective = given.get("objective")
+        if objective not in PUBLISHED:
+            raise UsageError(f"--published is for --objective {', '.join(PUBLISHED)}")
+        preset = preset | PUBLISHED[objective]
     try:
-        return TrainConfig(**{**(PAPER if protocol == "paper" else {}), **given})
+        return TrainConfig(**{**preset, **given})
     except ValueError as error:
         raise UsageError(str(error)) from None
 
@@ -137,7 +148,14 @@ def _join() -> bool:
         return True
     import torch.distributed
 
-    torch.distributed.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+    from nast.models.hardware import chosen_device
+
+    device = chosen_device()
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
+    # Vectors lie on the CPU, gradients where the model is.
+    backends = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
+    torch.distributed.init_process_group(backends)
     return torch.distributed.get_rank() == 0
 
 

@@ -28,8 +28,14 @@ def save(figure: Any, folder: Path, name: str) -> Path:
     return folder / f"{name}.svg"
 
 
-def figure3(metrics: Mapping[str, Mapping[str, Any]], folder: Path) -> Path | None:
-    """Question accuracy of every model by form, with 95 % intervals and chance."""
+def figure3(metrics: Mapping[str, Mapping[str, Any]], folder: Path, data: str = "") -> Path | None:
+    """Question accuracy of every model by form, with 95 % intervals and chance.
+
+    Args:
+        metrics: model -> figures on one data set.
+        folder: gets `figure3.svg` and `.png`.
+        data: name of the data set where there are several; the files are `figure3-DATA` then.
+    """
     models = [m for m in metrics if "questions/accuracy/negated" in metrics[m]]
     if not models:
         return None
@@ -48,4 +54,4 @@ def figure3(metrics: Mapping[str, Mapping[str, Any]], folder: Path) -> Path | No
     axis.set_ylabel("question accuracy")
     axis.set_ylim(0, 1)
     axis.legend(ncols=4, fontsize=7, frameon=False, loc="upper center", bbox_to_anchor=(0.5, 1.15))
-    return save(figure, folder, "figure3")
+    return save(figure, folder, f"figure3-{data}" if data else "figure3")

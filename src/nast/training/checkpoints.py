@@ -68,8 +68,9 @@ def load_state(path: Path, run: RunState) -> None:
         for name in file.keys():  # noqa: SIM118
             kind, _, rest = name.partition("/")
             tensors[kind][rest] = file.get_tensor(name).clone()
+    parameters = _parameters(run.network)
     with torch.no_grad():
-        for name, parameter in _parameters(run.network).items():
+        for name, parameter in parameters.items():
             parameter.copy_(tensors["lora"][name])
     saved: dict[int, dict[str, torch.Tensor]] = {}
     for name, value in tensors["optimizer"].items():
@@ -77,7 +78,8 @@ def load_state(path: Path, run: RunState) -> None:
         saved.setdefault(int(number), {})[key] = value
     run.optimizer.load_state_dict(run.optimizer.state_dict() | {"state": saved})
     run.rng.bit_generator.state = numbers["rng"]
-    run.meter.start, run.meter.steps = tensors["start"], numbers["steps"]
+    run.meter.start = {n: p.to(parameters[n].device) for n, p in tensors["start"].items()}
+    run.meter.steps = numbers["steps"]
     run.meter.gradient = numbers["gradient"]
     run.history, run.waited = numbers["history"], numbers["waited"]
     if numbers["best_score"] is not None:

@@ -44,7 +44,7 @@ def accumulate(
     if world == 1 and len(texts) <= chunk:
         # The texts come sorted: neighbours share a batch that holds little padding.
         batches = [texts[i : i + BATCH] for i in range(0, len(texts), BATCH)]
-        made = [model.text_features(*model.tokenize(batch)) for batch in batches]
+        made = [model.text_features(*model.tokenize(b), model.precision) for b in batches]
         loss_of(torch.cat(made)).backward()
         return
     parts = [range(i, min(i + chunk, len(texts))) for i in range(0, len(texts), chunk)]
@@ -57,7 +57,7 @@ def accumulate(
     loss_of(vectors).backward()
     assert vectors.grad is not None
     for part, tokens in zip(own, inputs, strict=True):
-        model.text_features(*tokens).backward(vectors.grad[list(part)])
+        model.text_features(*tokens, model.precision).backward(vectors.grad[list(part)])
     if world > 1:
         for parameter in model.network.parameters():
             if parameter.requires_grad:
@@ -74,7 +74,7 @@ def _all_vectors(
     inputs: list[tuple[torch.Tensor, torch.Tensor]],
 ) -> torch.Tensor:
     """Vectors of all texts (T, D) as a leaf that takes a gradient; each process makes its own."""
-    made = [model.text_features(*tokens) for tokens in inputs]
+    made = [model.text_features(*tokens, model.precision) for tokens in inputs]
     width = torch.tensor(made[0].shape[1] if made else 0)
     if processes()[1] > 1:
         torch.distributed.all_reduce(width, torch.distributed.ReduceOp.MAX)

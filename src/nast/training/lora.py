@@ -1,4 +1,4 @@
-"""LoRA on the text tower's q, k, v and out projections, block by block (paper section 4.3)."""
+"""LoRA on the text tower's attention projections and MLPs, block by block (section 4.3)."""
 
 import re
 from collections.abc import Sequence
@@ -10,12 +10,22 @@ from nast.models.base import DualEncoder
 from nast.models.registry import merge, quiet
 
 RANK, ALPHA = 8, 16
+TARGETS = {
+    "attention": ("lora_path",),
+    "mlp": ("mlp_path",),
+    "all": ("lora_path", "mlp_path"),
+}
+"""Which linear layers of a block get LoRA -> the paths of `TextTower` that name them."""
 _BLOCK = re.compile(r"\.(\d+)\.")
 """The first number in a parameter's path: the 0-based block, whatever the family calls it."""
 
 
 def add_lora(
-    model: DualEncoder, layers: Sequence[int], rank: int = RANK, alpha: int = ALPHA
+    model: DualEncoder,
+    layers: Sequence[int],
+    rank: int = RANK,
+    alpha: int = ALPHA,
+    targets: str = "attention",
 ) -> None:
     """Put LoRA on some text blocks of a model; everything else stays frozen, in eval mode.
 
@@ -27,15 +37,19 @@ def add_lora(
         layers: 1-based blocks that get LoRA.
         rank: r.
         alpha: the weights' factor is alpha / r.
+        targets: `attention` (q, k, v and out), `mlp` (its linear layers) or `all` of them.
 
     Raises:
-        ValueError: no layer is given.
+        ValueError: no layer is given, or no such targets.
     """
     if not layers:
         raise ValueError("no layer gets LoRA: every layer weight is 0")
+    if targets not in TARGETS:
+        raise ValueError(f"lora is {targets!r}; choose one of {', '.join(TARGETS)}")
     numbers = "|".join(str(layer - 1) for layer in sorted(layers))
     # A list of names would hit the vision tower as well; only a full path is exact.
-    target = model.text.lora_path.replace(r"(\d+)", f"({numbers})", 1)
+    paths = [getattr(model.text, name) for name in TARGETS[targets]]
+    target = "|".join(path.replace(r"(\d+)", f"({numbers})", 1) for path in paths)
     merge(model)
     config = LoraConfig(r=rank, lora_alpha=alpha, target_modules=target, lora_dropout=0.0)
     with quiet():

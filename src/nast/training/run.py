@@ -68,7 +68,7 @@ def build_run(
         The manifest with the update shares and the last and best validation.
     """
     settings = {"stage": "train", "base": base, "base_key": model.key, **asdict(config),
-                "scale": weights.scale}  # fmt: skip
+                "precision": model.precision, "scale": weights.scale}  # fmt: skip
     inputs = [Path(facts), Path(contextual), *model.made_from]
 
     def make(out: Path) -> dict[str, Any]:
@@ -78,7 +78,7 @@ def build_run(
         _save(out, model, base, inputs, outcome)
         (out / STATE).unlink(missing_ok=True)
         return {"counts": {"steps": len(outcome.history)}, "update shares": outcome.shares,
-                "validation": _validations(outcome), "machine": _machine()}  # fmt: skip
+                "validation": _validations(outcome), "machine": _machine(model)}  # fmt: skip
 
     if processes()[0] == 0:
         return stage(folder, settings, inputs, make, fresh=fresh)
@@ -128,10 +128,10 @@ def _validations(outcome: Outcome) -> list[dict[str, float]]:
     ]
 
 
-def _machine() -> dict[str, Any]:
+def _machine(model: DualEncoder) -> dict[str, Any]:
     return {"python": platform.python_version(), "torch": torch.__version__,
             "processor": platform.machine(), "threads": torch.get_num_threads(),
-            "processes": processes()[1]}  # fmt: skip
+            "device": str(model.device), "processes": processes()[1]}  # fmt: skip
 
 
 def _save(out: Path, model: DualEncoder, base: str, inputs: list[Path], outcome: Outcome) -> None:
@@ -151,7 +151,8 @@ def _save(out: Path, model: DualEncoder, base: str, inputs: list[Path], outcome:
         with atomic(out / name) as temporary:
             table.write_csv(temporary)
     write_json(out / "updates.json", outcome.shares)
-    write_json(out / "run.json", {"base": base, "base_key": model.key})
+    write_json(out / "run.json", {"base": base, "base_key": model.key,
+                                  "precision": model.precision})  # fmt: skip
     for folder in folders:
         write_text(folder / "README.md", _card(base, inputs))
 

@@ -84,8 +84,9 @@ def sweep(
                for cell, config in zip(cells, configs, strict=True)]  # fmt: skip
     varied = [n for n in cells[0] if len({str(c[n]) for c in cells}) > 1]
     rows = []
-    for cell, config, scales in zip(cells, configs, weights, strict=True):
-        name = ",".join(f"{n.rstrip('_')}={_short(cell[n])}" for n in varied) or "run"
+    for name, cell, config, scales in zip(
+        _names(cells, varied, grid), cells, configs, weights, strict=True
+    ):
         build_run(
             load_model(base), base, facts, contextual, folder / name, scales, config,
             store=store, report=report,
@@ -102,9 +103,23 @@ def _config(cell: dict[str, Any], grid: Path) -> TrainConfig:
     given = {n: v for n, v in cell.items() if n not in LAYER_KEYS}
     given.setdefault("validate_every", max(1, given.get("steps", TrainConfig().steps) // 10))
     try:
-        return TrainConfig(**given)
+        config = TrainConfig(**given)
     except (TypeError, ValueError) as error:
         raise InputError(grid, found=str(error), expected="a setting of a run") from None
+    if not 0 < config.validate_every <= config.steps:
+        found = f"{config.validate_every} for {config.steps} steps"
+        raise InputError(grid, found=found, expected="a validation at least, by which the "
+                         "settings are compared", column="validate_every")  # fmt: skip
+    return config
+
+
+def _names(cells: list[dict[str, Any]], varied: list[str], grid: Path) -> list[str]:
+    """The folder of each cell."""
+    names = [",".join(f"{n.rstrip('_')}={_short(c[n])}" for n in varied) or "run" for c in cells]
+    if len(set(names)) < len(names):
+        raise InputError(grid, found="two settings that a folder's name does not tell apart",
+                         expected="values and files of different names")  # fmt: skip
+    return names
 
 
 def _short(value: Any) -> str:

@@ -17,7 +17,7 @@ from nast.training.batches import CaptionData, ClaimData, Recipe, draw
 from nast.training.checkpoints import RunState, load_state, save_state
 from nast.training.gradients import accumulate, processes
 from nast.training.layer_scaling import Mode, layer_groups, scale_gradients
-from nast.training.lora import ALPHA, RANK, add_lora, lora_by_layer
+from nast.training.lora import ALPHA, RANK, TARGETS, add_lora, lora_by_layer
 from nast.training.objectives import TERMS, weights_of
 from nast.training.updates import UpdateMeter
 from nast.weighting import LayerWeights
@@ -37,6 +37,7 @@ class TrainConfig:
         targets: `truth` or `diagonal`, see `Recipe`.
         caption_polarity: `both`, or `negated` for the paper's explicitly negated captions only.
         claim_scale: factor on the cosines of claims; the model's logit scale if not given.
+        lora: which linear layers of a block get LoRA, a key of `TARGETS`.
         rank: r of LoRA.
         alpha: LoRA's factor is alpha / r.
         learning_rate: of a block with scale 1, constant after the warm-up.
@@ -58,6 +59,7 @@ class TrainConfig:
     targets: str = "truth"
     caption_polarity: str = "both"
     claim_scale: float | None = None
+    lora: str = "attention"
     rank: int = RANK
     alpha: int = ALPHA
     learning_rate: float = 1e-4
@@ -74,6 +76,8 @@ class TrainConfig:
             raise ValueError(f"lambda is {self.lambda_}; it must be in [0, 1]")
         if self.mode not in ("lr", "gradient"):
             raise ValueError(f"mode is {self.mode!r}; choose lr or gradient")
+        if self.lora not in TARGETS:
+            raise ValueError(f"lora is {self.lora!r}; choose one of {', '.join(TARGETS)}")
         if self.targets not in ("truth", "diagonal"):
             raise ValueError(f"targets is {self.targets!r}; choose truth or diagonal")
         if self.caption_polarity not in ("both", "negated"):
@@ -105,8 +109,8 @@ class Outcome(NamedTuple):
     Attributes:
         history: losses of each step, and the validation's figures where there was one.
         shares: the update shares of Table 4.
-        updates: per step and block, the norm of the change of LoRA's parameters and of the
-            scaled gradient.
+        updates: per step and block, the norm of the change of LoRA's parameters and of B A, and
+            of the scaled gradient.
         best: LoRA parameters at the best validation, by name; None without validation.
     """
 
@@ -180,7 +184,7 @@ def _start(model: DualEncoder, weights: LayerWeights, config: TrainConfig) -> Ru
         raise UsageError(f"{len(weights.scale)} layer weights for a text tower of {blocks} blocks")
     torch.manual_seed(config.seed)
     layers = [i + 1 for i, s in enumerate(weights.scale) if s > 0]
-    add_lora(model, layers, config.rank, config.alpha)
+    add_lora(model, layers, config.rank, config.alpha, config.lora)
     groups = layer_groups(model.network, weights, config.learning_rate, config.mode)
     optimizer = torch.optim.AdamW(groups, weight_decay=config.weight_decay)
     if config.mode == "gradient" and len({g["grad_scale"] for g in groups}) > 1:

@@ -30,11 +30,12 @@ class UpdateMeter:
             self.gradient[group["layer"] - 1] += self._gradients[group["layer"]]
 
     def after(self) -> None:
-        """Note how far the step that followed `before` moved each block's parameters."""
+        """Note how far the step that followed `before` moved each block's parameters and B A."""
         number = self.steps[-1]["step"] + 1 if self.steps else 1
         for layer, named in lora_by_layer(self.model).items():
             self.steps.append({"step": number, "block": layer,
                                "parameters": _change(named, self._old),
+                               "product": _product_change(named, self._old),
                                "gradient": self._gradients[layer]})  # fmt: skip
 
     def _parameters(self) -> dict[str, torch.Tensor]:
@@ -64,6 +65,24 @@ class UpdateMeter:
 def _change(named: dict[str, torch.nn.Parameter], old: dict[str, torch.Tensor]) -> float:
     """Norm of the change of a block's parameters."""
     return sum(float((p.detach() - old[n]).square().sum()) for n, p in named.items()) ** 0.5
+
+
+def _product_change(named: dict[str, torch.nn.Parameter], old: dict[str, torch.Tensor]) -> float:
+    """Norm of the change of a block's B A, which is dB A + B_old dA.
+
+    With X = [dB, B_old] and Y = [A; dA] its square is the sum over X'X * YY': matrices of 2 r
+    rows, while the products themselves are as large as the weights that they change.
+    """
+    squares = []
+    for name, a in named.items():
+        if "lora_A" in name:
+            other = name.replace("lora_A", "lora_B")
+            b, new = named[other].detach(), a.detach()
+            x = torch.cat([b - old[other], old[other]], dim=1)
+            y = torch.cat([new, new - old[name]])
+            squares.append(((x.T @ x) * (y @ y.T)).sum())
+    # Rounding can leave the square of nothing just below 0.
+    return float(torch.stack(squares).clamp(min=0).sum()) ** 0.5
 
 
 def _share(values: list[float]) -> list[float]:

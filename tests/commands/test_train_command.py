@@ -1,0 +1,89 @@
+"""nast train: what the options decide, and what is said before the first step."""
+
+import json
+
+import pytest
+
+import nast.cli
+from nast.training.objectives import PUBLISHED
+
+
+@pytest.fixture
+def call(tiny_clip, tmp_path, monkeypatch, capsys):
+    """Runs nast train up to the training; returns exit code, weights, settings and words."""
+    weights = tmp_path / "w.json"
+    weights.write_text(json.dumps({"alpha": [1, 0.5, 0, 0.1], "scale": [2.5, 1.25, 0, 0.25]}))
+    seen = {}
+
+    def build(*given, **_):
+        seen.update(weights=given[5], config=given[6], said=capsys.readouterr().out)
+
+    monkeypatch.setattr("nast.training.run.build_run", build)
+
+    def run(*options):
+        seen.clear()
+        arguments = ["train", f"hf:{tiny_clip}", "facts", "claims", "-o", str(tmp_path / "out")]
+        code = nast.cli.run([*arguments, *(o.format(w=weights, tmp=tmp_path) for o in options)])
+        return code, seen, capsys.readouterr().err
+
+    return run
+
+
+def test_blocks_without_lora_are_named_before_the_first_step(call):
+    code, seen, _ = call("--layers", "{w}", "--learning-rate", "1e-3")
+    assert code == 0
+    assert seen["said"].splitlines()[:4] == [
+        "block  1  alpha 1.000  learning rate 2.50e-03",
+        "block  2  alpha 0.500  learning rate 1.25e-03",
+        "block  3  alpha 0.000  learning rate 0.00e+00  no LoRA",
+        "block  4  alpha 0.100  learning rate 2.50e-04",
+    ]
+    assert "seed 0" in seen["said"] and "lora attention" in seen["said"]
+
+
+def test_gradient_mode_leaves_the_rates(call):
+    _, seen, _ = call("--layers", "{w}", "--learning-rate", "1e-3", "--mode", "gradient")
+    assert [line.split()[6] for line in seen["said"].splitlines()[:4]] == ["1.00e-03"] * 4
+
+
+@pytest.mark.parametrize("lora", ["attention", "mlp", "all"])
+def test_lora(call, lora):
+    _, seen, _ = call("--lora", lora)
+    assert seen["config"].lora == lora
+    assert seen["weights"].scale == [1, 1, 1, 1]
+
+
+def test_the_papers_choices_at_once(call, tmp_path):
+    trace = {"score": [0.1, 0.9, 0.5, 0.3], "alpha": [1] * 4, "scale": [1] * 4}
+    (tmp_path / "layer_weights.json").write_text(json.dumps(trace))
+    _, seen, _ = call("--trace", "{tmp}", "--protocol", "paper")
+    config = seen["config"]
+    assert (config.mode, config.targets, config.caption_polarity, config.claim_scale) == (
+        "gradient", "diagonal", "negated", 1.0,
+    )  # fmt: skip
+    assert seen["weights"].scale == pytest.approx([0, 1, 0.5, 0.25])
+
+
+@pytest.mark.parametrize("objective", PUBLISHED)
+def test_settings_of_the_rivals_authors(call, objective):
+    _, seen, _ = call("--objective", objective, "--published", "--steps", "7")
+    found = {name: getattr(seen["config"], name) for name in PUBLISHED[objective]}
+    assert found == PUBLISHED[objective] and seen["config"].steps == 7
+    _, seen, _ = call("--objective", objective, "--published", "--learning-rate", "0.5")
+    assert seen["config"].learning_rate == 0.5, "what is given goes first"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--lora", "vision"], "choose one of attention, mlp, all"),
+        (["--published"], "--published is for --objective negclip, conclip, negbench"),
+        (["--layers", "gradnorm"], "--layers gradnorm follows a trace; say --trace FOLDER"),
+        (["--sweep", "x.yaml", "--protocol", "paper"], "all settings stand in its file"),
+        (["--sweep", "x.yaml", "--published"], "all settings stand in its file"),
+    ],
+)
+def test_wrong_calls(call, options, message):
+    code, seen, error = call(*options)
+    assert code == 2 and not seen
+    assert message in " ".join(error.split())
