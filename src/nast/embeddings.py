@@ -1,7 +1,7 @@
 """Encode each distinct image and text once, keep the vectors, reuse them.
 
-Vectors lie in one folder per data policy and model key (weights, tokenizer, preprocessing), by the
-hash of the text or of the image file.
+Vectors lie in one folder per data policy and model key (weights, tokenizer, preprocessing,
+precision), by the hash of the text or of the image file.
 """
 
 import hashlib

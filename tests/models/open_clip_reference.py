@@ -42,16 +42,40 @@ CONFIGS = {
                               "timm_proj": "linear"},
                "text_cfg": {"hf_proj_type": "mlp", "context_length": 48,
                             "hf_pooler_type": "cls_last_hidden_state_pooler"}},
+    "resnet": {"embed_dim": 32, "quick_gelu": True, "text_cfg": TEXT,
+               "vision_cfg": {"image_size": 64, "layers": [1, 2, 1, 1], "width": 16,
+                              "patch_size": None}},
+    "siglip": {"embed_dim": 768, "init_logit_bias": -10, "custom_text": True,
+               "vision_cfg": {"image_size": 224, "timm_model_name": "vit_base_patch16_siglip_224",
+                              "timm_model_pretrained": False, "timm_pool": "map",
+                              "timm_proj": "none"},
+               "text_cfg": {"context_length": 16, "hf_tokenizer_name": "local", "width": 768,
+                            "heads": 12, "layers": 2, "no_causal_mask": True, "proj_bias": True,
+                            "pool_type": "last", "norm_kwargs": {"eps": 1e-6},
+                            "tokenizer_kwargs": {"clean": "canonicalize"}}},
+    "longest": {"embed_dim": 32, "vision_cfg": VIT, "text_cfg": TEXT},
+    "squash": {"embed_dim": 32, "vision_cfg": VIT, "text_cfg": TEXT},
 }  # fmt: skip
+PREPROCESSING = {
+    "siglip": {"mean": [0.5] * 3, "std": [0.5] * 3, "resize_mode": "squash"},
+    "longest": {"resize_mode": "longest", "fill_color": 30},
+    "squash": {"resize_mode": "squash", "interpolation": "bilinear"},
+}
 
 
 def draw(model):
     """Random weights away from their start, so that no two of them could be mixed up unseen."""
     for name, tensor in model.state_dict().items():
-        if tensor.is_floating_point() and name != "logit_scale":
+        if tensor.is_floating_point() and name not in ("logit_scale", "logit_bias"):
             scale = 0.2 if tensor.ndim < 2 else tensor[0].numel() ** -0.5
             centre = float(tensor.ndim == 1 and name.endswith("weight"))
             tensor.normal_(centre, scale)
+            if name.endswith("running_var"):
+                tensor.abs_().add_(0.5)
+
+
+def vocabulary_size(folder):
+    return json.loads((folder / "config.json").read_text())["vocab_size"]
 
 
 def vectors(model, tokenizer, folder):
@@ -78,10 +102,14 @@ def make(folder):
         if name == "biomed":
             config["text_cfg"]["hf_model_name"] = str(folder / "bert")
             config["text_cfg"]["hf_tokenizer_name"] = str(folder / "bert")
+        if name == "siglip":
+            config["text_cfg"]["vocab_size"] = vocabulary_size(folder / "bert")
+        if name in ("biomed", "siglip"):
             for file in (folder / "bert").glob("*"):
                 shutil.copy(file, out)
+        pixels = {"interpolation": "bicubic"} | PREPROCESSING.get(name, {})
         (out / "open_clip_config.json").write_text(
-            json.dumps({"model_cfg": config, "preprocess_cfg": {"interpolation": "bicubic"}})
+            json.dumps({"model_cfg": config, "preprocess_cfg": pixels})
         )
         torch.manual_seed(sorted(CONFIGS).index(name))
         model = open_clip.create_model(

@@ -2,6 +2,7 @@
 
 import copy
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from nast.models.base import text_vectors
 from nast.models.checkpoints import read_tensors
 from nast.models.registry import load_model
 from nast.tracing.check import check_model
-from nast.tracing.patching import sweep, text_vector
+from nast.tracing.patching import SITES, sweep, text_vector
 from nast.training.lora import add_lora, lora_by_layer
 
 TEXTS = ["There is no pleural effusion.", "There is a pleural effusion.", "No edema.",
@@ -60,7 +61,12 @@ def sites(model):
 @torch.no_grad()
 def hooked(model, ids, mask, layer, edit):
     """The vector by `text_features`, one layer's output edited by a plain forward hook."""
-    hook = sites(model)[layer].register_forward_hook(lambda m, i, out: edit(out))
+    return hooked_at(model, ids, mask, sites(model)[layer], edit)
+
+
+@torch.no_grad()
+def hooked_at(model, ids, mask, module, edit):
+    hook = module.register_forward_hook(lambda m, i, out: edit(out))
     try:
         return model.text_features(ids[None], mask[None])[0]
     finally:
@@ -96,6 +102,28 @@ def test_the_sweep_equals_plain_hooks(model, pair):
         for row in {0, 3, 4, int(mask.sum()) - 1, len(target) - 1}:
             wanted = hooked(model, target, mask, layer, with_rows(donor[layer], [row]))
             assert torch.allclose(found[layer, row], wanted, atol=1e-5), (layer, row)
+
+
+def writes(model):
+    """Site -> the modules that write to the stream, by their names in transformers."""
+    paths = {"attention": r"(?:self_attn\.out_proj|attention\.output\.dense)",
+             "mlp": r"(?:\.mlp|(?<!attention)\.output\.dense)"}  # fmt: skip
+    stem = model.text.lora_path.split(r"(\d+)")[0]
+    return {site: [m for name, m in model.network.named_modules()
+                   if re.fullmatch(rf"{stem}\d+.*?{path}", name)]
+            for site, path in paths.items()}  # fmt: skip
+
+
+def test_patches_of_what_attention_and_mlp_write_equal_plain_hooks(model, pair):
+    target, source, mask = pair
+    found, kept = sweep(model.text, target, source, mask, sites=SITES), []
+    for site, modules in writes(model).items():
+        assert len(modules) == model.text.n_layers
+        for layer, module in enumerate(modules, 1):
+            hooked_at(model, source, mask, module, lambda out: kept.append(out.clone()))
+            for row in (3, 4, int(mask.sum()) - 1):
+                wanted = hooked_at(model, target, mask, module, with_rows(kept[-1], [row]))
+                assert torch.allclose(found[site][layer, row], wanted, atol=1e-5), (site, layer)
 
 
 def test_all_positions_give_the_source_or_the_specification_says_why(model, pair):

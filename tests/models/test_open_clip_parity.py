@@ -26,7 +26,8 @@ pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parent.parent.parent
 PARITY = Path(os.environ.get("NAST_PARITY", ROOT / ".parity"))
 REFERENCE = Path(__file__).with_name("open_clip_reference.py")
-NAMES = ["gelu", "quickgelu", "heads", "custom-text", "biomed"]
+NAMES = ["gelu", "quickgelu", "heads", "custom-text", "biomed", "resnet", "siglip", "longest",
+         "squash"]  # fmt: skip
 ODD = [
     "", "no", "  Two   spaces,\n a line and\ta tab. ", "NO PNEUMOTHORAX!!", "non-displaced 8th rib",
     "A 3.5 x 2 cm nodule (SUV 4.1) & 1/2 of the lobe", "“Ground-glass” opacity isn’t seen",
@@ -122,7 +123,7 @@ def test_training_checkpoints(name, arch, made, texts, images, monkeypatch):
     assert_same(model, made / name / "reference.safetensors", texts, images)
 
 
-@pytest.mark.parametrize("name", ["quickgelu", "heads", "biomed", "phantom"])
+@pytest.mark.parametrize("name", ["quickgelu", "heads", "biomed", "resnet", "longest", "phantom"])
 def test_exports(name, made, texts, images, tmp_path):
     """A model with LoRA merged gives open_clip our vectors."""
     base = name if name == "phantom" else f"openclip:local-dir:{made / name}"

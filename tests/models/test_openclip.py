@@ -12,6 +12,7 @@ from transformers import BertTokenizer
 
 from nast.errors import ModelError, UsageError
 from nast.models import openclip_config
+from nast.models.export import export_model
 from nast.models.images import open_image
 from nast.models.openclip_config import Architecture
 from nast.models.openclip_images import chexzero_pixels, image_processor
@@ -176,6 +177,11 @@ def test_bert_beside_a_vit(arch, images, tmp_path, tiny):
     assert torch.allclose(model.encode_images(images), wanted, atol=1e-5)
     assert model.logit_scale == pytest.approx(np.exp(2.0)) and model.max_tokens == 30
     check_model(model)
+    export_model(model, "hf", tmp_path / "hf")
+    again = load_model(f"two-tower:{tmp_path / 'hf' / 'SPEC.yaml'}")
+    texts = [*TEXTS, "NO eﬀusion &amp; “edema”"]
+    assert torch.allclose(again.encode_texts(texts), model.encode_texts(texts), atol=1e-6)
+    assert torch.allclose(again.encode_images(images), model.encode_images(images), atol=1e-6)
 
 
 def test_a_tensor_that_is_missing_left_over_or_of_another_size(tmp_path):
@@ -208,6 +214,8 @@ def test_an_arch_that_the_weights_contradict(tmp_path, tiny):
     with pytest.raises(UsageError, match=r"clip \+ clip towers .* expected timm \+ bert"):
         load_model(f"openclip:BiomedCLIP:{file}")
     with pytest.raises(UsageError, match=r"no such ARCH; write ViT-B-32, .* local-dir"):
+        load_model(f"openclip:ViT-H-14:{file}")
+    with pytest.raises(UsageError, match=r"clip \+ clip towers .* expected resnet \+ clip"):
         load_model(f"openclip:RN50:{file}")
     for place in ("ViT-B-32-quickgelu", f"local-dir:{file}"):
         with pytest.raises(UsageError, match="write openclip:ARCH:CHECKPOINT"):
@@ -252,5 +260,22 @@ def test_the_middle_is_cut_as_torchvision_cuts_it():
     processor = image_processor(32, settings)
     found = processor([Image.fromarray(rows).convert("RGB")], return_tensors="pt")["pixel_values"]
     assert found[0, 0, :, 0].round().tolist() == list(range(2, 34))
-    with pytest.raises(ModelError, match="resize_mode 'longest'"):
-        image_processor(32, settings | {"resize_mode": "longest"})
+    with pytest.raises(ModelError, match="resize_mode 'stretch'"):
+        image_processor(32, settings | {"resize_mode": "stretch"})
+
+
+@pytest.mark.parametrize(
+    ("size", "box"),
+    [((50, 100), (0, 8, 32, 16)), ((64, 43), (5, 0, 22, 32)), ((40, 57), (0, 5, 32, 22)),
+     ((32, 32), (0, 0, 32, 32))],
+)  # fmt: skip
+def test_the_longest_side_is_resized_and_the_rest_filled(size, box):
+    """64 x 43 becomes 32 x 21.5, rounded to the even 22; 40 x 57 becomes 22.5 x 32, also 22."""
+    settings = {"mean": [0.0] * 3, "std": [1 / 255] * 3, "interpolation": "bilinear",
+                "resize_mode": "longest", "fill_color": 7}  # fmt: skip
+    image = Image.new("RGB", size, (200, 200, 200))
+    found = image_processor(32, settings)([image], return_tensors="pt")["pixel_values"][0, 0]
+    wanted = torch.full((32, 32), 7.0)
+    top, left, height, width = box
+    wanted[top : top + height, left : left + width] = 200
+    assert torch.equal(found.round(), wanted)

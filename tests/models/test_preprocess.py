@@ -6,7 +6,11 @@ import torch
 from PIL import Image
 from transformers import CLIPImageProcessorPil
 
+from nast.models.export import export_model
 from nast.models.preprocess import to_pixels
+from nast.models.registry import load_model
+from nast.store import write_json
+from nast.training.lora import add_lora
 
 PLAIN = {"size": 32, "resize": None, "geometry": "crop", "interpolation": "bicubic", "grey": False,
          "stretch": False, "range": 1, "mean": [0.5, 0.4, 0.3], "std": [0.2, 0.3, 0.4]}  # fmt: skip
@@ -65,3 +69,37 @@ def test_statistics_on_the_scale_of_255():
     found = to_pixels([image], settings=settings)["pixel_values"][0, 0]
     wanted = (np.asarray(image.convert("L")).astype(float) - 101.5) / 83.4
     assert torch.allclose(found, torch.tensor(wanted).float(), atol=1e-5)
+
+
+def test_padded_images_are_seen_whole(tiny_clip, tmp_path):
+    """A film twice as high as wide: black, the whole film, black; its crop has no bars."""
+    model, padded = load_model(f"hf:{tiny_clip}"), load_model(f"pad:hf:{tiny_clip}")
+    film = Image.new("RGB", (48, 96), (255, 255, 255))
+    white, black = (1 - 0.5) / 0.25, -0.5 / 0.25
+    found = padded.pixels([film])["pixel_values"][0, 0]
+    assert found.shape == (96, 96)
+    assert (found[:, :24] == black).all() and (found[:, -24:] == black).all()
+    assert (found[:, 24:-24] == white).all()
+    assert (model.pixels([film])["pixel_values"] == white).all()
+    square = picture(70, 70)
+    assert torch.equal(padded.pixels([square])["pixel_values"],
+                       model.pixels([square])["pixel_values"])  # fmt: skip
+
+
+def test_padding_is_part_of_the_key_and_of_a_run(tiny_clip, tmp_path):
+    model, padded = load_model(f"hf:{tiny_clip}"), load_model(f"pad:hf:{tiny_clip}")
+    assert padded.key != model.key and padded.name == f"pad:hf:{tiny_clip}"
+    assert padded.spec["preprocessing"]["padded"] == "black bars to a square"
+    assert "padded" not in model.spec["preprocessing"]
+    assert load_model(f"pad:pad:hf:{tiny_clip}").key == padded.key
+    base = padded.key
+    add_lora(padded, [1])
+    padded.network.save_pretrained(tmp_path / "lora", save_embedding_layers=False)
+    write_json(tmp_path / "run.json", {"base": f"pad:hf:{tiny_clip}", "base_key": base})
+    write_json(tmp_path / "manifest.json", {"policy": "open", "terms": [], "phantom": True})
+    assert "padded" in load_model(f"run:{tmp_path}").spec["preprocessing"]
+    export_model(load_model(f"run:{tmp_path}"), "hf", tmp_path / "out")
+    film = picture(40, 90)
+    again = load_model(f"pad:hf:{tmp_path / 'out'}")
+    assert torch.equal(again.pixels([film])["pixel_values"], padded.pixels([film])["pixel_values"])
+    assert "`pad:hf:FOLDER`" in (tmp_path / "out" / "README.md").read_text()

@@ -238,7 +238,7 @@ def edited(folder, changes):
         ("text.weights", "x.bin", r"text\.weights: found no file .*x\.bin"),
         ("text.tokenizer", "nowhere", "no such folder, and not of the form OWNER/NAME"),
         ("text.max_tokens", "77", r"text\.max_tokens: found '77', expected a number of tokens"),
-        ("image.encoder", "vgg", r"image\.encoder: .*one of vit, swin, dinov2, resnet"),
+        ("image.encoder", "vgg", r"image\.encoder: .*one of vit, swin, dinov2, clip, resnet"),
         ("preprocessing.geometry", "zoom", r"preprocessing\.geometry: .*crop, pad, square"),
         ("preprocessing.range", 2, r"preprocessing\.range: found 2, expected 1 or 255"),
         ("scale", {"key": "temperature"}, r"scale\.key: found no key 'temperature'"),

@@ -98,7 +98,7 @@ def _train(folder: dict[str, Path], size: Size, progress: Progress) -> list[Path
     from nast.training.trainer import TrainConfig
     from nast.weighting import build_trace, layer_weights, read_layer_weights, uniform
 
-    base = load_model("phantom", "base")
+    base = load_model("phantom", "base", precision="float32")
     progress.step("tracing negation through the text tower")
     build_trace(base, folder["facts"], folder["trace"], aggregation=AGGREGATION,
                 store=folder["store"])  # fmt: skip

@@ -36,7 +36,7 @@ def check(model: str) -> None:
     from nast.models.registry import load_model
     from nast.tracing.check import broken, check_model
 
-    loaded = load_model(model)
+    loaded = load_model(model, precision="float32")
     print("weights fit: no key missing, none left over")
     for name, value in loaded.spec.items():
         print(f"{name}: {value}")
@@ -74,5 +74,6 @@ def export(
     from nast.models.export import export_model
     from nast.models.registry import load_model
 
-    manifest = export_model(load_model(model), to, out, fresh=fresh)
+    loaded = load_model(model, device="cpu", precision="float32")
+    manifest = export_model(loaded, to, out, fresh=fresh)
     print(f"{out}: {manifest['counts']['files']} files, data policy {manifest['policy']}")

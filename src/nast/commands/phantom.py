@@ -1,6 +1,7 @@
 """nast phantom, nast phantom-pretrain."""
 
 from pathlib import Path
+from typing import Any
 
 from nast.commands.progress import Progress
 
@@ -37,13 +38,14 @@ def phantom_pretrain(
     image_steps: int | None = None,
     steps: int | None = None,
     patients: int | None = None,
+    minilm: bool = False,
 ) -> None:
     """Train the phantom model from nothing (about half an hour on two cores).
 
     Parameters
     ----------
     out: Path
-        Folder for the model; load it as hf:OUT.
+        Folder for the model; load it as hf:OUT, with --minilm as two-tower:OUT/SPEC.yaml.
     negation_rate: float
         Share of mentioned absences that the reports write as a negation, 0 to 1.
     image_steps: int
@@ -52,16 +54,29 @@ def phantom_pretrain(
         Steps of the text tower.
     patients: int
         Phantom patients that the images come from.
+    minilm: bool
+        Train the image head of phantom-minilm instead; both encoders stay as they are.
     """
     from nast.errors import UsageError
+    from nast.phantom.minilm import MinilmConfig, train_minilm
     from nast.phantom.pretrain import PretrainConfig, pretrain_phantom
 
-    given = {"negation_rate": negation_rate, "image_steps": image_steps, "steps": steps,
-             "patients": patients}  # fmt: skip
-    config = PretrainConfig(**{k: v for k, v in given.items() if v is not None})  # type: ignore[arg-type]
-    if not 0 <= config.negation_rate <= 1:
-        raise UsageError(f"--negation-rate is {config.negation_rate}; it must be from 0 to 1")
+    given: dict[str, Any] = {"negation_rate": negation_rate, "image_steps": image_steps,
+                             "steps": steps, "patients": patients}  # fmt: skip
+    given = {k: v for k, v in given.items() if v is not None}
+    if negation_rate is not None and not 0 <= negation_rate <= 1:
+        raise UsageError(f"--negation-rate is {negation_rate}; it must be from 0 to 1")
     progress = Progress(2)
+    if minilm:
+        if image_steps is not None:
+            raise UsageError("--image-steps: with --minilm the image tower is that of the phantom")
+        head = MinilmConfig(**given)
+        progress.step(f"drawing {head.patients} patients, encoding their reports")
+        train_minilm(head, out, progress.advance)
+        progress.step("saved")
+        print(f"two-tower:{out / 'SPEC.yaml'}")
+        return
+    config = PretrainConfig(**given)
     progress.step(f"drawing {config.patients} patients, training both towers",
                   total=config.image_steps + config.steps)  # fmt: skip
     pretrain_phantom(config, out, progress.advance)

@@ -5,7 +5,9 @@ Every family (`hf:`, `openclip:`, `two-tower:`) is a function that loads files a
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -13,8 +15,12 @@ import torch
 from PIL import Image
 from torch.nn.functional import normalize
 
-from nast.models.images import open_image
+from nast.models.hardware import products, tf32
+from nast.models.images import open_image, read_ahead
 from nast.models.rules import apply_rules
+
+IMAGES = 32
+"""Images in one pass of the encoder."""
 
 
 class TextTower(Protocol):
@@ -24,7 +30,9 @@ class TextTower(Protocol):
     padding; None means that no row is padded. A tower that was trained to see its padding
     ignores the mask. Everything carries gradient where parameters ask for it. The blocks of a
     causal tower also take a Boolean mask (B, T, T), or (1, T, T) for all rows: which positions
-    each one sees, in place of the earlier ones.
+    each one sees, in place of the earlier ones. `rows` (n,) are the positions whose output is
+    wanted, all if not given; the others are looked at and go no further. A tower that cannot save
+    that work returns `output[:, rows]`.
 
     Attributes:
         causal: whether a position sees earlier positions only.
@@ -33,6 +41,7 @@ class TextTower(Protocol):
         read_layers: the layers whose outputs the vector is read from, ascending; `(L,)` for most.
         lora_path: full-path regex of the q, k, v and out projections within the network; its
             first group, `(\\d+)`, is the 0-based number of the block.
+        mlp_path: the same of the linear layers of the blocks' MLPs.
         padding_matters: the vector changes with the length that a row is padded to, so that rows
             must be run at their own length.
     """
@@ -42,6 +51,7 @@ class TextTower(Protocol):
     n_heads: int
     read_layers: tuple[int, ...]
     lora_path: str
+    mlp_path: str
     padding_matters: bool
 
     def embed(self, ids: torch.Tensor) -> torch.Tensor:
@@ -49,9 +59,13 @@ class TextTower(Protocol):
         ...
 
     def block(
-        self, layer: int, states: torch.Tensor, mask: torch.Tensor | None = None
+        self,
+        layer: int,
+        states: torch.Tensor,
+        mask: torch.Tensor | None = None,
+        rows: torch.Tensor | None = None,
     ) -> torch.Tensor:
-        """Block `layer` on its input states, (B, T, d) -> (B, T, d)."""
+        """Block `layer` on its input states, (B, T, d) -> (B, T, d), or (B, n, d) for n rows."""
         ...
 
     def read(
@@ -79,16 +93,25 @@ class TextTower(Protocol):
 
 
 def text_vectors(
-    tower: TextTower, ids: torch.Tensor, mask: torch.Tensor | None = None
+    tower: TextTower,
+    ids: torch.Tensor,
+    mask: torch.Tensor | None = None,
+    precision: str = "float32",
 ) -> torch.Tensor:
-    """Unit vectors (B, D) of token ids (B, T), block by block, padded as they come."""
-    states, kept = tower.embed(ids), {}
-    for layer in range(tower.n_layers + 1):
-        if layer:
-            states = tower.block(layer, states, mask)
-        if layer in tower.read_layers:
-            kept[layer] = states
-    return tower.read(kept, ids, mask)
+    """Unit vectors (B, D) of token ids (B, T), block by block, padded as they come.
+
+    `precision` is that of the blocks; the vectors are read from their states in float32.
+    """
+    with products(ids.device, precision):
+        states, kept = tower.embed(ids), {}
+        for layer in range(tower.n_layers + 1):
+            if layer:
+                states = tower.block(layer, states, mask)
+            if layer in tower.read_layers:
+                kept[layer] = states
+    # To float32 at least: a network in double precision stays there.
+    exact = {n: s.to(torch.promote_types(s.dtype, torch.float32)) for n, s in kept.items()}
+    return tower.read(exact, ids, mask)
 
 
 @dataclass
@@ -97,7 +120,7 @@ class DualEncoder:
 
     Attributes:
         name: how results call it.
-        key: hash of weights, tokenizer and preprocessing; equal keys give equal vectors.
+        key: hash of weights, tokenizer, preprocessing and precision; equal keys give equal vectors.
         spec: what the model is, in plain values, for results: family, source, text tower,
             activation, pooling, padding, preprocessing, scale, and `declared`: what it does
             otherwise than a plain dual encoder.
@@ -112,6 +135,7 @@ class DualEncoder:
         padding: `longest` pads a batch to its longest text, `fixed` every text to `max_tokens`.
         text_rules: what is done to a text before it is tokenised, see `nast.models.rules`.
         made_from: finished folders whose data policy the model inherits: the runs it comes from.
+        precision: of encoding and training, see `nast.models.hardware`.
     """
 
     name: str
@@ -128,10 +152,16 @@ class DualEncoder:
     padding: str = "longest"
     text_rules: Sequence[str] = ()
     made_from: list[Path] = field(default_factory=list)
+    precision: str = "float32"
 
     def __post_init__(self) -> None:
         """Freeze the weights: only LoRA is ever trained, and batch statistics never move."""
         self.network.eval().requires_grad_(False)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the network is."""
+        return next(self.network.parameters()).device
 
     def tokenize(self, texts: Sequence[str]) -> tuple[torch.Tensor, torch.Tensor]:
         """Padded ids and mask (n, T) of some texts, cut at `max_tokens`."""
@@ -155,31 +185,59 @@ class DualEncoder:
     def _ids(self, text: str) -> list[int]:
         return self.tokenizer(apply_rules(text, self.text_rules), truncation=False)["input_ids"]
 
-    def text_features(self, ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    def text_features(
+        self, ids: torch.Tensor, mask: torch.Tensor, precision: str = "float32"
+    ) -> torch.Tensor:
         """Unit vectors (n, D) of tokenised texts, with gradient where parameters ask for it.
 
         Args:
             ids: (n, T), padded on the right.
             mask: (n, T), 1 for tokens and 0 for padding.
+            precision: of the blocks; a trace needs float32, training runs in the model's own.
+
+        Returns:
+            float32 on the CPU, wherever the network is.
         """
         if not self.text.padding_matters:
-            return text_vectors(self.text, ids, mask)
-        lengths = mask.sum(dim=-1)
+            return self._text_vectors(ids, mask, precision)
+        lengths = mask.sum(dim=-1).cpu()
         groups = [(lengths == n).nonzero().flatten() for n in lengths.unique().tolist()]
-        parts = [text_vectors(self.text, ids[rows, : int(lengths[rows[0]])]) for rows in groups]
+        parts = [self._text_vectors(ids[rows, : int(lengths[rows[0]])], None, precision)
+                 for rows in groups]  # fmt: skip
         return torch.cat(parts)[torch.cat(groups).argsort()]
+
+    def _text_vectors(
+        self, ids: torch.Tensor, mask: torch.Tensor | None, precision: str
+    ) -> torch.Tensor:
+        device = self.device
+        mask = None if mask is None else mask.to(device)
+        with tf32(device, precision):
+            return text_vectors(self.text, ids.to(device), mask, precision).cpu()
 
     @torch.no_grad()
     def encode_texts(self, texts: Sequence[str]) -> torch.Tensor:
-        """Unit vectors (n, D) of some texts, without gradient."""
-        return self.text_features(*self.tokenize(texts))
+        """Unit vectors (n, D) of some texts, without gradient: float32 on the CPU."""
+        return self.text_features(*self.tokenize(texts), self.precision)
 
     @torch.no_grad()
     def encode_images(self, paths: Sequence[Path]) -> torch.Tensor:
-        """Unit vectors (n, D) of some image files, without gradient.
+        """Unit vectors (n, D) of some image files, without gradient: float32 on the CPU.
+
+        Files are read and preprocessed ahead of the encoder, see `read_ahead`.
 
         Raises:
-            ImageError: a file is missing or is not a whole image.
+            ImageError: a file is missing or is not a whole image; the first of them in order.
         """
-        pixels = self.pixels([open_image(Path(p)) for p in paths])
-        return normalize(self.image(**pixels), dim=-1)
+        with closing(read_ahead(lambda p: self.pixels([open_image(Path(p))]), paths)) as made:
+            parts = []
+            while some := list(islice(made, IMAGES)):
+                parts.append(self._image_vectors(some))
+        return torch.cat(parts)
+
+    def _image_vectors(self, images: Sequence[Mapping[str, torch.Tensor]]) -> torch.Tensor:
+        device = self.device
+        pixels = {name: torch.cat([i[name] for i in images]).to(device) for name in images[0]}
+        with tf32(device, self.precision):
+            with products(device, self.precision):
+                features = self.image(**pixels)
+            return normalize(features.float(), dim=-1).cpu()

@@ -35,17 +35,18 @@ _NOT_WEIGHTS = {
 }
 """Keys of old files that no vector depends on."""
 _KNOWN = (
-    "image tower: visual.conv1.weight (CLIP's ViT) or visual.trunk.patch_embed.proj.weight (timm's "
-    "ViT, as in BiomedCLIP); text tower: token_embedding.weight, text.token_embedding.weight "
-    "(CLIP's), or text.transformer.embeddings.word_embeddings.weight, text_encoder.transformer... "
-    "(BERT)"
+    "image tower: visual.conv1.weight with visual.class_embedding (CLIP's ViT) or "
+    "visual.attnpool.positional_embedding (CLIP's ResNet), visual.trunk.patch_embed.proj.weight "
+    "(timm's ViT, as in BiomedCLIP and SigLIP); text tower: token_embedding.weight, "
+    "text.token_embedding.weight (CLIP's, SigLIP's), or "
+    "text.transformer.embeddings.word_embeddings.weight, text_encoder.transformer... (BERT)"
 )
 
 
 class Layout(NamedTuple):
     """What a checkpoint's keys say about its towers."""
 
-    image: Literal["clip", "timm"]
+    image: Literal["clip", "resnet", "timm", "siglip"]
     text: Literal["clip", "bert"]
 
 
@@ -102,14 +103,13 @@ def recognise(weights: Mapping[str, torch.Tensor], path: Path) -> Layout:
         ModelError: an image or text tower is of no known kind; lists the first keys found.
     """
     if "visual.conv1.weight" in weights and "visual.class_embedding" in weights:
-        image: Literal["clip", "timm"] = "clip"
+        image: Literal["clip", "resnet", "timm", "siglip"] = "clip"
     elif {"visual.trunk.patch_embed.proj.weight", "visual.trunk.cls_token"} <= weights.keys():
         image = "timm"
-    elif any(key.startswith(("visual.layer1.", "visual.trunk.layer1.")) for key in weights):
-        raise ModelError(
-            f"{path}: the image tower is a ResNet; of CLIP's image towers nast knows the vision "
-            "transformers (ViT-B-32, ViT-B-16, ViT-L-14, ViT-L-14-336)"
-        )
+    elif "visual.trunk.attn_pool.latent" in weights:
+        image = "siglip"
+    elif "visual.attnpool.positional_embedding" in weights:
+        image = "resnet"
     else:
         raise _unknown(weights, path, "image tower")
     if "token_embedding.weight" in weights:

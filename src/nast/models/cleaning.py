@@ -25,6 +25,20 @@ _REPLACED = (
     ("\ufb04", "ffl"),
 )
 
+_PUNCTUATION = Regex(r"[!-/:-@\[-`{-~]")
+CLEAN: dict[str, list[Any]] = {
+    "whitespace": [],
+    "lower": [normalizers.Lowercase()],
+    "canonicalize": [
+        normalizers.Replace("_", " "),
+        normalizers.Replace(_PUNCTUATION, ""),
+        normalizers.Lowercase(),
+        normalizers.Replace(Regex(r"\s+"), " "),
+        normalizers.Strip(),
+    ],
+}
+"""open_clip's names: SigLIP sees a text in lower case and without punctuation."""
+
 
 def cleaning() -> list[Any]:
     """The steps as normalizers of a tokenizer, in their order."""
@@ -36,9 +50,14 @@ def cleaning() -> list[Any]:
     ]
 
 
-def with_cleaning(tokenizer: Any) -> Any:
-    """The same tokenizer, which cleans a text first."""
+def with_cleaning(tokenizer: Any, clean: str = "whitespace") -> Any:
+    """The same tokenizer, which cleans a text first.
+
+    Args:
+        tokenizer: of transformers.
+        clean: a name of `CLEAN`, what follows the steps that every model of open_clip takes.
+    """
     backend = tokenizer.backend_tokenizer
     own = [backend.normalizer] if backend.normalizer is not None else []
-    backend.normalizer = normalizers.Sequence([*cleaning(), *own])
+    backend.normalizer = normalizers.Sequence([*cleaning(), *CLEAN[clean], *own])
     return tokenizer

@@ -79,10 +79,14 @@ def to_transformers(weights: Mapping[str, torch.Tensor]) -> Weights:
 
 
 def to_openai(weights: Mapping[str, torch.Tensor]) -> Weights:
-    """The names of `CLIPModel` -> OpenAI's: the inverse of `to_transformers`."""
-    found = {ours: weights[theirs] for ours, theirs in _SAME.items()}
+    """The names of `CLIPModel` -> OpenAI's: the inverse of `to_transformers`.
+
+    Weights of one tower give that tower.
+    """
+    found = {ours: weights[theirs] for ours, theirs in _SAME.items() if theirs in weights}
     for ours, theirs in _TRANSPOSED.items():
-        found[ours] = weights[theirs].T.contiguous()
+        if theirs in weights:
+            found[ours] = weights[theirs].T.contiguous()
     for ours, theirs in _TOWERS.items():
         for block in range(count_blocks(weights, theirs)):
             for kind in ("weight", "bias"):
@@ -113,6 +117,35 @@ def vision_sizes(weights: Mapping[str, torch.Tensor], head_width: int = HEAD_WID
     }
 
 
+def text_sizes(
+    weights: Mapping[str, torch.Tensor], outputs: int, heads: int | None, end_token: int
+) -> dict[str, Any]:
+    """The sizes of a text tower in OpenAI's layout, as keywords of `CLIPTextConfig`.
+
+    Args:
+        weights: under OpenAI's names.
+        outputs: length of a vector.
+        heads: of the tower; width / 64 if None.
+        end_token: where the text is read; 2 stands for the largest id of a row.
+
+    Raises:
+        ModelError: the width is no multiple of 64, and no number of heads is given.
+    """
+    vocabulary, width = weights["token_embedding.weight"].shape
+    return {
+        "vocab_size": vocabulary,
+        "hidden_size": width,
+        "num_hidden_layers": count_blocks(weights, "transformer.resblocks."),
+        "num_attention_heads": heads or _heads(width, HEAD_WIDTH),
+        "intermediate_size": len(weights["transformer.resblocks.0.mlp.c_fc.bias"]),
+        "max_position_embeddings": len(weights["positional_embedding"]),
+        "projection_dim": outputs,
+        "bos_token_id": None,
+        "eos_token_id": end_token,
+        "pad_token_id": None,
+    }
+
+
 def clip_config(
     weights: Mapping[str, torch.Tensor],
     activation: str,
@@ -133,20 +166,8 @@ def clip_config(
     Raises:
         ModelError: the sizes are not those of a CLIP.
     """
-    vocabulary, width = weights["token_embedding.weight"].shape
     vision = vision_sizes(weights, head_width)
-    text = {
-        "vocab_size": vocabulary,
-        "hidden_size": width,
-        "num_hidden_layers": count_blocks(weights, "transformer.resblocks."),
-        "num_attention_heads": text_heads or _heads(width, HEAD_WIDTH),
-        "intermediate_size": len(weights["transformer.resblocks.0.mlp.c_fc.bias"]),
-        "max_position_embeddings": len(weights["positional_embedding"]),
-        "projection_dim": vision["projection_dim"],
-        "bos_token_id": None,
-        "eos_token_id": end_token,
-        "pad_token_id": None,
-    }
+    text = text_sizes(weights, vision["projection_dim"], text_heads, end_token)
     return CLIPConfig(
         text_config={**text, "hidden_act": activation},
         vision_config={**vision, "hidden_act": activation},

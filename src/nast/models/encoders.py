@@ -7,6 +7,8 @@ import torch
 from transformers import (
     BertConfig,
     BertModel,
+    CLIPVisionConfig,
+    CLIPVisionModel,
     Dinov2Config,
     Dinov2Model,
     SwinConfig,
@@ -26,6 +28,7 @@ CLASSES: dict[str, tuple[Any, Any]] = {
     "vit": (ViTConfig, ViTModel),
     "swin": (SwinConfig, SwinModel),
     "dinov2": (Dinov2Config, Dinov2Model),
+    "clip": (CLIPVisionConfig, CLIPVisionModel),
 }
 """Encoders of transformers by kind; `resnet` is our own."""
 
@@ -60,7 +63,7 @@ def build_encoder(
         return network
     config_class, model_class = CLASSES[kind]
     # Swin's pooler is a mean without weights; the others' is a layer that no dual encoder reads.
-    options = {} if kind == "dinov2" else {"add_pooling_layer": pooler}
+    options = {} if kind in ("dinov2", "clip") else {"add_pooling_layer": pooler}
     try:
         network, loading = model_class.from_pretrained(
             None, config=config_class(**config), state_dict=dict(weights), dtype=torch.float32,

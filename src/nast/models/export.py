@@ -6,13 +6,18 @@ from pathlib import Path
 from typing import Any
 
 from peft import PeftModel
-from transformers import CLIPImageProcessorPil, CLIPModel, PreTrainedModel
+from torch.nn import ModuleDict
+from transformers import CLIPImageProcessorPil, CLIPModel
 
 from nast.errors import ModelError, UsageError
 from nast.models.base import DualEncoder
+from nast.models.clip_resnet import ClipWithResNet
+from nast.models.folders import save_tokenizer
 from nast.models.openclip_export import CHECKPOINT, write_open_clip, write_towers
 from nast.models.openclip_images import OpenClipProcessor
-from nast.store import manifests_of, policy_of, read_json, stage, write_json, write_text
+from nast.models.preprocess import padded_from
+from nast.models.two_tower_export import SPEC, write_bert_lora, write_two_towers
+from nast.store import manifests_of, policy_of, stage, write_json, write_text
 
 
 def export_model(
@@ -24,7 +29,8 @@ def export_model(
 
     Args:
         model: loaded; `hf` and `open-clip` merge a run's LoRA weights into it.
-        to: `hf` (`from_pretrained` of transformers), `open-clip` (`local-dir:` and a checkpoint of
+        to: `hf` (`from_pretrained` of transformers; of two towers the text encoder, and
+            `SPEC.yaml` with the rest), `open-clip` (`local-dir:` and a checkpoint of
             its trainer), `peft` (the LoRA weights alone).
         folder: the output folder.
         fresh: start over in a folder of another export.
@@ -50,17 +56,22 @@ def export_model(
 
 
 def _hf(model: DualEncoder, out: Path) -> str:
-    network = _merged(model)
-    if not isinstance(network, PreTrainedModel):
-        raise ModelError(f"{model.name}: transformers has no class for its two towers; export "
-                         "--to open-clip, or use it as run:FOLDER in nast")  # fmt: skip
+    network, pad = _merged(model), "" if padded_from(model.pixels) is None else "pad:"
+    if isinstance(network, ModuleDict):
+        write_two_towers(network, model, _pixels(model), out)
+        return (
+            "`text/` is the text encoder of plain transformers: "
+            "`BertModel.from_pretrained('FOLDER/text')` and its `AutoTokenizer`. Heads, image "
+            f"tower and preprocessing lie beside it: `{pad}two-tower:FOLDER/{SPEC}` in nast."
+        )
+    _check_class(model, network)
     _save(network, model, out)
     name = type(network).__name__
     usage = f"Load with `{name}.from_pretrained(FOLDER)` and `AutoTokenizer` of transformers"
-    if _processor(model) is None:
+    if _hf_processor(model) is None:
         how = ", ".join(f"{k} {v}" for k, v in model.spec["preprocessing"].items())
         return f"{usage}. No class of transformers preprocesses images as this model needs: {how}."
-    return f"{usage}, images with `AutoImageProcessor`; or as `hf:FOLDER` in nast."
+    return f"{usage}, images with `AutoImageProcessor`{_bars(pad)}; or as `{pad}hf:FOLDER` in nast."
 
 
 def _open_clip(model: DualEncoder, out: Path) -> str:
@@ -73,11 +84,12 @@ def _open_clip(model: DualEncoder, out: Path) -> str:
         write_towers(network, model.logit_scale, model.tokenizer, folder, out)
     else:
         raise ModelError(f"{model.name}: open_clip has no model of its layout")
+    pad = "" if padded_from(model.pixels) is None else "pad:"
     quick = " --force-quick-gelu" if model.spec["activation"] == "quick_gelu" else ""
     return (
         "Load with `open_clip.create_model_and_transforms('local-dir:FOLDER')`, or "
         f"`{CHECKPOINT}` as `--model ARCH --pretrained FILE{quick}` of an architecture of the same "
-        "sizes; or as `openclip:local-dir:FOLDER` in nast."
+        f"sizes{_bars(pad)}; or as `{pad}openclip:local-dir:FOLDER` in nast."
     )
 
 
@@ -85,9 +97,19 @@ def _peft(model: DualEncoder, out: Path) -> str:
     network = model.network
     if not isinstance(network, PeftModel):
         raise UsageError(f"{model.name}: no LoRA weights; --to peft is for run:FOLDER")
-    if not isinstance(network.get_base_model(), PreTrainedModel):
-        raise ModelError(f"{model.name}: its base is no class of transformers, so that plain peft "
-                         "cannot load it; use the run's own lora/ with nast")  # fmt: skip
+    if isinstance(network.get_base_model(), ModuleDict):
+        base = (out / "base").absolute()
+        deepcopy(network).unload()["text"].save_pretrained(base)
+        save_tokenizer(model.tokenizer, base)
+        write_bert_lora(network, base, out)
+        return (
+            "Load with `PeftModel.from_pretrained(BertModel.from_pretrained(BASE, "
+            f"add_pooling_layer={model.spec['pooling'] == 'cls_tanh'}), FOLDER)` of peft; BASE is "
+            "`base_model_name_or_path` in adapter_config.json. It gives the states of the text "
+            f"encoder; this model pools them by `{model.spec['pooling']}` and has a head, which "
+            "`--to hf` writes."
+        )
+    _check_class(model, network.get_base_model())
     base = Path(model.spec["source"])
     if model.spec["family"] != "hf":
         base = out / "base"
@@ -117,25 +139,42 @@ def _merged(model: DualEncoder) -> Any:
     return network.merge_and_unload() if isinstance(network, PeftModel) else network
 
 
+def _check_class(model: DualEncoder, network: Any) -> None:
+    if isinstance(network, ClipWithResNet):
+        raise ModelError(f"{model.name}: transformers has no CLIP with a ResNet; export --to "
+                         "open-clip, or use it in nast as it is")  # fmt: skip
+
+
 def _save(network: Any, model: DualEncoder, out: Path) -> None:
     network.save_pretrained(out)
-    model.tokenizer.save_pretrained(out)
-    names = out / "tokenizer_config.json"
-    config = read_json(names)
-    if config.get("tokenizer_class") == "TokenizersBackend":
-        # The name that transformers 4 knows for the same class.
-        write_json(names, config | {"tokenizer_class": "PreTrainedTokenizerFast"})
-    processor = _processor(model)
-    if isinstance(processor, OpenClipProcessor):
-        processor = CLIPImageProcessorPil.from_dict(processor.to_dict())
-    if processor is not None:
+    save_tokenizer(model.tokenizer, out)
+    if (processor := _hf_processor(model)) is not None:
         processor.save_pretrained(out)
+
+
+def _pixels(model: DualEncoder) -> Any:
+    """The preprocessing without the black bars of `pad:`, which no format of a model has."""
+    return padded_from(model.pixels) or model.pixels
+
+
+def _bars(pad: str) -> str:
+    return ", after black bars have made them squares" if pad else ""
 
 
 def _processor(model: DualEncoder) -> Any:
     """The processor behind `model.pixels`, or None where pixels are made by a function of ours."""
-    processor = getattr(model.pixels, "func", None)
+    processor = getattr(_pixels(model), "func", None)
     return processor if hasattr(processor, "save_pretrained") else None
+
+
+def _hf_processor(model: DualEncoder) -> Any:
+    """The same as a class of transformers, or None where there is none."""
+    processor = _processor(model)
+    if isinstance(processor, OpenClipProcessor):
+        settings = processor.to_dict()
+        fills = "max_height" in settings["size"]
+        return None if fills else CLIPImageProcessorPil.from_dict(settings)
+    return processor
 
 
 def _card(model: DualEncoder, usage: str) -> str:

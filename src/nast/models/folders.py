@@ -1,11 +1,15 @@
 """Model folders: found on disk or on the hub, hashed, and their keys checked."""
 
+import json
 import re
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
+
+from transformers import AutoTokenizer
 
 from nast.errors import ModelError
-from nast.store import content_hash, file_hash
+from nast.store import content_hash, file_hash, read_json, write_json
 
 FILES = ("*.safetensors", "*.json", "*.txt", "*.model")
 """Files that decide a vector: weights, configuration, tokenizer, preprocessing."""
@@ -41,6 +45,31 @@ def files_key(folder: Path) -> str:
     if not any(p.suffix == ".safetensors" for p in files):
         files |= set(folder.glob(PICKLED))
     return content_hash([[p.name, file_hash(p)] for p in sorted(files)])
+
+
+def save_tokenizer(tokenizer: Any, folder: Path) -> None:
+    """Write a tokenizer so that transformers 4 and 5 read it as it is.
+
+    The name of its own class can make them build its normalisation again, without the steps that
+    were put before it; the general class takes all of it from the file.
+    """
+    tokenizer.save_pretrained(folder)
+    path = folder / "tokenizer_config.json"
+    config = read_json(path)
+    general = config.get("tokenizer_class") == "TokenizersBackend"
+    if tokenizer.is_fast and (general or _backend(folder) != _steps(tokenizer)):
+        # The name that transformers 4 knows for the general class.
+        write_json(path, config | {"tokenizer_class": "PreTrainedTokenizerFast"})
+
+
+def _backend(folder: Path) -> Any:
+    return _steps(AutoTokenizer.from_pretrained(folder, local_files_only=True))
+
+
+def _steps(tokenizer: Any) -> dict[str, Any]:
+    """All that makes ids of a text, without the padding and cut of the last call."""
+    said = json.loads(tokenizer.backend_tokenizer.to_str())
+    return {k: v for k, v in said.items() if k not in ("padding", "truncation")}
 
 
 def hub_folder(identifier: str, *, weights: bool = True) -> Path:

@@ -85,6 +85,29 @@ def _layer(layer: str | Mapping[str, Any], weights: MutableMapping[str, torch.Te
     return _filled(made, state)
 
 
+def describe_head(head: nn.Sequential, name: str) -> list[str | dict[str, Any]]:
+    """The description that `build_head` makes this head of again, from its own weights.
+
+    Args:
+        head: of `build_head`.
+        name: what stands before the keys of its state.
+    """
+    found: list[str | dict[str, Any]] = []
+    for place, layer in head.named_children():
+        key = f"{name}.{place}"
+        if isinstance(layer, nn.Linear):
+            found.append({"linear": key})
+        elif isinstance(layer, nn.LayerNorm):
+            found.append({"layernorm": key, "eps": layer.eps})
+        elif isinstance(layer, LastDimBatchNorm):
+            found.append({"batchnorm": key})
+        elif isinstance(layer, Append):
+            found.append({"append": f"{key}.vector"})
+        else:
+            found.append(next(word for word, kind in PLAIN.items() if isinstance(layer, kind)))
+    return found
+
+
 def _filled(module: nn.Module, state: Mapping[str, torch.Tensor]) -> nn.Module:
     try:
         module.load_state_dict(state)

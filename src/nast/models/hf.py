@@ -15,7 +15,7 @@ from transformers import AutoImageProcessor, AutoTokenizer, CLIPModel, Siglip2Mo
 from transformers.utils import logging
 
 from nast.errors import ModelError
-from nast.models.attention import attention_weights
+from nast.models.attention import attended, attention_weights
 from nast.models.base import DualEncoder
 from nast.models.folders import check_keys, files_key, hub_folder
 from nast.store import read_json
@@ -71,7 +71,7 @@ def dual_encoder(
         "family": "hf", "source": source, "class": type(network).__name__,
         "activation": config.hidden_act, "pooling": "end token" if text.causal else "last",
         "padding": padding, "max tokens": config.max_position_embeddings, "text rules": rules,
-        "tokenizer": type(tokenizer).__name__, "preprocessing": _preprocessing(processor),
+        "tokenizer": type(tokenizer).__name__, "preprocessing": processor_spec(processor),
         "logit scale": scale, "logit bias": bias, "declared": [],
     }  # fmt: skip
     return DualEncoder(
@@ -102,10 +102,10 @@ def _network(folder: Path) -> Any:
     return network
 
 
-def _preprocessing(processor: Any) -> dict[str, Any]:
+def processor_spec(processor: Any) -> dict[str, Any]:
     """What decides the pixels, out of a processor's settings."""
     wanted = ("size", "crop_size", "do_center_crop", "resample", "image_mean", "image_std",
-              "rescale_factor", "patch_size", "max_num_patches")  # fmt: skip
+              "rescale_factor", "fill_color", "patch_size", "max_num_patches")  # fmt: skip
     settings = {k: v for k, v in processor.to_dict().items() if k in wanted and v is not None}
     plain = {k: list(v) if isinstance(v, tuple) else v for k, v in settings.items()}
     return {"processor": type(processor).__name__, **plain}
@@ -123,7 +123,7 @@ class HFImageTower:
 
 
 class HFTextTower:
-    """The text encoder of a network of `CLASSES`; LoRA on it is seen, for blocks are called whole.
+    """The text encoder of a network of `CLASSES`; LoRA on it is seen, for modules are called.
 
     CLIP is causal and reads its end token. SigLIP sees all of its 64 positions, padding included,
     and reads the last.
@@ -131,6 +131,7 @@ class HFTextTower:
 
     padding_matters = False
     lora_path = r"text_model\.encoder\.layers\.(\d+)\.self_attn\.(?:q_proj|k_proj|v_proj|out_proj)"
+    mlp_path = r"text_model\.encoder\.layers\.(\d+)\.mlp\.(?:fc1|fc2)"
 
     def __init__(self, network: Any) -> None:
         self.causal = isinstance(network, CLIPModel)
@@ -147,19 +148,27 @@ class HFTextTower:
         return self._text.embeddings(input_ids=ids)
 
     def block(
-        self, layer: int, states: torch.Tensor, mask: torch.Tensor | None = None
+        self,
+        layer: int,
+        states: torch.Tensor,
+        mask: torch.Tensor | None = None,
+        rows: torch.Tensor | None = None,
     ) -> torch.Tensor:
         """Block `layer` (1-based), (B, T, d) -> (B, T, d).
 
         No mask is needed: padding stands behind CLIP's end token, and SigLIP sees its padding. A
-        mask (B, T, T) takes the place of CLIP's causal one.
+        mask (B, T, T) takes the place of CLIP's causal one. Of `rows` alone, the block's modules
+        are called one by one.
         """
-        block = self._blocks[layer - 1]
-        if mask is not None and mask.dim() == 3:
-            seen = torch.zeros_like(mask, dtype=states.dtype).masked_fill(~mask, float("-inf"))
-            return block(states, attention_mask=seen[:, None], is_causal=False)
-        causal = {"is_causal": True} if self.causal else {}
-        return block(states, attention_mask=None, **causal)
+        block, chosen = self._blocks[layer - 1], slice(None) if rows is None else rows
+        if rows is None and (mask is None or mask.dim() == 2):
+            causal = {"is_causal": True} if self.causal else {}
+            return block(states, attention_mask=None, **causal)
+        x, parts = block.layer_norm1(states), block.self_attn
+        q, k, v = parts.q_proj(x[:, chosen]), parts.k_proj(x), parts.v_proj(x)
+        seen = self._seen(mask, states)[..., chosen, :]
+        own = states[:, chosen] + parts.out_proj(attended(q, k, v, self.n_heads, seen))
+        return own + block.mlp(block.layer_norm2(own))
 
     def read(
         self,
@@ -192,6 +201,14 @@ class HFTextTower:
         x = block.layer_norm1(states)
         q, k = block.self_attn.q_proj(x), block.self_attn.k_proj(x)
         return attention_weights(q, k, self.n_heads, causal=self.causal)
+
+    def _seen(self, mask: torch.Tensor | None, states: torch.Tensor) -> torch.Tensor:
+        """Which positions each one sees, (1 or B, 1, T, T)."""
+        if mask is not None and mask.dim() == 3:
+            return mask[:, None]
+        length = states.shape[1]
+        seen = torch.ones(1, 1, length, length, dtype=torch.bool, device=states.device)
+        return seen.tril() if self.causal else seen
 
     def writers(self, layer: int) -> tuple[torch.nn.Module, torch.nn.Module]:
         """The output projection of the attention, and the MLP."""

@@ -5,8 +5,15 @@ which leaves a white square; stored DICOM values mean nothing before their resca
 """
 
 import logging
+import os
+import re
 import warnings
+from collections import deque
+from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from threading import Lock
+from typing import TypeVar
 
 import numpy as np
 from PIL import Image
@@ -17,6 +24,13 @@ DICOM_MARK = b"DICM"
 """Stands at byte 128 of a DICOM file (PS3.10)."""
 PERCENTILES = (0.5, 99.5)
 """The window of a DICOM image that brings none of its own."""
+WORKERS = max(1, min(8, getattr(os, "process_cpu_count", os.cpu_count)() or 1))
+"""Threads that read images; each holds a decoded one."""
+AHEAD = 64
+"""Images that may wait for the encoder."""
+Made = TypeVar("Made")
+_FILTERS = Lock()
+_QUIET = ("ignore", None, Warning, re.compile("pydicom"), 0)
 
 
 def open_image(path: Path) -> Image.Image:
@@ -63,12 +77,10 @@ def _dicom_values(path: Path) -> np.ndarray:
     from pydicom.errors import InvalidDicomError
     from pydicom.pixels import apply_modality_lut, apply_voi_lut
 
-    # Its notices quote elements of the header, which tell about the patient.
-    logging.getLogger("pydicom").setLevel(logging.CRITICAL)
+    _quiet_pydicom()
     try:
-        with warnings.catch_warnings(action="ignore"):
-            data = dcmread(path)
-            pixels = data.pixel_array
+        data = dcmread(path)
+        pixels = data.pixel_array
     except (InvalidDicomError, AttributeError, KeyError, EOFError):
         raise ImageError(path, "a DICOM file without a readable image") from None
     except (RuntimeError, NotImplementedError):
@@ -84,3 +96,47 @@ def _dicom_values(path: Path) -> np.ndarray:
     else:
         values = values.clip(*np.percentile(values, PERCENTILES))
     return values.max() - values if data.PhotometricInterpretation == "MONOCHROME1" else values
+
+
+def _quiet_pydicom() -> None:
+    """Hide pydicom's notices: they quote elements of the header, which tell about the patient.
+
+    For good and not for one file: the filters of warnings belong to all threads at once.
+    """
+    logging.getLogger("pydicom").setLevel(logging.CRITICAL)
+    with _FILTERS:
+        if warnings.filters[:1] != [_QUIET]:
+            warnings.filterwarnings("ignore", module="pydicom")
+
+
+def read_ahead(
+    read: Callable[[Path], Made], paths: Sequence[Path], workers: int | None = None
+) -> Generator[Made, None, None]:
+    """What `read` makes of each file, in order, made by threads ahead of who asks for it.
+
+    Pillow and numpy let other threads run while they decode and resize. At most `AHEAD` results
+    wait, whatever the number of files. Close the iterator to end the threads early.
+
+    Args:
+        read: file -> result; several threads call it at once.
+        paths: files.
+        workers: threads; 1 for none beside the caller's. One a core, up to 8, if not given.
+
+    Raises:
+        Exception: what `read` raises, in place of its result.
+    """
+    number = WORKERS if workers is None else workers
+    if number == 1:
+        yield from map(read, paths)
+        return
+    pool = ThreadPoolExecutor(number, "image")
+    waiting: deque[Future[Made]] = deque()
+    try:
+        for path in paths:
+            waiting.append(pool.submit(read, path))
+            if len(waiting) > AHEAD:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)

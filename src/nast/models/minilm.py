@@ -5,13 +5,13 @@ the web. The image tower is the phantom model's, with a small head that was trai
 text tower on phantom reports (`nast.phantom.minilm`).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from functools import partial
 from importlib.util import find_spec
 from math import exp
 from pathlib import Path
 
 import torch
-from PIL import Image
 from safetensors.torch import load_file
 from transformers import AutoTokenizer, CLIPImageProcessorPil, CLIPModel
 
@@ -20,6 +20,7 @@ from nast.models.base import DualEncoder
 from nast.models.encoders import build_encoder
 from nast.models.folders import files_key
 from nast.models.heads import build_head
+from nast.models.hf import processor_spec
 from nast.models.image_towers import ImageTower
 from nast.models.towers import two_towers
 from nast.store import content_hash, file_hash, read_json
@@ -74,13 +75,12 @@ def load_minilm(name: str, head: Path = HEAD) -> DualEncoder:
     ]
     image = ImageTower(clip.vision_model, build_head(described, layers), "first")
     processor = CLIPImageProcessorPil.from_pretrained(PHANTOM, local_files_only=True)
-
-    def pixels(images: Sequence[Image.Image]) -> Mapping[str, torch.Tensor]:
-        return processor(list(images), return_tensors="pt")
-
+    pixels = partial(processor, return_tensors="pt")
     key = [files_key(folder), file_hash(PHANTOM / "model.safetensors"), file_hash(head)]
-    return two_towers(
+    model = two_towers(
         bert, torch.nn.Sequential(), image,
         AutoTokenizer.from_pretrained(folder, local_files_only=True), pixels, scale, TEXT,
         name=name, key=content_hash(key), source="phantom-minilm",
     )  # fmt: skip
+    model.spec["preprocessing"] = processor_spec(processor)
+    return model

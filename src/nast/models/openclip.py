@@ -11,11 +11,13 @@ from transformers import CLIPModel
 
 from nast.errors import ModelError, UsageError
 from nast.models.base import DualEncoder
-from nast.models.checkpoints import Layout, Weights, read_weights, recognise
+from nast.models.checkpoints import Layout, Weights, count_blocks, read_weights, recognise
 from nast.models.clip_bpe import SIZE, clip_tokenizer
 from nast.models.clip_layout import END_TOKEN, clip_config, filled, to_transformers
+from nast.models.clip_resnet import clip_with_resnet
 from nast.models.hf import dual_encoder
 from nast.models.openclip_config import (
+    CONFIG,
     FOLDER,
     Settings,
     architecture,
@@ -25,8 +27,9 @@ from nast.models.openclip_config import (
     weights_in,
 )
 from nast.models.openclip_images import chexzero_pixels, image_processor
+from nast.models.openclip_siglip import siglip, siglip_settings
 from nast.models.openclip_towers import folder_tokenizer, load_towers
-from nast.store import content_hash, file_hash
+from nast.store import content_hash, file_hash, read_json
 
 
 def load_openclip(place: str, name: str) -> DualEncoder:
@@ -52,15 +55,15 @@ def load_openclip(place: str, name: str) -> DualEncoder:
     file = weights_in(path) if path.is_dir() else path
     weights = read_weights(file)
     layout = recognise(weights, file)
-    if path.is_dir():
-        settings = settings_of_folder(arch, path)
-    else:
-        settings = settings_of_name(arch, layout, file)
+    said = settings_of_folder(arch, path) if path.is_dir() else None
     if arch != FOLDER:
         _check_architecture(arch, layout, weights, file)
-    if layout == ("timm", "clip"):
-        raise ModelError(f"{file}: a ViT of timm beside CLIP's text tower; not built here")
+    settings = said or settings_of_name(arch, layout, file)
+    if layout in (("timm", "clip"), ("resnet", "bert"), ("siglip", "bert")):
+        raise ModelError(f"{file}: {' + '.join(layout)} towers (image + text) are not built here")
     try:
+        if layout.image == "siglip":
+            return _siglip(weights, settings, name, place, file)
         if layout.text == "clip":
             return _clip(weights, settings, name, place, file)
         return load_towers(weights, layout, settings, name, place, file)
@@ -69,18 +72,21 @@ def load_openclip(place: str, name: str) -> DualEncoder:
 
 
 def _clip(weights: Weights, settings: Settings, name: str, place: str, file: Path) -> DualEncoder:
-    """A `CLIPModel` with its tokenizer and preprocessing."""
+    """A `CLIPModel`, or a `ClipWithResNet`, with its tokenizer and preprocessing."""
     tokenizer = _tokenizer(weights, settings, file)
     if settings.end_token == 2:
         raise ModelError(f"{file}: text_cfg.eos_id is 2, which transformers keeps for another rule")
     # 2 stands for the largest id of a row, which is how open_clip reads a text unless told.
     end = settings.end_token or (2 if settings.own_tokenizer else END_TOKEN)
-    config: Any = clip_config(
-        weights, settings.activation, head_width=settings.head_width,
-        text_heads=settings.text_heads, end_token=end,
-    )  # fmt: skip
-    network = filled(CLIPModel, config, to_transformers(weights), str(file))
-    side = config.vision_config.image_size
+    given: dict[str, Any] = {"head_width": settings.head_width, "text_heads": settings.text_heads,
+                             "end_token": end}  # fmt: skip
+    network: Any
+    if "visual.attnpool.positional_embedding" in weights:
+        network, side = clip_with_resnet(weights, settings.activation, str(file), **given)
+    else:
+        config: Any = clip_config(weights, settings.activation, **given)
+        network = filled(CLIPModel, config, to_transformers(weights), str(file))
+        side = config.vision_config.image_size
     check_image_size(settings, side, file)
     processor = image_processor(side, settings.preprocessing)
     key = content_hash([file_hash(file), settings, tokenizer.backend_tokenizer.to_str()])
@@ -92,12 +98,29 @@ def _clip(weights: Weights, settings: Settings, name: str, place: str, file: Pat
     return model
 
 
-def _tokenizer(weights: Weights, settings: Settings, file: Path) -> Any:
+def _siglip(weights: Weights, settings: Settings, name: str, place: str, file: Path) -> DualEncoder:
+    """A `SiglipModel`; its configuration beside the weights says what they do not."""
+    path = file.parent / CONFIG
+    found = siglip_settings(read_json(path)["model_cfg"], path)
+    network = siglip(weights, found, str(file))
+    side = network.config.vision_config.image_size
+    check_image_size(settings, side, file)
+    tokenizer = _tokenizer(weights, settings, file, found.clean)
+    processor = image_processor(side, settings.preprocessing)
+    key = [file_hash(file), settings, found, tokenizer.backend_tokenizer.to_str()]
+    model = dual_encoder(network, tokenizer, processor, name, content_hash(key), place)
+    # The tokenizer itself does to a text what its configuration asks for.
+    model.text_rules = model.spec["text rules"] = []
+    model.spec["family"] = "openclip"
+    return model
+
+
+def _tokenizer(weights: Weights, settings: Settings, file: Path, clean: str = "whitespace") -> Any:
     positions = len(weights["positional_embedding"])
     if settings.context != positions:
         raise ModelError(f"{file}: {positions} text positions, expected {settings.context}")
     if settings.own_tokenizer:
-        return folder_tokenizer(file.parent)
+        return folder_tokenizer(file.parent, clean)
     words = len(weights["token_embedding.weight"])
     if words != SIZE:
         raise ModelError(f"{file}: {words} token embeddings; CLIP's own tokenizer has {SIZE}, and "
@@ -112,11 +135,16 @@ def _check_architecture(arch: str, layout: Layout, weights: Weights, file: Path)
             f"openclip:{arch}: {file} holds {' + '.join(layout)} towers (image + text), expected "
             f"{' + '.join(known.layout)}"
         )
-    patches = next(weights[k] for k in ("visual.conv1.weight",
-                   "visual.trunk.patch_embed.proj.weight") if k in weights)  # fmt: skip
-    found = (patches.shape[0], patches.shape[-1])
+    if layout.image == "resnet":
+        what = "blocks in its third stage:"
+        found = (len(weights["visual.bn3.weight"]), count_blocks(weights, "visual.layer3."))
+    else:
+        what = "patches of"
+        patches = next(weights[k] for k in ("visual.conv1.weight",
+                       "visual.trunk.patch_embed.proj.weight") if k in weights)  # fmt: skip
+        found = (patches.shape[0], patches.shape[-1])
     if known.image and found != known.image:
         raise UsageError(
-            f"openclip:{arch}: the image tower of {file} has width {found[0]} and patches of "
+            f"openclip:{arch}: the image tower of {file} has width {found[0]} and {what} "
             f"{found[1]}, expected {known.image[0]} and {known.image[1]}"
         )

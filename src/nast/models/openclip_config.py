@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from nast.errors import ModelError, UsageError
 from nast.models.checkpoints import Layout
+from nast.models.openclip_siglip import SIGLIP_MODEL, SIGLIP_SAID, SIGLIP_TEXT, SIGLIP_VISION
 from nast.models.torchscript import has_quick_gelu, is_torchscript
 from nast.store import read_json
 
@@ -29,7 +30,8 @@ class Architecture(NamedTuple):
 
     Attributes:
         layout: the kinds of its towers.
-        image: width and patch size of the image tower; None where several sizes go by the name.
+        image: width and patch size of the image tower, of a ResNet the width and the blocks of
+            its third stage; None where several sizes go by the name.
         quick_gelu: None where the name's ending says it.
     """
 
@@ -43,6 +45,11 @@ ARCHITECTURES = {
     "ViT-B-16": Architecture(Layout("clip", "clip"), (768, 16)),
     "ViT-L-14": Architecture(Layout("clip", "clip"), (1024, 14)),
     "ViT-L-14-336": Architecture(Layout("clip", "clip"), (1024, 14)),
+    "RN50": Architecture(Layout("resnet", "clip"), (64, 6)),
+    "RN101": Architecture(Layout("resnet", "clip"), (64, 23)),
+    "RN50x4": Architecture(Layout("resnet", "clip"), (80, 10)),
+    "RN50x16": Architecture(Layout("resnet", "clip"), (96, 18)),
+    "RN50x64": Architecture(Layout("resnet", "clip"), (128, 36)),
     "CheXzero": Architecture(Layout("clip", "clip"), (768, 32), True),
     "UniMed-CLIP": Architecture(Layout("clip", "bert"), None, True),
     "BiomedCLIP": Architecture(Layout("timm", "bert"), (768, 16), False),
@@ -63,8 +70,8 @@ class Settings(NamedTuple):
         image_size: height and width of an image, where it is stated.
         own_tokenizer: the tokenizer's files lie in the folder.
         chexzero: images are prepared as CheXzero's scripts do it.
-        preprocessing: otherwise: `mean`, `std`, `interpolation`, `resize_mode`, as open_clip names
-            them.
+        preprocessing: otherwise: `mean`, `std`, `interpolation`, `resize_mode`, `fill_color`, as
+            open_clip names them.
     """
 
     activation: str
@@ -91,7 +98,7 @@ def architecture(arch: str) -> Architecture:
     known = ARCHITECTURES.get(plain)
     if known is None or (arch != plain and known.quick_gelu is not None):
         raise UsageError(
-            f"openclip:{arch}: no such ARCH; write {', '.join(ARCHITECTURES)}, the first four with "
+            f"openclip:{arch}: no such ARCH; write {', '.join(ARCHITECTURES)}, those of CLIP with "
             f"{QUICK} for models that come from OpenAI's weights, or {FOLDER} with a folder that "
             f"holds {CONFIG}"
         )
@@ -115,7 +122,7 @@ def settings_of_name(arch: str, layout: Layout, path: Path) -> Settings:
         found = "QuickGELU" if program else "GELU"
         raise UsageError(f"openclip:{arch}: the program in {path} computes {found}; "
                          f"write openclip:{right}:{path}")  # fmt: skip
-    if not quick and known.layout == ("clip", "clip") and program is None:
+    if not quick and known.layout.text == "clip" and program is None:
         warnings.warn(
             f"openclip:{arch} runs {path.name} with GELU, as open_clip does under this name; the "
             "file does not say what it was trained with. Models that come from OpenAI's weights "
@@ -126,8 +133,8 @@ def settings_of_name(arch: str, layout: Layout, path: Path) -> Settings:
     return Settings(activation, CONTEXT[layout.text], chexzero=arch == "CheXzero")
 
 
-_TRAINING_ONLY = ("timm_model_pretrained", "timm_drop", "timm_drop_path", "patch_dropout",
-                  "hf_model_pretrained")  # fmt: skip
+TRAINING_ONLY = ("timm_model_pretrained", "timm_drop", "timm_drop_path", "patch_dropout",
+                 "hf_model_pretrained")  # fmt: skip
 _MODEL: dict[str, tuple[Any, ...]] = {
     "embed_dim": (), "vision_cfg": (), "text_cfg": (), "quick_gelu": (True, False),
     "custom_text": (), "init_logit_scale": (), "init_logit_bias": (None,),
@@ -137,14 +144,14 @@ _VISION: dict[str, tuple[Any, ...]] = {
     "image_size": (), "layers": (), "width": (), "patch_size": (), "mlp_ratio": (),
     "head_width": (), "timm_model_name": (), "timm_pool": ("", "token"),
     "timm_proj": ("linear",), "timm_proj_bias": (), "output_tokens": (False,),
-} | dict.fromkeys(_TRAINING_ONLY, ())  # fmt: skip
+}  # fmt: skip
 _TEXT: dict[str, tuple[Any, ...]] = {
     "context_length": (), "vocab_size": (), "width": (), "heads": (), "layers": (),
     "mlp_ratio": (), "hf_model_name": (), "hf_tokenizer_name": (), "hf_proj_type": (),
     "hf_pooler_type": ("cls_last_hidden_state_pooler",), "output_tokens": (False,),
     "embed_cls": (False,), "pool_type": ("argmax", "eos"), "eos_id": (), "norm_kwargs": (None,),
     "no_causal_mask": (False,),
-} | dict.fromkeys(_TRAINING_ONLY, ())  # fmt: skip
+}  # fmt: skip
 """Keys of a configuration that are understood, with the values that are, where not all are."""
 
 
@@ -160,9 +167,14 @@ def settings_of_folder(arch: str, folder: Path) -> Settings:
         raise ModelError(f"{folder}: no {CONFIG}; name the weights' file instead of the folder")
     model = read_json(path).get("model_cfg", {})
     vision, text = model.get("vision_cfg", {}), model.get("text_cfg", {})
-    for part, values, known in (("", model, _MODEL), ("vision_cfg.", vision, _VISION),
-                                ("text_cfg.", text, _TEXT)):  # fmt: skip
+    siglip = "siglip" in str(vision.get("timm_model_name"))
+    tables = (SIGLIP_MODEL, SIGLIP_VISION, SIGLIP_TEXT) if siglip else (_MODEL, _VISION, _TEXT)
+    for part, values, known in zip(("", "vision_cfg.", "text_cfg."), (model, vision, text), tables,
+                                   strict=True):  # fmt: skip
         _understood(path, part, values, known)
+    if siglip and (lacking := [key for key in SIGLIP_SAID if key not in text]):
+        raise ModelError(f"{path}: no text_cfg.{lacking[0]}; beside an image tower with pooling by "
+                         "attention, expected the text tower of SigLIP")  # fmt: skip
     quick = bool(model.get("quick_gelu", False))
     if arch != FOLDER and bool(architecture(arch).quick_gelu) != quick:
         raise UsageError(f"openclip:{arch}: {path} says quick_gelu {str(quick).lower()}; "
@@ -207,8 +219,10 @@ def _understood(
     path: Path, part: str, values: Mapping[str, Any], known: Mapping[str, tuple[Any, ...]]
 ) -> None:
     for key, value in values.items():
+        if key in TRAINING_ONLY:
+            continue
         if key not in known or (known[key] and value not in known[key]):
             raise ModelError(
                 f"{path}: {part}{key} is {value!r}, which nast does not build; of open_clip's "
-                "models it knows those with CLIP's own towers, and BiomedCLIP's"
+                "models it knows those with CLIP's own towers, BiomedCLIP's and SigLIP's"
             )

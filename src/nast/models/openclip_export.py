@@ -5,17 +5,20 @@ from typing import Any
 
 import torch
 from safetensors.torch import save_file
+from torch.nn import ModuleDict
 from transformers import CLIPModel, ViTModel
 
 from nast.errors import ModelError
 from nast.models.clip_bpe import is_clip_bpe
 from nast.models.clip_layout import to_openai
+from nast.models.clip_resnet import STRIDE, ClipWithResNet, ResNetSizes, resnet_to_openai
 from nast.models.openclip_config import CONFIG, WEIGHTS
 from nast.models.timm_layout import vit_to_timm
 from nast.store import atomic, read_json, write_json
 
 CHECKPOINT = "checkpoint.pt"
 _FILTERS = {2: "bilinear", 3: "bicubic"}
+_MODES = {"shortest_edge": "shortest", "max_height": "longest"}
 
 
 def write_open_clip(network: CLIPModel, tokenizer: Any, processor: Any, out: Path) -> None:
@@ -35,7 +38,10 @@ def write_open_clip(network: CLIPModel, tokenizer: Any, processor: Any, out: Pat
         ModelError: open_clip cannot say the model's activation or preprocessing.
     """
     config = {"model_cfg": _model(network, tokenizer), "preprocess_cfg": _preprocessing(processor)}
-    _write(out, config, to_openai(network.state_dict()))
+    if isinstance(network, ClipWithResNet):
+        _write(out, config, resnet_to_openai(network))
+    else:
+        _write(out, config, to_openai(network.state_dict()))
     if not is_clip_bpe(tokenizer):
         tokenizer.save_pretrained(out)
 
@@ -53,9 +59,12 @@ def write_towers(network: Any, scale: float, tokenizer: Any, source: Path, out: 
     Raises:
         ModelError: the source holds no configuration, or its towers are not BiomedCLIP's.
     """
-    if not (source / CONFIG).is_file() or not isinstance(network["image"].encoder, ViTModel):
-        raise ModelError(f"{source}: only BiomedCLIP's layout with its {CONFIG} beside the weights "
-                         "can be written for open_clip again")  # fmt: skip
+    biomed = isinstance(network, ModuleDict) and isinstance(network["image"].encoder, ViTModel)
+    if not biomed or not (source / CONFIG).is_file():
+        raise ModelError(
+            f"{source}: of open_clip's layouts those of CLIP are written, and BiomedCLIP's with "
+            f"its {CONFIG} beside the weights; export --to hf"
+        )
     state = vit_to_timm(network["image"].encoder.state_dict())
     state |= {f"text.transformer.{k}": v for k, v in network["text"].state_dict().items()}
     heads = {"visual.head.proj": network["image"].head[0]}
@@ -78,7 +87,8 @@ def _write(out: Path, config: Any, weights: dict[str, torch.Tensor]) -> None:
 
 def _model(network: Any, tokenizer: Any) -> dict[str, Any]:
     text, vision = network.config.text_config, network.config.vision_config
-    activations = {text.hidden_act, vision.hidden_act}
+    resnet = isinstance(network, ClipWithResNet)
+    activations = {text.hidden_act, *([] if resnet else [vision.hidden_act])}
     if activations not in ({"gelu"}, {"quick_gelu"}):
         raise ModelError(f"open_clip runs both towers with gelu or with quick_gelu, not with "
                          f"{' and '.join(sorted(activations))}; export --to hf")  # fmt: skip
@@ -91,7 +101,7 @@ def _model(network: Any, tokenizer: Any) -> dict[str, Any]:
     return {
         "embed_dim": network.config.projection_dim,
         "quick_gelu": activations == {"quick_gelu"},
-        "vision_cfg": _sizes(vision) | {
+        "vision_cfg": _resnet(network.sizes) if resnet else _sizes(vision) | {
             "image_size": vision.image_size, "patch_size": vision.patch_size,
             "head_width": vision.hidden_size // vision.num_attention_heads,
         },
@@ -100,6 +110,16 @@ def _model(network: Any, tokenizer: Any) -> dict[str, Any]:
             "heads": text.num_attention_heads,
         },
     }  # fmt: skip
+
+
+def _resnet(sizes: ResNetSizes) -> dict[str, Any]:
+    return {
+        "image_size": sizes.grid * STRIDE,
+        "layers": list(sizes.depths),
+        "width": sizes.width,
+        "patch_size": None,
+        "head_width": sizes.width * STRIDE // sizes.heads,
+    }
 
 
 def _sizes(config: Any) -> dict[str, Any]:
@@ -125,5 +145,7 @@ def _preprocessing(processor: Any) -> dict[str, Any]:
         "mean": list(settings["image_mean"]),
         "std": list(settings["image_std"]),
         "interpolation": _FILTERS[settings["resample"]],
-        "resize_mode": "shortest" if "shortest_edge" in settings["size"] else "squash",
-    }
+        "resize_mode": next((mode for edge, mode in _MODES.items() if edge in settings["size"]),
+                            "squash"),
+        "fill_color": getattr(processor, "fill_color", 0),
+    }  # fmt: skip

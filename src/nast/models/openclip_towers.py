@@ -68,8 +68,12 @@ def load_towers(
     return model
 
 
-def folder_tokenizer(folder: Path) -> Any:
+def folder_tokenizer(folder: Path, clean: str = "whitespace") -> Any:
     """The tokenizer whose files lie in a folder, with the cleaning that open_clip puts before it.
+
+    Args:
+        folder: of `tokenizer.json`, or `vocab.txt`.
+        clean: a name of `CLEAN`.
 
     Raises:
         ModelError: there are none.
@@ -80,7 +84,7 @@ def folder_tokenizer(folder: Path) -> Any:
             "weights; BiomedCLIP and UniMed-CLIP have that of "
             "microsoft/BiomedNLP-BiomedBERT-base-uncased-abstract"
         )
-    return with_cleaning(AutoTokenizer.from_pretrained(folder, local_files_only=True))
+    return with_cleaning(AutoTokenizer.from_pretrained(folder, local_files_only=True), clean)
 
 
 def _timm(weights: Weights, settings: Settings, source: str) -> ImageTower:

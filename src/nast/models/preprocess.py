@@ -1,11 +1,15 @@
-"""Images -> pixels as a specification says, with Pillow and numpy alone."""
+"""Images -> pixels as a specification says, with Pillow and numpy alone; black bars by option."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
 from PIL import Image
+
+from nast.models.base import DualEncoder
+from nast.store import content_hash
 
 GEOMETRY = {
     "crop": "shortest side to `resize`, then the centre `size` x `size`",
@@ -16,6 +20,37 @@ INTERPOLATION = {
     "bilinear": Image.Resampling.BILINEAR,
     "bicubic": Image.Resampling.BICUBIC,
 }
+
+
+def pad_images(model: DualEncoder) -> DualEncoder:
+    """The same model, which sees each image with black bars to a square, and so all of it.
+
+    Its own preprocessing follows; on squares, a centre crop of the shortest side cuts nothing. Its
+    key differs from the model's own, and so do the vectors that are stored for it.
+    """
+    if padded_from(model.pixels) is not None:
+        return model
+    model.pixels = partial(on_squares, pixels=model.pixels)
+    model.spec["preprocessing"] = {
+        "padded": "black bars to a square",
+        **model.spec["preprocessing"],
+    }
+    model.key = content_hash([model.key, "black bars to a square"])
+    return model
+
+
+def padded_from(pixels: Any) -> Any:
+    """The preprocessing that follows `pad_images`, or None where images are not padded."""
+    if isinstance(pixels, partial) and pixels.func is on_squares:
+        return pixels.keywords["pixels"]
+    return None
+
+
+def on_squares(
+    images: Sequence[Image.Image], *, pixels: Callable[..., Mapping[str, torch.Tensor]]
+) -> Mapping[str, torch.Tensor]:
+    """What `pixels` makes of the images once they are squares, the image in the middle."""
+    return pixels([_padded(image, 1) for image in images])
 
 
 def to_pixels(

@@ -9,9 +9,11 @@ from peft import PeftModel
 
 from nast.errors import ModelError, UsageError
 from nast.models.base import DualEncoder
+from nast.models.hardware import chosen_device, chosen_precision, key_at
 from nast.models.hf import load_hf
 from nast.models.minilm import PHANTOM, load_minilm
 from nast.models.openclip import load_openclip
+from nast.models.preprocess import pad_images
 from nast.models.two_tower import load_two_tower
 from nast.store import content_hash, file_hash, manifest_of, read_json
 
@@ -22,21 +24,41 @@ KINDS = {
     "openclip:ARCH:FILE": "a checkpoint of OpenAI's CLIP or of open_clip: NegCLIP, BiomedCLIP, ...",
     "two-tower:SPEC.yaml": "a BERT and an image encoder: BioViL-T, MedCLIP, CXR-CLIP, yours",
     "run:FOLDER": "a run of nast train: its base with the LoRA weights",
+    "pad:MODEL": "any of these, its images padded to squares with black instead of cropped",
 }
 """What a MODEL string may be."""
 
 
-def load_model(spec: str, name: str | None = None) -> DualEncoder:
+def load_model(
+    spec: str,
+    name: str | None = None,
+    *,
+    device: str | None = None,
+    precision: str | None = None,
+) -> DualEncoder:
     """Load a model for scoring, tracing and training.
 
     Args:
         spec: see `KINDS`.
         name: how results call it; the string itself if not given.
+        device: where it runs, see `chosen_device`; a GPU where torch sees one, if not given.
+        precision: `float32` or `bf16`, see `chosen_precision`; by the device, if not given.
 
     Raises:
-        UsageError: the string is of no known kind.
+        UsageError: the string is of no known kind, or no such device or precision.
         ModelError: the files do not make the model they claim to be.
     """
+    where = chosen_device(device)
+    arithmetic = chosen_precision(where, precision)
+    model = _load(spec, name)
+    model.network.to(where)
+    model.precision, model.key = arithmetic, key_at(model.key, arithmetic)
+    model.spec["precision"] = arithmetic
+    return model
+
+
+def _load(spec: str, name: str | None) -> DualEncoder:
+    """The model on the CPU, with its key in float32."""
     kind, _, place = spec.partition(":")
     if spec == "phantom":
         return load_hf(PHANTOM, name or spec)
@@ -48,6 +70,8 @@ def load_model(spec: str, name: str | None = None) -> DualEncoder:
         return load_openclip(place, name or spec)
     if kind == "two-tower" and place:
         return load_two_tower(place, name or spec)
+    if kind == "pad" and place:
+        return pad_images(_load(place, name or spec))
     if kind == "run" and place:
         return _run(Path(place), name or spec)
     raise UsageError(f"{spec!r} is not a model; write one of {', '.join(KINDS)}")
@@ -56,12 +80,14 @@ def load_model(spec: str, name: str | None = None) -> DualEncoder:
 def _run(folder: Path, name: str) -> DualEncoder:
     manifest_of(folder)
     run = read_json(folder / "run.json")
-    model = load_model(run["base"], name)
-    if model.key != run["base_key"]:
+    model = _load(run["base"], name)
+    if key_at(model.key, run.get("precision", "float32")) != run["base_key"]:
         raise ModelError(f"{folder}: the base {run['base']!r} is not the one that was trained on")
     merge(model)
     with quiet():
-        model.network = PeftModel.from_pretrained(model.network, folder / "lora").eval()
+        model.network = PeftModel.from_pretrained(
+            model.network, folder / "lora", torch_device="cpu"
+        ).eval()
     model.made_from = [*model.made_from, folder]
     model.key = content_hash(
         [run["base_key"], file_hash(folder / "lora/adapter_model.safetensors")]

@@ -37,10 +37,12 @@ class ResNet(nn.Module):
 
     Attributes:
         width_out: length d of a patch vector.
+        sizes: its arguments.
     """
 
     def __init__(self, depths: tuple[int, ...] = (3, 4, 6, 3), width: int = 64) -> None:
         super().__init__()
+        self.sizes = {"depths": list(depths), "width": width}
         self.conv1 = nn.Conv2d(3, width, 7, 2, 3, bias=False)
         self.bn1 = nn.BatchNorm2d(width)
         inputs = width

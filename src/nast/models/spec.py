@@ -62,7 +62,8 @@ def _is_scale(value: Any) -> bool:
     return _is_number(value) and value > 0
 
 
-_FILE = Rule("a file or folder, relative to this one", _is_text)
+_FILE = Rule("a file or folder, relative to this one, or a list of them",
+             lambda v: _is_text(v) or (bool(v) and _all(_is_text)(v)))  # fmt: skip
 _TEXTS = Rule("a list of texts", _all(_is_text), [])
 _HEAD = Rule(
     f"a list of layers: {', '.join(heads.PLAIN)}, or one key such as {{linear: KEY}} of "

@@ -40,17 +40,31 @@ def vit_to_transformers(weights: Mapping[str, torch.Tensor]) -> Weights:
     """
     left = {k.removeprefix(_TRUNK): v for k, v in weights.items() if k.startswith(_TRUNK)}
     found = {theirs: left.pop(ours) for ours, theirs in _STEM.items() if ours in left}
-    for block in range(count_blocks(left, "blocks.")):
-        for kind in ("weight", "bias"):
-            for a, b in _BLOCK.items():
-                if (key := f"blocks.{block}.{a}.{kind}") in left:
-                    found[f"layers.{block}.{b}.{kind}"] = left.pop(key)
-            if (key := f"blocks.{block}.attn.qkv.{kind}") in left:
-                for name, part in zip(_Q_K_V, left.pop(key).chunk(3), strict=True):
-                    found[f"layers.{block}.attention.{name}.{kind}"] = part.clone()
+    found |= rename_blocks(left, _BLOCK, "layers.", "attention.")
     if left:
         raise ModelError(f"{len(left)} keys are of no layer of a ViT: {_TRUNK}"
                          f"{f', {_TRUNK}'.join(sorted(left)[:8])}")  # fmt: skip
+    return found
+
+
+def rename_blocks(left: Weights, names: Mapping[str, str], path: str, attention: str) -> Weights:
+    """Blocks of timm under the names of transformers; their keys are taken out of `left`.
+
+    Args:
+        left: without `visual.trunk.`.
+        names: layer of a block in timm -> in transformers.
+        path: what the number of a block follows in transformers.
+        attention: what q, k and v follow there; timm keeps them in one matrix.
+    """
+    found: Weights = {}
+    for block in range(count_blocks(left, "blocks.")):
+        for kind in ("weight", "bias"):
+            for a, b in names.items():
+                if (key := f"blocks.{block}.{a}.{kind}") in left:
+                    found[f"{path}{block}.{b}.{kind}"] = left.pop(key)
+            if (key := f"blocks.{block}.attn.qkv.{kind}") in left:
+                for name, part in zip(_Q_K_V, left.pop(key).chunk(3), strict=True):
+                    found[f"{path}{block}.{attention}{name}.{kind}"] = part.clone()
     return found
 
 

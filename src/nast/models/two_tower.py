@@ -26,6 +26,7 @@ from nast.models.towers import two_towers
 from nast.store import content_hash, file_hash, read_json
 
 Weights = MutableMapping[str, torch.Tensor]
+Files = tuple[Path, ...]
 
 
 def load_two_tower(place: str, name: str) -> DualEncoder:
@@ -43,23 +44,23 @@ def load_two_tower(place: str, name: str) -> DualEncoder:
     spec = read_spec(path)
     for part in ("text", "image"):
         spec[part]["config"] = _config(path, spec[part]["config"])
-    files = {part: _file(path, f"{part}.weights", spec[part]["weights"])
+    files = {part: _files(path, f"{part}.weights", spec[part]["weights"])
              for part in ("text", "image")}  # fmt: skip
-    read = {file: _read(file, spec["ignore"]) for file in set(files.values())}
+    read = {group: _read(path, group, spec["ignore"]) for group in set(files.values())}
     text, image = (read[files[part]] for part in ("text", "image"))
     heads = {"text": build_head(spec["text"]["head"], text),
              "image": build_head(spec["image"]["head"], image)}  # fmt: skip
     scale = _scale(path, spec["scale"], list(read.values()))
     bert = build_encoder(
         "bert", spec["text"]["config"], _take(text, spec["text"]["prefix"]),
-        str(files["text"]), pooler=spec["text"]["pooling"] == "cls_tanh",
+        _names(files["text"]), pooler=spec["text"]["pooling"] == "cls_tanh",
     )  # fmt: skip
     encoder = build_encoder(
         spec["image"]["encoder"], spec["image"]["config"],
-        _take(image, spec["image"]["prefix"]), str(files["image"]),
+        _take(image, spec["image"]["prefix"]), _names(files["image"]),
     )  # fmt: skip
-    for file, left in read.items():
-        check_keys(f"{file} (`ignore` lists what no vector depends on)", [], left)
+    for group, left in read.items():
+        check_keys(f"{_names(group)} (`ignore` lists what no vector depends on)", [], left)
     folder = _folder(path, spec["text"]["tokenizer"])
     model = two_towers(
         bert, heads["text"], ImageTower(encoder, heads["image"], spec["image"]["pooling"]),
@@ -71,9 +72,18 @@ def load_two_tower(place: str, name: str) -> DualEncoder:
     return model
 
 
-def _key(spec: dict[str, Any], tokenizer: Path, files: dict[str, Path]) -> str:
+def _key(spec: dict[str, Any], tokenizer: Path, files: dict[str, Files]) -> str:
     sections = {k: spec[k] for k in ("text", "image", "preprocessing", "scale")}
-    return content_hash([sections, files_key(tokenizer), *map(file_hash, files.values())])
+    hashes = [file_hash(file) for group in files.values() for file in group]
+    return content_hash([sections, files_key(tokenizer), *hashes])
+
+
+def _files(spec: Path, key: str, entry: str | list[str]) -> Files:
+    return tuple(_file(spec, key, one) for one in ([entry] if isinstance(entry, str) else entry))
+
+
+def _names(files: Files) -> str:
+    return ", ".join(map(str, files))
 
 
 def _file(spec: Path, key: str, entry: str) -> Path:
@@ -87,8 +97,14 @@ def _file(spec: Path, key: str, entry: str) -> Path:
     return file
 
 
-def _read(file: Path, ignore: list[str]) -> Weights:
-    weights = read_tensors(file)
+def _read(spec: Path, files: Files, ignore: list[str]) -> Weights:
+    weights: dict[str, torch.Tensor] = {}
+    for file in files:
+        more = read_tensors(file)
+        if twice := weights.keys() & more.keys():
+            raise ModelError(f"{spec}: {_names(files)}: {len(twice)} keys stand in two files, "
+                             f"among them {min(twice)!r}")  # fmt: skip
+        weights |= more
     return {k: v.float() if v.is_floating_point() else v for k, v in weights.items()
             if not any(fnmatchcase(k, pattern) for pattern in ignore)}  # fmt: skip
 

@@ -7,6 +7,7 @@ was decided by what it was pretrained on.
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -16,39 +17,64 @@ from torch import nn
 from torch.nn.functional import cross_entropy, normalize
 from transformers import AutoModel, AutoTokenizer, CLIPModel
 
-from nast.models.minilm import MAX_TOKENS, PHANTOM, minilm_folder
+from nast.models.minilm import HEAD, MAX_TOKENS, PHANTOM, load_minilm, minilm_folder
+from nast.models.two_tower_export import write_two_towers
 from nast.phantom.image_tower import draw_all, pooled, schedule
 from nast.phantom.patients import patients
 from nast.phantom.reports import report
 from nast.store import atomic, seed_of
 
-PATIENTS, SEED, REPORTS_SEED = 6000, 7, 0
+SEED, REPORTS_SEED = 7, 0
 REPORTS = 4
 """Reports of each study."""
-NEGATION_RATE = 0.01
 WIDTH = 256
 STEPS, BATCH, RATE = 3000, 256, 2e-3
 
 
-def train_minilm(path: Path, report_step: Callable[[str, int, float], None]) -> None:
-    """Train the head from nothing and save it with the logit scale.
+@dataclass(frozen=True, slots=True)
+class MinilmConfig:
+    """What decides the head, beside the code and the two encoders.
+
+    Attributes:
+        negation_rate: share of mentioned absences that the reports write as a negation, in [0, 1].
+        patients: phantom patients that the images come from.
+        steps: of the head.
+    """
+
+    negation_rate: float = 0.01
+    patients: int = 6000
+    steps: int = STEPS
+
+
+def train_minilm(
+    config: MinilmConfig, folder: Path, report_step: Callable[[str, int, float], None]
+) -> None:
+    """Train the head from nothing; leaves it as a file and the model as a two-tower folder.
 
     Args:
-        path: a safetensors file, for `load_minilm`.
+        config: what to train.
+        folder: gets `head.safetensors`, for `load_minilm`, and what `two-tower:FOLDER/SPEC.yaml`
+            needs.
         report_step: called with (stage, step, loss).
+
+    Raises:
+        ModelError: the package of the text tower is not installed.
     """
-    studies = patients(PATIENTS, SEED)
+    minilm_folder()
+    studies = patients(config.patients, SEED)
     images = draw_all(studies)
     vision = CLIPModel.from_pretrained(PHANTOM, dtype=torch.float32).vision_model
     features = pooled(vision, images)
     rng = np.random.default_rng(REPORTS_SEED)
-    texts = [report(s.facts, NEGATION_RATE, rng) for s in studies for _ in range(REPORTS)]
+    texts = [report(s.facts, config.negation_rate, rng) for s in studies for _ in range(REPORTS)]
     vectors = _encode(texts, report_step).reshape(len(studies), REPORTS, -1)
-    head, scale = fit_head(features, vectors, report_step)
+    head, scale = fit_head(features, vectors, report_step, config.steps)
     weights = {k: v.detach().half() for k, v in head.state_dict().items()}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with atomic(path) as temporary:
+    folder.mkdir(parents=True, exist_ok=True)
+    with atomic(folder / HEAD.name) as temporary:
         save_file(weights | {"logit_scale": scale.detach().half().reshape(1)}, temporary)
+    model = load_minilm("phantom-minilm", folder / HEAD.name)
+    write_two_towers(model.network, model, model.pixels, folder)
 
 
 @torch.no_grad()
