@@ -6,7 +6,14 @@ from pytest import approx
 
 from nast.evaluation.breakdown import breakdown
 from nast.evaluation.metrics import metrics_of
-from nast.evaluation.subsets import claim_subsets, option_kinds, question_subsets, without_cues
+from nast.evaluation.subsets import (
+    claim_subsets,
+    described,
+    equal_lengths,
+    option_kinds,
+    question_subsets,
+    without_cues,
+)
 from nast.records import SCORES_SCHEMA
 
 OPTIONS = [[0, 1, 1], [1, 1, 1], [0, 0, 1], [1, 0, 0]]
@@ -44,10 +51,14 @@ CHOSEN = {"negated": [0, 1, 2, 3, 1, 1, None, 1], "affirmative": [0, 1, 0, 3, 0,
 """Negated: group 0 all right, group 1 one right; affirmative: 3 and 3 right."""
 
 
+def known(kind, table):
+    return {kind: described(kind, table)}
+
+
 @pytest.fixture(scope="module")
 def figures():
     scores = choices("questions", CHOSEN, lambda n, _: f"q{n}")
-    return metrics_of(scores) | breakdown(scores, {"questions": QUESTIONS})
+    return metrics_of(scores) | breakdown(scores, known("questions", QUESTIONS))
 
 
 def value(figures, name):
@@ -151,7 +162,7 @@ def test_claims_without_cues_are_the_filter_subset():
     table = pl.DataFrame([claim(n, "affirmative", n % 2) for n in range(4)])
     scores = choices("claims", {"affirmative": [0, 1, 1, 1]}, lambda n, f: f"c{n}-{f}", k=2,
                      answers=[0, 1, 0, 1])  # fmt: skip
-    found = breakdown(scores, {"claims": table})
+    found = breakdown(scores, known("claims", table))
     assert value(found, "claims/accuracy/filter") == 3 / 4
     assert found["claims/accuracy/filter"]["chance"] == 0.5
     assert value(found, "claims/wrong/affirmative/existence") == 1 / 4
@@ -161,7 +172,7 @@ def test_sets_of_the_form_filter_have_figures_of_their_own():
     forms = {"negated": [0, 1], "affirmative": [0, 0], "filter": [0, 0]}
     table = pl.DataFrame([claim(n, f, n % 2) for f in forms for n in (0, 1)])
     scores = choices("claims", forms, lambda n, f: f"c{n}-{f}", k=2, answers=[0, 1])
-    found = metrics_of(scores) | breakdown(scores, {"claims": table})
+    found = metrics_of(scores) | breakdown(scores, known("claims", table))
     assert value(found, "claims/accuracy/filter") == 1 / 2
     assert (found["claims/accuracy/gap"]["n"], value(found, "claims/accuracy/gap")) == (2, -0.5)
     assert found["claims/accuracy/affirmative"]["n"] == 2
@@ -172,6 +183,34 @@ def test_seeds_are_averaged_after_pairs_and_groups_are_formed():
              {"negated": [1, 1, 1, 1], "affirmative": [0, 1, 2, 3]}]  # fmt: skip
     scores = pl.concat(choices("questions", s, lambda n, _: f"q{n}", f"policy#{i}")
                        for i, s in enumerate(seeds))  # fmt: skip
-    found = breakdown(scores, {"questions": QUESTIONS.head(4)})
+    found = breakdown(scores, known("questions", QUESTIONS.head(4)))
     assert value(found, "questions/pairs/both right") == 1 / 4
     assert value(found, "questions/group accuracy/negated") == 1 / 2
+
+
+def test_options_of_equal_length_by_hand():
+    rows = [question(0, 0), {**question(1, 1), "negated": ["a b", "c  d", "e", " f g "]}]
+    found = equal_lengths("questions", pl.DataFrame(rows))
+    # WORDS have 5, 4, 5 and 5 words; "C, without A or B" five, too: within one of each other.
+    assert set(found.rows()) == {("q0", "negated"), ("q1", "negated"), ("q0", "affirmative"),
+                                 ("q1", "affirmative"), ("q0", "omitted"),
+                                 ("q1", "omitted")}  # fmt: skip
+    rows[1]["negated"] = ["a b", "c d", "e", "f g h"]
+    found = equal_lengths("questions", pl.DataFrame(rows))
+    assert ("q1", "negated") not in found.rows() and ("q1", "omitted") in found.rows()
+
+
+def test_length_matched_items_count_in_their_own_form():
+    table = QUESTIONS.with_columns(
+        negated=pl.when(pl.col("view") == "AP").then("negated").otherwise(
+            pl.lit(["a", "b", "c", "d e f"])
+        )
+    )  # fmt: skip
+    scores = choices("questions", CHOSEN, lambda n, _: f"q{n}")
+    found = breakdown(scores, known("questions", table))
+    # The first four in the negated form, all right; all eight in the affirmative one.
+    negated, affirmative, gap = (found[f"questions/accuracy/{f}/length=equal"]
+                                 for f in ("negated", "affirmative", "gap"))  # fmt: skip
+    assert (negated["value"], negated["n"]) == (1, 4)
+    assert (affirmative["value"], affirmative["n"]) == (6 / 8, 8)
+    assert (gap["value"], gap["n"]) == (-1 / 4, 4)

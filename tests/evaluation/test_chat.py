@@ -9,7 +9,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 from built import contextual_set, question_set
-from scripted import cut, reset, returns, says, serving, slow, status
+from scripted import cut, reset, returns, says, serving, slow, status, tells
 
 from nast.cli import run
 from nast.errors import ModelError, PolicyError, UsageError
@@ -25,6 +25,7 @@ from nast.evaluation.chat_request import order_of
 from nast.evaluation.choice import choice_rows, correctness
 from nast.evaluation.evaluate import evaluate
 from nast.evaluation.items import Data
+from nast.evaluation.letters import BY_LETTERS, BY_WORDS
 from nast.language.llm import server
 from nast.language.llm.cache import AnswerCache
 from nast.policy import Override
@@ -107,7 +108,10 @@ def test_always_the_first_letter_is_at_chance(data, tmp_path, capsys, caplog):
         assert figures[f"questions/group accuracy/{form}"]["value"] == 0
     assert {figures[f"questions/replies/negated/{k}"]["value"] for k in FAILED} == {0}
     manifest = read_json(out / "manifest.json")
-    assert manifest["notes"][NAME] == {SKIPPED: ["contextual captions"]}
+    items = 3 * len(questions)
+    by_words = [f"contextual claims ({len(claims)} of {len(claims)} items)",
+                f"questions questions ({items} of {items} items)"]  # fmt: skip
+    assert manifest["notes"][NAME] == {SKIPPED: ["contextual captions"], BY_WORDS: by_words}
     assert manifest["sent"][NAME]["allowed_by"] == "open data"
     scores = read_table(out / "scores.parquet", SCORES_SCHEMA)
     assert set(scores["task"]) == {"questions", "claims"} and set(scores["score"]) == {0, 1}
@@ -121,7 +125,7 @@ def test_always_the_first_letter_is_at_chance(data, tmp_path, capsys, caplog):
 
 def _hold_the_image_and_the_words_only(requests, tables, logged):
     assert {r["temperature"] for r in requests} == {0.0}
-    keys = {"model", "messages", "temperature", "seed", "max_tokens"}
+    keys = {"model", "messages", "temperature", "seed", "max_tokens", "logprobs", "top_logprobs"}
     assert all(set(r) == keys for r in requests)
     said = "\n".join([r["messages"][0]["content"][1]["text"] for r in requests] + logged)
     assert "HTTP Request" in said, "the log was listened to"
@@ -157,9 +161,31 @@ def test_right_by_the_image_in_both_modes(data, tmp_path):
             for form in ("negated", "affirmative"):
                 assert figures[name][f"{task}/accuracy/{form}"]["value"] == 1
             assert figures[name][f"{task}/group accuracy/negated"]["value"] == 1
-        assert set(made["notes"][name]) == {SKIPPED}
+        assert set(made["notes"][name]) == {SKIPPED, BY_WORDS}
         assert made["sent"][name]["policy"] == "open"
     assert all(row["value"] == 0 for row in read_json(out / "comparisons.json"))
+
+
+def test_log_probabilities_of_the_letters_in_a_whole_run(data, tmp_path):
+    near = {"A": 0.5, "(A": 0.1, " B": 0.2, "C": 0.1, "D": 0.05, "E": 0.01, "F": 0.01}
+    out = tmp_path / "out"
+    with serving(tells("(A)", ("(", {"(": 0.9, "B": 0.1}), ("A", near))) as (address, script):
+        made = evaluate([chat_model(f"chat:{address}#scripted")], data, out, limit=8)
+        text = chat_model(f"chat:{address}#scripted", "text")
+        evaluate([text], data, out, limit=8)
+    asked_for = {r["messages"][0]["content"][1]["text"].split()[-1]: r for r in script.requests}
+    assert "logprobs" not in asked_for["else."] and "logprobs" in asked_for["right."]
+    questions, claims = (len(t) for t in shown_items(data, out))
+    assert made["notes"][NAME][BY_LETTERS] == [
+        f"contextual claims ({claims} of {claims} items)",
+        f"questions questions ({3 * questions} of {3 * questions} items)",
+    ]
+    scores = pl.read_parquet(out / "scores.parquet").filter(model=NAME, form="negated")
+    assert scores["score"].is_finite().all() and scores["score"].max() < 0
+    best = scores.group_by("item_id").agg(pl.col("score").max())["score"]
+    assert set(best.exp().round(6)) == {0.6}
+    figures = read_json(out / "metrics.json")[NAME]
+    assert figures["questions/accuracy/negated"]["value"] == 0.25
 
 
 def scored(address, table, kind="claims", seed=0):

@@ -145,12 +145,3 @@ def test_unfinished_folder(model, tmp_path):
     (tmp_path / "data").mkdir()
     with pytest.raises(InputError, match=r"no manifest\.json"):
         evaluate([model], [tmp_path / "data"], tmp_path / "out")
-
-
-def test_two_sets_of_one_kind_are_not_pooled(model, store, facts, tmp_path):
-    first = question_set(facts)
-    second = tmp_path / "again"
-    shutil.copytree(first, second)
-    with pytest.raises(UsageError, match="2 data folders have questions"):
-        evaluate([model], [first, second], tmp_path / "out", store=store)
-    assert not (tmp_path / "out" / "manifest.json").exists()

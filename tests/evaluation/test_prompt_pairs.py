@@ -61,6 +61,16 @@ def test_a_model_that_hears_no(studies):
     assert found == approx({"POS": 0.75, "NEG": 0.75, "PNC": 0.75})
 
 
+def test_pnc_is_the_area_of_the_softmax_of_the_pair(many):
+    scores = many("m", [1, 0])
+    wide = scores.filter(task="prompt pairs").pivot("option", index="item_id", values="score")
+    present = scores.filter(task="prompt pairs", option=0).sort("item_id")["answer"].to_numpy()
+    there, not_there = (np.exp(wide.sort("item_id")[n].to_numpy()) for n in ("0", "1"))
+    chance = there / (there + not_there)
+    above = chance[present][:, None] - chance[~present][None]
+    assert values(scores)["PNC"] == approx(((above > 0) + (above == 0) / 2).mean())
+
+
 def test_only_definite_labels_are_scored(studies):
     scores = scores_of(studies, [1, 0]).filter(task="prompt pairs")
     assert len(scores) == 8
@@ -100,6 +110,7 @@ def test_the_sets_of_the_field():
     assert present[0] == "Findings consistent with pneumonia" and len(present) == len(absent) == 4
     there, not_there = prompts_of("slice post-position", "Edema")
     assert there + not_there == ["Pulmonary edema is present.", "Pulmonary edema is absent."]
+    assert "No Finding" not in labelled()
     assert not any("No Finding" in t for s in SETS for n in labelled() for side in prompts_of(s, n)
                    for t in side)  # fmt: skip
 

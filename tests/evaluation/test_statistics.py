@@ -8,7 +8,9 @@ from scipy.stats import bootstrap, norm
 from nast.evaluation.statistics import (
     clustered_difference,
     clustered_mean,
+    clustered_means,
     clustered_share,
+    clustered_shares,
     resampled_means,
 )
 
@@ -113,3 +115,53 @@ def test_no_items_is_nan():
     found = clustered_mean([], {"patients": []})
     assert found.n == 0
     assert np.isnan([found.value, found.low, found.high]).all()
+
+
+def test_columns_from_the_same_draws():
+    rng = np.random.default_rng(8)
+    patients, groups = rng.integers(0, 150, 800), np.arange(800) // 4
+    right = (rng.random((800, 2)) < (0.4, 0.7)).astype(float)
+    part = np.where(patients < 100, right[:, 0], np.nan)
+    columns = np.column_stack([right, right[:, 1] - right[:, 0], part, np.full(800, np.nan)])
+    clusters = {"patients": patients, "groups": groups}
+    found = clustered_means(columns, clusters, resamples=8000)
+    for column, ours in zip(columns.T, found, strict=True):
+        here = ~np.isnan(column)
+        some = {kind: ids[here] for kind, ids in clusters.items()}
+        alone = clustered_mean(column[here], some, resamples=8000)
+        assert ours.n == alone.n
+        if alone.n:
+            assert ours.value == approx(alone.value)
+            assert (ours.low, ours.high) == approx((alone.low, alone.high), abs=4e-3)
+    assert found[3].n == np.count_nonzero(patients < 100)
+    assert found[4].n == 0 and np.isnan(found[4].value)
+
+
+def test_a_part_of_few_clusters_has_no_draw_without_an_item():
+    column = np.full(40, np.nan)
+    column[:2] = 0.0, 1.0
+    (found,) = clustered_means(column[:, None], {"patients": np.arange(40)})
+    # Drawn alone or together, never by dividing by no item: from none right to all right.
+    assert (found.value, found.low, found.high, found.n) == (0.5, 0.0, 1.0, 2)
+    assert found.method == "percentile bootstrap over 2 patients, 2000 resamples"
+
+
+def test_shares_of_columns_keep_the_exact_rule():
+    columns = np.array([[1, 0, np.nan], [1, 1, 0], [1, np.nan, 0], [1, 0, 0]], dtype=float)
+    clusters = {"patients": ["a", "a", "b", "c"]}
+    ones, mixed, zeros = clustered_shares(columns, clusters)
+    assert ones == clustered_share(np.ones(4), clusters)
+    assert zeros == clustered_share(np.zeros(3), {"patients": ["a", "b", "c"]})
+    assert mixed.method.startswith("percentile bootstrap")
+
+
+@pytest.mark.slow
+def test_intervals_of_parts_cover_95_per_cent():
+    """Parts of 40 items in samples of 600, resampled with the whole."""
+    rng, hits = np.random.default_rng(9), []
+    for _ in range(10):
+        samples, patients, groups = answers(rng, 60, 0.7, 0.7)
+        columns = np.stack([np.where(rng.random(600) < 1 / 15, s, np.nan) for s in samples], axis=1)
+        found = clustered_means(columns, {"patients": patients, "groups": groups}, resamples=600)
+        hits += [f.low <= 0.5 <= f.high for f in found]
+    assert 0.92 <= np.mean(hits) <= 0.97

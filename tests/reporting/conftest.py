@@ -5,8 +5,9 @@ import polars as pl
 import pytest
 
 from nast.evaluation.metrics import by_label, metrics_of
+from nast.evaluation.no_harm import no_harm
 from nast.records import SCORES_SCHEMA
-from nast.store import stage, write_json, write_table
+from nast.store import stage, write_json, write_table, write_text
 
 SKILL = {"base": (0.3, 0.7), "LoRA uniform": (0.7, 0.8), "NAST (lr)": (0.95, 0.85)}
 """Model -> chance of a right answer in the negated and in the affirmative form."""
@@ -48,9 +49,11 @@ def evaluation(scores, metrics, tmp_path_factory):
     def make(out):
         write_table(out / "scores.parquet", scores, SCORES_SCHEMA)
         write_json(out / "metrics.json", metrics)
-        return {"counts": {"rows": len(scores)}}
+        write_json(out / "no_harm.json", no_harm(scores))
+        return {"counts": {"rows": len(scores)}, "data": {"d": {"claims": "1", "questions": "1"}}}
 
-    stage(folder, {"stage": "evaluate", "models": dict.fromkeys(SKILL, "key")}, [], make)
+    config = {"stage": "evaluate", "models": dict.fromkeys(SKILL, "key"), "margin": 0.01}
+    stage(folder, config, [], make)
     return folder
 
 
@@ -66,6 +69,10 @@ def runs(tmp_path_factory):
 
         def make(out, measures=measures):
             write_json(out / "updates.json", measures)
+            rows = [f"{step},{block},{share},{share},{share}" for step in (1, 2)
+                    for block, share in enumerate(measures["gradient"], 1)]  # fmt: skip
+            lines = ["step,block,parameters,product,gradient", *rows]
+            write_text(out / "updates.csv", "\n".join(lines) + "\n")
             return {"counts": {}}
 
         stage(root / name, {"stage": "train", "steps": 5}, [], make)

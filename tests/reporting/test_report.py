@@ -3,6 +3,7 @@
 import re
 import shutil
 
+import polars as pl
 import pytest
 
 from nast.errors import UsageError
@@ -33,6 +34,10 @@ def test_page_holds_every_table_and_figure(report):
     assert "<svg" in page
     assert (report / "figures" / "figure3.svg").is_file()
     assert (report / "figures" / "figure3.png").is_file()
+    assert "<b>Update shares.</b>" in page
+    shares = pl.read_csv(report / "figures" / "update_shares.csv").filter(step=2, blocks="top 3")
+    assert shares["policy"].to_list() == ["LoRA uniform", "NAST (lr)"]
+    assert shares["parameters"].to_list() == pytest.approx([0.25, 1.0])
 
 
 def test_models_keep_the_order_they_were_scored_in(report):
@@ -94,5 +99,5 @@ def test_needs_an_evaluation(runs, tmp_path):
 
 def test_a_model_in_two_evaluations_is_refused(evaluation, tmp_path):
     shutil.copytree(evaluation, tmp_path / "second")
-    with pytest.raises(UsageError, match=r"base.* in two evaluations"):
+    with pytest.raises(UsageError, match=r"base.* in two evaluations of the same data"):
         build_report([evaluation, tmp_path / "second"], tmp_path / "out")

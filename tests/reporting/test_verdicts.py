@@ -121,3 +121,13 @@ def test_concentration_over_runs(tmp_path, sign, verdict):
     )
     few = verdicts(*models, found={"train": runs[:5]})["Concentration goes with improvement"]
     assert few == "not judged on fewer than 10 runs"
+
+
+@pytest.mark.parametrize(("margin", "verdict"), [(0.2, "shown"), (0.01, "not shown")])
+def test_no_harm_is_judged_by_the_margin(margin, verdict):
+    scores = pl.concat([BASE, answers("NAST (lr)", 3, 0.8, 0.68, recall=0.25)])
+    metrics = {name: metrics_of(part) for name, part in by_label(scores)}
+    rows = {r[0]: r for r in verdict_table(metrics, scores, {}, margin).rows}
+    row = rows["No harm on affirmatives"]
+    assert row[2].endswith(f"margin {margin}")
+    assert row[3] == verdict

@@ -17,6 +17,7 @@ def evaluate(
     gallery: str = "unique",
     protocol: str = "default",
     controls: bool = False,
+    margin: float = 0.01,
     chat_mode: Literal["letters", "text"] = "letters",
     key_variable: str | None = None,
     loopback_stays: bool = False,
@@ -49,9 +50,12 @@ def evaluate(
     gallery: str
         Of the headline retrieval: unique, full, sampled:N or candidates.
     protocol: str
-        default, or negbench: a tie for the best option is right where the right one stands first.
+        Whose rule for ties: default, sugar-crepe and aro count a tie for the best option as wrong;
+        negbench, cc-neg and clip-benchmark as right where the right one stands first.
     controls: bool
         Also score without the image, with another patient's, and without the negators.
+    margin: float
+        Largest loss of accuracy, recall or AUC that counts as no harm.
     chat_mode: Literal
         What a chat model replies: letters, or the text of an option.
     key_variable: str
@@ -77,6 +81,7 @@ def evaluate(
     from nast.commands.words import override_of
     from nast.evaluation.chat import PREFIX as CHAT
     from nast.evaluation.chat import chat_model
+    from nast.evaluation.datasets import split_label
     from nast.evaluation.evaluate import Model
     from nast.evaluation.evaluate import evaluate as score
     from nast.evaluation.metrics import in_order
@@ -99,13 +104,13 @@ def evaluate(
     models = [model_of(name) for name in names]
     made = score(models, data, out, split=split, seed=seed, limit=limit, max_bad=max_bad,
                  store=store, answers=out.with_name(out.name + "-answers.jsonl"), gallery=gallery,
-                 protocol=protocol, controls=controls, fresh=fresh)  # fmt: skip
+                 protocol=protocol, controls=controls, margin=margin, fresh=fresh)  # fmt: skip
     metrics = in_order(read_json(out / "metrics.json"), pl.read_parquet(out / "scores.parquet"))
     for table in tables_of(metrics, {}):
         print(markdown(table))
     for name, figures in metrics.items():
         for figure, value in figures.items():
-            if figure.startswith("prompt pairs"):
+            if split_label(figure)[1].startswith("prompt pairs"):
                 print(f"{name}  {figure}: {cell(value)} n {value['n']}")
     for name, notes in made["notes"].items():
         for what, items in notes.items():

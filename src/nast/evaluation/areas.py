@@ -75,7 +75,7 @@ def clustered_auc(
         method = f"Hoeffding bound, {smaller} patients in the smaller class"
         return Estimate(value, max(0.0, value - reach), min(1.0, value + reach), n, method)
     levels = levels_of(scores)
-    return over_patients(value, lambda w: areas(levels, labels, w), patients, n, seed, resamples)
+    return over_clusters(value, lambda w: areas(levels, labels, w), patients, n, seed, resamples)
 
 
 def auc_difference(
@@ -101,7 +101,7 @@ def auc_difference(
     def change(weights: np.ndarray) -> np.ndarray:
         return areas(levels[1], labels, weights) - areas(levels[0], labels, weights)
 
-    return over_patients(value, change, patients, n, seed, resamples)
+    return over_clusters(value, change, patients, n, seed, resamples)
 
 
 def smaller_class(labels: np.ndarray, patients: Sequence[str]) -> int:
@@ -110,13 +110,14 @@ def smaller_class(labels: np.ndarray, patients: Sequence[str]) -> int:
     return min(len(set(ids[labels])), len(set(ids[~labels])))
 
 
-def over_patients(
+def over_clusters(
     value: float,
     statistic: Callable[[np.ndarray], np.ndarray],
-    patients: Sequence[str],
+    clusters: Sequence[str],
     n: int,
     seed: int,
     resamples: int = RESAMPLES,
+    kind: str = "patients",
 ) -> Estimate:
     """An estimate with a percentile bootstrap interval of a weighted statistic.
 
@@ -124,12 +125,13 @@ def over_patients(
         value: the statistic of the sample itself.
         statistic: takes how often each item counts in each draw, (draws, n), and gives one value
             per draw; NaN draws are left out.
-        patients: of each item.
+        clusters: of each item.
         n: number of items.
         seed: of the draws.
         resamples: how many; they are made in chunks of `DRAWS` numbers.
+        kind: what the clusters are, for the method.
     """
-    _, codes = np.unique(np.asarray(patients), return_inverse=True)
+    _, codes = np.unique(np.asarray(clusters), return_inverse=True)
     number = int(codes.max()) + 1
     rng = np.random.default_rng(seed)
     step = max(1, DRAWS // max(len(codes), 1))
@@ -144,7 +146,7 @@ def over_patients(
     if not len(finite):
         return Estimate(value, float("nan"), float("nan"), n, "no draw has both classes")
     low, high = np.quantile(finite, TAILS)
-    method = f"percentile bootstrap over {number} patients, {len(finite)} resamples"
+    method = f"percentile bootstrap over {number} {kind}, {len(finite)} resamples"
     return Estimate(value, float(low), float(high), n, method)
 
 

@@ -14,11 +14,12 @@ from nast.evaluation.chat_images import image_url
 from nast.evaluation.chat_request import ASKED, items_of, messages_of
 from nast.evaluation.choice import CHOICE, choice_rows, ranked
 from nast.evaluation.items import Data
+from nast.evaluation.letters import BY_LETTERS, BY_WORDS, WISHED, kept_of, option_scores
 from nast.evaluation.metrics import FORM_ORDER, Figures, pair_of, share
-from nast.evaluation.replies import choice_of, is_refusal
 from nast.language.llm.backends import LanguageModel
 from nast.language.llm.cache import AnswerCache, ask
 from nast.language.llm.endpoints import Endpoint
+from nast.language.llm.retry import words_of
 from nast.language.llm.server import server_model
 from nast.policy import Override
 from nast.store import content_hash, hashed_ids
@@ -61,7 +62,8 @@ class ChatModel:
             UsageError: the environment variable of the key is not set.
         """
         return server_model(self.endpoint, policy, loopback_stays=self.loopback_stays,
-                            override=self.override)  # fmt: skip
+                            override=self.override,
+                            read=kept_of if self.mode == "letters" else words_of)  # fmt: skip
 
 
 def chat_model(
@@ -91,8 +93,9 @@ def chat_model(
                          "chat:http://127.0.0.1:8000/v1#Qwen2.5-VL-7B")  # fmt: skip
     if mode not in ASKED:
         raise UsageError(f"the chat mode is {mode!r}; choose {' or '.join(ASKED)}")
-    key = content_hash([name, DECODING, mode, ASKED[mode]])
-    endpoint = Endpoint(address, name, DECODING, key_variable)
+    wished = WISHED if mode == "letters" else ()
+    key = content_hash([name, DECODING, mode, ASKED[mode], wished])
+    endpoint = Endpoint(address, name, DECODING, key_variable, wished=wished)
     return ChatModel(f"{name} ({mode})", key, endpoint, mode, loopback_stays, override)
 
 
@@ -105,8 +108,9 @@ def score_chat(
 ) -> tuple[list[pl.DataFrame], dict[str, list[str]]]:
     """Ask about every question and claim set of some tables.
 
-    The chosen option has score 1, the others 0, options in the chosen one's words 1 as well. An
-    item whose reply chooses nothing has no scores and counts as wrong.
+    In the mode `letters` scores are log-probabilities where `letters.option_scores` finds them.
+    Else the chosen option has score 1, the others 0, options in the chosen one's words 1 as well.
+    An item whose reply chooses nothing has no scores and counts as wrong.
 
     Args:
         model: who is asked, and how.
@@ -129,15 +133,21 @@ def score_chat(
             notes.setdefault(SKIPPED, []).append(f"{data.name} {data.kind}")
             continue
         rows = choice_rows(data.kind, data.table)
-        chosen: dict[tuple[str, str], str | None] = {}
+        found: dict[tuple[str, str], dict[str, float]] = {}
+        ways: Counter[str] = Counter()
         for item, reply in _replies(items_of(data, rows, seed), model.mode, server, answers):
-            place = None if reply is None else choice_of(reply, item["shown"], model.mode)
-            chosen[item["item_id"], item["form"]] = None if place is None else item["shown"][place]
-            if place is None:
-                what = note_of(data.kind, _failure(reply))
+            options, way = option_scores(reply, item["shown"], model.mode)
+            found[item["item_id"], item["form"]] = options or {}
+            ways[way] += 1
+            if options is None:
+                what = note_of(data.kind, way)
                 notes.setdefault(what, []).append(item["named"])
+        for way in (BY_LETTERS, BY_WORDS):
+            if ways[way]:
+                table = f"{data.name} {data.kind} ({ways[way]} of {ways.total()} items)"
+                notes.setdefault(way, []).append(table)
         texts = rows.select("item_id", "form", "text").iter_rows()
-        scores = [_score(chosen[item_id, form], text) for item_id, form, text in texts]
+        scores = [found[item_id, form].get(text) for item_id, form, text in texts]
         scored = rows.with_columns(score=pl.Series(scores, dtype=pl.Float64),
                                    truncated=pl.lit(False))  # fmt: skip
         frames.append(ranked(scored, model.name, data.name, data.kind))
@@ -147,16 +157,6 @@ def score_chat(
 def note_of(task: str, failure: str) -> str:
     """The note of the manifest under which items of one of `FAILED` are named."""
     return f"{task} {failure}, counted as wrong"
-
-
-def _failure(reply: str | None) -> str:
-    if reply is None:
-        return "unanswered"
-    return "refused" if is_refusal(reply) else "unparsed"
-
-
-def _score(chosen: str | None, text: str) -> float | None:
-    return None if chosen is None else float(text == chosen)
 
 
 def _replies(

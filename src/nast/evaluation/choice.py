@@ -15,8 +15,19 @@ if TYPE_CHECKING:
 CHOICE = ("questions", "claims")
 """Tasks in which one of several options is right."""
 TieRule = Literal["never", "first", "expected"]
-"""What a tie for the best option counts as: wrong; right where the right one stands first (argmax,
-the rule of NegBench, CC-Neg and SugarCrepe); or one over the number of options that tie."""
+"""What a tie for the best option counts as: wrong; right where the right one stands first (argmax);
+or one over the number of options that tie."""
+PROTOCOLS: dict[str, TieRule] = {
+    "default": "never",
+    "negbench": "first",
+    "cc-neg": "first",
+    "clip-benchmark": "first",
+    "sugar-crepe": "never",
+    "aro": "never",
+}
+"""How a tie counts here and in the scorers of peers. NegBench (`mcq.py`), CC-Neg (README) and
+CLIP_benchmark (`image_caption_selection.py`) take the first of the best; SugarCrepe's own
+`main_eval.py` asks for more than the wrong caption has; ARO puts the wrong one first."""
 QUESTION_FORMS = ("negated", "affirmative", "omitted")
 NAMED = 5
 """Items that a message names."""

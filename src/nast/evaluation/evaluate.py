@@ -1,6 +1,6 @@
 """Models on data folders: per-item scores first, figures second (paper sections 3.3, 5.2-5.5)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +10,17 @@ from nast.benchmark.card import review_status
 from nast.errors import InputError, UsageError
 from nast.evaluation.breakdown import breakdown
 from nast.evaluation.chat import ChatModel, reply_figures
-from nast.evaluation.choice import CHOICE, TieRule
+from nast.evaluation.choice import CHOICE, PROTOCOLS
 from nast.evaluation.comparisons import compare_models
-from nast.evaluation.items import LeftOut, data_of, whole_groups
-from nast.evaluation.metrics import by_label, metrics_of
-from nast.evaluation.no_harm import no_harm
+from nast.evaluation.datasets import labelled, split_label
+from nast.evaluation.items import Data, LeftOut, data_of, identities, whole_groups
+from nast.evaluation.metrics import Figures, by_label, metrics_of
+from nast.evaluation.neutral import NEUTRAL_SCHEMA, drift
+from nast.evaluation.no_harm import MARGIN, no_harm
 from nast.evaluation.resume import NOTHING, Earlier, earlier_result
 from nast.evaluation.retrieval import blind_retrieval, gallery_size
-from nast.evaluation.scoring import Data, Means, Model, Settings, score_model
+from nast.evaluation.scoring import Means, Model, Settings, score_model
+from nast.evaluation.subsets import described
 from nast.evaluation.truths import truths_behind
 from nast.language.llm.backends import LanguageModel
 from nast.language.llm.cache import AnswerCache
@@ -26,10 +29,9 @@ from nast.policy import strictest
 from nast.records import CAPTIONS_SCHEMA, SCORES_SCHEMA
 from nast.store import manifest_of, policy_of, read_table, stage, write_json, write_table
 
-PROTOCOLS: dict[str, TieRule] = {"default": "never", "negbench": "first"}
-"""How a tie for the best option counts: never right, or as in the peers' scorers."""
-
 __all__ = ["evaluate", "whole_groups"]
+
+Part = tuple[Sequence[Data], pl.DataFrame]
 
 
 def evaluate(
@@ -46,6 +48,7 @@ def evaluate(
     gallery: str = "unique",
     protocol: str = "default",
     controls: bool = False,
+    margin: float = MARGIN,
     fresh: bool = False,
 ) -> dict[str, Any]:
     """Score models on the questions, claim sets, captions and labels of some folders.
@@ -57,9 +60,11 @@ def evaluate(
         models: loaded dual encoders; files of scores and chat models (questions and claim sets
             only).
         data: folders of `nast benchmark build`, `nast contextual build` or `nast facts` (prompt
-            pairs on its labels).
+            pairs on its labels). Where two have tables of one kind, each folder's figures stand
+            under its name (`datasets`).
         folder: gets `scores.parquet`, `metrics.json`, `comparisons.json`, `no_harm.json` (every
-            model against the first) and, with `controls`, `controls.json`.
+            model against the first), `neutral.parquet` (vectors of the neutral sentences) and,
+            with `controls`, `controls.json`.
         split: which patients; `all` for every split.
         seed: of the bootstrap, of sampled galleries and of shuffled images.
         limit: at most so many items per table, for a look.
@@ -68,8 +73,9 @@ def evaluate(
         answers: file of chat models' replies, outside of `folder`; a run that was killed goes on
             from it. Memory only if not given.
         gallery: of the headline retrieval: `unique`, `full`, `sampled:N` or `candidates`.
-        protocol: `default`, or `negbench`: a tie for the best option counts as the first of them.
+        protocol: how a tie for the best option counts, a key of `choice.PROTOCOLS`.
         controls: also score without the image, with a wrong one, and without the negators.
+        margin: largest loss of accuracy, recall or AUC that counts as no harm, in [0, 1).
         fresh: start over in a folder of another configuration.
 
     Returns:
@@ -80,10 +86,10 @@ def evaluate(
         ModelError: a model's vectors are not finite or not of unit length; names the items. Or a
             chat model's server does not answer.
         PolicyError: the data must not go to a chat model's server; nothing was sent.
-        UsageError: two folders have tables of one kind, two models one name, or an unknown
-            gallery or protocol.
+        UsageError: two folders of one name have tables of one kind, two models one name, or an
+            unknown gallery or protocol, or a margin that is none.
     """
-    asked = Settings(split, seed, limit, max_bad, gallery, protocol, controls)
+    asked = Settings(split, seed, limit, max_bad, gallery, protocol, controls, margin)
     _check_call(models, asked)
     inputs = [*map(Path, data), *(place for m in models for place in m.made_from)]
     config: dict[str, Any] = {"stage": "evaluate", **asked._asdict()}
@@ -110,7 +116,10 @@ def _check_call(models: Sequence[Model], asked: Settings) -> None:
         raise UsageError(f"{', '.join(twice)} stands for two models: their rows would be mixed")
     gallery_size(asked.gallery)
     if asked.protocol not in PROTOCOLS:
-        raise UsageError(f"--protocol is {asked.protocol!r}; choose {' or '.join(PROTOCOLS)}")
+        raise UsageError(f"--protocol is {asked.protocol!r}; choose {', '.join(PROTOCOLS)}")
+    if not 0 <= asked.margin < 1:
+        raise UsageError(f"--margin is {asked.margin}; it is a loss of accuracy or AUC, from 0 on "
+                         "and below 1, for example 0.01 for one point")  # fmt: skip
 
 
 def _servers(models: Sequence[Model], data: Sequence[Path]) -> dict[str, LanguageModel]:
@@ -128,6 +137,7 @@ def _make(
         raise InputError(folders[0], found=f"no items of the {asked.split} split",
                          expected="some items")  # fmt: skip
     frames = [] if earlier.scores is None else [earlier.scores]
+    neutral = [] if earlier.neutral is None else [earlier.neutral]
     controls, notes = dict(earlier.controls), dict(earlier.notes)
     sent = earlier.sent | {n: dict(s.allowed) for n, s in means.servers.items()}
     specs = earlier.specs | {m.name: m.spec for m in models if isinstance(m, DualEncoder)}
@@ -138,6 +148,7 @@ def _make(
         kept, broken = scored.tables, max(broken, scored.broken)
         left_out |= scored.left_out
         frames += scored.scores
+        neutral += [] if scored.neutral is None else [scored.neutral]
         if scored.controls:
             controls[model.name] = scored.controls
         if scored.notes:
@@ -147,34 +158,82 @@ def _make(
                          expected="whole groups with readable images")  # fmt: skip
     scores = pl.concat(frames)
     write_table(out / "scores.parquet", scores, SCORES_SCHEMA)
-    ties = PROTOCOLS[asked.protocol]
-    items = {d.kind: d.table for d in kept if d.kind in CHOICE}
-    figures = {
-        name: metrics_of(part, asked.seed, ties) | breakdown(part, items, asked.seed, ties)
-        for name, part in by_label(scores)
-    }
-    for name in [n for n in sent if n in figures]:
-        part = scores.filter(model=name)
-        figures[name] |= reply_figures(part, notes.get(name, {}), asked.seed)
-    figures |= _blind(kept, asked)
-    write_json(out / "metrics.json", figures)
-    write_json(out / "comparisons.json", compare_models(scores, asked.seed, ties))
-    write_json(out / "no_harm.json", no_harm(scores, asked.seed))
     if controls:
         write_json(out / "controls.json", controls)
-    return {"counts": {"rows": len(scores)}, "bad_images": broken, "left_out": left_out,
-            "notes": notes, "sent": sent, "specifications": specs,
+    vectors = pl.concat(neutral) if neutral else pl.DataFrame(schema=NEUTRAL_SCHEMA)
+    if len(vectors):
+        write_table(out / "neutral.parquet", vectors, NEUTRAL_SCHEMA)
+    names = {label: [d.name for d in tables if d.label == label]
+             for label in dict.fromkeys(d.label for d in tables)}  # fmt: skip
+    parts = {label: ([d for d in kept if d.label == label],
+                     scores.filter(pl.col("data").is_in(some)))
+             for label, some in names.items()}  # fmt: skip
+    _write_figures(out, parts, vectors, notes, list(sent), asked)
+    return {"counts": {"rows": len(scores)}, "data": identities(tables), "bad_images": broken,
+            "left_out": left_out, "notes": notes, "sent": sent, "specifications": specs,
             "review": {f.name: review_status(manifest_of(f)) for f in folders}}  # fmt: skip
+
+
+def _write_figures(
+    out: Path, parts: Mapping[str, Part], neutral: pl.DataFrame, notes: Mapping[str, Any],
+    chat: Sequence[str], asked: Settings,
+) -> None:  # fmt: skip
+    """`metrics.json`, `comparisons.json` and `no_harm.json`, from what was scored.
+
+    Args:
+        out: the folder.
+        parts: label -> its tables, as they were scored, and all models' scores on them.
+        neutral: `NEUTRAL_SCHEMA` rows.
+        notes: of all models.
+        chat: names of the chat models.
+        asked: see `Settings`.
+    """
+    figures: dict[str, Figures] = {}
+    compared: list[dict[str, Any]] = []
+    harm: list[dict[str, Any]] = []
+    for label, (tables, scores) in parts.items():
+        said = {name: {split_label(what)[1]: items for what, items in notes.get(name, {}).items()
+                       if split_label(what)[0] == label} for name in chat}  # fmt: skip
+        for name, found in _figures(tables, scores, said, asked).items():
+            figures.setdefault(name, {}).update(labelled(label, found))
+        rows = compare_models(scores, asked.seed, PROTOCOLS[asked.protocol])
+        compared += [{**row, "figure": label + row["figure"]} for row in rows]
+        rows = no_harm(scores, asked.seed, asked.margin)
+        harm += [{**row, "figure": label + row["figure"]} for row in rows]
+    harm += drift(neutral, next(iter(figures)), asked.seed)
+    write_json(out / "metrics.json", figures)
+    write_json(out / "comparisons.json", compared)
+    write_json(out / "no_harm.json", harm)
+
+
+def _figures(
+    tables: Sequence[Data], scores: pl.DataFrame, replies: Mapping[str, Any], asked: Settings
+) -> dict[str, Figures]:
+    """Every model's figures on the data of one label, by their plain names, and those of `blind`.
+
+    Args:
+        tables: of the label, as they were scored.
+        scores: `SCORES_SCHEMA` rows of all models on them.
+        replies: chat model -> notes on its replies there.
+        asked: see `Settings`.
+    """
+    ties = PROTOCOLS[asked.protocol]
+    known = {d.kind: described(d.kind, d.table) for d in tables if d.kind in CHOICE}
+    figures = {
+        name: metrics_of(part, asked.seed, ties) | breakdown(part, known, asked.seed, ties)
+        for name, part in by_label(scores)
+    }
+    for name in [n for n in replies if n in figures]:
+        figures[name] |= reply_figures(scores.filter(model=name), replies[name], asked.seed)
+    return figures | _blind(tables, asked)
 
 
 def _blind(tables: Sequence[Data], asked: Settings) -> dict[str, Any]:
     """Retrieval by one ranking for all images, where there are captions."""
     for data in tables:
-        name, kind, folder, table = data
-        if kind == "captions":
-            every = read_table(folder / "captions.parquet", CAPTIONS_SCHEMA)
-            training = every.filter(split="train")
-            truths = truths_behind(data)
-            scores = blind_retrieval(table, training, name, asked.gallery, truths, asked.seed)
+        if data.kind == "captions":
+            every = read_table(data.folder / "captions.parquet", CAPTIONS_SCHEMA)
+            scores = blind_retrieval(data.table, every.filter(split="train"), data.name,
+                                     asked.gallery, truths_behind(data), asked.seed)  # fmt: skip
             return {"blind": metrics_of(scores, asked.seed)}
     return {}

@@ -1,15 +1,17 @@
 """The tables that are scored: read, cut to a split, checked, and what is left out named."""
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import polars as pl
 
-from nast.errors import InputError, UsageError
+from nast.errors import InputError
+from nast.evaluation.datasets import labels_of
 from nast.language.templates import FORMS
 from nast.records import CAPTIONS_SCHEMA, CLAIMS_SCHEMA, QUESTIONS_SCHEMA, STUDIES_SCHEMA
-from nast.store import hashed_ids, manifest_of, read_table
+from nast.store import content_hash, hashed_ids, manifest_of, read_table
 
 SCHEMAS = {
     "questions": QUESTIONS_SCHEMA,
@@ -26,27 +28,31 @@ LeftOut = dict[str, list[str]]
 
 
 class Data(NamedTuple):
-    """One table of one folder, of a kind of `SCHEMAS`."""
+    """One table of one folder, of a kind of `SCHEMAS`; `label` begins the names of its figures
+    (`datasets`).
+    """
 
     name: str
     kind: str
     folder: Path
     table: pl.DataFrame
+    label: str = ""
 
 
 def data_of(folders: Iterable[Path], split: str, limit: int | None) -> list[Data]:
-    """The tables of finished folders, cut to a split.
+    """The tables of finished folders, cut to a split, with the labels of their figures.
 
     Raises:
-        UsageError: two folders have tables of one kind.
+        UsageError: two folders of one name have tables of one kind.
     """
     found = [d for folder in folders for d in _tables(Path(folder), split, limit)]
-    refuse_pooling([d.kind for d in found])
-    return found
+    labels = labels_of((d.name, d.kind, str(d.folder)) for d in found)
+    return [d._replace(label=labels[d.name]) for d in found]
 
 
 def _tables(folder: Path, split: str, limit: int | None) -> Iterator[Data]:
     manifest_of(folder)
+    name = Path(os.path.abspath(folder)).name
     for kind, schema in SCHEMAS.items():
         path = folder / f"{kind}.parquet"
         if not path.is_file():
@@ -55,21 +61,15 @@ def _tables(folder: Path, split: str, limit: int | None) -> Iterator[Data]:
         table = table if split == "all" else table.filter(split=split)
         table = table if limit is None else first_items(table, limit)
         if len(table):
-            yield Data(folder.name, kind, folder, table)
+            yield Data(name, kind, folder, table)
 
 
-def refuse_pooling(kinds: Sequence[str]) -> None:
-    """Refuse two tables of one kind: their figures would be pooled into one number.
-
-    Raises:
-        UsageError: names the kind.
-    """
-    for kind in sorted(set(kinds)):
-        if kinds.count(kind) > 1:
-            raise UsageError(
-                f"{kinds.count(kind)} data folders have {kind}: their figures would be pooled; "
-                "evaluate them in runs of their own"
-            )
+def identities(tables: Iterable[Data]) -> dict[str, dict[str, str]]:
+    """Data set -> kind of its tables -> hash of the folder, for the manifest."""
+    found: dict[str, dict[str, str]] = {}
+    for data in tables:
+        found.setdefault(data.name, {})[data.kind] = content_hash(manifest_of(data.folder))
+    return found
 
 
 def first_items(table: pl.DataFrame, limit: int) -> pl.DataFrame:

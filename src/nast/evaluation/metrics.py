@@ -173,8 +173,9 @@ def share(rows: pl.DataFrame, seed: int) -> dict[str, Any]:
 
 def _chance(scores: pl.DataFrame) -> dict[str, float]:
     choice = scores.filter(pl.col("task").is_in(CHOICE))
-    sizes = choice.group_by("task", "model", "item_id", "form").agg(pl.len().alias("k"))
-    means = sizes.group_by("task").agg((1 / pl.col("k")).mean())
+    key = ["task", "model", "item_id", "form"]
+    sizes = choice.group_by(key, maintain_order=True).agg(pl.len().alias("k"))
+    means = sizes.group_by("task", maintain_order=True).agg((1 / pl.col("k")).mean())
     return {f"{task}/accuracy": value for task, value in means.rows()}
 
 

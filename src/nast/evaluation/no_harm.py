@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from nast.evaluation.areas import areas, auc_difference, levels_of, over_patients
+from nast.evaluation.areas import areas, auc_difference, levels_of, over_clusters
 from nast.evaluation.metrics import by_label, difference_of, item_values, over_seeds
 from nast.evaluation.prompt_pairs import sides
 from nast.evaluation.prompt_sets import SETS
 
 MARGIN = 0.01
-"""One point of AUC or accuracy."""
+"""One point of AUC, recall or accuracy, where nothing else is asked for."""
 PLAIN = ("claims/accuracy", "questions/accuracy", "retrieval image to text/R@1",
          "retrieval image to text/R@5")  # fmt: skip
 AREAS = (("prompt pairs", "POS"), ("CheXzero prompts", "PNC"), ("BioViL prompts", "PNC"))
@@ -37,7 +37,7 @@ def no_harm(scores: pl.DataFrame, seed: int = 0, margin: float = MARGIN) -> list
         "There is X", PNC of CheXzero's and BioViL's prompts, per condition and as their mean.
     """
     labels = dict(by_label(scores))
-    reference = next(iter(labels))
+    reference = next(iter(labels), "")
     rows = []
     for model in labels:
         if model != reference:
@@ -115,4 +115,4 @@ def _macro(found: list[Any], names: list[str], kind: str, seed: int) -> dict[str
         return np.where(kept, steps, 0).sum(axis=0) / np.maximum(kept.sum(axis=0), 1)
 
     whole = float(change(np.ones(len(patients))))
-    return over_patients(whole, change, patients, len(patients), seed).as_dict()
+    return over_clusters(whole, change, patients, len(patients), seed).as_dict()

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from nast.evaluation.areas import average_precision, clustered_auc, over_patients, precision_at
+from nast.evaluation.areas import average_precision, clustered_auc, over_clusters, precision_at
 from nast.evaluation.prompt_sets import SETS, prompts_of
 from nast.facts.conditions import labelled
 from nast.records import SCORES_SCHEMA
@@ -120,5 +120,5 @@ def _cohort(
         def drawn(weights: np.ndarray, measure: Any = measure) -> np.ndarray:
             return measure(scores, absent, weights=weights)
 
-        found = over_patients(value, drawn, patients, len(scores), seed)
+        found = over_clusters(value, drawn, patients, len(scores), seed)
         yield f"cohort/{name}/{figure}", found.as_dict() | chance

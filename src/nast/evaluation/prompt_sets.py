@@ -38,6 +38,7 @@ SETS = {
     "slice double negation": PromptSet(("the chest is not without {term}",),
                                        ("the chest is without {term}",)),
     "slice pseudo-negation": PromptSet(("no change in {term}",), ("no {term}",)),
+    "slice not only": PromptSet(("there {be} not only {term}",), ("there {be} no {term}",)),
     "slice uncertain": PromptSet(("{term} cannot be excluded",), ("{term} can be excluded",)),
     "slice scope": PromptSet(("no fracture, {term} {be} present",), ("no fracture or {term}",),
                              without="Fracture"),

@@ -7,13 +7,15 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from nast import __version__
+from nast.evaluation.neutral import NEUTRAL_SCHEMA
 from nast.records import SCORES_SCHEMA
 from nast.store import MANIFEST, content_hash, file_hash, manifest_of, read_json, read_table
 
 
 class Earlier(NamedTuple):
     """Models of an earlier run by name and key, its inputs, scores, controls and notes; what
-    allowed data to be sent, by chat model; what the dual encoders are.
+    allowed data to be sent, by chat model; what the dual encoders are, and their vectors of the
+    neutral sentences.
     """
 
     models: dict[str, str]
@@ -23,9 +25,10 @@ class Earlier(NamedTuple):
     notes: dict[str, Any]
     sent: dict[str, Any]
     specs: dict[str, Any]
+    neutral: pl.DataFrame | None
 
 
-NOTHING = Earlier({}, [], None, {}, {}, {}, {})
+NOTHING = Earlier({}, [], None, {}, {}, {}, {}, None)
 
 
 def earlier_result(folder: Path, config: dict[str, Any], data: Sequence[Path]) -> Earlier:
@@ -56,7 +59,7 @@ def earlier_result(folder: Path, config: dict[str, Any], data: Sequence[Path]) -
     others = set(inputs) - {str(d) for d in data}
     if any(_is_data(Path(p)) for p in others):
         return NOTHING
-    controls = folder / "controls.json"
+    controls, neutral = folder / "controls.json", folder / "neutral.parquet"
     return Earlier(
         models,
         [Path(p) for p in inputs],
@@ -65,6 +68,7 @@ def earlier_result(folder: Path, config: dict[str, Any], data: Sequence[Path]) -
         made.get("notes", {}),
         made.get("sent", {}),
         made.get("specifications", {}),
+        read_table(neutral, NEUTRAL_SCHEMA) if neutral.is_file() else None,
     )
 
 

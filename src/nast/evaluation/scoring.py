@@ -7,12 +7,15 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from nast.embeddings import EmbeddingStore
-from nast.errors import InputError, ModelError
+from nast.errors import InputError, ModelError, UsageError
 from nast.evaluation.chat import ChatModel, score_chat
 from nast.evaluation.chat_images import readable_images
 from nast.evaluation.choice import CHOICE, choice_rows, score_claims, score_questions, vectors_of
 from nast.evaluation.controls import control_figures
+from nast.evaluation.datasets import labelled
 from nast.evaluation.items import Data, LeftOut, refuse_more_than, usable
+from nast.evaluation.neutral import neutral_vectors
+from nast.evaluation.no_harm import MARGIN
 from nast.evaluation.prompt_pairs import score_prompt_pairs
 from nast.evaluation.retrieval import score_retrieval
 from nast.evaluation.score_file import ScoreFile, score_from_file
@@ -35,6 +38,7 @@ class Settings(NamedTuple):
     gallery: str = "unique"
     protocol: str = "default"
     controls: bool = False
+    margin: float = MARGIN
 
 
 class Means(NamedTuple):
@@ -58,6 +62,7 @@ class Scored(NamedTuple):
         tables: the items that were scored.
         left_out: the others, by table and reason.
         broken: images that cannot be read.
+        neutral: `NEUTRAL_SCHEMA` rows of a dual encoder.
     """
 
     scores: list[pl.DataFrame]
@@ -66,6 +71,7 @@ class Scored(NamedTuple):
     tables: list[Data]
     left_out: dict[str, LeftOut]
     broken: int
+    neutral: pl.DataFrame | None = None
 
 
 def score_model(
@@ -82,6 +88,7 @@ def score_model(
 
     Raises:
         InputError: more than `max_bad` items cannot be scored, or a file has none of them.
+        UsageError: a file of scores cannot tell the items of two data sets apart.
         ModelError: vectors are not finite or not of unit length; names the items.
     """
     if isinstance(model, ScoreFile):
@@ -92,11 +99,18 @@ def score_model(
         choice, lost, unseen = _without(*seen, choice, asked.max_bad)
         shown = choice + [d for d in kept if d.kind not in CHOICE]
         server = means.servers[model.name]
-        rows, said = score_chat(model, server, shown, asked.seed, means.answers)
+        rows: list[pl.DataFrame] = []
+        said: dict[str, Any] = {}
+        for label in dict.fromkeys(d.label for d in shown):
+            part = [d for d in shown if d.label == label]
+            found, notes = score_chat(model, server, part, asked.seed, means.answers)
+            rows += found
+            said |= labelled(label, notes)
         return Scored(rows, {}, said, shown, lost, unseen)
     vectors = EmbeddingStore(model, means.store, means.policy)
     readable, lost, unseen = _kept(vectors, tables, asked.max_bad)
-    return _score(vectors, readable, asked)._replace(left_out=lost, broken=unseen)
+    scored = _score(vectors, readable, asked)
+    return scored._replace(left_out=lost, broken=unseen, neutral=neutral_vectors(vectors))
 
 
 def _kept(
@@ -133,7 +147,7 @@ def _without(
 def _score(vectors: EmbeddingStore, tables: Sequence[Data], asked: Settings) -> Scored:
     found = Scored([], {}, {}, list(tables), {}, 0)
     for data in tables:
-        name, kind, _, table = data
+        name, kind, table = data.name, data.kind, data.table
         if kind == "captions":
             truths = truths_behind(data)
             scores = score_retrieval(vectors, table, name, asked.gallery, truths, asked.seed)
@@ -143,9 +157,10 @@ def _score(vectors: EmbeddingStore, tables: Sequence[Data], asked: Settings) -> 
         if kind in CHOICE:
             alike = equal_after_cut(vectors.model, kind, table)
             if alike:
-                found.notes["options equal after the cut"] = alike
+                found.notes.setdefault(f"{data.label}options equal after the cut", []).extend(alike)
             if asked.controls:
-                found.controls.update(control_figures(vectors, kind, table, name, asked.seed))
+                figures = control_figures(vectors, kind, table, name, asked.seed)
+                found.controls.update(labelled(data.label, figures))
     return found
 
 
@@ -157,13 +172,31 @@ SCORERS = {
 
 
 def _from_file(model: ScoreFile, tables: Sequence[Data]) -> Scored:
+    _refuse_one_id_for_two(model, tables)
     found = Scored([], {}, {}, list(tables), {}, 0)
-    for name, kind, _, table in tables:
-        scores, missing = score_from_file(model, kind, table, name)
+    for data in tables:
+        scores, missing = score_from_file(model, data.kind, data.table, data.name)
         found.scores.append(scores)
         if missing:
-            found.notes[f"{kind} without scores, counted as wrong"] = missing
+            why = f"{data.label}{data.kind} without scores, counted as wrong"
+            found.notes[why] = missing
     if not any(len(f) for f in found.scores):
         raise InputError(model.made_from[0], found="no item of the data",
                          expected="ids of questions or claim sets, with their form")  # fmt: skip
     return found
+
+
+def _refuse_one_id_for_two(model: ScoreFile, tables: Sequence[Data]) -> None:
+    """Refuse data sets that share ids: a file's scores would count for the words of both."""
+    owners: dict[str, str] = {}
+    shared: list[str] = []
+    for data in tables:
+        if data.kind in CHOICE:
+            for item in data.table["question_id" if data.kind == "questions" else "set_id"]:
+                shared += [item] if owners.setdefault(item, data.name) != data.name else []
+    if shared:
+        raise UsageError(
+            f"{model.name}: {len(shared)} items of {owners[shared[0]]} have the same id in another "
+            "data set, and a file of scores cannot tell them apart; evaluate the data sets in runs "
+            "of their own and give both to nast report"
+        )

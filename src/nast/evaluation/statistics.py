@@ -16,8 +16,9 @@ TAILS = ((1 - LEVEL) / 2, (1 + LEVEL) / 2)
 DRAWS = 1 << 21
 """Numbers held at once while resampling: 2 M of 8 bytes."""
 
-Clusters = Mapping[str, Sequence[str]]
-"""Kind of cluster ("patients", "groups") -> the cluster of each item."""
+Clusters = Mapping[str, Any]
+"""Kind of cluster ("patients", "groups") -> the cluster of each item: names, or an array of
+numbers."""
 
 
 class Estimate(NamedTuple):
@@ -75,19 +76,107 @@ def clustered_mean(
         sums, counts = by_cluster(values, ids)
         means = resampled_means(sums, counts, seed, resamples)
         reaches[f"{len(sums)} {kind}"] = np.quantile(means, TAILS) - mean
+    items = None
     if len(reaches) == 2:
-        means = resampled_means(values, np.ones(len(values)), seed, resamples)
-        reaches |= _two_way(reaches, np.quantile(means, TAILS) - mean)
+        drawn = resampled_means(values, np.ones(len(values)), seed, resamples)
+        items = np.quantile(drawn, TAILS) - mean
+    return _widest(mean, len(values), reaches, items, resamples)
+
+
+def _widest(
+    mean: float, n: int, reaches: dict[str, np.ndarray], items: np.ndarray | None, resamples: int
+) -> Estimate:
+    """The widest of the intervals over clusters and, of two kinds, the one from both.
+
+    Args:
+        mean: of the values.
+        n: how many there are.
+        reaches: clusters -> how far their interval reaches below and above the mean.
+        items: the same of single items, where there are two kinds of cluster.
+        resamples: bootstrap draws.
+    """
+    if items is not None:
+        squared = sum(np.square(r) for r in reaches.values()) - np.square(items)
+        reaches = {**reaches, " and ".join(reaches): np.sqrt(np.maximum(squared, 0)) * (-1, 1)}
     widest = max(reaches, key=lambda k: round(reaches[k][1] - reaches[k][0], 12))
     low, high = mean + reaches[widest]
     method = f"percentile bootstrap over {widest}, {resamples} resamples"
-    return Estimate(mean, float(low), float(high), len(values), method)
+    return Estimate(mean, float(low), float(high), n, method)
 
 
-def _two_way(reaches: dict[str, np.ndarray], items: np.ndarray) -> dict[str, np.ndarray]:
-    """How far the interval of both kinds of cluster reaches below and above the mean."""
-    squared = sum(np.square(r) for r in reaches.values()) - np.square(items)
-    return {" and ".join(reaches): np.sqrt(np.maximum(squared, 0)) * (-1, 1)}
+def clustered_means(
+    columns: np.ndarray, clusters: Clusters, seed: int = 0, resamples: int = RESAMPLES
+) -> list[Estimate]:
+    """`clustered_mean` of many values of the same items, from the same draws of clusters.
+
+    All clusters are drawn, and a column's mean is over its items among them, as for a part of a
+    survey's sample; a draw without any of them is passed over.
+
+    Args:
+        columns: (n, columns); NaN where an item is no item of a column.
+        clusters: kind of cluster -> the cluster of each item.
+        seed: of the resampling.
+        resamples: bootstrap draws.
+    """
+    has = ~np.isnan(columns)
+    numbers = has.sum(axis=0)
+    filled = np.where(has, columns, 0.0)
+    means = np.divide(filled.sum(axis=0), numbers, out=np.zeros(len(numbers)), where=numbers > 0)
+    reaches: list[dict[str, np.ndarray]] = [{} for _ in means]
+    for kind, ids in clusters.items():
+        _, codes = np.unique(np.asarray(ids), return_inverse=True)
+        sums, counts = (_by_code(table, codes) for table in (filled, has))
+        drawn = _resampled_columns(sums, counts, seed, resamples)
+        sizes = np.count_nonzero(counts, axis=0)
+        for found, ends, mean, size in zip(reaches, _ends(drawn), means, sizes, strict=True):
+            found[f"{size} {kind}"] = ends - mean
+    items: list[Any] = [None] * len(means)
+    if len(clusters) == 2:
+        drawn = np.full((resamples, len(means)), np.nan)
+        for place in np.flatnonzero(numbers):
+            values = columns[has[:, place], place]
+            drawn[:, place] = resampled_means(values, np.ones(len(values)), seed, resamples)
+        items = list(_ends(drawn) - means[:, None])
+    return [
+        _widest(float(mean), int(n), found, item, resamples) if n else NOTHING
+        for mean, n, found, item in zip(means, numbers, reaches, items, strict=True)
+    ]
+
+
+def _ends(drawn: np.ndarray) -> np.ndarray:
+    """Ends of the interval of each column of draws, NaN draws left out, (columns, 2)."""
+    ends = np.full((drawn.shape[1], 2), np.nan)
+    whole = ~np.isnan(drawn).any(axis=0)
+    ends[whole] = np.quantile(drawn[:, whole], TAILS, axis=0).T
+    for place in np.flatnonzero(~whole):
+        column = drawn[~np.isnan(drawn[:, place]), place]
+        ends[place] = np.quantile(column, TAILS) if len(column) else np.nan
+    return ends
+
+
+def _by_code(table: np.ndarray, codes: np.ndarray) -> np.ndarray:
+    """Sums of the rows (n, columns) of each cluster, (clusters, columns)."""
+    return np.stack([np.bincount(codes, weights=column) for column in table.T], axis=1)
+
+
+def _resampled_columns(
+    sums: np.ndarray, counts: np.ndarray, seed: int, resamples: int
+) -> np.ndarray:
+    """Means of resampled clusters, (resamples, columns); NaN for a draw without an item."""
+    number, width = sums.shape
+    rng = np.random.default_rng(seed)
+    step = max(1, DRAWS // number)
+    means = []
+    for start in range(0, resamples, step):
+        size = min(step, resamples - start)
+        drawn = rng.integers(0, number, (size, number)) + number * np.arange(size)[:, None]
+        times = np.bincount(drawn.ravel(), minlength=size * number).reshape(size, number)
+        total = times.astype(float) @ np.hstack([sums, counts])
+        # Whole numbers: a draw without an item is exactly 0.
+        means.append(np.divide(total[:, :width], total[:, width:],
+                               out=np.full((size, width), np.nan),
+                               where=total[:, width:] > 0))  # fmt: skip
+    return np.concatenate(means)
 
 
 def clustered_share(
@@ -99,9 +188,24 @@ def clustered_share(
     n, so twelve right answers of six patients give [0.54, 1.00].
     """
     values = np.asarray(values, dtype=float)
+    return _exact(values, clusters) or clustered_mean(values, clusters, seed)
+
+
+def clustered_shares(columns: np.ndarray, clusters: Clusters, seed: int = 0) -> list[Estimate]:
+    """`clustered_means` of values in [0, 1], with `clustered_share`'s rule for equal ones."""
+    found = clustered_means(columns, clusters, seed)
+    for place, column in enumerate(columns.T):
+        here = ~np.isnan(column)
+        exact = _exact(column[here], {k: np.asarray(ids)[here] for k, ids in clusters.items()})
+        found[place] = exact or found[place]
+    return found
+
+
+def _exact(values: np.ndarray, clusters: Clusters) -> Estimate | None:
+    """Clopper-Pearson's interval where all values are 0 or all are 1."""
     if not len(values) or (values != values[0]).any() or values[0] not in (0.0, 1.0):
-        return clustered_mean(values, clusters, seed)
-    n, kind = min((len(set(ids)), kind) for kind, ids in clusters.items())
+        return None
+    n, kind = min((len(np.unique(np.asarray(ids))), kind) for kind, ids in clusters.items())
     low, high = exact_interval(float(values[0]), n)
     method = f"Clopper-Pearson over {n} {kind}, all items alike"
     return Estimate(float(values[0]), low, high, len(values), method)
@@ -136,7 +240,9 @@ def resampled_means(
         seed: of the draws.
         resamples: how many; they are made in chunks of `DRAWS` numbers.
     """
-    kinds, times = np.unique(np.stack([sums, counts], axis=1), axis=0, return_counts=True)
+    # As complex numbers, pairs are sorted many times faster than as rows.
+    pairs, times = np.unique(sums + 1j * counts, return_counts=True)
+    kinds = np.stack([pairs.real, pairs.imag], axis=1)
     rng = np.random.default_rng(seed)
     step = max(1, DRAWS // len(kinds))
     means = []

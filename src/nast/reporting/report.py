@@ -10,17 +10,19 @@ from markupsafe import Markup
 
 from nast import __version__
 from nast.errors import UsageError
-from nast.evaluation.metrics import by_label, difference, in_order
-from nast.records import SCORES_SCHEMA
+from nast.evaluation.metrics import by_label, difference
+from nast.reporting.evaluations import Evaluations, Part, join_evaluations
 from nast.reporting.figures import figure3
+from nast.reporting.harm import harm_tables
 from nast.reporting.tables import Table, cell, tables_of, write_tables
 from nast.reporting.trace_figures import CAPTIONS, draw_trace
+from nast.reporting.update_figures import CAPTION, by_policy, draw_updates
 from nast.reporting.verdicts import verdict_table
-from nast.store import manifest_of, read_json, read_table, stage, write_json, write_text
+from nast.store import manifest_of, read_json, stage, write_json, write_text
 
 TITLES = {
     "table1": "Table 1", "table2": "Table 2", "table3": "Table 3", "table4": "Table 4",
-    "questions": "Questions", "verdicts": "Claims",
+    "questions": "Questions", "verdicts": "Claims", "harm": "No harm", "drift": "Drift",
 }  # fmt: skip
 NOTES = {
     "table4": "With equal shares the top 3 and top 5 of 12 blocks would hold 25.0 and 41.7. "
@@ -40,7 +42,8 @@ def build_report(folders: Sequence[Path], out: Path, *, fresh: bool = False) -> 
 
     Args:
         folders: finished folders of any stage; evaluations give Tables 1-3 and Figure 3, runs
-            Table 4, a trace Figure 5, benchmark and contextual folders the audit.
+            Table 4 and the shares over steps, a trace Figure 5, benchmark and contextual folders
+            the audit.
         out: gets `report.html`, `metrics.json`, `tables/` and `figures/`.
         fresh: start over in a folder of another configuration.
 
@@ -48,7 +51,8 @@ def build_report(folders: Sequence[Path], out: Path, *, fresh: bool = False) -> 
         The manifest; `report` is the path of the page.
 
     Raises:
-        UsageError: no evaluation among the folders, or one model in two of them.
+        InputError, UsageError: no evaluation among the folders, or some that cannot stand side
+            by side (`evaluations.join_evaluations`).
     """
     found: dict[str, list[Path]] = {}
     for folder in folders:
@@ -57,50 +61,32 @@ def build_report(folders: Sequence[Path], out: Path, *, fresh: bool = False) -> 
         raise UsageError("nast report needs at least one folder of nast evaluate")
 
     def make(target: Path) -> dict[str, Any]:
-        metrics: dict[str, Any] = {}
-        for folder in found["evaluate"]:
-            found_here = read_json(folder / "metrics.json")
-            twice = sorted(set(metrics) & set(found_here) - {"blind"})
-            if twice:
-                raise UsageError(
-                    f"{', '.join(twice)} in two evaluations: one would hide the other's figures; "
-                    "report them apart, or score all models in one nast evaluate"
-                )
-            metrics |= found_here
-        scores = pl.concat(
-            read_table(f / "scores.parquet", SCORES_SCHEMA) for f in found["evaluate"]
-        )
-        metrics = in_order(metrics, scores)
-        updates = updates_by_policy(found.get("train", []))
-        tables = tables_of(metrics, updates)
-        verdicts = verdict_table(metrics, scores, found)
-        tables += [verdicts] if verdicts.rows else []
+        joined = join_evaluations(found["evaluate"])
+        tables = tables_of(joined.metrics, updates_by_policy(found.get("train", [])))
+        tables += [
+            verdict_table(part.metrics, part.scores, found, joined.margin)._replace(data=part.data)
+            for part in joined.parts
+        ]
+        tables = [t for t in (*tables, *harm_tables(joined.harm)) if t.rows]
         write_tables(tables, target / "tables")
-        write_json(target / "metrics.json", metrics)
-        page = _page(metrics, tables, scores, found, target)
-        write_text(target / "report.html", page)
-        return {"counts": {"models": len(metrics), "tables": len(tables)},
+        write_json(target / "metrics.json", joined.metrics)
+        write_text(target / "report.html", _page(joined, tables, found, target))
+        return {"counts": {"models": len(joined.metrics), "tables": len(tables)},
                 "report": str(target / "report.html")}  # fmt: skip
 
     return stage(out, {"stage": "report"}, folders, make, fresh=fresh)
 
 
 def updates_by_policy(runs: Sequence[Path]) -> dict[str, list[dict[str, Any]]]:
-    """Update shares of runs, joined by policy; seeds of one policy are named `policy#0`, ..."""
-    found: dict[str, list[dict[str, Any]]] = {}
-    for folder in runs:
-        found.setdefault(folder.name.rpartition("#")[0] or folder.name, []).append(
-            read_json(folder / "updates.json")
-        )
-    return found
+    """Update shares of runs, joined by policy."""
+    return {
+        policy: [read_json(folder / "updates.json") for folder in seeds]
+        for policy, seeds in by_policy(runs).items()
+    }
 
 
 def _page(
-    metrics: Mapping[str, Any],
-    tables: Sequence[Table],
-    scores: pl.DataFrame,
-    found: Mapping[str, Sequence[Path]],
-    target: Path,
+    joined: Evaluations, tables: Sequence[Table], found: Mapping[str, Sequence[Path]], target: Path
 ) -> str:
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("nast.reporting"),
@@ -108,21 +94,26 @@ def _page(
         undefined=jinja2.StrictUndefined,
     )
     manifests = {f: manifest_of(f) for folders in found.values() for f in folders}
-    compared = comparisons(dict(by_label(scores)))
+    compared = [(part, comparisons(dict(by_label(part.scores)))) for part in joined.parts]
+    changes = [_comparison_table(rows)._replace(data=part.data) for part, rows in compared]
     return environment.get_template("report.html.j2").render(
         version=__version__,
         phantom=any(m.get("phantom") for m in manifests.values()),
         reviews={
             n: r for f in found["evaluate"] for n, r in manifests[f].get("review", {}).items()
         },
-        findings=findings(metrics, compared),
+        findings=[
+            f"{part.data}: {said}" if part.data else said
+            for part, rows in compared
+            for said in findings(part.metrics, rows)
+        ],
         k=next((m["config"]["k"] for m in manifests.values() if "k" in m["config"]), 5),
         example=_example(found),
         tables=tables,
         titles=TITLES,
         notes={t.name: NOTES.get(t.name) for t in tables},
-        figures=_figures(metrics, found, target / "figures"),
-        comparisons=_comparison_table(compared),
+        figures=_figures(joined.parts, found, target / "figures"),
+        comparisons=[t for t in changes if t.rows],
         audits=_audits(found),
         stages=[
             {"stage": m["config"]["stage"], "folder": folder.name, "settings": _settings(m)}
@@ -143,14 +134,18 @@ def _short(value: Any) -> str:
 
 
 def _figures(
-    metrics: Mapping[str, Any], found: Mapping[str, Sequence[Path]], folder: Path
+    parts: Sequence[Part], found: Mapping[str, Sequence[Path]], folder: Path
 ) -> list[dict[str, Any]]:
     drawn = []
-    path = figure3(metrics, folder)
-    if path:
-        drawn.append(("Figure 3", "Question accuracy by form, with 95 % intervals.", path))
+    for part in parts:
+        path = figure3(part.metrics, folder, part.data)
+        if path:
+            title = f"Figure 3 ({part.data})" if part.data else "Figure 3"
+            drawn.append((title, "Question accuracy by form, with 95 % intervals.", path))
     for place in found.get("trace", [])[:1]:
         drawn += [(*CAPTIONS[name], path) for name, path in draw_trace(place, folder).items()]
+    if "train" in found:
+        drawn.append((*CAPTION, draw_updates(found["train"], folder)))
     return [{"title": t, "text": x, "svg": Markup(_inline(p))} for t, x, p in drawn]
 
 
@@ -168,7 +163,7 @@ def comparisons(scores: Mapping[str, pl.DataFrame]) -> dict[str, dict[str, dict[
     Returns:
         "model minus reference" -> figure's name -> difference with its interval.
     """
-    base = next(iter(scores))
+    base = next(iter(scores), "")
     names = [n for n in scores if n != base]
     pairs = [(n, base) for n in names if n != base]
     pairs += [(n, UNIFORM) for n in names if n != UNIFORM and UNIFORM in scores]
@@ -214,7 +209,8 @@ def _example(found: Mapping[str, Sequence[Path]]) -> dict[str, str] | None:
 def findings(metrics: Mapping[str, Any], compared: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """What the run shows, in sentences; a verdict is given only where an interval excludes 0."""
     said = []
-    base_name, base = next(iter(metrics.items()))
+    base_name = next(iter(metrics), "")
+    base = metrics.get(base_name, {})
     for task, what in (("claims", "claim sets"), ("questions", "questions")):
         gap, negated = base.get(f"{task}/accuracy/gap"), base.get(f"{task}/accuracy/negated")
         if gap and negated:
@@ -230,11 +226,13 @@ def findings(metrics: Mapping[str, Any], compared: Mapping[str, Mapping[str, Any
         parts = []
         for form in ("negated", "affirmative"):
             change = figures[f"claims/accuracy/{form}"]
+            if not change["n"]:
+                continue
             verdict = verdict_of(change, "better", "worse", "no difference that this data can show")
-            if metrics[name.split(" minus ")[0]]["claims/accuracy/negated"].get("seeds", 1) < 3:
+            if metrics[name.split(" minus ")[0]][f"claims/accuracy/{form}"].get("seeds", 1) < 3:
                 verdict = "not judged on fewer than three seeds"
             parts.append(f"{form} claims {cell(change, sign=True)}: {verdict}")
-        said.append(f"{name}: {'; '.join(parts)}.")
+        said += [f"{name}: {'; '.join(parts)}."] if parts else []
     return said
 
 

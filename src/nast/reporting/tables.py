@@ -11,6 +11,7 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import Any, NamedTuple
 
+from nast.evaluation.datasets import by_data, data_name
 from nast.store import write_text
 
 Metrics = Mapping[str, Mapping[str, Mapping[str, Any]]]
@@ -18,12 +19,20 @@ Metrics = Mapping[str, Mapping[str, Mapping[str, Any]]]
 
 
 class Table(NamedTuple):
-    """A table ready to be written: name of its files, caption, header, rows of text."""
+    """A table ready to be written: name, caption, header, rows of text, and the data set that it
+    is about where there are several.
+    """
 
     name: str
     caption: str
     header: tuple[str, ...]
     rows: list[tuple[str, ...]]
+    data: str = ""
+
+    @property
+    def title(self) -> str:
+        """The caption with the data set."""
+        return f"{self.caption} ({self.data})" if self.data else self.caption
 
 
 RETRIEVAL = "retrieval image to text"
@@ -35,21 +44,27 @@ _COLUMNS = {
 
 
 def tables_of(metrics: Metrics, updates: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[Table]:
-    """All tables that the figures allow.
+    """All tables that the figures allow; of several data sets each has its own.
 
     Args:
         metrics: of every model, in the order of the rows.
         updates: policy -> the update shares of its seeds (`updates.json`).
     """
-    n = _items(metrics)
     made = [
-        _metric_table("table1", f"Negated captions and claims{n}", metrics, "negated"),
-        _metric_table("table2", f"The same in affirmative words{n}", metrics, "affirmative"),
-        _metric_table("table3", "Polarity gap: affirmative minus negated", metrics, "gap"),
-    ]
-    if updates:
-        made.append(_update_table(updates))
-    made.append(_question_table(metrics))
+        table._replace(data=data_name(label))
+        for label, figures in by_data(metrics).items()
+        for table in (
+            _metric_table("table1", f"Negated captions and claims{_items(figures)}", figures,
+                          "negated"),
+            _metric_table("table2", f"The same in affirmative words{_items(figures)}", figures,
+                          "affirmative"),
+            _metric_table("table3", "Polarity gap: affirmative minus negated", figures, "gap"),
+            _question_table(figures),
+        )
+    ]  # fmt: skip
+    made += [_update_table(updates)] if updates else []
+    # Tables 1-4, each for every data set, then the questions.
+    made.sort(key=lambda t: (t.name == "questions", t.name))
     return [t for t in made if t.rows]
 
 
@@ -113,21 +128,22 @@ def _update_table(updates: Mapping[str, Sequence[Mapping[str, Any]]]) -> Table:
 
 
 def write_tables(tables: Sequence[Table], folder: Path) -> None:
-    """Each table as `.csv`, `.md` and `.tex`."""
+    """Each table as `NAME.csv`, `.md` and `.tex`; of several data sets `NAME-DATA`."""
     for table in tables:
+        name = f"{table.name}-{table.data}" if table.data else table.name
         lines = [table.header, *table.rows]
         text = io.StringIO()
         csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\n").writerows(lines)
-        write_text(folder / f"{table.name}.csv", text.getvalue())
-        write_text(folder / f"{table.name}.md", markdown(table))
-        write_text(folder / f"{table.name}.tex", latex(table))
+        write_text(folder / f"{name}.csv", text.getvalue())
+        write_text(folder / f"{name}.md", markdown(table))
+        write_text(folder / f"{name}.tex", latex(table))
 
 
 def markdown(table: Table) -> str:
     """The table in Markdown, with its caption."""
     rows = [table.header, ("---",) * len(table.header), *table.rows]
     body = "\n".join("| " + " | ".join(row) + " |" for row in rows)
-    return f"**{table.caption}**\n\n{body}\n"
+    return f"**{table.title}**\n\n{body}\n"
 
 
 _LATEX = str.maketrans({"±": r"$\pm$", "&": r"\&", "%": r"\%", "_": r"\_", "#": r"\#"})
@@ -142,7 +158,8 @@ def latex(table: Table) -> str:
     body = "\n".join(line(row) for row in table.rows)
     columns = "l" + "r" * (len(table.header) - 1)
     return "\n".join([
-        r"\begin{table}", rf"\caption{{{table.caption}}}", rf"\begin{{tabular}}{{{columns}}}",
+        r"\begin{table}", rf"\caption{{{table.title.translate(_LATEX)}}}",
+        rf"\begin{{tabular}}{{{columns}}}",
         r"\toprule", line(table.header), r"\midrule", body, r"\bottomrule", r"\end{tabular}",
         r"\end{table}", "",
     ])  # fmt: skip

@@ -19,13 +19,14 @@ from nast.evaluation.metrics import (
     item_values,
     over_seeds,
 )
+from nast.evaluation.no_harm import MARGIN
+from nast.evaluation.no_harm import verdict as harm_of
 from nast.evaluation.statistics import clustered_mean
 from nast.reporting.tables import Table, cell
 from nast.store import read_json
 
 NAST = "NAST (lr)"
-MARGIN = 0.02
-"""Loss of accuracy in affirmative words below which we speak of no harm."""
+HARM = {"not inferior": "shown", "inferior": "harm is shown", "not shown": "not shown"}
 SEEDS = 3
 RUNS = 10
 """Fewer runs cannot show a rank correlation."""
@@ -37,14 +38,16 @@ Items = Mapping[str, Mapping[tuple[str, str], pl.DataFrame]]
 
 
 def verdict_table(
-    metrics: Mapping[str, Any], scores: pl.DataFrame, found: Mapping[str, Sequence[Path]]
-) -> Table:
-    """Rows for the claims that the finished folders allow.
+    metrics: Mapping[str, Any], scores: pl.DataFrame, found: Mapping[str, Sequence[Path]],
+    margin: float = MARGIN,
+) -> Table:  # fmt: skip
+    """Rows for the claims that the finished folders allow, on one data set.
 
     Args:
         metrics: figures of every model, the base first.
         scores: `SCORES_SCHEMA` rows of all models.
         found: stage -> folders; `trace` and `train` are looked at.
+        margin: largest loss of accuracy that counts as no harm.
     """
     items: dict[str, dict[tuple[str, str], pl.DataFrame]] = {
         label: {(str(m), str(f)): over_seeds(rows)
@@ -53,10 +56,15 @@ def verdict_table(
         for label, part in by_label(scores)
     }  # fmt: skip
     rows = [*_bias(metrics), *_early(found.get("trace", []))]
-    base = next(iter(metrics))
+    base = next(iter(metrics), "")
     if NAST in items and base in items and (CLAIMS, "negated") in items[NAST]:
         seeds = metrics[NAST][f"{CLAIMS}/negated"].get("seeds", 1)
-        made = [*_above(items), *_larger(items, base), *_no_harm(items, base), *_gap(items, base)]
+        made = [
+            *_above(items),
+            *_larger(items, base),
+            *_no_harm(items, base, margin),
+            *_gap(items, base),
+        ]
         few = "not judged on fewer than three seeds"
         rows += made if seeds >= SEEDS else [(*row[:3], few) for row in made]
     rows += _concentration(scores, found.get("train", []))
@@ -64,8 +72,8 @@ def verdict_table(
 
 
 def _bias(metrics: Mapping[str, Any]) -> Iterator[Row]:
-    name, figures = next(iter(metrics.items()))
-    gap = figures.get("questions/accuracy/gap")
+    name = next(iter(metrics), "")
+    gap = metrics.get(name, {}).get("questions/accuracy/gap")
     if gap and gap["n"]:
         said = f"{name}: affirmative minus negated questions {cell(gap, sign=True)}"
         yield "Affirmative bias", "3.3", said, _sign(gap, "shown", "the opposite is shown")
@@ -122,15 +130,13 @@ def _larger(items: Items, base: str) -> Iterator[Row]:
            _sign(figure, "shown", "the opposite is shown"))  # fmt: skip
 
 
-def _no_harm(items: Items, base: str) -> Iterator[Row]:
+def _no_harm(items: Items, base: str, margin: float) -> Iterator[Row]:
     if (CLAIMS, "affirmative") not in items[NAST]:
         return
     change = _change(items, base, CLAIMS, "affirmative")
     if change["n"]:
-        low, high = change["interval"]
-        verdict = "shown" if low > -MARGIN else "harm is shown" if high < 0 else "not shown"
-        said = f"NAST minus {base}, affirmative claims {cell(change, sign=True)}, margin {MARGIN}"
-        yield "No harm on affirmatives", "5.4", said, verdict
+        said = f"NAST minus {base}, affirmative claims {cell(change, sign=True)}, margin {margin:g}"
+        yield "No harm on affirmatives", "5.4", said, HARM[harm_of(change, margin)]
 
 
 def _gap(items: Items, base: str) -> Iterator[Row]:

@@ -4,6 +4,7 @@ Neither is a mock of our code: the server speaks HTTP over a socket, the model r
 """
 
 import json
+import math
 import re
 import socket
 import struct
@@ -100,6 +101,36 @@ def says(text):
     def step(handler, body):
         words = text(body["messages"]) if callable(text) else text
         send(handler, 200, {"choices": [{"message": {"role": "assistant", "content": words}}]})
+
+    return step
+
+
+def tells(text, *tokens):
+    """Answers with a text and its tokens: pairs of one token and what stands near it.
+
+    Candidates are token -> probability; as many are given as the request asks for.
+    """
+
+    def near(candidates, body):
+        best = sorted(candidates.items(), key=lambda pair: -pair[1])[: body.get("top_logprobs", 0)]
+        return [{"token": t, "logprob": math.log(p), "bytes": None} for t, p in best]
+
+    def step(handler, body):
+        content = [{"token": token, "logprob": math.log(candidates[token]), "bytes": None,
+                    "top_logprobs": near(candidates, body)}
+                   for token, candidates in tokens]  # fmt: skip
+        send(handler, 200, {"choices": [{"message": {"role": "assistant", "content": text},
+                                         "logprobs": {"content": content}}]})  # fmt: skip
+
+    return step
+
+
+def takes(most, then):
+    """Refuses requests for more log-probabilities than `most`, 0 for any."""
+
+    def step(handler, body):
+        refused = body.get("top_logprobs", 0) > most
+        send(handler, 400, {"error": "top_logprobs"}) if refused else then(handler, body)
 
     return step
 

@@ -1,6 +1,6 @@
 """Where chat models are: addresses, names, decoding, presets."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
@@ -21,6 +21,7 @@ class Endpoint:
         concurrency: requests under way at once.
         timeout: seconds to wait for an answer.
         tries: of one request, before it counts as unanswered.
+        wished: further parameters, most first, that a server may refuse; see `ChatServer`.
 
     Raises:
         UsageError: the address is no plain http or https URL, or a key would go to another machine
@@ -36,6 +37,7 @@ class Endpoint:
     concurrency: int = 8
     timeout: float = 120.0
     tries: int = 6
+    wished: Sequence[Mapping[str, Any]] = ()
 
     def __post_init__(self) -> None:
         parts = urlsplit(self.address)

@@ -2,8 +2,10 @@
 
 import asyncio
 import random
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from typing import Any
 
 import httpx
 
@@ -46,8 +48,8 @@ async def pause(seconds: float) -> None:
     await asyncio.sleep(seconds)
 
 
-def answer_of(response: httpx.Response, address: str) -> str | None:
-    """The text of a response; None where the model said nothing.
+def choice_of(response: httpx.Response, address: str) -> Mapping[str, Any]:
+    """The first choice of a response, whose `message` has the text; empty where there is none.
 
     Args:
         response: of `chat/completions`.
@@ -68,12 +70,18 @@ def answer_of(response: httpx.Response, address: str) -> str | None:
         raise ModelError(f"{address}: HTTP {code}. {_advice(code)}")
     try:
         choices = response.json()["choices"]
-        content = choices[0]["message"]["content"] if choices else None
+        choice: dict[str, Any] = choices[0] if choices else {}
+        content = choice["message"]["content"] if choice else None
     except (ValueError, LookupError, TypeError, RecursionError):
         raise TransientError("an answer of another form") from None
     if content is not None and not isinstance(content, str):
         raise TransientError("an answer of another form")
-    return content
+    return choice
+
+
+def words_of(choice: Mapping[str, Any]) -> str | None:
+    """The text of a choice; None where the model said nothing."""
+    return choice["message"]["content"] if choice else None
 
 
 def _advice(code: int) -> str:

@@ -6,7 +6,7 @@ environment variable and appears in no file, message or log.
 
 import asyncio
 import os
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -16,15 +16,22 @@ from nast.errors import ModelError, UsageError
 from nast.language.llm.backends import LanguageModel
 from nast.language.llm.endpoints import PRESETS, Endpoint
 from nast.language.llm.prompts import Messages
-from nast.language.llm.retry import TransientError, answer_of, pause, wait_before
+from nast.language.llm.retry import TransientError, choice_of, pause, wait_before, words_of
 from nast.policy import Override, guard, is_loopback
 
 MANY = 8
 """So many unanswered requests in a row mean that the server is down."""
+REFUSED = (400, 422)
+"""Status codes of a server that does not take a parameter."""
+Reader = Callable[[Mapping[str, Any]], str | None]
+"""What is kept of the first choice of a response."""
 
 
 class ChatServer:
     """The backend of an endpoint: answers conversations over HTTP.
+
+    Of `Endpoint.wished`, requests hold the first entry until one of them has been answered. A
+    server that refuses it gets the next one and at last none, each refusal for all requests.
 
     Attributes:
         allowed: what `policy.guard` said, for the manifest.
@@ -37,6 +44,7 @@ class ChatServer:
         *,
         loopback_stays: bool = False,
         override: Override | None = None,
+        read: Reader = words_of,
     ) -> None:
         """Ask leave to use an endpoint; no connection is opened yet.
 
@@ -45,6 +53,7 @@ class ChatServer:
             policy: of the data whose words will be sent (`open`, `private`, `credentialed`).
             loopback_stays: the user's statement that a loopback address passes nothing on.
             override: the user's named exception.
+            read: makes the answer of a response; its text if not given.
 
         Raises:
             PolicyError: the data must not go there.
@@ -54,6 +63,10 @@ class ChatServer:
             endpoint.address, policy, loopback_stays=loopback_stays, override=override
         )
         self._endpoint = endpoint
+        self._read = read
+        self._wishes = [*endpoint.wished, {}]
+        self._wish = 0
+        self._settled = False
         self._answered = False
         self._lost = 0
         self._headers()
@@ -106,17 +119,32 @@ class ChatServer:
         """One request, tried again while the fault may pass."""
         end = self._endpoint
         body = {**end.decoding, "model": end.model, "messages": [dict(m) for m in messages]}
-        url = f"{end.address.rstrip('/')}/chat/completions"
         for number in range(1, end.tries + 1):
             try:
                 # A waiting request gives its place to another one.
                 async with limit:
-                    return answer_of(await _post(client, url, body), end.address)
+                    return self._read(choice_of(await self._sent(client, body), end.address))
             except TransientError as fault:
                 if number == end.tries:
                     raise
                 await pause(wait_before(number, fault))
         raise AssertionError("unreachable")
+
+    async def _sent(self, client: httpx.AsyncClient, body: dict[str, Any]) -> httpx.Response:
+        """The response to a request with as much of what is wished as the server takes."""
+        url = f"{self._endpoint.address.rstrip('/')}/chat/completions"
+        while True:
+            wish = self._wish
+            response = await _post(client, url, {**body, **self._wishes[wish]})
+            if response.status_code == 200:
+                self._settled = True
+            if response.status_code not in REFUSED:
+                return response
+            # Another request may have learnt of the refusal while this one was under way.
+            if wish == self._wish:
+                if self._settled or wish == len(self._wishes) - 1:
+                    return response
+                self._wish += 1
 
 
 async def _post(client: httpx.AsyncClient, url: str, body: dict[str, Any]) -> httpx.Response:
@@ -143,6 +171,7 @@ def server_model(
     *,
     loopback_stays: bool = False,
     override: Override | None = None,
+    read: Reader = words_of,
 ) -> LanguageModel:
     """The model of an endpoint, once the data's policy allows it.
 
@@ -151,6 +180,7 @@ def server_model(
         policy: of the data, see `ChatServer`.
         loopback_stays: see `ChatServer`.
         override: see `ChatServer`.
+        read: see `ChatServer`.
 
     Raises:
         PolicyError: the data must not go there.
@@ -160,10 +190,13 @@ def server_model(
         if endpoint not in PRESETS:
             raise UsageError(f"no preset of that name; there are {', '.join(PRESETS)}")
         endpoint = PRESETS[endpoint]
-    server = ChatServer(endpoint, policy, loopback_stays=loopback_stays, override=override)
+    server = ChatServer(
+        endpoint, policy, loopback_stays=loopback_stays, override=override, read=read
+    )
+    wished = endpoint.wished[0] if endpoint.wished else {}
     return LanguageModel(
         endpoint.model,
-        endpoint.decoding,
+        {**endpoint.decoding, **wished},
         server,
         chunk=4 * endpoint.concurrency,
         allowed=server.allowed,
