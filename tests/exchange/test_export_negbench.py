@@ -128,6 +128,27 @@ def test_pairs_of_two_are_binary(tmp_path):
     assert '--cxr-dataset --chexpert-mcq ""' in card
 
 
+def test_training_sets_have_the_answer_anywhere(tmp_path):
+    rows = [
+        row | {"set_id": f"{n}{row['set_id']}", "group_id": f"{n}{row['group_id']}",
+               "split": "train"}
+        for n in range(12) for row in claims(tmp_path / "files")
+    ]  # fmt: skip
+    folder = finished(tmp_path / "claims", {"claims": rows})
+    export(folder, tmp_path / "out", "negbench", seed=3)
+    tables = [pandas_rows(tmp_path / "out" / f"claims-train_{f}.csv") for f in ("neg", "aff")]
+    answers = [int(row["correct_answer"]) for row in tables[0]]
+    assert answers == [int(row["correct_answer"]) for row in tables[1]]
+    # Sixty items, four places: fewer than five in one of them has a chance of 1 in 10,000.
+    assert all(answers.count(place) >= 5 for place in range(4))
+    right = {row["item_id"]: row[f"caption_{row['correct_answer']}"] for row in tables[0]}
+    assert set(right.values()) == set(CLAIMS["negated"])
+    for row in tables[0]:
+        place = row["option_order"].split()[int(row["correct_answer"])]
+        assert CLAIMS["negated"][int(place)] == row[f"caption_{row['correct_answer']}"]
+    assert "or the training split only" in (tmp_path / "out" / "README.md").read_text()
+
+
 def test_an_item_in_one_form_has_no_second_row(tmp_path):
     rows = claims(tmp_path / "files")
     rows.append(rows[0] | {"set_id": "alone-negated", "group_id": "alone"})

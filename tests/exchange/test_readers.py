@@ -6,7 +6,7 @@ import pytest
 
 from nast.errors import InputError
 from nast.exchange.imported import Choice, Sentence
-from nast.exchange.readers import CC_NEG_TEST, READERS
+from nast.exchange.readers import ARO_CASES, CC_NEG_TEST, READERS
 
 MCQ = "image_path,correct_answer,caption_0,caption_1,caption_2,caption_3,correct_answer_template\n"
 
@@ -81,8 +81,12 @@ def test_aro(tmp_path):
     items = [{"image_path": "1.jpg", "relation_name": "on"} | words | box,
              {"image_path": "2.jpg", "attributes": ["x", "y"]} | words]  # fmt: skip
     first, second = read("aro", json.dumps(items), tmp_path / "aro.json")
-    assert first.box == (1, 2, 3, 4) and first.kinds == ("truth", "relation")
+    assert first.box == (1, 2, 3, 4) and first.kinds == ("truth", "relation=on")
     assert second.box is None and second.kinds == ("truth", "attributes")
+    many = read("aro", json.dumps([items[1]] * ARO_CASES), tmp_path / "aro.json")
+    assert {item.kinds for item in many} == {("truth", "attributes=x_y")}
+    with pytest.raises(InputError, match="row 1, column 'attributes'"):
+        read("aro", json.dumps([items[1] | {"attributes": "xy"}]), tmp_path / "aro.json")
     del items[0]["bbox_h"]
     with pytest.raises(InputError, match="column 'bbox_h'"):
         read("aro", json.dumps(items), tmp_path / "aro.json")

@@ -35,8 +35,10 @@ _SLOTS = ("hybrid", "positive", "negative")
 def write_negbench(material: Material, folder: Path, seed: int) -> Written:
     """Write one pair of CSVs per set of items, and retrieval CSVs for captions.
 
-    The right option is always `caption_0`: the evaluator raises KeyError where it is not. Rows of
-    the `_neg` and the `_aff` file of a set are the same items in the same order.
+    The right option is `caption_0`: the evaluator raises KeyError where it is not. Sets of the
+    training split are for the MCQ loss of its trainer (`--mcq-train-data`), which reads
+    `correct_answer`: there the right option stands anywhere, by the seed. Rows of the `_neg` and
+    the `_aff` file of a set are the same items in the same order of options.
 
     Args:
         material: what to write.
@@ -137,6 +139,8 @@ def _write_items(path: Path, items: Sequence[Item], form: str, binary: bool, see
     rows: list[list[object]] = []
     for number, item in enumerate(items, 1):
         order = [0, 1] if binary else slots(item, seed)
+        if item.split == "train" and not binary:
+            np.random.default_rng(seed_of(seed, "negbench", item.item_id)).shuffle(order)
         texts = [check_cell(item.forms[form][i], path, number, f"caption_{slot}")
                  for slot, i in enumerate(order)]  # fmt: skip
         image = check_cell(item.image, path, number, "image_path", caption=False)

@@ -12,7 +12,10 @@ NOTES = [
     "The keys `coco-mcq` and `voc2007-mcq` of its results are the negated and the affirmative "
     "form; `coco-retrieval` and `coco-negated-retrieval` likewise. With `_binary.csv` files the "
     "keys are those of its CheXpert sets.",
-    "The right option is always caption_0, and argmax counts a tie as right. nast never does.",
+    "The right option is caption_0 in what is evaluated, and argmax counts a tie as right. nast "
+    "never does.",
+    "Files of the training split are for `--mcq-train-data`: there the right option stands in any "
+    "column, as `correct_answer` says, and the evaluator would end with a KeyError.",
     "A checkpoint file needs `--model ViT-B-32-quickgelu` if it was trained with QuickGELU "
     "(OpenAI's were); the tag `openai` sets it by itself.",
     "A model that is always right ends its MCQ evaluation with ZeroDivisionError.",
@@ -30,7 +33,7 @@ def commands(folder: Path, counts: dict[str, int]) -> list[str]:
     """
     files = [n for n in counts if n.endswith(".csv") and _enough(n, counts)]
     by_split = evaluated({n.partition("_")[0] for n in files})
-    files = [n for n in files if n.partition("_")[0] in by_split]
+    files = [n for n in files if n.partition("_")[0] in by_split and not _for_training(n)]
     flags = [(flag, f"{end}.csv") for flag, end in
              (("--coco-mcq", "_neg"), ("--voc2007-mcq", "_aff"),
               ("--coco-retrieval", "_aff_retrieval"),
@@ -43,7 +46,12 @@ def commands(folder: Path, counts: dict[str, int]) -> list[str]:
                  ("--chexpert-affirmation-binary-mcq", pairs[-1])]  # fmt: skip
         lines += _command(other, '--cxr-dataset --chexpert-mcq "" --chexpert-affirmation-mcq "" '
                              '--ham10000-mcq "" --ham10000-affirmation-mcq "" ')  # fmt: skip
-    return ["cd negbench/benchmarks", *lines] if lines else ["# too few images to run"]
+    nothing = "# nothing to evaluate: too few images, or the training split only"
+    return ["cd negbench/benchmarks", *lines] if lines else [nothing]
+
+
+def _for_training(name: str) -> bool:
+    return name.endswith(("-train_neg.csv", "-train_aff.csv"))
 
 
 def _enough(name: str, counts: dict[str, int]) -> bool:

@@ -6,6 +6,7 @@ Formats as read from their code: NegBench (m1k2zoo/negbench 2ac009b, `training/d
 CXR-Align 1.0.0 (PhysioNet).
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,8 @@ WRONG = ("truth", "hybrid", "positive", "negative")
 """What NegBench's evaluator takes the four captions for (`mcq.py`): by place, not by content."""
 CC_NEG_TEST = 40_000
 """The last so many items of CC-Neg are its evaluation set."""
+ARO_CASES = 25
+"""ARO reports no pair of attributes of which it has fewer cases."""
 _CONVERT = (
     'JSON, for a .pt can run code when it is opened; make it once: python -c "import json, torch; '
     "json.dump(torch.load('ccneg_preprocessed.pt', weights_only=True), open('ccneg.json', 'w'))\""
@@ -113,12 +116,19 @@ def read_sugar_crepe(file: Path) -> Iterator[Record]:
 def read_aro(file: Path) -> Iterator[Record]:
     """ARO's relation and attribution sets: a list of `image_path, true_caption, false_caption`,
     with the part of the image that is meant (`bbox_x, bbox_y, bbox_w, bbox_h`).
+
+    The kind of the wrong caption is what ARO reports one by one: `relation=NAME`, or
+    `attributes=FIRST_SECOND` of at least `ARO_CASES` items.
     """
-    for row, value in enumerate(read_array(file), 1):
-        item = object_of(value, file, row, ["image_path", "true_caption", "false_caption"])
-        kind = next((k for k in ("relation_name", "attributes") if k in item), "other")
+    items = [object_of(value, file, row, ["image_path", "true_caption", "false_caption"])
+             for row, value in enumerate(read_array(file), 1)]  # fmt: skip
+    kinds = [_aro_kind(item, file, row) for row, item in enumerate(items, 1)]
+    cases = Counter(kinds)
+    for row, (item, name) in enumerate(zip(items, kinds, strict=True), 1):
+        rare = name.startswith("attributes=") and cases[name] < ARO_CASES
+        kind = "attributes" if rare else name
         choice = _pair(f"{row:06d}", item["image_path"], item["true_caption"],
-                       item["false_caption"], kind.removesuffix("_name"), file, row)  # fmt: skip
+                       item["false_caption"], kind, file, row)  # fmt: skip
         names = [f"bbox_{side}" for side in "xywh"]
         if any(name in item for name in names):
             object_of(item, file, row, names)
@@ -127,11 +137,23 @@ def read_aro(file: Path) -> Iterator[Record]:
         yield choice
 
 
+def _aro_kind(item: dict[str, Any], file: Path, row: int) -> str:
+    if "relation_name" in item:
+        return f"relation={text_of(item['relation_name'], file, row, 'relation_name')}"
+    if "attributes" not in item:
+        return "other"
+    pair = item["attributes"]
+    if not isinstance(pair, list) or len(pair) != 2:
+        raise InputError(file, found="no list of two", row=row, column="attributes",
+                         expected="two attributes")  # fmt: skip
+    return "attributes=" + "_".join(text_of(name, file, row, "attributes") for name in pair)
+
+
 def read_cxr_align(file: Path) -> Iterator[Record]:
     """CXR-Align: `{"mimic": {dicom_id: {report, negation, omitted, chosen, location}}}`.
 
-    The report is right; the one with a finding negated and the one without it are not. Scores
-    are kept per option, so the pairs can be told apart.
+    The report is right; the one with a finding negated and the one without it are not.
+    `claims/pairwise/FORM/negation` and `.../omitted` are its accuracies against one of them.
     """
     row = 0
     for part in read_object(file).values():
