@@ -1,6 +1,6 @@
 """Which layer policy and which objective to choose: all of them, over seeds.
 
-    python benchmarks/layer_policies.py WORK phantom-minilm [--seeds 5] [--steps 30]
+    python benchmarks/layer_policies.py WORK phantom-minilm [--seeds 5] [--steps 30] [--only ...]
 
 Trains on phantom patients of one seed and scores on all patients of another, which no choice has
 seen. Policies are compared at the NAST objective, objectives at the uniform and at the traced
@@ -96,16 +96,16 @@ def arms(model: str, weights: dict[str, LayerWeights]) -> Iterator[tuple[str, di
             yield f"{objective}, {name}", {"objective": objective}, weights[name]
 
 
-def trained(
-    model: str, train: Path, folder: Path, store: Path, seeds: int, steps: int
-) -> dict[str, Path]:
+def trained(asked: argparse.Namespace, train: Path, folder: Path, store: Path) -> dict[str, Path]:
     """Label with its seed -> run folder."""
-    runs = {}
+    runs, model = {}, asked.model
     weights = profiles(model, train / "facts", folder, store)
-    for seed in range(seeds):
+    for seed in range(asked.seeds):
         for label, settings, policy in arms(model, weights):
+            if asked.only and label not in asked.only:
+                continue
             run = folder / "runs" / f"{label}#{seed}"
-            config = TrainConfig(seed=seed, steps=steps, **SETTINGS[model], **settings)
+            config = TrainConfig(seed=seed, steps=asked.steps, **SETTINGS[model], **settings)
             with warnings.catch_warnings():
                 warnings.filterwarnings("ignore", message="mode='gradient'")
                 build_run(load_model(model), model, train / "facts", train / "claims", run,
@@ -161,11 +161,12 @@ def main() -> None:
     parser.add_argument("model", choices=SETTINGS)
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--steps", type=int, default=30)
+    parser.add_argument("--only", nargs="+", help='labels such as "nast, uniform"')
     asked = parser.parse_args()
     train = data(asked.work, "train", patients=500, seed=11, groups=150, questions=80)
     test = data(asked.work, "test", patients=150, seed=12, groups=60, questions=40)
-    folder, store = asked.work / asked.model, asked.work / "store"
-    runs = trained(asked.model, train, folder, store, asked.seeds, asked.steps)
+    folder, store = asked.work / f"{asked.model}-{asked.steps}", asked.work / "store"
+    runs = trained(asked, train, folder, store)
     models = [load_model(asked.model, "base")]
     models += [load_model(f"run:{run}", name) for name, run in runs.items()]
     evaluate(models, [test / "questions", test / "claims"], folder / "scores", split="all",
