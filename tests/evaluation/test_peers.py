@@ -9,7 +9,7 @@ from built import TableModel
 from PIL import Image
 from pytest import approx
 
-from nast.errors import UsageError
+from nast.errors import InputError, UsageError
 from nast.evaluation.choice import PROTOCOLS
 from nast.evaluation.evaluate import evaluate
 from nast.exchange.importing import import_items
@@ -156,6 +156,21 @@ def test_our_figure_under_a_peers_rule_is_its_own(images, tmp_path, protocol, pe
     ties = [list(s).count(max(s)) > 1 for s in (similarities(i, t) for i, t, _ in items)]
     assert sum(ties) > 5, "else the file would say nothing about ties"
     assert (strict < theirs) if PROTOCOLS[protocol] == "first" else (strict == approx(theirs))
+
+
+@pytest.mark.parametrize(("protocol", "peer", "k", "answer"), PEERS)
+def test_equal_options_are_scored_by_a_peers_rule(images, tmp_path, protocol, peer, k, answer):
+    items = items_of(k, answer)
+    for _, texts, right in items[::7]:
+        texts[(right + 1) % k] = texts[right]
+    file, source, theirs = peer(items, tmp_path)
+    keep = {"image_root": images, "policy": "open", "equal_options": True}
+    import_items(file, tmp_path / "data", source, **keep)
+    evaluate([model()], [tmp_path / "data"], tmp_path / "scores", protocol=protocol)
+    figure = read_json(tmp_path / "scores" / "metrics.json")["table"]["claims/accuracy/affirmative"]
+    assert (figure["value"], figure["n"]) == (approx(theirs, abs=1e-12), len(items))
+    with pytest.raises(InputError, match="two equal options"):
+        evaluate([model()], [tmp_path / "data"], tmp_path / "ours")
 
 
 @pytest.mark.parametrize("key", ["relation_name", "attributes"])

@@ -47,6 +47,7 @@ def import_command(
     source: str,
     image_root: Path | None = None,
     policy: str = "private",
+    equal_options: bool = False,
     fresh: bool = False,
 ) -> None:
     """Read a benchmark of another project into a folder that nast evaluate scores.
@@ -64,12 +65,15 @@ def import_command(
         Folder of the images on this machine.
     policy: str
         Of the data: open, private or credentialed.
+    equal_options: bool
+        Keep items with two equal options, for nast evaluate --protocol with a peer's rule.
     fresh: bool
         Start over in a folder of another configuration, or look for missing images again.
     """
     from nast.exchange.importing import import_items
 
-    manifest = import_items(file, out, source, image_root=image_root, policy=policy, fresh=fresh)
+    manifest = import_items(file, out, source, image_root=image_root, policy=policy,
+                            equal_options=equal_options, fresh=fresh)  # fmt: skip
     for name, number in manifest["counts"].items():
         print(f"{name}: {number:,}")
     _print_missing(len(manifest["missing_images"]))

@@ -96,18 +96,19 @@ def _whole(table: pl.DataFrame, fine: pl.Expr) -> pl.DataFrame:
     return marked.filter(pl.col("fine").all().over("group_id")).drop("fine")
 
 
-def usable(data: Data, good: set[str]) -> tuple[Data, LeftOut]:
+def usable(data: Data, good: set[str], equal_options: bool = False) -> tuple[Data, LeftOut]:
     """A table without the items that cannot be scored, and the ids of these by reason.
 
     Args:
         data: as read.
         good: images that can be read.
+        equal_options: whether two options may be equal, as a peer's rule for ties allows.
 
     Returns:
         The rest, whole groups only, and the reasons: an image that cannot be read, and those of
         `faults`. Members that only share a group with such an item are not named.
     """
-    reasons = faults(data.kind, data.table)
+    reasons = faults(data.kind, data.table, equal_options)
     seen = pl.col("image_path").is_in(list(good))
     unseen = data.table.with_row_index("row").filter(~seen)["row"].to_list()
     reasons = {UNREADABLE: unseen, **reasons}
@@ -128,7 +129,7 @@ def shown_ids(kind: str, table: pl.DataFrame) -> list[str]:
     return [h if f else i for i, h, f in zip(ids, hashed, foreign, strict=True)]
 
 
-def faults(kind: str, table: pl.DataFrame) -> dict[str, list[int]]:
+def faults(kind: str, table: pl.DataFrame, equal_options: bool = False) -> dict[str, list[int]]:
     """Reason -> rows of a table whose items have no single right answer.
 
     Two options may read alike in the omitted form only: it leaves out what tells them apart.
@@ -144,7 +145,7 @@ def faults(kind: str, table: pl.DataFrame) -> dict[str, list[int]]:
         table.select("answer", "construction" if kind == "questions" else "form", *forms).rows()
     ):
         for form, options in zip(forms, texts, strict=True):
-            reason = _fault(options, answer, "omitted" in (form, own))
+            reason = _fault(options, answer, equal_options or "omitted" in (form, own))
             if reason:
                 found.setdefault(reason, []).append(row)
                 break

@@ -96,7 +96,7 @@ def score_model(
     if isinstance(model, ChatModel):
         choice = [d for d in tables if d.kind in CHOICE]
         seen = readable_images(p for d in choice for p in d.table["image_path"])
-        choice, lost, unseen = _without(*seen, choice, asked.max_bad)
+        choice, lost, unseen = _without(*seen, choice, asked)
         shown = choice + [d for d in kept if d.kind not in CHOICE]
         server = means.servers[model.name]
         rows: list[pl.DataFrame] = []
@@ -108,13 +108,13 @@ def score_model(
             said |= labelled(label, notes)
         return Scored(rows, {}, said, shown, lost, unseen)
     vectors = EmbeddingStore(model, means.store, means.policy)
-    readable, lost, unseen = _kept(vectors, tables, asked.max_bad)
+    readable, lost, unseen = _kept(vectors, tables, asked)
     scored = _score(vectors, readable, asked)
     return scored._replace(left_out=lost, broken=unseen, neutral=neutral_vectors(vectors))
 
 
 def _kept(
-    vectors: EmbeddingStore, tables: Sequence[Data], max_bad: int
+    vectors: EmbeddingStore, tables: Sequence[Data], asked: Settings
 ) -> tuple[list[Data], dict[str, LeftOut], int]:
     """The tables without the items that cannot be scored, these by table and reason, and the
     number of images that cannot be read.
@@ -129,18 +129,19 @@ def _kept(
                 images = rows["image_path"].unique(maintain_order=True).to_list()
                 vectors_of(vectors.images, images, rows, "image_path", vectors.model.name)
         raise
-    return _without(good, set(bad), tables, max_bad)
+    return _without(good, set(bad), tables, asked)
 
 
 def _without(
-    good: set[str], bad: set[str], tables: Sequence[Data], max_bad: int
+    good: set[str], bad: set[str], tables: Sequence[Data], asked: Settings
 ) -> tuple[list[Data], dict[str, LeftOut], int]:
     """`_kept`, from the images that can be read and those that cannot."""
     if not tables:
         return [], {}, 0
-    found = [usable(d, good) for d in tables]
+    # A peer's rule says what a tie of equal options counts as; ours has no answer to it.
+    found = [usable(d, good, asked.protocol != "default") for d in tables]
     left_out = {f"{d.name} {d.kind}": why for d, why in found if why}
-    refuse_more_than(max_bad, len(bad), left_out, tables[0].folder)
+    refuse_more_than(asked.max_bad, len(bad), left_out, tables[0].folder)
     return [d for d, _ in found if len(d.table)], left_out, len(bad)
 
 

@@ -73,25 +73,30 @@ class Tables(NamedTuple):
 
 
 def tables_of(
-    records: Sequence[Record], find: Callable[[str], Path | None], name: str, crops: Path
+    records: Sequence[Record],
+    find: Callable[[str], Path | None],
+    name: str,
+    crops: Path,
+    equal_options: bool = False,
 ) -> Tables:
     """Rows that `nast evaluate` scores.
 
     An item is left out, with its whole group, when its image is missing or when two of its
-    options are equal: then it has no single answer.
+    options are equal: then it has no single answer, except by a peer's rule for ties.
 
     Args:
         records: as read.
         find: recorded path -> file, or None.
         name: of the source, for `construction`.
         crops: folder for the parts of images that items with a box are about.
+        equal_options: keep items with equal options.
     """
     found = {path: find(path) for path in sorted({r.image for r in records})}
     subjects = _subjects(found)
     missing = {path: "no such file" for path, image in found.items() if image is None}
     choices = [r for r in records if isinstance(r, Choice)]
     sentences = [r for r in records if isinstance(r, Sentence)]
-    kept, counts = _usable(choices, found, missing, crops)
+    kept, counts = _usable(choices, found, missing, crops, equal_options)
     form = _polarity([" ".join(c.options) for c in choices])
     claims = [_claim(c, c.form or form, name) | _keys(c, place, subjects) for c, place in kept]
     polarity = _polarity([s.text for s in sentences])
@@ -111,14 +116,19 @@ def tables_of(
 
 
 def _usable(
-    choices: Sequence[Choice], found: dict[str, Path | None], missing: dict[str, str], crops: Path
+    choices: Sequence[Choice],
+    found: dict[str, Path | None],
+    missing: dict[str, str],
+    crops: Path,
+    equal_options: bool,
 ) -> tuple[list[tuple[Choice, Path]], Counter[str]]:
     """Items with their images, and the account; adds broken images to `missing`."""
     placed = [(c, _place(c, found[c.image], crops / f"{n:06d}.png")) for n, c in enumerate(choices)]
     broken = {c.image for c, place in placed if place is None and found[c.image]}
     missing |= dict.fromkeys(broken, "no image that can be read")
     lost = {_group(c) for c, place in placed if place is None}
-    unclear = {_group(c) for c in choices if len(set(c.options)) < len(c.options)} - lost
+    alike = [c for c in choices if len(set(c.options)) < len(c.options) and not equal_options]
+    unclear = {_group(c) for c in alike} - lost
     bad = lost | unclear
     kept = [(c, place) for c, place in placed if place and _group(c) not in bad]
     counts = Counter({"items": len(choices)})

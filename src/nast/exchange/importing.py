@@ -28,6 +28,7 @@ def import_items(
     *,
     image_root: Path | None = None,
     policy: str = "private",
+    equal_options: bool = False,
     fresh: bool = False,
 ) -> dict[str, Any]:
     """Read a benchmark of another project, or JSON Lines of ours.
@@ -40,6 +41,8 @@ def import_items(
             that exists below it.
         policy: of the data: open, private or credentialed. A file that lies in a finished folder
             of nast also has that folder's policy and terms.
+        equal_options: keep items with two equal options, which `nast evaluate --protocol` scores
+            by the tie rule of a peer; the default protocol refuses them.
         fresh: start over, also to look for missing images again.
 
     Returns:
@@ -54,14 +57,18 @@ def import_items(
         raise UsageError(f"--source is {source!r}; choose one of {', '.join(READERS)}")
     if policy not in POLICIES:
         raise UsageError(f"--policy is {policy!r}; choose one of {', '.join(POLICIES)}")
-    config = {"stage": "import", "source": source, "policy": policy,
-              "image_root": str(image_root) if image_root else None}  # fmt: skip
+    config: dict[str, Any] = {
+        "stage": "import", "source": source, "policy": policy,
+        "image_root": str(image_root) if image_root else None,
+    }  # fmt: skip
+    config |= {"equal_options": True} if equal_options else {}
     inputs = [file, *_exports_around(file)]
 
     def make(folder: Path) -> dict[str, Any]:
         records = list(READERS[source](file))
         _refuse_twice(records, file)
-        tables = tables_of(records, _finder(source, image_root), source, folder / "images")
+        tables = tables_of(records, _finder(source, image_root), source, folder / "images",
+                           equal_options)  # fmt: skip
         _refuse_empty(tables, file, image_root)
         if len(tables.claims):
             write_table(folder / "claims.parquet", tables.claims, CLAIMS_SCHEMA)
