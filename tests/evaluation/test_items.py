@@ -70,8 +70,9 @@ def test_a_run_says_which_items_it_left_out(questions, facts, tmp_path, tiny_cli
     bad = broken(questions, "negated", row, ["a", "a", "b", "c"])
     write_table(folder / "questions.parquet", bad, QUESTIONS_SCHEMA)
     model = load_model(f"hf:{tiny_clip}", "tiny")
-    with pytest.raises(InputError, match="two equal options"):
-        evaluate([model], [folder], tmp_path / "out")
+    for protocol in ("default", "negbench"):
+        with pytest.raises(InputError, match="two equal options"):
+            evaluate([model], [folder], tmp_path / "out", protocol=protocol)
     evaluate([model], [folder], tmp_path / "out", max_bad=1)
     made = read_json(tmp_path / "out" / "manifest.json")
     named = {"two equal options": [bad["question_id"][row]]}

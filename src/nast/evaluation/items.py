@@ -102,13 +102,15 @@ def usable(data: Data, good: set[str], equal_options: bool = False) -> tuple[Dat
     Args:
         data: as read.
         good: images that can be read.
-        equal_options: whether two options may be equal, as a peer's rule for ties allows.
+        equal_options: whether two options of imported items may be equal, as a peer's rule for
+            ties allows; in our own items they are a fault under any rule.
 
     Returns:
         The rest, whole groups only, and the reasons: an image that cannot be read, and those of
         `faults`. Members that only share a group with such an item are not named.
     """
-    reasons = faults(data.kind, data.table, equal_options)
+    foreign = data.kind == "claims" and data.table["construction"].str.starts_with(IMPORTED).all()
+    reasons = faults(data.kind, data.table, equal_options and foreign)
     seen = pl.col("image_path").is_in(list(good))
     unseen = data.table.with_row_index("row").filter(~seen)["row"].to_list()
     reasons = {UNREADABLE: unseen, **reasons}
