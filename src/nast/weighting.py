@@ -162,6 +162,7 @@ def build_trace(
     beta: float = 1.0,
     floor: float | None = None,
     renorm: str | None = None,
+    failing: bool = False,
     seed: int = 0,
     store: Path | None = None,
     fresh: bool = False,
@@ -182,6 +183,7 @@ def build_trace(
         beta: sharpness.
         floor: smallest alpha; the protocol's if not given.
         renorm: which scale is 1, the mean or the largest; the protocol's if not given.
+        failing: trace the samples alone whose foil the model prefers.
         seed: of the control in random order.
         store: folder for vectors.
         fresh: start over in a folder of another configuration.
@@ -192,7 +194,9 @@ def build_trace(
     given = {"norm": norm, "beta": beta, "floor": floor, "renorm": renorm}
     rule = {"aggregation": aggregation, **PROTOCOLS[protocol],
             **{k: v for k, v in given.items() if v is not None}}  # fmt: skip
-    literal = {"protocol": protocol} if protocol != "default" else {}
+    literal: dict[str, Any] = {"protocol": protocol} if protocol != "default" else {}
+    if failing:
+        literal["failing"] = True
     config = {"stage": "trace", "model": model.name, "key": model.key, **rule,
               "template": template, "direction": direction, "seed": seed, **literal}  # fmt: skip
     inputs = [Path(facts), *model.made_from]
@@ -201,7 +205,8 @@ def build_trace(
         _, table = read_facts(facts)
         vectors = EmbeddingStore(model, store, policy_of(inputs))
         tau = None if protocol == "paper" else TAU_SHARE
-        tables = trace_tables(vectors, table, template=template, direction=direction, tau_share=tau)
+        tables = trace_tables(vectors, table, template=template, direction=direction, tau_share=tau,
+                              failing=failing)  # fmt: skip
         write_table(out / "trace.parquet", tables.sites, TRACE_SCHEMA)
         write_table(out / "attention.parquet", tables.attention, ATTENTION_SCHEMA)
         write_table(out / "layer_scores.parquet", tables.scores, SCORES_SCHEMA)

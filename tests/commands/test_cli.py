@@ -170,6 +170,10 @@ def test_check_and_trace_of_a_model(call, tiny_clip, facts, tmp_path):
     assert len([x for x in out.splitlines() if x.startswith("block ")]) == 4
     data = json.loads((tmp_path / "t" / "layer_weights.json").read_text())
     assert data["beta"] == 0.5
+    _, out, _ = call("trace", f"hf:{tiny_clip}", facts, "--failing", "-o", tmp_path / "f")
+    trace = json.loads((tmp_path / "f" / "layer_weights.json").read_text())["trace"]
+    assert 0 < trace["samples"] < trace["failing samples of"] == data["trace"]["samples"]
+    assert f"(the failing ones of {data['trace']['samples']})" in out
 
 
 def test_evaluate_prints_prompt_pairs(call, tiny_clip, facts, tmp_path):

@@ -158,3 +158,26 @@ def test_without_a_filter_every_sample_counts_whose_d_is_not_zero(models):
 def test_unknown_direction(models):
     with pytest.raises(ValueError, match="foil_to_correct, negated_to_affirmative"):
         trace_samples(models["clip"], [], "backwards")
+
+
+def test_failing_samples_alone(models):
+    model = models["clip"]
+    (probe, images), *others = samples_of(model)
+    # Every image for the true caption and, turned round, against it.
+    both = [Sample(p, torch.cat([i, -i])) for p, i in [(probe, images), *others]]
+    rows, summary = trace_samples(model, both)
+    wrong, about = trace_samples(model, both, failing=True)
+    assert about["samples"] == summary["samples"] / 2 == about["failing samples of"] / 2
+    assert about["samples above tau"] == summary["samples above tau"]
+    # A turned image turns d and the effect, so both halves have one CTE.
+    assert wrong["cte_mean"].to_list() == approx(rows["cte_mean"].to_list(), abs=1e-6)
+    assert (wrong["sum_d"] < 0).all() and set(wrong["n_all"]) == {len(images)}
+
+
+def test_a_model_without_failing_samples(models):
+    model = models["clip"]
+    probe, images = samples_of(model)[0]
+    right = [Sample(probe, i[None]) for i in (images[0], -images[0])]
+    kept = [s for s in right if (trace_samples(model, [s])[0]["sum_d"] > 0).all()]
+    with pytest.raises(InputError, match="none of 1 samples with the foil ahead"):
+        trace_samples(model, kept, failing=True)

@@ -21,6 +21,7 @@ def trace(
     beta: float = 1.0,
     floor: float | None = None,
     renorm: str | None = None,
+    failing: bool = False,
     seed: int = 0,
     fresh: bool = False,
 ) -> None:
@@ -52,6 +53,8 @@ def trace(
         Smallest alpha; 0.05 by default.
     renorm: str
         Which scale is 1: the mean (the default; total step of uniform training) or the max.
+    failing: bool
+        Trace only the samples that the model gets wrong: which blocks carry the wrong preference.
     seed: int
         Of the control whose blocks are in random order.
     fresh: bool
@@ -82,7 +85,7 @@ def trace(
         manifest = build_trace(
             load_model(model, precision="float32"), facts, out, aggregation=aggregation,
             template=template, direction=direction, protocol=protocol, norm=norm, beta=beta,
-            floor=floor, renorm=renorm, seed=seed, fresh=fresh,
+            floor=floor, renorm=renorm, failing=failing, seed=seed, fresh=fresh,
         )  # fmt: skip
     draw_trace(out, out / "figures")
     _say(manifest["trace"], read_json(out / "layer_weights.json"))
@@ -92,6 +95,8 @@ def _say(summary: dict[str, Any], weights: dict[str, Any]) -> None:
     """What the trace rests on, and the step of each block."""
     kept, seen = summary["samples above tau"], summary["samples"]
     rest = "with a d other than 0" if summary["tau"] is None else "above the filter"
+    wrong = summary.get("failing samples of")
+    rest += f" (the failing ones of {wrong})" if wrong else ""
     print(f"{kept} of {seen} samples {rest}, {len(summary['conditions'])} conditions, "
           f"{len(summary['dropped pairs'])} dropped for their tokens")  # fmt: skip
     for aggregation, found in summary["rank correlation with attention"].items():

@@ -14,6 +14,7 @@ import polars as pl
 import torch
 
 from nast.embeddings import EmbeddingStore
+from nast.errors import InputError
 from nast.models.base import DualEncoder
 from nast.tracing.patching import SITES, sweep
 from nast.tracing.probes import Probe, Sample, make_samples, roles
@@ -40,6 +41,7 @@ def trace(
     template: str = "severe",
     direction: str = "foil_to_correct",
     tau_share: float | None = TAU_SHARE,
+    failing: bool = False,
 ) -> tuple[pl.DataFrame, dict[str, Any]]:
     """CTE of every site, layer and position, over severe and denied facts of training patients.
 
@@ -50,6 +52,7 @@ def trace(
         direction: a name of `DIRECTIONS`.
         tau_share: the filter on d as a share of the model's median |d|; None keeps every sample
             whose d is not exactly 0, as the paper does.
+        failing: only samples of which the model prefers the foil, see `trace_samples`.
 
     Returns:
         `TRACE_SCHEMA` rows and a summary: conditions, dropped pairs, tau, samples kept and seen.
@@ -59,7 +62,9 @@ def trace(
         ValueError: an unknown direction.
     """
     samples, dropped = make_samples(store, facts, template)
-    rows, summary = trace_samples(store.model, samples, direction, tau_share=tau_share)
+    rows, summary = trace_samples(
+        store.model, samples, direction, tau_share=tau_share, failing=failing
+    )
     return rows, summary | {"template": template, "dropped pairs": dropped}
 
 
@@ -69,11 +74,18 @@ def trace_samples(
     direction: str = "foil_to_correct",
     *,
     tau_share: float | None = TAU_SHARE,
+    failing: bool = False,
 ) -> tuple[pl.DataFrame, dict[str, Any]]:
     """The same for caption pairs with image vectors that are ready.
 
     Samples whose d is not above the filter are left out of the mean of ratios (design row 4) and
-    counted; the sums over all samples stand beside it.
+    counted; the sums over all samples stand beside it. With `failing` the samples are those with a
+    negative d, whose foil the model prefers, and -d must be above the filter: CTE is then the
+    share of the *wrong* preference that a state carries.
+
+    Raises:
+        InputError: `failing`, and the model prefers no foil.
+        ValueError: an unknown direction.
     """
     if direction not in DIRECTIONS:
         raise ValueError(f"direction {direction!r}; choose one of {', '.join(DIRECTIONS)}")
@@ -89,7 +101,10 @@ def trace_samples(
         contrasts.append(images.double() @ (sign * towards))
     median = float(torch.cat(contrasts).abs().median())
     tau = None if tau_share is None else tau_share * median
-    kept = [_kept(d, tau) for d in contrasts]
+    seen = sum(len(d) for d in contrasts)
+    if failing:
+        samples, contrasts = _failing(model, samples, contrasts)
+    kept = [_kept(-d if failing else d, tau) for d in contrasts]
     rows = [
         row
         for (probe, images), d, keep in zip(samples, contrasts, kept, strict=True)
@@ -104,7 +119,22 @@ def trace_samples(
         "samples above tau": sum(int(k.sum()) for k in kept),
         "direction": direction,
     }
+    if failing:
+        summary["failing samples of"] = seen
     return pl.DataFrame(rows, schema=TRACE_SCHEMA), summary
+
+
+def _failing(
+    model: DualEncoder, samples: Sequence[Sample], contrasts: Sequence[torch.Tensor]
+) -> tuple[list[Sample], list[torch.Tensor]]:
+    """The samples with a negative d; pairs without any are left out."""
+    pairs = [(Sample(probe, images[d < 0]), d[d < 0])
+             for (probe, images), d in zip(samples, contrasts, strict=True) if (d < 0).any()]  # fmt: skip
+    if not pairs:
+        found = f"none of {sum(len(d) for d in contrasts)} samples with the foil ahead"
+        raise InputError(model.name, found=found, expected="some that the model gets wrong; "
+                         "trace all samples instead")  # fmt: skip
+    return [sample for sample, _ in pairs], [d for _, d in pairs]
 
 
 def _kept(d: torch.Tensor, tau: float | None) -> torch.Tensor:

@@ -38,6 +38,7 @@ def trace_tables(
     template: str = "severe",
     direction: str = "foil_to_correct",
     tau_share: float | None = TAU_SHARE,
+    failing: bool = False,
 ) -> TraceTables:
     """Trace a model on severe and denied facts of training patients, in every way at once.
 
@@ -47,12 +48,15 @@ def trace_tables(
         template: a name of `TEMPLATES`.
         direction: a name of `DIRECTIONS`.
         tau_share: the filter on d, see `nast.tracing.cte.trace`.
+        failing: CTE of the samples that the model gets wrong alone; attention and gradients stay
+            those of all samples.
 
     Raises:
         InputError: no usable pair, or no training sample.
     """
     samples, dropped = make_samples(store, facts, template)
-    sites, summary = trace_samples(store.model, samples, direction, tau_share=tau_share)
+    sites, summary = trace_samples(store.model, samples, direction, tau_share=tau_share,
+                                   failing=failing)  # fmt: skip
     probes = {s.probe.condition: s.probe for s in samples}.values()
     attention = negator_attention(store.model, list(probes))
     pairs = pair_scores(sites, attention, gradient_norms(store.model, samples))
