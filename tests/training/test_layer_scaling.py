@@ -1,14 +1,18 @@
 """What a layer's scale does under AdamW and SGD, in both modes."""
 
 import copy
+import warnings
 
 import pytest
 import torch
 from pytest import approx
+from torch.utils._python_dispatch import TorchDispatchMode
 
+from nast.models.registry import load_model
 from nast.training.layer_scaling import layer_groups, scale_gradients
 from nast.training.lora import add_lora, lora_by_layer
 from nast.training.objectives import claim_loss
+from nast.training.trainer import TrainConfig, train
 from nast.weighting import LayerWeights, uniform
 
 SCALE = LayerWeights([1.0, 0.5, 0.1, 0.25], [1.0, 0.5, 0.1, 0.25])
@@ -87,3 +91,29 @@ def test_a_scheduler_keeps_the_ratios(start):
     optimizer = adam(layer_groups(start.network, SCALE, 0.1, "lr"))
     torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: 0.5)
     assert [g["lr"] for g in optimizer.param_groups] == approx([0.05 * s for s in SCALE.scale])
+
+
+class Operations(TorchDispatchMode):
+    """Counts what torch is asked to compute."""
+
+    def __init__(self):
+        super().__init__()
+        self.number = 0
+
+    def __torch_dispatch__(self, operation, types, given=(), named=None):
+        self.number += 1
+        return operation(*given, **(named or {}))
+
+
+def test_scaling_adds_no_work_to_a_step(tiny_clip, batches):
+    counts = {}
+    for name, weights, mode in (("uniform", uniform(4), "lr"), ("scaled", SCALE, "lr"),
+                                ("printed", SCALE, "gradient")):  # fmt: skip
+        model = load_model(f"hf:{tiny_clip}")
+        with warnings.catch_warnings(), Operations() as counter:
+            warnings.filterwarnings("ignore", message="mode='gradient'")
+            train(model, *batches, weights, TrainConfig(steps=3, captions=4, claims=3, mode=mode))
+        counts[name] = counter.number
+    assert counts["scaled"] == counts["uniform"] > 100
+    # The printed rule multiplies the gradients of three blocks: A and B of four weights, each step.
+    assert counts["printed"] == counts["uniform"] + 3 * 3 * 8

@@ -31,7 +31,20 @@ def test_every_combination(tmp_path):
     assert len(cells) == 4 and cells[0] == {"lambda_": 0.1, "layers": "uniform", "rank": 4}
 
 
-@pytest.mark.parametrize("text", ["", "- 1", "rate: 3", "seed: []", "seed: [0", "\x00"])
+def test_a_list_of_grids_is_the_cells_of_each(tmp_path):
+    path = tmp_path / "grid.yaml"
+    path.write_text(
+        "- {layers: [uniform, nast], seed: [0, 1], validate_every: 2}\n- {layers: nast, mode: gradient}"
+    )
+    cells = read_grid(path)
+    assert [tuple(c.values()) for c in cells] == [
+        ("uniform", 0, 2, "lr"), ("uniform", 1, 2, "lr"), ("nast", 0, 2, "lr"),
+        ("nast", 1, 2, "lr"), ("nast", 0, None, "gradient"),
+    ]  # fmt: skip
+    assert {tuple(c) for c in cells} == {("layers", "seed", "validate_every", "mode")}
+
+
+@pytest.mark.parametrize("text", ["", "[]", "- []", "- {rate: 3}", "- 1", "rate: 3", "seed: []", "seed: [0", "\x00"])
 def test_no_grid(text, tmp_path):
     path = tmp_path / "grid.yaml"
     path.write_text(text)

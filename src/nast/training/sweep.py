@@ -17,6 +17,9 @@ from nast.training.run import build_run
 from nast.training.trainer import Report, TrainConfig
 
 LAYER_KEYS = ("layers", "beta")
+DEFAULTS = {**{f.name: f.default for f in fields(TrainConfig)},
+            "layers": "uniform", "beta": None, "validate_every": None}  # fmt: skip
+"""What a cell may set, and what it has where it does not."""
 TABLE = "sweep.csv"
 
 
@@ -24,26 +27,37 @@ def read_grid(path: Path) -> list[dict[str, Any]]:
     """The cells of a sweep: every combination of the values of a YAML file.
 
     The file maps names to a value or a list of values: fields of `TrainConfig` (`lambda` for
-    lambda_), `layers` (see `layer_policy`) and `beta`.
+    lambda_), `layers` (see `layer_policy`) and `beta`. A list of such mappings is the cells of
+    each, one after the other; what a mapping leaves out has its default there.
 
     Raises:
         InputError: no mapping, an unknown name, or an empty list.
     """
     try:
-        grid = yaml.safe_load(path.read_text(encoding="utf-8"))
+        read = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError):
         raise InputError(path, found="no YAML", expected="a mapping of names to values") from None
-    known = {*(f.name for f in fields(TrainConfig)), *LAYER_KEYS}
+    grids = read if isinstance(read, list) else [read]
+    cells = [cell for grid in grids for cell in _cells(grid, path)]
+    if not cells:
+        raise InputError(path, found="nothing", expected="a mapping of names to values")
+    names = {name: None for cell in cells for name in cell}
+    return [{name: cell.get(name, DEFAULTS[name]) for name in names} for cell in cells]
+
+
+def _cells(grid: Any, path: Path) -> Iterator[dict[str, Any]]:
+    """Every combination of the values of one mapping."""
     if not isinstance(grid, dict) or not grid:
         raise InputError(path, found=type(grid).__name__, expected="a mapping of names to values")
     named = {"lambda_" if name == "lambda" else name: values for name, values in grid.items()}
     for name, values in named.items():
-        if name not in known or values == []:
-            expected = f"one or more values of {', '.join(sorted(known))}"
+        if name not in DEFAULTS or values == []:
+            expected = f"one or more values of {', '.join(sorted(DEFAULTS))}"
             raise InputError(path, found="an unknown name or no value", expected=expected,
                              column=str(name))  # fmt: skip
     lists = [v if isinstance(v, list) else [v] for v in named.values()]
-    return [dict(zip(named, values, strict=True)) for values in product(*lists)]
+    for values in product(*lists):
+        yield dict(zip(named, values, strict=True))
 
 
 def sweep(
@@ -101,7 +115,8 @@ def sweep(
 
 def _config(cell: dict[str, Any], grid: Path) -> TrainConfig:
     given = {n: v for n, v in cell.items() if n not in LAYER_KEYS}
-    given.setdefault("validate_every", max(1, given.get("steps", TrainConfig().steps) // 10))
+    if given.get("validate_every") is None:
+        given["validate_every"] = max(1, given.get("steps", TrainConfig().steps) // 10)
     try:
         config = TrainConfig(**given)
     except (TypeError, ValueError) as error:
