@@ -29,23 +29,33 @@ from nast.training.trainer import TrainConfig
 from nast.weighting import (
     LayerWeights,
     build_trace,
+    controls,
     layer_weights,
+    only,
     read_layer_weights,
     reordered,
     uniform,
 )
 
 SETTINGS = {
-    "phantom": {"learning_rate": 2e-3, "captions": 32, "claims": 20},
-    "phantom-minilm": {"learning_rate": 1e-3, "captions": 12, "claims": 8},
+    "phantom": {"captions": 32, "claims": 20},
+    "phantom-minilm": {"captions": 12, "claims": 8},
 }
-"""Learning rates were chosen with uniform LoRA on validation patients."""
+RATES = {
+    "phantom": {"nast": 2e-3, "clip": 2e-3, "negclip": 2e-3, "conclip": 2e-3, "negbench": 2e-3},
+    "phantom-minilm": {"nast": 1e-3, "clip": 1e-3, "negclip": 1e-3, "conclip": 1e-3,
+                       "negbench": 1e-3},
+}  # fmt: skip
+"""Learning rates, chosen with uniform LoRA on validation patients."""
 PROFILES = {
     "phantom": ("scope", "drop", "attention", "gradnorm"),
     "phantom-minilm": ("cue", "drop", "gradnorm"),
 }
 """Layer scores that are tried; the first one is the traced policy of the objectives. The phantom's
 `cue` is within its noise, and `scope` has the shape of `cue` on phantom-minilm."""
+FRONT = {"phantom": 4, "phantom-minilm": 3}
+"""Blocks of the policy `front-K`."""
+BETAS = (0.5, 2.0)
 SHOWN = (
     ("claims/accuracy", "negated"), ("claims/accuracy", "affirmative"),
     ("questions/accuracy", "negated"), ("questions/accuracy", "affirmative"),
@@ -67,32 +77,42 @@ def data(work: Path, name: str, patients: int, seed: int, groups: int, questions
 
 def profiles(model: str, facts: Path, folder: Path, store: Path) -> dict[str, LayerWeights]:
     """Layer weights of every policy: profiles that stand out of their noise, and controls."""
-    base = load_model(model)
-    found = {"uniform": uniform(base.text.n_layers)}
-    for name in PROFILES[model]:
-        build_trace(base, facts, folder / f"trace-{name}", aggregation=name, store=store)
+    base, first = load_model(model), PROFILES[model][0]
+    layers = base.text.n_layers
+    found = {"uniform": uniform(layers)}
+    for name in (*PROFILES[model], "failing"):
+        # `failing` is the first profile again, traced on what the base gets wrong.
+        known = (
+            {"aggregation": first, "failing": True} if name == "failing" else {"aggregation": name}
+        )
+        build_trace(base, facts, folder / f"trace-{name}", store=store, **known)
         file = folder / f"trace-{name}" / "layer_weights.json"
-        known, weights = read_json(file), read_layer_weights(file)
-        shown = [[round(v, 3) for v in values] for values in (known["score"], weights.scale)]
+        written, weights = read_json(file), read_layer_weights(file)
+        shown = [[round(v, 3) for v in values] for values in (written["score"], weights.scale)]
         print(f"- {name}: scores {shown[0]}, steps {shown[1]}", flush=True)
-        if known["within_noise"]:
+        if written["within_noise"]:
             print("  within its noise, so the same as uniform: not trained")
             continue
         found[name] = weights
-        if name == PROFILES[model][0]:
-            backwards = list(range(len(weights.scale), 0, -1))
-            found["reversed"] = reordered(weights, backwards)
-            found["as printed"] = layer_weights(known["score"], floor=0.0, renorm="max")
+    scores = read_json(folder / f"trace-{first}" / "layer_weights.json")["score"]
+    found["reversed"] = reordered(found[first], list(range(layers, 0, -1)))
+    found["as printed"] = layer_weights(scores, floor=0.0, renorm="max")
+    found |= {f"beta {beta:g}": layer_weights(scores, beta=beta) for beta in BETAS}
+    found[f"front-{FRONT[model]}"] = only(layers, list(range(1, FRONT[model] + 1)))
     return found
 
 
-def arms(model: str, weights: dict[str, LayerWeights]) -> Iterator[tuple[str, dict, LayerWeights]]:
-    """Label, settings and layer weights of everything that is trained."""
-    for name, policy in weights.items():
+def arms(
+    model: str, weights: dict[str, LayerWeights], seed: int
+) -> Iterator[tuple[str, dict, LayerWeights]]:
+    """Label, settings and layer weights of everything that is trained with one seed."""
+    first = PROFILES[model][0]
+    mixed = controls(weights[first], weights[first].scale, seed=seed)["random"]
+    for name, policy in {**weights, "random": mixed}.items():
         mode = {"mode": "gradient"} if name == "as printed" else {}
         yield f"nast, {name}", mode, policy
     for objective in ("clip", "negclip", "conclip", "negbench"):
-        for name in ("uniform", PROFILES[model][0]):
+        for name in ("uniform", first):
             yield f"{objective}, {name}", {"objective": objective}, weights[name]
 
 
@@ -101,11 +121,13 @@ def trained(asked: argparse.Namespace, train: Path, folder: Path, store: Path) -
     runs, model = {}, asked.model
     weights = profiles(model, train / "facts", folder, store)
     for seed in range(asked.seeds):
-        for label, settings, policy in arms(model, weights):
+        for label, settings, policy in arms(model, weights, seed):
             if asked.only and label not in asked.only:
                 continue
             run = folder / "runs" / f"{label}#{seed}"
-            config = TrainConfig(seed=seed, steps=asked.steps, **SETTINGS[model], **settings)
+            rate = RATES[model][settings.get("objective", "nast")]
+            config = TrainConfig(seed=seed, steps=asked.steps, learning_rate=rate,
+                                 **SETTINGS[model], **settings)  # fmt: skip
             with warnings.catch_warnings():
                 warnings.filterwarnings("ignore", message="mode='gradient'")
                 build_run(load_model(model), model, train / "facts", train / "claims", run,
