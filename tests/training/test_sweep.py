@@ -1,6 +1,7 @@
 """Grids: every combination once, resumed, seeds pooled."""
 
 import json
+from pathlib import Path
 
 import polars as pl
 import pytest
@@ -10,7 +11,8 @@ from pytest import approx
 from nast.errors import InputError
 from nast.store import write_json, write_table
 from nast.tracing.aggregate import PAIRS_SCHEMA, SCORES_SCHEMA, layer_scores
-from nast.training.sweep import read_grid, sweep
+from nast.training.sweep import LAYER_KEYS, read_grid, sweep
+from nast.training.trainer import TrainConfig
 from nast.weighting import layer_weights, uniform
 
 GRID = """
@@ -44,7 +46,20 @@ def test_a_list_of_grids_is_the_cells_of_each(tmp_path):
     assert {tuple(c) for c in cells} == {("layers", "seed", "validate_every", "mode")}
 
 
-@pytest.mark.parametrize("text", ["", "[]", "- []", "- {rate: 3}", "- 1", "rate: 3", "seed: []", "seed: [0", "\x00"])
+@pytest.mark.parametrize("name, cells", [("phantom_sweep", 18), ("rival_rates", 24),
+                                         ("rival_rates_minilm", 12)])  # fmt: skip
+def test_the_grids_of_the_results_page(name, cells):
+    grid = Path(__file__).parents[2] / "benchmarks" / f"{name}.yaml"
+    read = read_grid(grid)
+    assert len({str(cell) for cell in read}) == len(read) == cells
+    for cell in read:
+        assert cell.get("layers", "uniform") in {"uniform", "nast", "front-4", "reversed", "random"}
+        TrainConfig(**{k: v for k, v in cell.items() if k not in LAYER_KEYS})
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", "- []", "- {rate: 3}", "- 1", "rate: 3", "seed: []", "seed: [0", "\x00"]
+)
 def test_no_grid(text, tmp_path):
     path = tmp_path / "grid.yaml"
     path.write_text(text)
