@@ -36,7 +36,8 @@ def test_every_combination(tmp_path):
 def test_a_list_of_grids_is_the_cells_of_each(tmp_path):
     path = tmp_path / "grid.yaml"
     path.write_text(
-        "- {layers: [uniform, nast], seed: [0, 1], validate_every: 2}\n- {layers: nast, mode: gradient}"
+        "- {layers: [uniform, nast], seed: [0, 1], validate_every: 2}\n"
+        "- {layers: nast, mode: gradient}\n"
     )
     cells = read_grid(path)
     assert [tuple(c.values()) for c in cells] == [

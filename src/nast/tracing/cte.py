@@ -128,8 +128,11 @@ def _failing(
     model: DualEncoder, samples: Sequence[Sample], contrasts: Sequence[torch.Tensor]
 ) -> tuple[list[Sample], list[torch.Tensor]]:
     """The samples with a negative d; pairs without any are left out."""
-    pairs = [(Sample(probe, images[d < 0]), d[d < 0])
-             for (probe, images), d in zip(samples, contrasts, strict=True) if (d < 0).any()]  # fmt: skip
+    pairs = [
+        (Sample(probe, images[d < 0]), d[d < 0])
+        for (probe, images), d in zip(samples, contrasts, strict=True)
+        if (d < 0).any()
+    ]
     if not pairs:
         found = f"none of {sum(len(d) for d in contrasts)} samples with the foil ahead"
         raise InputError(model.name, found=found, expected="some that the model gets wrong; "
