@@ -56,6 +56,11 @@ PROFILES = {
 FRONT = {"phantom": 4, "phantom-minilm": 3}
 """Blocks of the policy `front-K`."""
 BETAS = (0.5, 2.0)
+MLP = {
+    "phantom": {"lora": "mlp", "rank": 6, "alpha": 12},
+    "phantom-minilm": {"lora": "mlp", "rank": 6, "alpha": 12},
+}
+"""LoRA on the MLPs instead of the attention, with about as many parameters."""
 SHOWN = (
     ("claims/accuracy", "negated"), ("claims/accuracy", "affirmative"),
     ("questions/accuracy", "negated"), ("questions/accuracy", "affirmative"),
@@ -103,36 +108,43 @@ def profiles(model: str, facts: Path, folder: Path, store: Path) -> dict[str, La
 
 
 def arms(
-    model: str, weights: dict[str, LayerWeights], seed: int
-) -> Iterator[tuple[str, dict, LayerWeights]]:
-    """Label, settings and layer weights of everything that is trained with one seed."""
-    first = PROFILES[model][0]
-    mixed = controls(weights[first], weights[first].scale, seed=seed)["random"]
-    for name, policy in {**weights, "random": mixed}.items():
-        mode = {"mode": "gradient"} if name == "as printed" else {}
-        yield f"nast, {name}", mode, policy
-    for objective in ("clip", "negclip", "conclip", "negbench"):
-        for name in ("uniform", first):
-            yield f"{objective}, {name}", {"objective": objective}, weights[name]
+    asked: argparse.Namespace, train: Path, folder: Path, store: Path
+) -> Iterator[tuple[str, int, dict, LayerWeights]]:
+    """Label, seed, settings and layer weights of everything that is trained, seed by seed."""
+    model, first = asked.model, PROFILES[asked.model][0]
+    weights = profiles(model, train / "facts", folder, store)
+    for seed in range(asked.seeds):
+        mixed = controls(weights[first], weights[first].scale, seed=seed)["random"]
+        for name, policy in {**weights, "random": mixed}.items():
+            mode = {"mode": "gradient"} if name == "as printed" else {}
+            yield f"nast, {name}", seed, mode, policy
+        yield "nast, mlp", seed, MLP[model], weights["uniform"]
+        for objective in ("clip", "negclip", "conclip", "negbench"):
+            for name in ("uniform", first):
+                yield f"{objective}, {name}", seed, {"objective": objective}, weights[name]
+    # The first uniform run, finished by now, shows where a repaired model moves the signal.
+    pilot = load_model(f"run:{folder / 'runs' / 'nast, uniform#0'}", "pilot")
+    build_trace(pilot, train / "facts", folder / "trace-pilot", aggregation="drop", store=store)
+    for seed in range(asked.seeds):
+        after = read_layer_weights(folder / "trace-pilot" / "layer_weights.json")
+        yield "nast, pilot", seed, {}, after
 
 
 def trained(asked: argparse.Namespace, train: Path, folder: Path, store: Path) -> dict[str, Path]:
     """Label with its seed -> run folder."""
     runs, model = {}, asked.model
-    weights = profiles(model, train / "facts", folder, store)
-    for seed in range(asked.seeds):
-        for label, settings, policy in arms(model, weights, seed):
-            if asked.only and label not in asked.only:
-                continue
-            run = folder / "runs" / f"{label}#{seed}"
-            rate = RATES[model][settings.get("objective", "nast")]
-            config = TrainConfig(seed=seed, steps=asked.steps, learning_rate=rate,
-                                 **SETTINGS[model], **settings)  # fmt: skip
-            with warnings.catch_warnings():
-                warnings.filterwarnings("ignore", message="mode='gradient'")
-                build_run(load_model(model), model, train / "facts", train / "claims", run,
-                          policy, config, store=store)  # fmt: skip
-            runs[run.name] = run
+    for label, seed, settings, policy in arms(asked, train, folder, store):
+        if asked.only and label not in asked.only:
+            continue
+        run = folder / "runs" / f"{label}#{seed}"
+        rate = RATES[model][settings.get("objective", "nast")]
+        config = TrainConfig(**{"seed": seed, "steps": asked.steps, "learning_rate": rate,
+                                **SETTINGS[model], **settings})  # fmt: skip
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="mode='gradient'")
+            build_run(load_model(model), model, train / "facts", train / "claims", run, policy,
+                      config, store=store)  # fmt: skip
+        runs[run.name] = run
     return runs
 
 
