@@ -13,13 +13,11 @@ import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
-import polars as pl
-from scipy import stats
+from policy_tables import print_concentration, print_differences, print_moved, print_tables
 
 from nast.benchmark.build import build_benchmark
 from nast.contextual.build import build_contextual
 from nast.evaluation.evaluate import evaluate
-from nast.evaluation.metrics import item_values
 from nast.models.registry import load_model
 from nast.phantom.write import build_phantom
 from nast.sources.collect import build_facts
@@ -61,12 +59,6 @@ MLP = {
     "phantom-minilm": {"lora": "mlp", "rank": 6, "alpha": 12},
 }
 """LoRA on the MLPs instead of the attention, with about as many parameters."""
-SHOWN = (
-    ("claims/accuracy", "negated"), ("claims/accuracy", "affirmative"),
-    ("questions/accuracy", "negated"), ("questions/accuracy", "affirmative"),
-    ("questions/accuracy", "omitted"), ("retrieval image to text/R@1", "negated"),
-    ("retrieval image to text/R@5", "negated"), ("retrieval image to text/R@5", "affirmative"),
-)  # fmt: skip
 
 
 def data(work: Path, name: str, patients: int, seed: int, groups: int, questions: int) -> Path:
@@ -148,47 +140,6 @@ def trained(asked: argparse.Namespace, train: Path, folder: Path, store: Path) -
     return runs
 
 
-def table(scores: pl.DataFrame, comparisons: list, metrics: dict, baseline: str) -> None:
-    """One row per model: figures, and the difference from uniform by patients and by seeds."""
-    values = item_values(scores)
-    means = values.group_by("model", "metric", "form").agg(pl.col("value").mean())
-    label = pl.col("model").str.replace(r"#\d+$", "")
-    means = means.with_columns(label.alias("label"), pl.col("model").str.extract(r"#(\d+)$"))
-    for metric, form in SHOWN:
-        print(f"\n**{metric}, {form}**\n\n| | mean | sd of seeds | minus uniform, interval over "
-              "patients | p, Holm | interval over seeds |\n|---|---|---|---|---|---|")  # fmt: skip
-        rows = means.filter(metric=metric, form=form)
-        base = rows.filter(label=baseline).sort("model")["value"].to_list()
-        for name, figures in metrics.items():
-            figure = figures.get(f"{metric}/{form}")
-            if figure is None:
-                continue
-            low, high = figure["interval"]
-            line = [name, f"{figure['value']:.3f} [{low:.3f}, {high:.3f}]",
-                    f"{figure.get('seed_sd', float('nan')):.3f}"]  # fmt: skip
-            line += against(comparisons, f"{metric}/{form}", name, baseline)
-            own = rows.filter(label=name).sort("model")["value"].to_list()
-            if len(own) == len(base) > 1 and name != baseline:
-                change = [a - b for a, b in zip(own, base, strict=True)]
-                low, high = stats.t.interval(0.95, len(change) - 1, loc=sum(change) / len(change),
-                                             scale=max(stats.sem(change), 1e-12))  # fmt: skip
-                line.append(f"[{low:+.3f}, {high:+.3f}]")
-            else:
-                line.append("")
-            print("| " + " | ".join(line) + " |")
-
-
-def against(comparisons: list, figure: str, name: str, baseline: str) -> list[str]:
-    """The paired difference of a model from the baseline, and its corrected p."""
-    for row in comparisons:
-        sign = {(name, baseline): 1, (baseline, name): -1}.get((row["model"], row["reference"]))
-        if row["figure"] == figure and sign:
-            low, high = sorted(sign * v for v in row["interval"])
-            return [f"{sign * row['value']:+.3f} [{low:+.3f}, {high:+.3f}]",
-                    f"{row['p_holm']:.3g}"]  # fmt: skip
-    return ["", ""]
-
-
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("work", type=Path)
@@ -205,9 +156,13 @@ def main() -> None:
     models += [load_model(f"run:{run}", name) for name, run in runs.items()]
     evaluate(models, [test / "questions", test / "claims"], folder / "scores", split="all",
              store=store)  # fmt: skip
-    scores = pl.read_parquet(folder / "scores" / "scores.parquet")
-    table(scores, read_json(folder / "scores" / "comparisons.json"),
-          read_json(folder / "scores" / "metrics.json"), "nast, uniform")  # fmt: skip
+    seeds: dict[str, list[Path]] = {}
+    for name, run in runs.items():
+        seeds.setdefault(name.partition("#")[0], []).append(run)
+    print_tables(folder / "scores", seeds)
+    print_differences(folder / "scores", "nast, uniform")
+    print_concentration(folder / "scores", seeds)
+    print_moved(load_model(asked.model, "base"), seeds["nast, uniform"], train / "facts", store)
 
 
 if __name__ == "__main__":
