@@ -1,4 +1,4 @@
-"""What `layer_policies.py` prints: Tables 1-4, differences from uniform, and what goes with them."""
+"""What `layer_policies.py` prints: Tables 1-4, differences from uniform, what goes with them."""
 
 from pathlib import Path
 from statistics import mean, stdev
