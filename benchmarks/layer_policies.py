@@ -47,7 +47,7 @@ RATES = {
 """Learning rates, chosen with uniform LoRA on validation patients."""
 PROFILES = {
     "phantom": ("scope", "drop", "attention", "gradnorm"),
-    "phantom-minilm": ("cue", "drop", "gradnorm"),
+    "phantom-minilm": ("cue", "drop", "module", "attention", "gradnorm"),
 }
 """Layer scores that are tried; the first one is the traced policy of the objectives. The phantom's
 `cue` is within its noise, and `scope` has the shape of `cue` on phantom-minilm."""
