@@ -16,7 +16,7 @@ from nast.reporting.figures import figure3
 from nast.reporting.harm import harm_tables
 from nast.reporting.tables import Table, cell, tables_of, write_tables
 from nast.reporting.trace_figures import CAPTIONS, draw_trace
-from nast.reporting.update_figures import CAPTION, by_policy, draw_updates
+from nast.reporting.update_figures import CAPTION, by_policy, depth, draw_updates
 from nast.reporting.verdicts import verdict_table
 from nast.store import manifest_of, read_json, stage, write_json, write_text
 
@@ -24,11 +24,6 @@ TITLES = {
     "table1": "Table 1", "table2": "Table 2", "table3": "Table 3", "table4": "Table 4",
     "questions": "Questions", "verdicts": "Claims", "harm": "No harm", "drift": "Drift",
 }  # fmt: skip
-NOTES = {
-    "table4": "With equal shares the top 3 and top 5 of 12 blocks would hold 25.0 and 41.7. "
-    "Parameters: norm of the change of LoRA's A and B; B A: norm of the change of the weights; "
-    "gradient: norm summed over steps, after scaling and clipping.",
-}
 UNIFORM = "LoRA uniform"
 COMPARED = (
     ("claims/accuracy", "negated"), ("claims/accuracy", "affirmative"),
@@ -96,6 +91,7 @@ def _page(
     manifests = {f: manifest_of(f) for folders in found.values() for f in folders}
     compared = [(part, comparisons(dict(by_label(part.scores)))) for part in joined.parts]
     changes = [_comparison_table(rows)._replace(data=part.data) for part, rows in compared]
+    equal = _equal_shares(found.get("train", []))
     return environment.get_template("report.html.j2").render(
         version=__version__,
         phantom=any(m.get("phantom") for m in manifests.values()),
@@ -111,7 +107,7 @@ def _page(
         example=_example(found),
         tables=tables,
         titles=TITLES,
-        notes={t.name: NOTES.get(t.name) for t in tables},
+        notes={t.name: equal if t.name == "table4" else None for t in tables},
         figures=_figures(joined.parts, found, target / "figures"),
         comparisons=[t for t in changes if t.rows],
         audits=_audits(found),
@@ -119,6 +115,20 @@ def _page(
             {"stage": m["config"]["stage"], "folder": folder.name, "settings": _settings(m)}
             for folder, m in manifests.items()
         ],
+    )
+
+
+def _equal_shares(runs: Sequence[Path]) -> str:
+    """What Table 4 measures, and what it would be if all blocks were updated alike."""
+    equal = [
+        f"the top 3 and top 5 of {blocks} blocks would hold {300 / blocks:.1f} and "
+        f"{min(100, 500 / blocks):.1f}"
+        for blocks in sorted({depth(run) for run in runs})
+    ]
+    return (
+        f"With equal shares {', '.join(equal)}. Parameters: norm of the change of LoRA's A and B; "
+        "B A: norm of the change of the weights; gradient: norm summed over steps, after scaling "
+        "and clipping."
     )
 
 
