@@ -22,8 +22,8 @@ from nast.models.registry import load_model
 from nast.phantom.write import build_phantom
 from nast.sources.collect import build_facts
 from nast.store import read_json
+from nast.training.config import TrainConfig
 from nast.training.run import build_run
-from nast.training.trainer import TrainConfig
 from nast.weighting import (
     LayerWeights,
     build_trace,

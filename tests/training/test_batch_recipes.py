@@ -1,6 +1,7 @@
 """Batches by recipe: what is shown, what is true of it, what is left out."""
 
 import numpy as np
+import pytest
 import torch
 
 from nast.training.batches import Recipe, draw
@@ -53,3 +54,17 @@ def test_diagonal_targets_are_the_pairs_themselves(batches):
     pairs = captions.rows[rng().choice(6, 3, replace=False)]
     shown = [batch.texts[i] for i in batch.columns]
     assert shown == [captions.texts[i] for i in [*pairs[:, 1], *pairs[:, 2]]]
+
+
+@pytest.mark.parametrize("nowhere", [0, -1])
+def test_a_denial_that_is_true_of_no_image_is_matched_to_none(batches, nowhere):
+    """Text 1, which denies text 0, is unknown or false of every image; the others have one."""
+    captions, claims = batches
+    table = captions.truth.tables[0].copy()
+    table[:, 1] = nowhere
+    captions = captions._replace(truth=captions.truth._replace(tables=[table]))
+    batch = draw(captions, claims, Recipe(6, 0, True, True, targets="diagonal"), rng())
+    denials = [captions.texts.index(batch.texts[i]) for i in batch.columns[6:]]
+    wanted = 2 * torch.eye(12) - 1
+    wanted[6 + denials.index(1), 6 + denials.index(1)] = -1
+    assert (batch.truth == wanted).all()

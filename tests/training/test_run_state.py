@@ -11,8 +11,9 @@ import pytest
 import torch
 
 from nast.models.registry import load_model
+from nast.training.config import TrainConfig
 from nast.training.lora import lora_by_layer
-from nast.training.trainer import TrainConfig, train
+from nast.training.trainer import train
 from nast.weighting import LayerWeights
 
 CONFIG = TrainConfig(steps=8, captions=4, claims=3, validate_every=2, learning_rate=1e-3)

@@ -11,8 +11,8 @@ from pytest import approx
 from nast.errors import InputError
 from nast.store import write_json, write_table
 from nast.tracing.aggregate import PAIRS_SCHEMA, SCORES_SCHEMA, layer_scores
+from nast.training.config import TrainConfig
 from nast.training.sweep import LAYER_KEYS, read_grid, sweep
-from nast.training.trainer import TrainConfig
 from nast.weighting import layer_weights, uniform
 
 GRID = """

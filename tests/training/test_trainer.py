@@ -17,9 +17,10 @@ from nast.errors import InputError, ModelError, NastError
 from nast.evaluation.evaluate import evaluate
 from nast.models.registry import load_model
 from nast.store import manifest_of
+from nast.training.config import TrainConfig
 from nast.training.lora import lora_by_layer
 from nast.training.run import STATE, build_run
-from nast.training.trainer import TrainConfig, train
+from nast.training.trainer import train
 from nast.training.updates import top_share
 from nast.training.validation import claim_validation
 from nast.weighting import LayerWeights, uniform

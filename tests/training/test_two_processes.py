@@ -11,8 +11,9 @@ import torch
 from six_pairs import six_pairs
 
 from nast.models.registry import load_model
+from nast.training.config import TrainConfig
 from nast.training.lora import lora_by_layer
-from nast.training.trainer import TrainConfig, train
+from nast.training.trainer import train
 from nast.weighting import LayerWeights
 
 CONFIG = TrainConfig(steps=3, captions=6, claims=6, warm_up=1)

@@ -94,8 +94,8 @@ def _train(folder: dict[str, Path], size: Size, progress: Progress) -> list[Path
     """The trace, then uniform LoRA and both NAST modes, every seed; returns the run folders."""
     progress.step("loading torch and the phantom model")
     from nast.models.registry import load_model
+    from nast.training.config import TrainConfig
     from nast.training.run import build_run
-    from nast.training.trainer import TrainConfig
     from nast.weighting import build_trace, layer_weights, read_layer_weights, uniform
 
     base = load_model("phantom", "base", precision="float32")

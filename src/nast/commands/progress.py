@@ -11,15 +11,20 @@ class Progress:
         """Start the clock."""
         self.stages, self.number = stages, 0
         self.start = self.begun = time.monotonic()
-        self.total = self.count = 0
+        self.total = self.count = self.earlier = 0
         self.shown = 0.0
         self.live = sys.stderr.isatty()
 
     def step(self, title: str, total: int = 0) -> None:
         """Begin the next stage; `total` counts its steps, where they are known."""
         self.number += 1
-        self.begun, self.total, self.count = time.monotonic(), total, 0
+        self.begun, self.total = time.monotonic(), total
+        self.count = self.earlier = 0
         self._say(f"[{self.number}/{self.stages}] {self._clock()}  {title}")
+
+    def resume(self, done: int) -> None:
+        """Steps that an earlier call did: they count, and their time does not."""
+        self.count = self.earlier = done
 
     def advance(self, *_: object) -> None:
         """One step of the stage is done."""
@@ -27,9 +32,10 @@ class Progress:
         now = time.monotonic()
         # A pipe gets a line every 15 seconds, a terminal a moving one.
         # The first steps carry set-up and would make the estimate far too long.
-        if self.total and self.count > 5 and now - self.shown > (0.5 if self.live else 15):
+        own = self.count - self.earlier
+        if self.total and own > 5 and now - self.shown > (0.5 if self.live else 15):
             self.shown = now
-            left = (now - self.begun) / self.count * (self.total - self.count)
+            left = (now - self.begun) / own * (self.total - self.count)
             text = f"        {self.count}/{self.total} steps, about {left:.0f} s left"
             print(text, end="\r" if self.live else "\n", file=sys.stderr, flush=True)
 

@@ -9,7 +9,7 @@ from cyclopts import Parameter
 from nast.commands.progress import Progress
 
 if TYPE_CHECKING:
-    from nast.training.trainer import TrainConfig
+    from nast.training.config import TrainConfig
     from nast.weighting import LayerWeights
 
 
@@ -123,8 +123,8 @@ def train(
 
 def _config(given: dict[str, Any], protocol: str, published: bool) -> "TrainConfig":
     from nast.errors import UsageError
+    from nast.training.config import PAPER, TrainConfig
     from nast.training.objectives import PUBLISHED
-    from nast.training.trainer import PAPER, TrainConfig
 
     if protocol not in ("default", "paper"):
         raise UsageError(f"--protocol {protocol}; choose default or paper")

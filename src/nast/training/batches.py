@@ -178,7 +178,9 @@ def draw(
         pair = torch.arange(len(own))
         truth[pair, pair] = 1
         if recipe.others:
-            truth[len(images) + pair, len(own) + pair] = 1
+            # A denial that is true of no image stands beside one that it is not matched to.
+            held = pair[captions.truth.of(others, hard).diagonal() == 1]
+            truth[len(images) + held, len(own) + held] = 1
     columns = [captions.texts[i] for i in np.append(own, hard)]
     texts = sorted({*columns, *(c for s in sets for c in claims.claims[s])},
                    key=lambda text: (len(text), text))  # fmt: skip

@@ -14,6 +14,10 @@ from nast.store import atomic
 from nast.training.lora import lora_by_layer
 from nast.training.updates import UpdateMeter
 
+STEP = ("step", "block", "parameters", "product", "gradient")
+"""Columns of what the meter keeps of a step."""
+WHOLE = ("step", "block")
+
 
 @dataclass
 class RunState:
@@ -48,8 +52,11 @@ def save_state(path: Path, run: RunState) -> None:
     tensors |= {f"best/{n}": p for n, p in (run.best or {}).items()}
     for number, values in run.optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer/{number}/{n}": v for n, v in values.items()}
+    # A row per step and block: the header of such a file holds no more than 100 MB.
+    rows = [[step[name] for name in STEP] for step in run.meter.steps]
+    tensors["meter/steps"] = torch.tensor(rows, dtype=torch.float64).reshape(-1, len(STEP))
     numbers = {
-        "history": run.history, "steps": run.meter.steps, "gradient": run.meter.gradient,
+        "history": run.history, "gradient": run.meter.gradient,
         "rng": run.rng.bit_generator.state, "waited": run.waited,
         "best_score": run.best_score if run.best else None,
     }  # fmt: skip
@@ -62,7 +69,7 @@ def save_state(path: Path, run: RunState) -> None:
 def load_state(path: Path, run: RunState) -> None:
     """Bring a freshly started run to the saved state."""
     tensors: dict[str, dict[str, torch.Tensor]] = {"lora": {}, "start": {}, "best": {},
-                                                   "optimizer": {}}  # fmt: skip
+                                                   "optimizer": {}, "meter": {}}  # fmt: skip
     with safe_open(path, "pt") as file:
         numbers = json.loads(file.metadata()["numbers"])
         for name in file.keys():  # noqa: SIM118
@@ -79,7 +86,10 @@ def load_state(path: Path, run: RunState) -> None:
     run.optimizer.load_state_dict(run.optimizer.state_dict() | {"state": saved})
     run.rng.bit_generator.state = numbers["rng"]
     run.meter.start = {n: p.to(parameters[n].device) for n, p in tensors["start"].items()}
-    run.meter.steps = numbers["steps"]
+    run.meter.steps = [
+        {name: int(v) if name in WHOLE else v for name, v in zip(STEP, row, strict=True)}
+        for row in tensors["meter"]["steps"].tolist()
+    ]
     run.meter.gradient = numbers["gradient"]
     run.history, run.waited = numbers["history"], numbers["waited"]
     if numbers["best_score"] is not None:

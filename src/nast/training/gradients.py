@@ -13,16 +13,10 @@ import torch
 import torch.distributed
 
 from nast.models.base import DualEncoder
+from nast.training.processes import processes
 
 BATCH = 72
 """Texts that are padded to one length."""
-
-
-def processes() -> tuple[int, int]:
-    """The number of this process and how many there are; (0, 1) outside of `torchrun`."""
-    if not torch.distributed.is_initialized():
-        return 0, 1
-    return torch.distributed.get_rank(), torch.distributed.get_world_size()
 
 
 def accumulate(

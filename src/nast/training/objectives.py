@@ -120,7 +120,7 @@ PUBLISHED: dict[str, dict[str, float]] = {
 
 
 def weights_of(objective: str, lambda_: float) -> dict[str, float]:
-    """Term -> weight of an objective.
+    """Term -> weight of an objective; a term of weight 0 is left out.
 
     Raises:
         ValueError: no such objective.
@@ -128,4 +128,5 @@ def weights_of(objective: str, lambda_: float) -> dict[str, float]:
     if objective not in OBJECTIVES:
         raise ValueError(f"objective is {objective!r}; choose one of {', '.join(OBJECTIVES)}")
     own = {"caption": lambda_, "claim": 1 - lambda_}
-    return {t: own[t] if w is None else w for t, w in OBJECTIVES[objective].items()}
+    weights = {t: own[t] if w is None else w for t, w in OBJECTIVES[objective].items()}
+    return {term: weight for term, weight in weights.items() if weight}

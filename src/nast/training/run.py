@@ -1,8 +1,11 @@
 """A run folder: LoRA weights, losses, update shares, card; resumable while it is made."""
 
+import json
 import platform
 import tempfile
+from collections.abc import Callable
 from dataclasses import asdict
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +14,7 @@ import torch
 from safetensors.torch import save_file
 
 from nast.embeddings import EmbeddingStore
-from nast.errors import InputError
+from nast.errors import InputError, NastError, UsageError
 from nast.models.base import DualEncoder
 from nast.records import CAPTIONS_SCHEMA, CLAIMS_SCHEMA
 from nast.sources.collect import read_facts
@@ -25,8 +28,9 @@ from nast.store import (
     write_text,
 )
 from nast.training.batches import CaptionData, ClaimData, caption_data, claim_data
-from nast.training.gradients import processes
-from nast.training.trainer import Outcome, Report, TrainConfig, Validate, train
+from nast.training.config import TrainConfig
+from nast.training.processes import from_first, processes
+from nast.training.trainer import Outcome, Report, Validate, train
 from nast.training.validation import claim_validation
 from nast.weighting import LayerWeights
 
@@ -43,13 +47,16 @@ def build_run(
     weights: LayerWeights,
     config: TrainConfig,
     *,
+    layers: str | None = None,
+    trace: Path | None = None,
     store: Path | None = None,
     fresh: bool = False,
     report: Report | None = None,
 ) -> dict[str, Any]:
     """Train on the training split of a contextual set and leave a run folder.
 
-    Started again after it was killed, it goes on where it was, bit for bit on a CPU.
+    Started again after it was killed, it goes on where it was, bit for bit on a CPU. Under
+    `torchrun` all processes call it; the first one's folder is kept, and decides for all.
 
     Args:
         model: loaded base; it is changed.
@@ -60,16 +67,27 @@ def build_run(
             the last in `lora-last/`), `losses.csv`, `updates.csv`, `updates.json`, `run.json`.
         weights: scale per block.
         config: see `TrainConfig`.
+        layers: what the weights are called, for the record.
+        trace: folder of `nast trace` that they come from: its policy binds the run.
         store: folder for the base's vectors.
         fresh: start over in a folder of another configuration.
         report: called after each step.
 
     Returns:
-        The manifest with the update shares and the last and best validation.
+        The manifest with the update shares and the validations.
+
+    Raises:
+        InputError: no training captions or claim sets, or none to validate on.
+        UsageError: the weights are of a tower with another number of blocks, or the folder
+            belongs to another configuration.
     """
+    blocks = model.text.n_layers
+    if len(weights.scale) != blocks:
+        raise UsageError(f"{len(weights.scale)} layer weights for a text tower of {blocks} blocks")
     settings = {"stage": "train", "base": base, "base_key": model.key, **asdict(config),
-                "precision": model.precision, "scale": weights.scale}  # fmt: skip
-    inputs = [Path(facts), Path(contextual), *model.made_from]
+                "precision": model.precision, "scale": weights.scale,
+                **({"layers": layers} if layers else {})}  # fmt: skip
+    inputs = [Path(facts), Path(contextual), *model.made_from, *([trace] if trace else [])]
 
     def make(out: Path) -> dict[str, Any]:
         vectors = EmbeddingStore(model, store, policy_of(inputs))
@@ -81,9 +99,47 @@ def build_run(
                 "validation": _validations(outcome), "machine": _machine(model)}  # fmt: skip
 
     if processes()[0] == 0:
-        return stage(folder, settings, inputs, make, fresh=fresh)
+        return _first(folder, settings, inputs, make, fresh)
+    return _other(make)
+
+
+Make = Callable[[Path], dict[str, Any]]
+
+
+def _first(
+    folder: Path, settings: dict[str, Any], inputs: list[Path], make: Make, fresh: bool
+) -> dict[str, Any]:
+    """The stage, after which the other processes know whether to train, and from which state."""
+    told = False
+
+    def tell_and_make(out: Path) -> dict[str, Any]:
+        nonlocal told
+        told = True
+        state = out / STATE
+        from_first(b"+" + (state.read_bytes() if state.is_file() else b""))
+        return make(out)
+
+    try:
+        manifest = stage(folder, settings, inputs, tell_and_make, fresh=fresh)
+    except Exception:
+        if not told:
+            from_first(b"!")
+        raise
+    if not told:
+        from_first(b"=" + json.dumps(manifest).encode())
+    return manifest
+
+
+def _other(make: Make) -> dict[str, Any]:
+    """The same work in a folder that is not kept, from the first process's state."""
+    said = from_first()
+    if said[:1] == b"!":
+        raise NastError("the first process cannot train; its message says why")
+    if said[:1] == b"=":
+        return dict(json.loads(said[1:]))
     with tempfile.TemporaryDirectory() as elsewhere:
-        # The other processes do the same work; only the first one's folder is kept.
+        if said[1:]:
+            (Path(elsewhere) / STATE).write_bytes(said[1:])
         return make(Path(elsewhere))
 
 
@@ -130,6 +186,7 @@ def _validations(outcome: Outcome) -> list[dict[str, float]]:
 
 def _machine(model: DualEncoder) -> dict[str, Any]:
     return {"python": platform.python_version(), "torch": torch.__version__,
+            **{name: version(name) for name in ("transformers", "peft")},
             "processor": platform.machine(), "threads": torch.get_num_threads(),
             "device": str(model.device), "processes": processes()[1]}  # fmt: skip
 

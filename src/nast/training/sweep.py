@@ -12,9 +12,10 @@ import yaml
 from nast.errors import InputError
 from nast.models.registry import load_model
 from nast.store import atomic, manifest_of
+from nast.training.config import TrainConfig
 from nast.training.policies import layer_policy
 from nast.training.run import build_run
-from nast.training.trainer import Report, TrainConfig
+from nast.training.trainer import Report
 
 LAYER_KEYS = ("layers", "beta")
 DEFAULTS = {**{f.name: f.default for f in fields(TrainConfig)},

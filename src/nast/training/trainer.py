@@ -1,106 +1,28 @@
 """NAST fine-tuning: lambda * CLIP + (1 - lambda) * claim loss, block steps from the trace."""
 
+import math
 import time
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
 
-from nast.errors import UsageError
+from nast.errors import ModelError, UsageError
 from nast.models.base import DualEncoder
 from nast.store import seed_of
-from nast.training.batches import CaptionData, ClaimData, Recipe, draw
+from nast.training.batches import CaptionData, ClaimData, draw
 from nast.training.checkpoints import RunState, load_state, save_state
-from nast.training.gradients import accumulate, processes
-from nast.training.layer_scaling import Mode, layer_groups, scale_gradients
-from nast.training.lora import ALPHA, RANK, TARGETS, add_lora, lora_by_layer
+from nast.training.config import TrainConfig
+from nast.training.gradients import accumulate
+from nast.training.layer_scaling import layer_groups, scale_gradients
+from nast.training.lora import add_lora, lora_by_layer
 from nast.training.objectives import TERMS, weights_of
+from nast.training.processes import processes
 from nast.training.updates import UpdateMeter
 from nast.weighting import LayerWeights
-
-
-@dataclass(frozen=True, slots=True)
-class TrainConfig:
-    """What decides a run, beside model, data and layer weights. Our defaults; the paper has none.
-
-    Attributes:
-        objective: a key of `OBJECTIVES`.
-        mode: where the layer scale acts, `lr` or `gradient`.
-        steps: optimizer steps; each draws captions and claim sets.
-        captions: image-caption pairs a step.
-        claims: groups of claim sets a step, each in one form with all its members.
-        lambda_: weight of the caption loss in `nast`, in [0, 1].
-        targets: `truth` or `diagonal`, see `Recipe`.
-        caption_polarity: `both`, or `negated` for the paper's explicitly negated captions only.
-        claim_scale: factor on the cosines of claims; the model's logit scale if not given.
-        lora: which linear layers of a block get LoRA, a key of `TARGETS`.
-        rank: r of LoRA.
-        alpha: LoRA's factor is alpha / r.
-        learning_rate: of a block with scale 1, constant after the warm-up.
-        warm_up: steps over which the rate rises to that.
-        weight_decay: of AdamW.
-        clip: largest norm of all gradients together, after scaling.
-        chunk: texts whose activations are in memory at once.
-        validate_every: steps between validations; 0 for none.
-        patience: validations without a better one after which training ends; 0 for never.
-        seed: of LoRA's start and of the batches.
-    """
-
-    objective: str = "nast"
-    mode: Mode = "lr"
-    steps: int = 100
-    captions: int = 48
-    claims: int = 24
-    lambda_: float = 0.5
-    targets: str = "truth"
-    caption_polarity: str = "both"
-    claim_scale: float | None = None
-    lora: str = "attention"
-    rank: int = RANK
-    alpha: int = ALPHA
-    learning_rate: float = 1e-4
-    warm_up: int = 10
-    weight_decay: float = 0.0
-    clip: float = 1.0
-    chunk: int = 512
-    validate_every: int = 0
-    patience: int = 0
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.lambda_ <= 1:
-            raise ValueError(f"lambda is {self.lambda_}; it must be in [0, 1]")
-        if self.mode not in ("lr", "gradient"):
-            raise ValueError(f"mode is {self.mode!r}; choose lr or gradient")
-        if self.lora not in TARGETS:
-            raise ValueError(f"lora is {self.lora!r}; choose one of {', '.join(TARGETS)}")
-        if self.targets not in ("truth", "diagonal"):
-            raise ValueError(f"targets is {self.targets!r}; choose truth or diagonal")
-        if self.caption_polarity not in ("both", "negated"):
-            found = self.caption_polarity
-            raise ValueError(f"caption_polarity is {found!r}; choose both or negated")
-        weights_of(self.objective, self.lambda_)
-
-    def recipe(self) -> Recipe:
-        """What a batch must hold for the objective."""
-        terms = weights_of(self.objective, self.lambda_)
-        return Recipe(
-            captions=self.captions if set(terms) - {"claim"} and terms.get("caption") != 0 else 0,
-            claims=self.claims if terms.get("claim", 0) > 0 else 0,
-            hard="negclip" in terms or "conclip" in terms,
-            others="conclip" in terms,
-            targets=self.targets,
-        )
-
-
-PAPER: dict[str, Any] = {
-    "mode": "gradient", "targets": "diagonal", "caption_polarity": "negated", "claim_scale": 1.0,
-}  # fmt: skip
-"""The paper's literal choices (design section 4), set by `--protocol paper`."""
 
 
 class Outcome(NamedTuple):
@@ -221,12 +143,16 @@ def _step(
         return loss
 
     accumulate(model, batch.texts, total, config.chunk)
+    if not math.isfinite(losses["loss"]):
+        raise ModelError(f"{model.name}: the loss of step {len(run.history) + 1} is "
+                         f"{losses['loss']}; try a smaller learning rate than "
+                         f"{config.learning_rate:g}")  # fmt: skip
     groups = run.optimizer.param_groups
     scale_gradients(groups)
     parameters = [p for g in groups for p in g["params"]]
     torch.nn.utils.clip_grad_norm_(parameters, config.clip)
     for group in groups:
-        group["lr"] = group["full_lr"] * min(1.0, (len(run.history) + 1) / config.warm_up)
+        group["lr"] = group["full_lr"] * min(1.0, (len(run.history) + 1) / (config.warm_up or 1))
     run.meter.before(groups)
     run.optimizer.step()
     run.meter.after()
