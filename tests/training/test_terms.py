@@ -71,6 +71,7 @@ def test_claims():
 
 def test_weights():
     assert weights_of("nast", 0.3) == approx({"caption": 0.3, "claim": 0.7})
+    assert weights_of("nast", 0.0) == {"claim": 1} and weights_of("nast", 1.0) == {"caption": 1}
     assert weights_of("negbench", 0.3) == {"caption": 0.99, "claim": 0.01}
     assert all(sum(weights_of(o, 0.4).values()) == approx(1) for o in OBJECTIVES)
     with pytest.raises(ValueError, match="choose one of nast"):
