@@ -161,6 +161,9 @@ def test_an_interrupted_stage_is_not_finished(tmp_path):
     assert not (out / "manifest.json").exists()
     with pytest.raises(InputError, match=r"no manifest\.json"):
         manifest_of(out)
+    with pytest.raises(UsageError, match="unfinished work of another configuration"):
+        stage(out, {"seed": 1}, [], make)
+    assert (out / "half.txt").read_text() == "half"
     assert stage(out, {}, [], make)["counts"] == {}
     with pytest.raises(RuntimeError):
         stage(out, {}, [], broken, fresh=True)

@@ -186,7 +186,8 @@ def stage(
         The manifest.
 
     Raises:
-        UsageError: the folder belongs to another configuration, or holds files of others.
+        UsageError: the folder belongs to another configuration, finished or not, or holds files
+            of others.
     """
     from nast import __version__
 
@@ -200,9 +201,10 @@ def stage(
         same = not fresh and content_hash(_read_run(run)) == content_hash(asked)
         if same and manifest.is_file():
             return read_json(manifest)
-        if not same and not fresh and manifest.is_file():
+        if not same and not fresh:
+            what = "belongs to" if manifest.is_file() else "holds unfinished work of"
             raise UsageError(
-                f"{folder} belongs to another configuration or other inputs ({RUN}); "
+                f"{folder} {what} another configuration or other inputs ({RUN}); "
                 "choose another folder or say --fresh"
             )
         if not same:

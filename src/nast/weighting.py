@@ -228,8 +228,12 @@ def _write_weights(
     rows = merged(tables.scores, aggregation)
     chosen = rows["score"].to_list()
     if None in chosen:
-        found = f"no sample of {summary['samples']} with d above {summary['tau'] or 0:.3g}"
-        expected = "captions that the model prefers to their foils"
+        failing = "failing samples of" in summary
+        below = "-d" if failing else "d"
+        found = f"no sample of {summary['samples']} with {below} above {summary['tau'] or 0:.3g}"
+        expected = (
+            f"captions that the model {'does not prefer' if failing else 'prefers'} to their foils"
+        )
         raise InputError(model.name, found=found, expected=expected)
     noise = within_noise(tables.pairs, aggregation)
     flat = noise and protocol != "paper"

@@ -17,6 +17,7 @@ def call(tiny_clip, tmp_path, monkeypatch, capsys):
 
     def build(*given, **_):
         seen.update(weights=given[5], config=given[6], said=capsys.readouterr().out)
+        return {"losses": [], "validation": []}
 
     monkeypatch.setattr("nast.training.run.build_run", build)
 
@@ -43,7 +44,12 @@ def test_blocks_without_lora_are_named_before_the_first_step(call):
 
 def test_gradient_mode_leaves_the_rates(call):
     _, seen, _ = call("--layers", "{w}", "--learning-rate", "1e-3", "--mode", "gradient")
-    assert [line.split()[6] for line in seen["said"].splitlines()[:4]] == ["1.00e-03"] * 4
+    lines = [line.split() for line in seen["said"].splitlines()[:4]]
+    assert [line[6] for line in lines] == ["1.00e-03"] * 4
+    assert [line[7:] for line in lines] == [
+        ["gradient", "x", "2.500"], ["gradient", "x", "1.250"], ["no", "LoRA"],
+        ["gradient", "x", "0.250"],
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("lora", ["attention", "mlp", "all"])
@@ -79,6 +85,14 @@ def test_settings_of_the_rivals_authors(call, objective):
         (["--lora", "vision"], "choose one of attention, mlp, all"),
         (["--published"], "--published is for --objective negclip, conclip, negbench"),
         (["--layers", "gradnorm"], "--layers gradnorm follows a trace; say --trace FOLDER"),
+        (["--protocol", "paper"], "--protocol paper follows a trace; say --trace FOLDER"),
+        (["--patience", "2"], "patience is 2 without a validation to wait for"),
+        (["--steps", "0"], "steps is 0; it must be 1 or more"),
+        (["--rank", "0"], "rank is 0"),
+        (["--lambda", "1.5"], "lambda is 1.5; it must be 0 to 1"),
+        (["--learning-rate", "-1"], "learning_rate is -1"),
+        (["--steps", "5", "--validate-every", "6"], "end before its first validation"),
+        (["--sweep", "x.yaml", "--log", "wandb"], "all settings stand in its file"),
         (["--sweep", "x.yaml", "--protocol", "paper"], "all settings stand in its file"),
         (["--sweep", "x.yaml", "--published"], "all settings stand in its file"),
     ],

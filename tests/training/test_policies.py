@@ -138,7 +138,19 @@ def test_a_profile_within_its_noise_stays_uniform(trace):
     file = trace / "layer_weights.json"
     data = json.loads(file.read_text()) | {"within_noise": True, "alpha": [1] * 4, "scale": [1] * 4}
     file.write_text(json.dumps(data))
-    assert layer_policy("nast", 4, trace, beta=2.0).scale == [1, 1, 1, 1]
+    for name in ("nast", "reversed", "random"):
+        with pytest.warns(UserWarning, match="within its noise: uniform weights"):
+            assert layer_policy(name, 4, trace, beta=2.0).scale == [1, 1, 1, 1]
+
+
+def test_a_trace_of_another_model_is_said(trace, tiny_clip):
+    model, file = load_model(f"hf:{tiny_clip}"), trace / "layer_weights.json"
+    known = json.loads(file.read_text()) | {"model": "another", "model_key": "0" * 64}
+    file.write_text(json.dumps(known))
+    with pytest.warns(UserWarning, match="is a trace of another, not of hf:"):
+        layer_policy("nast", 4, trace, model=model)
+    file.write_text(json.dumps(known | {"model_key": model.key}))
+    layer_policy("nast", 4, trace, model=model)
 
 
 @pytest.mark.parametrize(

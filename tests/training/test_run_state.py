@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors import safe_open
 
 from nast.models.registry import load_model
 from nast.training.config import TrainConfig
@@ -69,6 +70,35 @@ def test_patience_ends_a_run(tiny_clip, batches):
     figures = iter([0.5, 0.6, 0.6, 0.4, 0.9])
     found = train(model, *batches, WEIGHTS, config, validate=lambda: {"v": next(figures)})
     assert [row["v"] for row in found.history] == [0.5, 0.6, 0.6, 0.4]
+
+
+def test_patience_goes_on_where_it_was(tiny_clip, batches, tmp_path):
+    state = tmp_path / "state.safetensors"
+    config = TrainConfig(steps=50, captions=4, claims=3, validate_every=1, patience=3)
+
+    def go_on(figures, stop=None):
+        figures, model = iter(figures), load_model(f"hf:{tiny_clip}")
+
+        def report(step, losses):
+            if step == stop:
+                raise StopError
+
+        return train(model, *batches, WEIGHTS, config, report, lambda: {"v": next(figures)}, state)
+
+    with pytest.raises(StopError):
+        go_on([0.6, 0.5, 0.4], stop=3)
+    # The third step was not saved: it is done again.
+    history = go_on([0.4, 0.3, 0.9]).history
+    assert [row["v"] for row in history] == [0.6, 0.5, 0.4, 0.3]
+
+
+def test_the_steps_stand_in_a_tensor_for_headers_are_bounded(tiny_clip, batches, tmp_path):
+    state = tmp_path / "state.safetensors"
+    with pytest.raises(StopError):
+        run(tiny_clip, batches, state, stop=3)
+    with safe_open(state, "pt") as file:
+        assert file.get_tensor("meter/steps").shape == (2 * 4, 5)
+        assert "product" not in file.metadata()["numbers"]
 
 
 KILLED = """

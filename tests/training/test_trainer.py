@@ -52,6 +52,19 @@ def test_both_losses_act_in_one_step(model, batches):
         assert row["loss"] == approx(0.3 * row["caption"] + 0.7 * row["claim"])
 
 
+@pytest.mark.parametrize(("lambda_", "term"), [(0.0, "claim"), (1.0, "caption")])
+def test_one_loss_alone(model, batches, lambda_, term):
+    config = replace(CONFIG, steps=2, lambda_=lambda_)
+    for row in train(model, *batches, uniform(4), config).history:
+        assert set(row) == {"loss", term} and row["loss"] == approx(row[term])
+
+
+def test_a_loss_that_is_not_finite_ends_the_run(model, batches):
+    config = replace(CONFIG, steps=20, learning_rate=1e3, warm_up=0, claim_scale=1e38)
+    with pytest.raises(ModelError, match="try a smaller learning rate than 1000"):
+        train(model, *batches, uniform(4), config)
+
+
 def test_a_step_encodes_each_text_once_and_no_image(model, batches, monkeypatch):
     seen, encode = [], model.text_features
 

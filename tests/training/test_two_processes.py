@@ -4,15 +4,20 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
+import polars as pl
 import pytest
 import torch
+from built import contextual_set
 from six_pairs import six_pairs
 
+from nast.cli import run
 from nast.models.registry import load_model
 from nast.training.config import TrainConfig
 from nast.training.lora import lora_by_layer
+from nast.training.run import STATE
 from nast.training.trainer import train
 from nast.weighting import LayerWeights
 
@@ -33,7 +38,7 @@ import json, sys
 import torch
 import torch.distributed as dist
 from pathlib import Path
-sys.path.insert(0, sys.argv[1])
+sys.path[:0] = [sys.argv[1], sys.argv[1] + "/.."]
 from test_two_processes import trained
 dist.init_process_group("gloo")
 history, weights = trained(Path(sys.argv[2]))
@@ -44,18 +49,58 @@ dist.destroy_process_group()
 """
 
 
-@pytest.mark.slow
-def test_losses_and_weights_of_two_processes(tiny_clip, tmp_path):
-    arguments = [str(Path(__file__).parent), str(tiny_clip), str(tmp_path)]
+def together(arguments, code):
+    """Exit codes of the first and the second of two processes."""
+    port = str(20_000 + (os.getpid() + time.monotonic_ns() // 10**9) % 20_000)
     running = []
     for rank in (0, 1):
         environment = os.environ | {
-            "RANK": str(rank), "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1",
-            "MASTER_PORT": str(20_000 + (os.getpid() + 7) % 20_000), "OMP_NUM_THREADS": "1",
+            "RANK": str(rank), "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port,
+            "OMP_NUM_THREADS": "1",
         }  # fmt: skip
-        running.append(subprocess.Popen([sys.executable, "-c", PROCESS, *arguments],
+        running.append(subprocess.Popen([sys.executable, "-c", code, *map(str, arguments)],
                                         env=environment))  # fmt: skip
-    assert [p.wait(timeout=300) for p in running] == [0, 0]
+    return [p.wait(timeout=300) for p in running]
+
+
+COMMAND = """
+import os, sys
+from nast.cli import run
+import nast.training.trainer as trainer
+
+trainer.SAVE_SECONDS, save, last = 0.0, trainer.save_state, int(sys.argv[1])
+
+def save_and_die(path, run):
+    save(path, run)
+    if len(run.history) == last:
+        os._exit(9)
+
+trainer.save_state = save_and_die
+sys.exit(run(sys.argv[2:]))
+"""
+
+
+@pytest.mark.slow
+def test_a_killed_command_goes_on_and_a_finished_one_returns(tiny_clip, facts, tmp_path):
+    options = ["--steps", 4, "--captions", 8, "--claims", 2, "--store", tmp_path / "store"]
+    call = ["train", f"hf:{tiny_clip}", facts, contextual_set(facts), *options, "-o"]
+    assert together([2, *call, tmp_path / "two"], COMMAND)[0] == 9
+    assert (tmp_path / "two" / STATE).is_file()
+    assert together([0, *call, tmp_path / "two"], COMMAND) == [0, 0]
+    assert together([0, *call, tmp_path / "two"], COMMAND) == [0, 0]
+    other = [*map(str, call), str(tmp_path / "two"), "--rank", "2"]
+    assert 0 not in together([0, *other], COMMAND), "both are refused another configuration"
+    assert run([*map(str, call), str(tmp_path / "one")]) == 0
+    losses = [pl.read_csv(tmp_path / name / "losses.csv") for name in ("two", "one")]
+    assert len(losses[0]) == 4
+    for name in losses[1].columns:
+        assert losses[0][name].to_list() == pytest.approx(losses[1][name].to_list(), abs=1e-5)
+
+
+@pytest.mark.slow
+def test_losses_and_weights_of_two_processes(tiny_clip, tmp_path):
+    arguments = [str(Path(__file__).parent), str(tiny_clip), str(tmp_path)]
+    assert together(arguments, PROCESS) == [0, 0]
     history, weights = trained(tiny_clip)
     for rank in (0, 1):
         found = json.loads((tmp_path / f"{rank}.json").read_text())

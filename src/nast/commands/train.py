@@ -23,7 +23,10 @@ def train(
     layers: str | None = None,
     trace: Path | None = None,
     mode: str | None = None,
+    beta: float | None = None,
     steps: int | None = None,
+    captions: int | None = None,
+    claims: int | None = None,
     learning_rate: float | None = None,
     lambda_: Annotated[float | None, Parameter(name="--lambda")] = None,
     lora: str | None = None,
@@ -62,8 +65,14 @@ def train(
         Folder of nast trace, for the policies that follow one.
     mode: str
         lr (each block its own learning rate) or gradient (the equation as printed).
+    beta: float
+        Sharpness of the policies that follow a trace; the trace's own if not given.
     steps: int
         Optimizer steps.
+    captions: int
+        Image-caption pairs a step.
+    claims: int
+        Groups of claim sets a step, each with all its members.
     learning_rate: float
         Of a block with scale 1.
     lambda_: float
@@ -71,7 +80,7 @@ def train(
     lora: str
         Linear layers of a block that get LoRA: attention (q, k, v, out), mlp or all.
     rank: int
-        Of LoRA.
+        Of LoRA, whose factor alpha / rank stays 2.
     validate_every: int
         Steps between validations on the validation patients; the best weights are kept.
     patience: int
@@ -91,34 +100,40 @@ def train(
     fresh: bool
         Start over in a folder of another configuration.
     """
-    given = {"objective": objective, "mode": mode, "steps": steps, "learning_rate": learning_rate,
-             "lambda_": lambda_, "lora": lora, "rank": rank, "validate_every": validate_every,
-             "patience": patience, "seed": seed}  # fmt: skip
+    given = {"objective": objective, "mode": mode, "steps": steps, "captions": captions,
+             "claims": claims, "learning_rate": learning_rate, "lambda_": lambda_, "lora": lora,
+             "rank": rank, "validate_every": validate_every, "patience": patience,
+             "seed": seed}  # fmt: skip
     given = {name: value for name, value in given.items() if value is not None}
+    first = _join()
     if sweep:
         given |= {"protocol": protocol} if protocol != "default" else {}
         given |= {"published": True} if published else {}
-        _sweep(given, layers, model, facts, contextual, sweep, out, trace=trace, store=store)
+        given |= {n: v for n, v in {"layers": layers, "beta": beta, "log": log}.items() if v}
+        _sweep(given, model, facts, contextual, sweep, out, trace=trace, store=store, fresh=fresh,
+               first=first)  # fmt: skip
         return
+    from nast.errors import UsageError
     from nast.models.registry import load_model
     from nast.training.policies import layer_policy
     from nast.training.run import build_run
 
-    first = _join()
     config = _config(given, protocol, published)
+    if protocol == "paper" and not (trace or layers):
+        raise UsageError("--protocol paper follows a trace; say --trace FOLDER of nast trace")
     base = load_model(model)
     name = layers or ("nast" if trace else "uniform")
-    weights = layer_policy(name, base.text.n_layers, trace, literal=protocol == "paper",
-                           seed=config.seed)  # fmt: skip
+    weights = layer_policy(name, base.text.n_layers, trace, beta=beta, literal=protocol == "paper",
+                           seed=config.seed, model=base)  # fmt: skip
     if first:
         _say(weights, config)
         print(f"on {base.device}, {base.precision}")
     progress, report = _reporter(config.steps, log if first else None, out, first)
-    build_run(base, model, facts, contextual, out, weights, config, store=store, fresh=fresh,
-              report=report)  # fmt: skip
+    made = build_run(base, model, facts, contextual, out, weights, config, layers=name,
+                     trace=trace, store=store, fresh=fresh, report=report)  # fmt: skip
     progress.done()
     if first:
-        print(f"run:{out}")
+        _say_result(out, made)
 
 
 def _config(given: dict[str, Any], protocol: str, published: bool) -> "TrainConfig":
@@ -161,11 +176,19 @@ def _join() -> bool:
 
 def _say(weights: "LayerWeights", config: "TrainConfig") -> None:
     """The table block -> alpha -> learning rate, before the first step."""
+    printed = config.mode == "gradient"
     for block, (alpha, scale) in enumerate(zip(weights.alpha, weights.scale, strict=True), 1):
-        rate = config.learning_rate * (scale if config.mode == "lr" else 1)
-        frozen = "  no LoRA" if scale == 0 else ""
-        print(f"block {block:2}  alpha {alpha:.3f}  learning rate {rate:.2e}{frozen}")
+        rate = config.learning_rate * (1 if printed else scale)
+        rest = "  no LoRA" if scale == 0 else f"  gradient x {scale:.3f}" if printed else ""
+        print(f"block {block:2}  alpha {alpha:.3f}  learning rate {rate:.2e}{rest}")
     print(", ".join(f"{name.rstrip('_')} {getattr(config, name)}" for name in config.__slots__))
+
+
+def _say_result(out: Path, made: dict[str, Any]) -> None:
+    """The losses of the first and the last step, the validations, and how to load the run."""
+    for row in (*made["losses"], *made["validation"]):
+        print("  ".join(f"{name} {value:.4g}" for name, value in row.items()))
+    print(f"run:{out}")
 
 
 def _reporter(
@@ -175,22 +198,24 @@ def _reporter(
     if not first:
         return progress, None
     progress.step("fine-tuning", total=steps)
-    if log is None:
-        return progress, progress.advance
-    from nast.training.sinks import open_sink
+    send = None
+    if log:
+        from nast.training.sinks import open_sink
 
-    send = open_sink(log, out.with_name(f"{out.name}-{log}"))
+        send = open_sink(log, out.with_name(f"{out.name}-{log}"))
 
     def report(step: int, losses: dict[str, float]) -> None:
-        progress.advance(step, losses)
-        send(step, losses)
+        if progress.count == 0 and step > 1:
+            progress.resume(step - 1)
+        progress.advance()
+        if send:
+            send(step, losses)
 
     return progress, report
 
 
 def _sweep(
     given: dict[str, Any],
-    layers: str | None,
     model: str,
     facts: Path,
     contextual: Path,
@@ -199,13 +224,23 @@ def _sweep(
     *,
     trace: Path | None,
     store: Path | None,
+    fresh: bool,
+    first: bool,
 ) -> None:
     from nast.errors import UsageError
-    from nast.training.sweep import TABLE, sweep
+    from nast.training.sweep import DEFAULTS, TABLE, read_grid, sweep
 
-    if given or layers:
-        raise UsageError("with --sweep all settings stand in its file")
-    table = sweep(model, facts, contextual, grid, out, trace=trace, store=store)
+    if given:
+        raise UsageError("with --sweep all settings stand in its file, and there is no --log")
+    progress = Progress(1)
+    steps = [cell.get("steps", DEFAULTS["steps"]) for cell in read_grid(grid)]
+    if first:
+        progress.step(f"fine-tuning {len(steps)} times", total=sum(steps))
+    table = sweep(model, facts, contextual, grid, out, trace=trace, store=store, fresh=fresh,
+                  report=progress.advance if first else None)  # fmt: skip
+    if not first:
+        return
+    progress.done()
     for row in table.iter_rows(named=True):
         print("  ".join(f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}"
                         for name, value in row.items()))  # fmt: skip

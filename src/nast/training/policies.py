@@ -20,6 +20,8 @@ from pathlib import Path
 import polars as pl
 
 from nast.errors import InputError, UsageError
+from nast.models.base import DualEncoder
+from nast.models.hardware import key_at
 from nast.store import read_json, read_table
 from nast.tracing.aggregate import AGGREGATIONS, ALL, BOTH, SCORES_SCHEMA, within_noise
 from nast.weighting import LayerWeights, controls, layer_weights, only, read_layer_weights, uniform
@@ -36,6 +38,7 @@ def layer_policy(
     beta: float | None = None,
     literal: bool = False,
     seed: int = 0,
+    model: DualEncoder | None = None,
 ) -> LayerWeights:
     """The layer weights of a policy.
 
@@ -50,9 +53,10 @@ def layer_policy(
         literal: the paper's rule instead of the trace's: min-max without a floor, largest scale 1.
             A trace that was made with the paper's protocol has it, and is taken as it is.
         seed: of `random`.
+        model: that will be trained; a trace of another one gives a warning.
 
     Returns:
-        The weights; uniform ones, with a warning, for an aggregation within its noise.
+        The weights; uniform ones, with a warning, for a profile within its noise.
 
     Raises:
         UsageError: an unknown name, a policy without the trace that it needs, or K out of range.
@@ -72,17 +76,22 @@ def layer_policy(
         return read_layer_weights(Path(name))
     if trace is None:
         raise UsageError(f"--layers {name} follows a trace; say --trace FOLDER of nast trace")
-    weights, scores = _traced(trace, name, beta, literal)
+    weights, scores = _traced(trace, name, beta, literal, model)
     shapes = dict.fromkeys(("nast", *AGGREGATIONS), weights)
     return {**shapes, **controls(weights, scores, k=k, seed=seed)}[name]
 
 
 def _traced(
-    trace: Path, name: str, beta: float | None, literal: bool
+    trace: Path, name: str, beta: float | None, literal: bool, model: DualEncoder | None
 ) -> tuple[LayerWeights, list[float]]:
     """The weights and the scores that a policy of a trace rests on."""
     file = trace / "layer_weights.json"
     weights, known = read_layer_weights(file), read_json(file)
+    traced = known.get("model_key")
+    # A trace runs in float32, whatever the training's precision.
+    if model and traced and key_at(traced, model.precision) != model.key:
+        said = f"{trace} is a trace of {known['model']}, not of {model.name}"
+        warnings.warn(said, stacklevel=3)
     scores, noise, asked = known["score"], known.get("within_noise", False), beta is not None
     rule = {key: known[key] for key in ("norm", "beta", "floor", "renorm") if key in known}
     if asked:
@@ -93,9 +102,10 @@ def _traced(
     if name in AGGREGATIONS:
         (scores, noise), asked = _profile(trace / "layer_scores.parquet", name), True
         weights = uniform(len(scores))
-        if noise and not (literal or own):
-            said = f"the {name} profile of {trace} is within its noise: uniform weights"
-            warnings.warn(said, stacklevel=3)
+    if noise and not (literal or own) and not name.startswith("top"):
+        profile = name if name in AGGREGATIONS else known.get("aggregation", "chosen")
+        said = f"the {profile} profile of {trace} is within its noise: uniform weights"
+        warnings.warn(said, stacklevel=3)
     if (literal and not own) or (asked and (own or not noise)):
         weights = layer_weights(scores, **rule)
     return weights, scores

@@ -96,7 +96,8 @@ def build_run(
         _save(out, model, base, inputs, outcome)
         (out / STATE).unlink(missing_ok=True)
         return {"counts": {"steps": len(outcome.history)}, "update shares": outcome.shares,
-                "validation": _validations(outcome), "machine": _machine(model)}  # fmt: skip
+                "losses": _losses(outcome), "validation": _validations(outcome),
+                "machine": _machine(model)}  # fmt: skip
 
     if processes()[0] == 0:
         return _first(folder, settings, inputs, make, fresh)
@@ -173,6 +174,16 @@ def _data(
             return accuracy(model)
 
     return data, claim_data(vectors, training), validate
+
+
+def _losses(outcome: Outcome) -> list[dict[str, float]]:
+    """Step and losses of the first step and of the last."""
+    steps = sorted({1, len(outcome.history)})
+    return [
+        {"step": step, **{n: v for n, v in outcome.history[step - 1].items()
+                          if not n.startswith("validation")}}
+        for step in steps
+    ]  # fmt: skip
 
 
 def _validations(outcome: Outcome) -> list[dict[str, float]]:

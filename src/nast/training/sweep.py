@@ -1,5 +1,6 @@
 """A grid of runs from one file, each resumable, with a table at the end."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import fields
 from itertools import product
@@ -11,9 +12,10 @@ import yaml
 
 from nast.errors import InputError
 from nast.models.registry import load_model
-from nast.store import atomic, manifest_of
+from nast.store import atomic
 from nast.training.config import TrainConfig
 from nast.training.policies import layer_policy
+from nast.training.processes import processes
 from nast.training.run import build_run
 from nast.training.trainer import Report
 
@@ -21,7 +23,9 @@ LAYER_KEYS = ("layers", "beta")
 DEFAULTS = {**{f.name: f.default for f in fields(TrainConfig)},
             "layers": "uniform", "beta": None, "validate_every": None}  # fmt: skip
 """What a cell may set, and what it has where it does not."""
-TABLE = "sweep.csv"
+_FIXED = re.compile(r"uniform|(front|top)-\d+|.*\.json")
+"""Policies that beta does not change."""
+TABLE, STORE = "sweep.csv", "store"
 
 
 def read_grid(path: Path) -> list[dict[str, Any]]:
@@ -43,7 +47,7 @@ def read_grid(path: Path) -> list[dict[str, Any]]:
     if not cells:
         raise InputError(path, found="nothing", expected="a mapping of names to values")
     names = {name: None for cell in cells for name in cell}
-    return [{name: cell.get(name, DEFAULTS[name]) for name in names} for cell in cells]
+    return _distinct([{n: cell.get(n, DEFAULTS[n]) for n in names} for cell in cells])
 
 
 def _cells(grid: Any, path: Path) -> Iterator[dict[str, Any]]:
@@ -58,7 +62,27 @@ def _cells(grid: Any, path: Path) -> Iterator[dict[str, Any]]:
                              column=str(name))  # fmt: skip
     lists = [v if isinstance(v, list) else [v] for v in named.values()]
     for values in product(*lists):
-        yield dict(zip(named, values, strict=True))
+        cell = dict(zip(named, values, strict=True))
+        yield {name: _number(value) if name != "layers" else value for name, value in cell.items()}
+
+
+def _number(value: Any) -> Any:
+    """YAML 1.1 reads 1e-3, without a point, as words."""
+    try:
+        return float(value) if isinstance(value, str) else value
+    except ValueError:
+        return value
+
+
+def _distinct(cells: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Each cell once; beta is that of a trace, so policies without one have none."""
+    found = []
+    for cell in cells:
+        if _FIXED.fullmatch(str(cell.get("layers", "uniform"))) and "beta" in cell:
+            cell = {**cell, "beta": None}
+        if cell not in found:
+            found.append(cell)
+    return found
 
 
 def sweep(
@@ -70,6 +94,7 @@ def sweep(
     *,
     trace: Path | None = None,
     store: Path | None = None,
+    fresh: bool = False,
     report: Report | None = None,
 ) -> pl.DataFrame:
     """Train every cell of a grid; finished cells are not trained again.
@@ -83,7 +108,9 @@ def sweep(
         grid: see `read_grid`.
         folder: gets one run folder per cell and `sweep.csv`.
         trace: a folder of `nast trace`, for the policies that follow one.
-        store: folder for the base's vectors.
+        store: folder for the base's vectors; one of the sweep's own if not given, for all cells
+            show the same images.
+        fresh: start over in the folders of cells with another configuration.
         report: called after each step.
 
     Returns:
@@ -92,25 +119,26 @@ def sweep(
     """
     cells = read_grid(grid)
     configs = [_config(cell, grid) for cell in cells]
-    blocks = load_model(base).text.n_layers
+    model = load_model(base)
     # A policy that cannot be is an error before hours of training, not between them.
-    weights = [layer_policy(str(cell.get("layers", "uniform")), blocks, trace,
-                            beta=cell.get("beta"), seed=config.seed)
+    weights = [layer_policy(str(cell.get("layers", "uniform")), model.text.n_layers, trace,
+                            beta=cell.get("beta"), seed=config.seed, model=model)
                for cell, config in zip(cells, configs, strict=True)]  # fmt: skip
     varied = [n for n in cells[0] if len({str(c[n]) for c in cells}) > 1]
     rows = []
     for name, cell, config, scales in zip(
         _names(cells, varied, grid), cells, configs, weights, strict=True
     ):
-        build_run(
+        made = build_run(
             load_model(base), base, facts, contextual, folder / name, scales, config,
-            store=store, report=report,
+            layers=str(cell.get("layers", "uniform")), trace=trace, store=store or folder / STORE,
+            fresh=fresh, report=report,
         )  # fmt: skip
-        rows += [{**{n: _short(cell[n]) for n in varied}, **best}
-                 for best in _best(manifest_of(folder / name))]  # fmt: skip
+        rows += [{**{n: _short(cell[n]) for n in varied}, **best} for best in _best(made)]
     table = _pooled(pl.DataFrame(rows), [n for n in varied if n != "seed"])
-    with atomic(folder / TABLE) as temporary:
-        table.write_csv(temporary)
+    if processes()[0] == 0:
+        with atomic(folder / TABLE) as temporary:
+            table.write_csv(temporary)
     return table
 
 
