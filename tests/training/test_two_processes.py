@@ -21,7 +21,7 @@ from nast.training.run import STATE
 from nast.training.trainer import train
 from nast.weighting import LayerWeights
 
-CONFIG = TrainConfig(steps=3, captions=6, claims=6, warm_up=1)
+CONFIG = TrainConfig(steps=3, captions=6, claims=6, warm_up=1, learning_rate=1e-4)
 WEIGHTS = LayerWeights([1.0, 0.5, 0.0, 0.1], [2.5, 1.25, 0.0, 0.25])
 
 
