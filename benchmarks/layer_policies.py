@@ -35,6 +35,8 @@ from nast.weighting import (
     uniform,
 )
 
+BASELINE = "nast, uniform"
+"""What every model is compared with; always trained."""
 SETTINGS = {
     "phantom": {"captions": 32, "claims": 20},
     "phantom-minilm": {"captions": 12, "claims": 8},
@@ -117,19 +119,24 @@ def arms(
                 yield f"{objective}, {name}", seed, {"objective": objective}, weights[name]
             tuned = {"objective": objective, **TUNED[model]}
             yield f"{objective}, tuned", seed, tuned, weights["uniform"]
-    # The first uniform run, finished by now, shows where a repaired model moves the signal.
-    pilot = load_model(f"run:{folder / 'runs' / 'nast, uniform#0'}", "pilot")
-    build_trace(pilot, train / "facts", folder / "trace-pilot", aggregation="drop", store=store)
-    for seed in range(asked.seeds):
-        after = read_layer_weights(folder / "trace-pilot" / "layer_weights.json")
-        yield "nast, pilot", seed, {}, after
+    if not asked.only or "nast, pilot" in asked.only:
+        after = pilot(train, folder, store)
+        for seed in range(asked.seeds):
+            yield "nast, pilot", seed, {}, after
+
+
+def pilot(train: Path, folder: Path, store: Path) -> LayerWeights:
+    """Where the first uniform run, finished by now, moves the signal."""
+    model = load_model(f"run:{folder / 'runs' / f'{BASELINE}#0'}", "pilot")
+    build_trace(model, train / "facts", folder / "trace-pilot", aggregation="drop", store=store)
+    return read_layer_weights(folder / "trace-pilot" / "layer_weights.json")
 
 
 def trained(asked: argparse.Namespace, train: Path, folder: Path, store: Path) -> dict[str, Path]:
     """Label with its seed -> run folder."""
     runs, model = {}, asked.model
     for label, seed, settings, policy in arms(asked, train, folder, store):
-        if asked.only and label not in asked.only:
+        if asked.only and label not in (*asked.only, BASELINE):
             continue
         run = folder / "runs" / f"{label}#{seed}"
         config = TrainConfig(**{"seed": seed, "steps": asked.steps, "learning_rate": RATES[model],
@@ -162,9 +169,9 @@ def main() -> None:
     for name, run in runs.items():
         seeds.setdefault(name.partition("#")[0], []).append(run)
     print_tables(folder / "scores", seeds)
-    print_differences(folder / "scores", "nast, uniform")
+    print_differences(folder / "scores", BASELINE)
     print_concentration(folder / "scores", seeds)
-    print_moved(load_model(asked.model, "base"), seeds["nast, uniform"], train / "facts", store)
+    print_moved(load_model(asked.model, "base"), seeds[BASELINE], train / "facts", store)
 
 
 if __name__ == "__main__":

@@ -89,14 +89,18 @@ def print_concentration(scores: Path, seeds: dict[str, list[Path]]) -> None:
     """Whether concentrated updates go with better negated claims, over runs of that objective."""
     rows = _of_seeds(scores).filter(metric="claims/accuracy", form="negated")
     accuracy = dict(rows.select("model", "value").rows())
-    own = [run for name, runs in seeds.items() if name.startswith("nast, ") for run in runs]
-    pairs = [(top_share(read_json(run / "updates.json")["parameters"], 3), accuracy[run.name])
-             for run in own]  # fmt: skip
-    found = stats.spearmanr(*zip(*pairs, strict=True))
-    print(
-        "\nConcentration (top 3 of the parameters' change) against negated claims: rank correlation"
-    )
-    print(f"{found.statistic:+.2f} over {len(pairs)} runs, p {found.pvalue:.2g}")
+    points: dict[str, list[tuple[float, float]]] = {}
+    for name, runs in seeds.items():
+        if name.startswith("nast, ") and name != "nast, mlp":
+            points[name] = [(top_share(read_json(run / "updates.json")["parameters"], 3),
+                             accuracy[run.name]) for run in runs]  # fmt: skip
+    # Seeds of one policy share its concentration: policies are the units, runs are shown beside.
+    means = [tuple(map(mean, zip(*some, strict=True))) for some in points.values()]
+    every = [point for some in points.values() for point in some]
+    for pairs, what in ((means, "policies"), (every, "runs")):
+        found = stats.spearmanr(*zip(*pairs, strict=True))
+        print("\nConcentration (top 3 of the parameters' change) against negated claims: rank")
+        print(f"correlation {found.statistic:+.2f} over {len(pairs)} {what}, p {found.pvalue:.2g}")
 
 
 def print_moved(base: DualEncoder, runs: list[Path], facts: Path, store: Path) -> None:

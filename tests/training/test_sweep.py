@@ -48,7 +48,8 @@ def test_a_list_of_grids_is_the_cells_of_each(tmp_path):
 
 
 @pytest.mark.parametrize("name, cells", [("phantom_sweep", 18), ("rival_rates", 24),
-                                         ("rival_rates_minilm", 8), ("lambda", 12)])  # fmt: skip
+                                         ("rival_rates_minilm", 8), ("lambda", 12),
+                                         ("rates_minilm", 4)])  # fmt: skip
 def test_the_grids_of_the_results_page(name, cells):
     grid = Path(__file__).parents[2] / "benchmarks" / f"{name}.yaml"
     read = read_grid(grid)

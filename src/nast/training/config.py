@@ -91,8 +91,11 @@ class TrainConfig:
         if self.patience and not self.validate_every:
             raise ValueError(f"patience is {self.patience} without a validation to wait for; "
                              "say validate_every")  # fmt: skip
-        if self.alpha is None:
-            object.__setattr__(self, "alpha", ALPHA * self.rank // RANK)
+
+    @property
+    def lora_alpha(self) -> int:
+        """LoRA's alpha: the one given, or twice the rank."""
+        return ALPHA * self.rank // RANK if self.alpha is None else self.alpha
 
     def recipe(self) -> Recipe:
         """What a batch must hold for the objective."""

@@ -20,7 +20,7 @@ from nast.training.run import build_run
 from nast.training.trainer import Report
 
 LAYER_KEYS = ("layers", "beta")
-DEFAULTS = {**{f.name: f.default for f in fields(TrainConfig)},
+DEFAULTS: dict[str, Any] = {**{f.name: f.default for f in fields(TrainConfig)},
             "layers": "uniform", "beta": None, "validate_every": None}  # fmt: skip
 """What a cell may set, and what it has where it does not."""
 _FIXED = re.compile(r"uniform|(front|top)-\d+|.*\.json")

@@ -106,7 +106,7 @@ def _start(model: DualEncoder, weights: LayerWeights, config: TrainConfig) -> Ru
         raise UsageError(f"{len(weights.scale)} layer weights for a text tower of {blocks} blocks")
     torch.manual_seed(config.seed)
     layers = [i + 1 for i, s in enumerate(weights.scale) if s > 0]
-    add_lora(model, layers, config.rank, config.alpha, config.lora)
+    add_lora(model, layers, config.rank, config.lora_alpha, config.lora)
     groups = layer_groups(model.network, weights, config.learning_rate, config.mode)
     optimizer = torch.optim.AdamW(groups, weight_decay=config.weight_decay)
     if config.mode == "gradient" and len({g["grad_scale"] for g in groups}) > 1:
