@@ -1,6 +1,7 @@
 """Shared, small and real: a phantom tree, its facts, and a tiny CLIP in the Hugging Face layout."""
 
 import os
+import shutil
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 # What is expected was worked out for the CPU in float32; tests of a GPU ask for it.
@@ -73,4 +74,19 @@ def real_nih():
     folder = REAL / "nih-cxr"
     if not folder.is_dir():
         pytest.skip("the real radiographs (shared/data/nih-cxr) are not beside the checkout")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def validated_set(facts, tmp_path_factory):
+    """A contextual set, every fourth of its groups with patients to validate on."""
+    import polars as pl
+    from built import contextual_set
+
+    folder = tmp_path_factory.mktemp("validated") / "contextual"
+    shutil.copytree(contextual_set(facts), folder)
+    claims = pl.read_parquet(folder / "claims.parquet")
+    fourth = claims["group_id"].unique(maintain_order=True).gather_every(4).to_list()
+    split = pl.when(pl.col("group_id").is_in(fourth)).then(pl.lit("validate")).otherwise("split")
+    claims.with_columns(split=split).write_parquet(folder / "claims.parquet")
     return folder

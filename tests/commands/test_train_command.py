@@ -5,6 +5,7 @@ import json
 import pytest
 
 import nast.cli
+import nast.training.sweep
 from nast.training.objectives import PUBLISHED
 
 
@@ -101,3 +102,27 @@ def test_wrong_calls(call, options, message):
     code, seen, error = call(*options)
     assert code == 2 and not seen
     assert message in " ".join(error.split())
+
+
+def test_a_run_and_a_sweep_to_the_end(tiny_clip, facts, validated_set, tmp_path, capsys):
+    call = ["train", f"hf:{tiny_clip}", facts, validated_set, "--store", tmp_path / "store"]
+    small = ["--captions", 4, "--claims", 1, "--steps", 4, "--validate-every", 1, "--patience", 1]
+    out, grid = tmp_path / "run", tmp_path / "grid.yaml"
+    assert (
+        nast.cli.run([str(a) for a in (*call, *small, "--learning-rate", "1e-9", "-o", out)]) == 0
+    )
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[-1] == f"run:{out}"
+    assert [line.split()[:2] for line in lines[-5:-1]] == [["step", n] for n in "1212"], (
+        "losses of the first and the last step, then validations: so small a step changes nothing"
+    )
+    assert "validation negated claims" in lines[-2]
+
+    grid.write_text("lambda: [0, 1]\nlearning_rate: 1e-3\nsteps: 1\ncaptions: 4\nclaims: 1\n")
+    swept = [str(a) for a in (*call[:4], "--sweep", grid, "-o", tmp_path / "sweep")]
+    assert nast.cli.run(swept) == 0
+    assert capsys.readouterr().out.count("lambda_ ") == 2
+    assert (tmp_path / "sweep" / "store").is_dir(), "one store for all cells"
+    grid.write_text(grid.read_text().replace("captions: 4", "captions: 5"))
+    assert nast.cli.run(swept) == 2
+    assert nast.cli.run([*swept, "--fresh"]) == 0

@@ -116,7 +116,10 @@ PUBLISHED: dict[str, dict[str, float]] = {
     "conclip": {"learning_rate": 1e-6, "captions": 200, "weight_decay": 0.2, "warm_up": 50},
     "negbench": {"learning_rate": 1e-8, "weight_decay": 0.2},
 }
-"""What the rivals' authors train with, all weights at once; LoRA wants larger steps."""
+"""What the rivals' authors train with, all weights at once; LoRA wants larger steps.
+
+What they do not state stays ours. Their schedules, epochs and optimizer constants are left out.
+"""
 
 
 def weights_of(objective: str, lambda_: float) -> dict[str, float]:
