@@ -64,9 +64,9 @@ MLP = {
 """LoRA on the MLPs instead of the attention, with about as many parameters."""
 
 
-def data(work: Path, name: str, patients: int, seed: int, groups: int, questions: int) -> Path:
+def data(work: Path, patients: int, seed: int, groups: int, questions: int) -> Path:
     """A tree of phantom patients with its facts, questions and claim sets."""
-    tree = work / name
+    tree = work / f"patients-{seed}"
     build_phantom(tree / "phantom", patients, seed)
     build_facts([f"mimic-cxr-jpg:{tree / 'phantom'}",
                  f"cad-chest:{tree / 'phantom' / 'cad_disease.json'}"], tree / "facts")  # fmt: skip
@@ -108,7 +108,7 @@ def arms(
     """Label, seed, settings and layer weights of everything that is trained, seed by seed."""
     model, first = asked.model, PROFILES[asked.model][0]
     weights = profiles(model, train / "facts", folder, store)
-    for seed in range(asked.seeds):
+    for seed in range(asked.first, asked.first + asked.seeds):
         mixed = controls(weights[first], weights[first].scale, seed=seed)["random"]
         for name, policy in {**weights, "random": mixed}.items():
             mode = {"mode": "gradient"} if name == "as printed" else {}
@@ -121,7 +121,7 @@ def arms(
             yield f"{objective}, tuned", seed, tuned, weights["uniform"]
     if not asked.only or "nast, pilot" in asked.only:
         after = pilot(train, folder, store)
-        for seed in range(asked.seeds):
+        for seed in range(asked.first, asked.first + asked.seeds):
             yield "nast, pilot", seed, {}, after
 
 
@@ -153,24 +153,28 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("work", type=Path)
     parser.add_argument("model", choices=SETTINGS)
-    parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--steps", type=int, default=30)
+    parser.add_argument("--seeds", type=int, default=5, help="how many")
+    parser.add_argument("--first", type=int, default=0, help="the first of them")
+    parser.add_argument("--test", type=int, nargs=2, default=(12, 150),
+                        help="seed and number of the patients that are scored")  # fmt: skip
+    parser.add_argument("--steps", type=int, default=100)
     parser.add_argument("--only", nargs="+", help='labels such as "nast, uniform"')
     asked = parser.parse_args()
-    train = data(asked.work, "train", patients=500, seed=11, groups=150, questions=80)
-    test = data(asked.work, "test", patients=150, seed=12, groups=60, questions=40)
+    train = data(asked.work, patients=500, seed=11, groups=150, questions=80)
+    seed, patients = asked.test
+    test = data(asked.work, patients, seed, groups=patients * 2 // 5, questions=patients * 4 // 15)
     folder, store = asked.work / f"{asked.model}-{asked.steps}", asked.work / "store"
     runs = trained(asked, train, folder, store)
     models = [load_model(asked.model, "base")]
     models += [load_model(f"run:{run}", name) for name, run in runs.items()]
-    evaluate(models, [test / "questions", test / "claims"], folder / "scores", split="all",
+    evaluate(models, [test / "questions", test / "claims"], folder / f"scores-{seed}", split="all",
              store=store)  # fmt: skip
     seeds: dict[str, list[Path]] = {}
     for name, run in runs.items():
         seeds.setdefault(name.partition("#")[0], []).append(run)
-    print_tables(folder / "scores", seeds)
-    print_differences(folder / "scores", BASELINE)
-    print_concentration(folder / "scores", seeds)
+    print_tables(folder / f"scores-{seed}", seeds)
+    print_differences(folder / f"scores-{seed}", BASELINE)
+    print_concentration(folder / f"scores-{seed}", seeds)
     print_moved(load_model(asked.model, "base"), seeds[BASELINE], train / "facts", store)
 
 
