@@ -162,9 +162,10 @@ def test_an_interrupted_stage_is_not_finished(tmp_path):
     with pytest.raises(InputError, match=r"no manifest\.json"):
         manifest_of(out)
     with pytest.raises(UsageError, match="unfinished work of another configuration"):
-        stage(out, {"seed": 1}, [], make)
+        stage(out, {"seed": 1}, [], make, state="half.txt")
     assert (out / "half.txt").read_text() == "half"
-    assert stage(out, {}, [], make)["counts"] == {}
+    assert stage(out, {"seed": 1}, [], make)["counts"] == {}
+    assert not (out / "half.txt").exists(), "nothing to go on from: cleared"
     with pytest.raises(RuntimeError):
         stage(out, {}, [], broken, fresh=True)
     assert not (out / "manifest.json").exists()

@@ -167,6 +167,7 @@ def stage(
     make: Callable[[Path], dict[str, Any]],
     *,
     fresh: bool = False,
+    state: str = "",
 ) -> dict[str, Any]:
     """Make one output folder, or find it finished.
 
@@ -181,13 +182,14 @@ def stage(
         make: does the work in the folder and returns what the manifest should hold (`policy`
             and `counts` at least).
         fresh: start over, emptying a folder of another configuration.
+        state: name of the file from which `make` goes on where it was; an unfinished folder that
+            has one is refused another configuration as a finished one is.
 
     Returns:
         The manifest.
 
     Raises:
-        UsageError: the folder belongs to another configuration, finished or not, or holds files
-            of others.
+        UsageError: the folder belongs to another configuration, or holds files of others.
     """
     from nast import __version__
 
@@ -201,7 +203,8 @@ def stage(
         same = not fresh and content_hash(_read_run(run)) == content_hash(asked)
         if same and manifest.is_file():
             return read_json(manifest)
-        if not same and not fresh:
+        begun = manifest.is_file() or (state and (folder / state).is_file())
+        if not same and not fresh and begun:
             what = "belongs to" if manifest.is_file() else "holds unfinished work of"
             raise UsageError(
                 f"{folder} {what} another configuration or other inputs ({RUN}); "

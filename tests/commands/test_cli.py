@@ -46,7 +46,10 @@ def test_help_and_version(call):
         (["evaluate", "hf:x", "{facts}", "--split", "no", "-o", "{out}"], "--split is 'no'"),
         (["trace", "hf:x", "{facts}", "--beta", "-1", "-o", "{out}"], "--beta at least 0"),
         (["trace", "hf:x", "{facts}", "--aggregation", "x", "-o", "{out}"], "cue, scope, drop"),
-        (["train", "hf:x", "a", "b", "--mode", "adam", "-o", "{out}"], "choose lr or gradient"),
+        (
+            ["train", "hf:x", "a", "b", "--mode", "adam", "-o", "{out}"],
+            "choose one of lr, gradient",
+        ),
         (["contextual", "build", "{facts}", "--k", "9", "-o", "{out}"], "5 to 7 claims"),
         (["benchmark", "build", "{tmp}/gone", "-o", "{out}"], "give a folder of nast facts"),
         (["phantom-pretrain", "{out}", "--negation-rate", "2"], "must be from 0 to 1"),

@@ -121,7 +121,7 @@ def _first(
         return make(out)
 
     try:
-        manifest = stage(folder, settings, inputs, tell_and_make, fresh=fresh)
+        manifest = stage(folder, settings, inputs, tell_and_make, fresh=fresh, state=STATE)
     except Exception:
         if not told:
             from_first(b"!")
