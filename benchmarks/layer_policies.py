@@ -95,9 +95,10 @@ def profiles(model: str, facts: Path, folder: Path, store: Path) -> dict[str, La
             continue
         found[name] = weights
     scores = read_json(folder / f"trace-{first}" / "layer_weights.json")["score"]
-    found["reversed"] = reordered(found[first], list(range(layers, 0, -1)))
     found["as printed"] = layer_weights(scores, floor=0.0, renorm="max")
     found |= {f"beta {beta:g}": layer_weights(scores, beta=beta) for beta in BETAS}
+    for name, shape in (("reversed", first), ("beta 0.5 reversed", "beta 0.5")):
+        found[name] = reordered(found[shape], list(range(layers, 0, -1)))
     found[f"front-{FRONT[model]}"] = only(layers, list(range(1, FRONT[model] + 1)))
     return found
 
@@ -109,8 +110,11 @@ def arms(
     model, first = asked.model, PROFILES[asked.model][0]
     weights = profiles(model, train / "facts", folder, store)
     for seed in range(asked.first, asked.first + asked.seeds):
-        mixed = controls(weights[first], weights[first].scale, seed=seed)["random"]
-        for name, policy in {**weights, "random": mixed}.items():
+        mixed = {
+            name: controls(weights[shape], weights[shape].scale, seed=seed)["random"]
+            for name, shape in (("random", first), ("beta 0.5 random", "beta 0.5"))
+        }
+        for name, policy in {**weights, **mixed}.items():
             mode = {"mode": "gradient"} if name == "as printed" else {}
             yield f"nast, {name}", seed, mode, policy
         yield "nast, mlp", seed, MLP[model], weights["uniform"]
