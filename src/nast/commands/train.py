@@ -181,7 +181,8 @@ def _say(weights: "LayerWeights", config: "TrainConfig") -> None:
         rate = config.learning_rate * (1 if printed else scale)
         rest = "  no LoRA" if scale == 0 else f"  gradient x {scale:.3f}" if printed else ""
         print(f"block {block:2}  alpha {alpha:.3f}  learning rate {rate:.2e}{rest}")
-    print(", ".join(f"{name.rstrip('_')} {getattr(config, name)}" for name in config.__slots__))
+    settings = {n: getattr(config, n) for n in config.__slots__} | {"alpha": config.lora_alpha}
+    print(", ".join(f"{name.rstrip('_')} {value}" for name, value in settings.items()))
 
 
 def _say_result(out: Path, made: dict[str, Any]) -> None:
