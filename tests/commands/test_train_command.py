@@ -94,6 +94,7 @@ def test_settings_of_the_rivals_authors(call, objective):
         (["--learning-rate", "-1"], "learning_rate is -1"),
         (["--steps", "5", "--validate-every", "6"], "end before its first validation"),
         (["--sweep", "x.yaml", "--log", "wandb"], "all settings stand in its file"),
+        (["--sweep", "x.yaml", "--beta", "0"], "all settings stand in its file"),
         (["--sweep", "x.yaml", "--protocol", "paper"], "all settings stand in its file"),
         (["--sweep", "x.yaml", "--published"], "all settings stand in its file"),
     ],

@@ -109,7 +109,8 @@ def train(
     if sweep:
         given |= {"protocol": protocol} if protocol != "default" else {}
         given |= {"published": True} if published else {}
-        given |= {n: v for n, v in {"layers": layers, "beta": beta, "log": log}.items() if v}
+        beside = {"layers": layers, "beta": beta, "log": log}
+        given |= {name: value for name, value in beside.items() if value is not None}
         _sweep(given, model, facts, contextual, sweep, out, trace=trace, store=store, fresh=fresh,
                first=first)  # fmt: skip
         return
