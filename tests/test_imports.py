@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent / "src" / "nast"
 FLOORS = [
-    {"records", "store", "policy", "errors", ""},
+    {"records", "store", "policy", "errors", "ranges", ""},
     {"facts"},
     {"language"},
     {"sources", "phantom"},
@@ -27,8 +27,8 @@ FLOORS = [
 ]
 FLOOR = {package: floor for floor, packages in enumerate(FLOORS) for package in packages}
 PRETRAIN = {"phantom.pretrain", "phantom.image_tower", "phantom.minilm"}
-LIGHT = ["records", "store", "policy", "errors", "facts", "language", "sources", "phantom",
-         "benchmark", "contextual", "exchange", "reporting"]  # fmt: skip
+LIGHT = ["records", "store", "policy", "errors", "ranges", "facts", "language", "sources"]
+LIGHT += ["phantom", "benchmark", "contextual", "exchange", "reporting"]
 
 
 def modules():

@@ -76,10 +76,14 @@ def main(arguments: list[str] | None = None) -> None:
 def run(arguments: list[str]) -> int:
     """Run one command; returns the exit code and never shows a traceback for the user's mistake."""
     try:
-        app(_with_config(arguments), exit_on_error=False, result_action="return_value")
+        app(
+            _with_config(arguments),
+            exit_on_error=False,
+            print_error=False,
+            result_action="return_value",
+        )
     except (UsageError, cyclopts.CycloptsError) as error:
-        if isinstance(error, UsageError):
-            print(f"nast: {error}", file=sys.stderr)
+        print(f"nast: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
     except NastError as error:
         print(f"nast: {error}", file=sys.stderr)

@@ -3,11 +3,12 @@
 from pathlib import Path
 from typing import Any
 
+from nast.commands.options import Count, Seed, Share
 from nast.commands.progress import Progress
 
 
 def phantom(
-    out: Path, *, patients: int = 100, seed: int = 0, workers: int = 2, fresh: bool = False
+    out: Path, *, patients: Count = 100, seed: Seed = 0, workers: Count = 2, fresh: bool = False
 ) -> None:
     """Draw phantom patients as a MIMIC-CXR-JPG and CAD-Chest tree.
 
@@ -34,10 +35,10 @@ def phantom(
 def phantom_pretrain(
     out: Path,
     *,
-    negation_rate: float | None = None,
-    image_steps: int | None = None,
-    steps: int | None = None,
-    patients: int | None = None,
+    negation_rate: Share | None = None,
+    image_steps: Count | None = None,
+    steps: Count | None = None,
+    patients: Count | None = None,
     minilm: bool = False,
 ) -> None:
     """Train the phantom model from nothing (about half an hour on two cores).
@@ -64,8 +65,6 @@ def phantom_pretrain(
     given: dict[str, Any] = {"negation_rate": negation_rate, "image_steps": image_steps,
                              "steps": steps, "patients": patients}  # fmt: skip
     given = {k: v for k, v in given.items() if v is not None}
-    if negation_rate is not None and not 0 <= negation_rate <= 1:
-        raise UsageError(f"--negation-rate is {negation_rate}; it must be from 0 to 1")
     progress = Progress(2)
     if minilm:
         if image_steps is not None:
