@@ -120,7 +120,9 @@ class DualEncoder:
 
     Attributes:
         name: how results call it.
-        key: hash of weights, tokenizer, preprocessing and precision; equal keys give equal vectors.
+        key: hash of the files and settings that decide a vector: weights, tokenizer,
+            preprocessing, precision. Equal keys give equal vectors; where the files lie and what
+            was encoded before do not matter.
         spec: what the model is, in plain values, for results: family, source, text tower,
             activation, pooling, padding, preprocessing, scale, and `declared`: what it does
             otherwise than a plain dual encoder.
@@ -136,6 +138,8 @@ class DualEncoder:
         text_rules: what is done to a text before it is tokenised, see `nast.models.rules`.
         made_from: finished folders whose data policy the model inherits: the runs it comes from.
         precision: of encoding and training, see `nast.models.hardware`.
+        former_keys: gives the keys, in float32, by which earlier releases knew the same model;
+            runs have recorded them.
     """
 
     name: str
@@ -153,6 +157,7 @@ class DualEncoder:
     text_rules: Sequence[str] = ()
     made_from: list[Path] = field(default_factory=list)
     precision: str = "float32"
+    former_keys: Callable[[], Sequence[str]] = tuple
 
     def __post_init__(self) -> None:
         """Freeze the weights: only LoRA is ever trained, and batch statistics never move."""

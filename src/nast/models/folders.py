@@ -13,6 +13,20 @@ from nast.store import content_hash, file_hash, read_json, write_json
 
 FILES = ("*.safetensors", "*.json", "*.txt", "*.model")
 """Files that decide a vector: weights, configuration, tokenizer, preprocessing."""
+RECORDS = ("manifest.json", "model.json")
+"""What an export of nast says about itself, with paths; it decides no vector."""
+TOKENIZER = (
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "vocab.txt",
+    "vocab.json",
+    "merges.txt",
+    "*.model",
+    "config.json",
+)
+"""Files that decide the ids of a text; where no other says so, `config.json` names the class."""
 PICKLED = "pytorch_model*.bin"
 """Weights of old hub folders, read with `weights_only=True` where there are no safetensors."""
 HARMLESS = re.compile(r"(^|\.)position_ids$|relative_position_index$")
@@ -39,12 +53,26 @@ def check_keys(source: str, missing: Iterable[str], unexpected: Iterable[str]) -
         )
 
 
-def files_key(folder: Path) -> str:
-    """Hash of all files of a folder that decide a vector."""
-    files = {p for kind in FILES for p in folder.glob(kind)}
+def files_key(folder: Path, without: Iterable[str] = RECORDS) -> str:
+    """Hash of all files of a folder that decide a vector.
+
+    Args:
+        folder: of a model.
+        without: names that do not count.
+    """
+    files = {p for kind in FILES for p in folder.glob(kind)} - {folder / name for name in without}
     if not any(p.suffix == ".safetensors" for p in files):
         files |= set(folder.glob(PICKLED))
-    return content_hash([[p.name, file_hash(p)] for p in sorted(files)])
+    return _key(files)
+
+
+def tokenizer_key(folder: Path) -> str:
+    """Hash of the tokenizer's files of a folder, whatever else has been fetched into it."""
+    return _key({p for kind in TOKENIZER for p in folder.glob(kind)})
+
+
+def _key(files: Iterable[Path]) -> str:
+    return content_hash([[p.name, file_hash(p)] for p in sorted(files) if p.is_file()])
 
 
 def save_tokenizer(tokenizer: Any, folder: Path) -> None:

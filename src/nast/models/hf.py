@@ -43,7 +43,9 @@ def load_hf(place: str | Path, name: str) -> DualEncoder:
         processor = AutoImageProcessor.from_pretrained(folder, local_files_only=True, backend="pil")
     except (OSError, ValueError, ImportError) as error:
         raise ModelError(f"{place}: tokenizer or preprocessor: {error}") from None
-    return dual_encoder(network, tokenizer, processor, name, files_key(folder), str(place))
+    model = dual_encoder(network, tokenizer, processor, name, files_key(folder), str(place))
+    model.former_keys = lambda: [files_key(folder, ())]
+    return model
 
 
 def dual_encoder(

@@ -4,6 +4,7 @@ NegCLIP, ConCLIP, NegBench's models, CheXzero, OpenAI's and LAION's own files be
 of transformers, number for number; BiomedCLIP and UniMed-CLIP become two towers.
 """
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +28,10 @@ from nast.models.openclip_config import (
     weights_in,
 )
 from nast.models.openclip_images import chexzero_pixels, image_processor
-from nast.models.openclip_siglip import siglip, siglip_settings
+from nast.models.openclip_key import former_keys, openclip_key
+from nast.models.openclip_siglip import SiglipSettings, siglip, siglip_settings
 from nast.models.openclip_towers import folder_tokenizer, load_towers
-from nast.store import content_hash, file_hash, read_json
+from nast.store import read_json
 
 
 def load_openclip(place: str, name: str) -> DualEncoder:
@@ -62,16 +64,24 @@ def load_openclip(place: str, name: str) -> DualEncoder:
     if layout in (("timm", "clip"), ("resnet", "bert"), ("siglip", "bert")):
         raise ModelError(f"{file}: {' + '.join(layout)} towers (image + text) are not built here")
     try:
-        if layout.image == "siglip":
-            return _siglip(weights, settings, name, place, file)
-        if layout.text == "clip":
-            return _clip(weights, settings, name, place, file)
-        return load_towers(weights, layout, settings, name, place, file)
+        found = _siglip_settings(file) if layout.image == "siglip" else None
+        keyed = (file, settings, found, settings.own_tokenizer or layout.text == "bert")
+        key = openclip_key(*keyed)
+        if found:
+            model = _siglip(weights, settings, found, name, key, place, file)
+        elif layout.text == "clip":
+            model = _clip(weights, settings, name, key, place, file)
+        else:
+            model = load_towers(weights, layout, settings, name, key, place, file)
     except KeyError as error:
         raise ModelError(f"{file}: no tensor {error} among the weights") from None
+    model.former_keys = partial(former_keys, *keyed)
+    return model
 
 
-def _clip(weights: Weights, settings: Settings, name: str, place: str, file: Path) -> DualEncoder:
+def _clip(
+    weights: Weights, settings: Settings, name: str, key: str, place: str, file: Path
+) -> DualEncoder:
     """A `CLIPModel`, or a `ClipWithResNet`, with its tokenizer and preprocessing."""
     tokenizer = _tokenizer(weights, settings, file)
     if settings.end_token == 2:
@@ -89,7 +99,6 @@ def _clip(weights: Weights, settings: Settings, name: str, place: str, file: Pat
         side = config.vision_config.image_size
     check_image_size(settings, side, file)
     processor = image_processor(side, settings.preprocessing)
-    key = content_hash([file_hash(file), settings, tokenizer.backend_tokenizer.to_str()])
     model = dual_encoder(network, tokenizer, processor, name, key, place)
     model.spec["family"] = "openclip"
     if settings.chexzero:
@@ -98,21 +107,31 @@ def _clip(weights: Weights, settings: Settings, name: str, place: str, file: Pat
     return model
 
 
-def _siglip(weights: Weights, settings: Settings, name: str, place: str, file: Path) -> DualEncoder:
+def _siglip(
+    weights: Weights,
+    settings: Settings,
+    found: SiglipSettings,
+    name: str,
+    key: str,
+    place: str,
+    file: Path,
+) -> DualEncoder:
     """A `SiglipModel`; its configuration beside the weights says what they do not."""
-    path = file.parent / CONFIG
-    found = siglip_settings(read_json(path)["model_cfg"], path)
     network = siglip(weights, found, str(file))
     side = network.config.vision_config.image_size
     check_image_size(settings, side, file)
     tokenizer = _tokenizer(weights, settings, file, found.clean)
     processor = image_processor(side, settings.preprocessing)
-    key = [file_hash(file), settings, found, tokenizer.backend_tokenizer.to_str()]
-    model = dual_encoder(network, tokenizer, processor, name, content_hash(key), place)
+    model = dual_encoder(network, tokenizer, processor, name, key, place)
     # The tokenizer itself does to a text what its configuration asks for.
     model.text_rules = model.spec["text rules"] = []
     model.spec["family"] = "openclip"
     return model
+
+
+def _siglip_settings(file: Path) -> SiglipSettings:
+    path = file.parent / CONFIG
+    return siglip_settings(read_json(path)["model_cfg"], path)
 
 
 def _tokenizer(weights: Weights, settings: Settings, file: Path, clean: str = "whitespace") -> Any:

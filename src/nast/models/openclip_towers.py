@@ -19,11 +19,16 @@ from nast.models.openclip_config import Settings, check_image_size
 from nast.models.openclip_images import image_processor
 from nast.models.timm_layout import bert_sizes, bert_weights, vit_sizes, vit_to_transformers
 from nast.models.towers import two_towers
-from nast.store import content_hash, file_hash
 
 
 def load_towers(
-    weights: Weights, layout: Layout, settings: Settings, name: str, place: str, file: Path
+    weights: Weights,
+    layout: Layout,
+    settings: Settings,
+    name: str,
+    key: str,
+    place: str,
+    file: Path,
 ) -> DualEncoder:
     """Build the two towers of a checkpoint.
 
@@ -35,6 +40,7 @@ def load_towers(
         layout: what `recognise` found.
         settings: what the tensors do not say.
         name: how results call the model.
+        key: hash of everything that decides a vector.
         place: `ARCH:CHECKPOINT`.
         file: the checkpoint; the tokenizer's files lie beside it.
 
@@ -61,9 +67,8 @@ def load_towers(
     check_image_size(settings, side, file)
     pixels = partial(image_processor(side, settings.preprocessing), return_tensors="pt")
     model = two_towers(
-        bert, head, image, tokenizer, pixels, scale, text, name=name, source=place,
-        key=content_hash([file_hash(file), settings, tokenizer.backend_tokenizer.to_str()]),
-    )  # fmt: skip
+        bert, head, image, tokenizer, pixels, scale, text, name=name, source=place, key=key
+    )
     model.spec |= {"family": "openclip", "preprocessing": {"size": side, **settings.preprocessing}}
     return model
 

@@ -81,7 +81,7 @@ def _run(folder: Path, name: str) -> DualEncoder:
     manifest_of(folder)
     run = read_json(folder / "run.json")
     model = _load(run["base"], name)
-    if key_at(model.key, run.get("precision", "float32")) != run["base_key"]:
+    if not _is_base(model, run["base_key"], run.get("precision", "float32")):
         raise ModelError(f"{folder}: the base {run['base']!r} is not the one that was trained on")
     merge(model)
     with quiet():
@@ -92,7 +92,14 @@ def _run(folder: Path, name: str) -> DualEncoder:
     model.key = content_hash(
         [run["base_key"], file_hash(folder / "lora/adapter_model.safetensors")]
     )
+    model.former_keys = tuple
     return model
+
+
+def _is_base(model: DualEncoder, recorded: str, precision: str) -> bool:
+    if key_at(model.key, precision) == recorded:
+        return True
+    return recorded in (key_at(key, precision) for key in model.former_keys())
 
 
 def merge(model: DualEncoder) -> None:

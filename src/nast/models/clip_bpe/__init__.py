@@ -26,6 +26,11 @@ _WORDS = (
 
 @cache
 def clip_tokenizer(context: int = 77) -> PreTrainedTokenizerFast:
+    """The same as `new_clip_tokenizer`, made once in a process."""
+    return new_clip_tokenizer(context)
+
+
+def new_clip_tokenizer(context: int = 77) -> PreTrainedTokenizerFast:
     """The tokenizer of OpenAI's CLIP and of open_clip's `SimpleTokenizer`: 49,408 tokens.
 
     Args:
