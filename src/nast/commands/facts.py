@@ -23,8 +23,9 @@ def facts(
     ----------
     sources: str
         mimic-cxr-jpg:ROOT, cad-chest:FILE, chexpert:FILE, iu-xray:FILE, nih-cxr:ROOT,
-        padchest:FILE or table:FILE; several that speak of the same studies are joined. With
-        --check, finished folders instead.
+        padchest:FILE or table:FILE. CAD-Chest is joined to MIMIC, and tables whose mappings name
+        one site to each other; equal ids of other sources are kept apart. With --check, finished
+        folders instead.
     out: Path
         Output folder.
     labeler: str
@@ -63,12 +64,26 @@ def facts(
     for name, counts in manifest["sources"].items():
         print(f"{name}: {summary(counts)}")
         print(f"{name}, annotations: {summary(manifest['annotations'][name])}")
+    _tell_conflicts(manifest.get("conflicts", {}))
     print(f"{out}: {summary(manifest['counts'])}; data policy {manifest['policy']}")
     for terms in manifest["terms"]:
         print(f"terms of {terms}")
     if not manifest["images"] and not manifest["bad_images"]:
         print("no images beside the labels: questions can be built, not scored")
     require_images(manifest, max_bad)
+
+
+def _tell_conflicts(conflicts: dict[str, int]) -> None:
+    """Say what equal ids were taken for."""
+    from nast.sources.source import summary
+
+    apart = {what: n for what, n in conflicts.items() if n and what.endswith("kept apart")}
+    torn = {what: n for what, n in conflicts.items() if n and what not in apart}
+    if apart:
+        print(f"{summary(apart)}: equal ids of two sources are taken for different patients and "
+              "studies; for tables of one site, say site: NAME in the mapping of each")  # fmt: skip
+    if torn:
+        print(f"{summary(torn)}: these labels are uncertain now")
 
 
 def _check(folders: list[Path]) -> None:

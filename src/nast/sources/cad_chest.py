@@ -50,8 +50,7 @@ def read_cad_chest(file: Path, cut: int = DEFINITE) -> Source:
         UsageError: the cut is not 1, 2 or 3.
     """
     file = Path(file)
-    if cut not in (1, 2, 3):
-        raise UsageError(f"the cut is {cut}; CAD-Chest's scores allow 1, 2 or 3")
+    check_cut(cut)
     account, counts = tally(), Counter[str]()
     facts: list[tuple[str | None, ...]] = []
     studies: dict[str, tuple[str, str, str]] = {}
@@ -80,7 +79,18 @@ def read_cad_chest(file: Path, cut: int = DEFINITE) -> Source:
         counts={"studies": len(studies), **counts},
         files=[file],
         phantom=phantom,
+        ids="mimic-cxr-jpg",
     )
+
+
+def check_cut(cut: int) -> None:
+    """Refuse a cut that is no score of a finding.
+
+    Raises:
+        UsageError: the cut is not 1, 2 or 3.
+    """
+    if cut not in (1, 2, 3):
+        raise UsageError(f"the cut is {cut}; CAD-Chest's scores allow 1, 2 or 3")
 
 
 class _Instance(NamedTuple):

@@ -67,6 +67,7 @@ def read_chexpert(file: Path) -> Source:
         .otherwise(pl.col("own").replace("valid", "validate"))
         .alias("split")
     )
+    stated = divided.filter(pl.col("own") != "train")
     cells = divided.select(labelled())
     account = tally()
     account["present"] = cells_of(cells, "present", "absent", "uncertain")
@@ -82,6 +83,7 @@ def read_chexpert(file: Path) -> Source:
         annotations=account,
         counts={"images": len(rows), "studies": len(studies)},
         files=[file],
+        splits=dict(stated.select("subject_id", "split").iter_rows()),
     )
 
 

@@ -11,19 +11,21 @@ import polars as pl
 
 from nast.errors import InputError, PolicyError, UsageError
 from nast.facts.conditions import CONDITIONS, NO_FINDING, labelled, use_conditions
+from nast.folders import stage
 from nast.policy import strictest
 from nast.records import FACTS_SCHEMA, STUDIES_SCHEMA
-from nast.sources.cad_chest import DEFINITE, read_cad_chest
+from nast.sources.cad_chest import DEFINITE, check_cut, read_cad_chest
 from nast.sources.chexpert import read_chexpert
 from nast.sources.images import image_problem
 from nast.sources.iu_xray import read_iu_xray
+from nast.sources.joins import join_studies, numbered, part_ids
 from nast.sources.mimic_cxr_jpg import LABELERS, read_mimic_cxr_jpg
 from nast.sources.nih_cxr import read_nih_cxr
 from nast.sources.padchest import read_padchest
 from nast.sources.site.read import read_table_file
 from nast.sources.source import Source
 from nast.sources.tables import refuse_split_patients
-from nast.store import manifest_of, read_table, stage, write_table
+from nast.store import manifest_of, read_table, write_table
 
 READERS: dict[str, Callable[..., Source]] = {
     "mimic-cxr-jpg": read_mimic_cxr_jpg,
@@ -90,7 +92,11 @@ def build_facts(
     """
     named = [split_spec(s) for s in specs]
     names = [name for name, _ in named]
-    if names == ["cad-chest"]:
+    places = [f"{name}:{path.resolve()}" for name, path in named]
+    if len(set(places)) < len(places):
+        raise UsageError("a source is given twice; give each once")
+    check_cut(cut)
+    if "cad-chest" in names and "mimic-cxr-jpg" not in names:
         raise UsageError(
             "CAD-Chest has neither splits nor images of its own; read it together with "
             "mimic-cxr-jpg:ROOT, or its patients would be divided unlike the benchmark's"
@@ -111,8 +117,10 @@ def build_facts(
         return tables.report
 
     chosen = {key: value for name in set(names) for key, value in options.get(name, {}).items()}
-    config = {"stage": "facts", "sources": list(specs), **chosen}
-    config |= {f"content of {s.name}": s.fingerprint for s in sources if s.fingerprint}
+    # Image paths are made from these places, so that moved data are other inputs.
+    config = {"stage": "facts", "sources": places, **chosen}
+    prints = zip(numbered(sources), (s.fingerprint for s in sources), strict=True)
+    config |= {f"content of {name}": found for name, found in prints if found}
     return stage(folder, config, inputs, make, fresh=fresh)
 
 
@@ -130,22 +138,24 @@ def read_facts(folder: Path) -> tuple[pl.DataFrame, pl.DataFrame]:
 
 
 def collect(sources: Sequence[Source]) -> Tables:
-    """Join sources that speak of the same studies.
+    """Join the sources that share their ids, and put the others beside them.
 
     Labels and annotated facts are not merged: facts come from the sources that annotate them,
     and from labels only where no source does. Where both speak of a condition their
     disagreements are counted.
 
     Raises:
+        InputError: a patient is in two splits, or a study of joined sources has two patients.
         PolicyError: phantom and real studies are mixed.
     """
     if len({source.phantom for source in sources}) > 1:
         raise PolicyError(
             "phantom and real studies in one build: their tables must never mix. Build them apart"
         )
-    studies = _studies(sources)
+    sources, apart = part_ids(sources)
     for source in sources:
         refuse_split_patients(source.studies, source.name)
+    studies, torn_labels = join_studies(sources)
     refuse_split_patients(studies, sources[0].name)
     annotated = [s for s in sources if s.facts is not None]
     known = {study for s in annotated for study in s.studies["study_id"]}
@@ -161,9 +171,7 @@ def collect(sources: Sequence[Source]) -> Tables:
         nulls_last=True,
     )  # fmt: skip
     facts = facts.with_columns(pl.Series("fact_id", fact_ids(facts), dtype=pl.String))
-    before = [[s.name for s in sources[:n]].count(s.name) for n, s in enumerate(sources)]
-    named = {f"{s.name} #{n + 1}" if n else s.name: s
-             for n, s in zip(before, sources, strict=True)}  # fmt: skip
+    named = dict(zip(numbered(sources), sources, strict=True))
     report: dict[str, Any] = {
         "policy": strictest(s.policy for s in sources),
         "phantom": sources[0].phantom,
@@ -173,6 +181,7 @@ def collect(sources: Sequence[Source]) -> Tables:
                    "facts said twice": len(read) - len(facts) - torn},
         "annotations": {name: dict(s.annotations) for name, s in named.items()},
         "sources": {name: s.counts for name, s in named.items()},
+        "conflicts": {**apart, "labels on which joined sources disagree": torn_labels},
         "disagreements": disagreements(studies, facts) if annotated else 0,
         **_images(studies),
     }  # fmt: skip
@@ -207,30 +216,6 @@ def _distinct(facts: pl.DataFrame) -> pl.DataFrame:
     others = pl.col("more").list.len() > own
     redundant = bare & (others | (single & pl.col("more").is_not_null()))
     return facts.filter(~redundant.fill_null(False)).drop("more")
-
-
-def _studies(sources: Sequence[Source]) -> pl.DataFrame:
-    """Studies of all sources; a source with labels goes before one that only has facts."""
-    frames = [s.studies.with_columns(_absolute(s.root)) for s in sources]
-    order = sorted(range(len(sources)), key=lambda i: sources[i].name == "cad-chest")
-    studies = pl.concat([frames[i] for i in order], how="diagonal_relaxed")
-    studies = studies.unique("study_id", keep="first", maintain_order=True)
-    if len(sources) > 1:
-        # MIMIC has studies without a label row that CAD-Chest knows; they follow their patient.
-        first = frames[order[0]].unique("subject_id", keep="first")
-        known = dict(first.select("subject_id", "split").iter_rows())
-        known |= {patient: split for s in sources for patient, split in s.splits.items()}
-        own = pl.col("subject_id").replace_strict(known, default=None, return_dtype=pl.String)
-        studies = studies.with_columns(pl.coalesce(own, "split").alias("split"))
-    return studies.sort("study_id")
-
-
-def _absolute(root: Path | None) -> pl.Expr:
-    path = pl.col("image_path")
-    if root is None:
-        return path
-    absolute = pl.format("{}/{}", pl.lit(str(root.resolve())), path)
-    return pl.when(path == "").then(path).otherwise(absolute).alias("image_path")
 
 
 def facts_of_labels(studies: pl.DataFrame) -> pl.DataFrame:

@@ -13,6 +13,8 @@ from nast.records import FACTS_SCHEMA, STUDIES_SCHEMA
 
 FRONTAL = ("PA", "AP")
 """View positions that stand for a study first, in this order."""
+DATA_SETS = ("mimic-cxr-jpg", "chexpert", "iu-xray", "nih-cxr", "padchest")
+"""The public data sets, whose ids stay as they were published."""
 ADDED = ("fact_id", "split", "image_path")
 """Columns of a facts table that `collect` adds; a reader gives the others."""
 
@@ -33,9 +35,11 @@ class Source:
             and each is `kept`, or counted under `set aside: REASON` or `refused: REASON`.
         counts: other numbers worth printing.
         files: the files that were read, for hashes.
-        splits: patient -> split, where the source knows more patients than its studies have.
+        splits: patient -> split, of all patients whose split the source itself states.
         fingerprint: a hash of what was read, where that is a folder of many files.
         phantom: whether the source is synthetic.
+        ids: whose ids its patients and studies have; sources with equal `ids` are joined. Without
+            it, those of the reader's data set.
 
     Raises:
         AssertionError: an annotation is unaccounted for.
@@ -53,8 +57,10 @@ class Source:
     phantom: bool = False
     fingerprint: str = ""
     splits: dict[str, str] = field(default_factory=dict)
+    ids: str = ""
 
     def __post_init__(self) -> None:
+        self.ids = self.ids or self.name
         assert conserved(self.annotations), f"{self.name}: annotations are unaccounted for"
 
 

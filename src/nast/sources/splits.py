@@ -65,5 +65,7 @@ def patients_by_split(folders: Sequence[Path]) -> dict[str, int]:
             raise InputError(folder, found="no table with patients and splits", expected=expected)
         tables += found
     patients = pl.concat(tables).unique()
-    refuse_split_patients(patients, " and ".join(map(str, folders)))
+    hint = "; if two hospitals use the same ids, name each in its mapping (site: NAME)"
+    names = " and ".join(map(str, folders))
+    refuse_split_patients(patients, names, hint if len(folders) > 1 else "")
     return dict(patients["split"].value_counts().sort("split").iter_rows())

@@ -187,8 +187,13 @@ def refuse_duplicates(rows: pl.DataFrame, path: Path, key: list[str]) -> None:
                          expected="each once", row=row)  # fmt: skip
 
 
-def refuse_split_patients(studies: pl.DataFrame, path: Path | str) -> None:
+def refuse_split_patients(studies: pl.DataFrame, path: Path | str, hint: str = "") -> None:
     """Refuse a table in which one patient is in two splits.
+
+    Args:
+        studies: `subject_id` and `split`.
+        path: where it comes from, for the message.
+        hint: what else may be the cause, as the end of the message.
 
     Raises:
         InputError: counts the patients; their ids are not printed.
@@ -198,4 +203,5 @@ def refuse_split_patients(studies: pl.DataFrame, path: Path | str) -> None:
     if len(torn):
         names = torn["split"].list.explode().unique().sort()
         found = f"{len(torn)} patients in two splits ({' and '.join(names)})"
-        raise InputError(path, found=found, expected="each patient in one split", column="split")
+        expected = f"each patient in one split{hint}"
+        raise InputError(path, found=found, expected=expected, column="split")

@@ -89,6 +89,7 @@ def _mapping(file: Path, cells: pl.DataFrame) -> list[str]:
         layout,
         "policy: private   # open, private or credentialed",
         "# terms: the licence of the data, in one line",
+        "# site: whose ids these are, in one word; tables of one site are joined",
         *_columns(file, cells),
         *lines,
     ]

@@ -1,6 +1,7 @@
 """The mapping beside a site's own table: which column is what, and which word means what."""
 
 import difflib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,8 +14,9 @@ from nast.records import LABELS, SEVERITIES, SIDES, SPLITS, ZONES
 from nast.sources.images import is_inside
 from nast.sources.site.cells import whole_number
 from nast.sources.site.yaml_text import load, near, one_of, part, refuse, text, texts, vocabulary
+from nast.sources.source import DATA_SETS
 
-KEYS = ("layout", "policy", "terms", "images", "columns", "splits", "values")
+KEYS = ("layout", "policy", "terms", "site", "images", "columns", "splits", "values")
 LAYOUTS = {"wide": ("labels",), "long": ("facts", "conditions", "words")}
 """Layout -> the keys that it has besides those of both."""
 COLUMNS = ("subject_id", "study_id", "image_path", "split", "view")
@@ -32,6 +34,7 @@ class Mapping:
         layout: `wide` (one column per condition) or `long` (one row per fact).
         policy: of the data.
         terms: of the data, in one line.
+        site: whose ids the table has; "" where the mapping does not say.
         root: folder that image paths start from, or None.
         columns: name in `studies.parquet` -> column of the table.
         splits: word of the table, in small letters -> split.
@@ -46,6 +49,7 @@ class Mapping:
     layout: str
     policy: str
     terms: str
+    site: str
     root: Path | None
     columns: dict[str, str]
     splits: dict[str, str]
@@ -112,6 +116,7 @@ def read_mapping(table: Path) -> Mapping:
         layout=layout,
         policy=one_of(file, "policy", whole.get("policy", "private"), POLICIES),
         terms=terms,
+        site=_site(file, text(file, "site", whole.get("site", "")).strip()),
         root=_root(file, text(file, "images", whole.get("images", "")), columns),
         columns=columns,
         splits=vocabulary(file, "splits", whole, {s: s for s in SPLITS}),
@@ -177,6 +182,13 @@ def _words(file: Path, whole: dict[str, Any]) -> dict[str, dict[str, str]]:
         name: vocabulary(file, name, words, {v: v for v in values})
         for name, values in attribute_values().items()
     }
+
+
+def _site(file: Path, site: str) -> str:
+    """The name of the site. It stands before ids, so it is short and plain."""
+    if not re.fullmatch(r"[A-Za-z0-9_-]{0,32}", site):
+        refuse(file, "site", shown(site), "a short name of letters, digits, - and _")
+    return site.lower() if site.lower() in DATA_SETS else site
 
 
 def _root(file: Path, images: str, columns: dict[str, str]) -> Path | None:

@@ -8,10 +8,11 @@ import polars as pl
 from nast.errors import InputError
 from nast.facts.conditions import labelled
 from nast.sources.images import refuse_outside
+from nast.sources.joins import prefixed
 from nast.sources.site.cells import coded, kind_of, meanings, refuse_where, scan_table, text_of
 from nast.sources.site.facts import NAME, ORDER, facts_of
 from nast.sources.site.mapping import COLUMNS, Mapping, read_mapping
-from nast.sources.source import FRONTAL, Source, is_phantom, study_columns, tally
+from nast.sources.source import DATA_SETS, FRONTAL, Source, is_phantom, study_columns, tally
 from nast.sources.splits import add_split
 from nast.sources.tables import cells_of, refuse_split_patients
 
@@ -30,8 +31,9 @@ def read_table_file(file: Path) -> Source:
 
     Returns:
         Studies with four-valued labels, and facts of a long table; policy and terms of the
-        mapping. In a wide table an annotation is a label of a study that is not `not_mentioned`,
-        in a long one a row whose existence is not.
+        mapping. Where the mapping names a site, ids begin with its name. In a wide table an
+        annotation is a label of a study that is not `not_mentioned`, in a long one a row whose
+        existence is not.
 
     Raises:
         InputError: the table or its mapping is missing or damaged, they do not fit, an id is
@@ -45,6 +47,7 @@ def read_table_file(file: Path) -> Source:
     cells = text_of(table, file, mapping.used(file, table.collect_schema().names()))
     rows = _rows(cells, mapping, file)
     studies, facts, counts = _studies(rows, mapping), None, Counter[str]()
+    stated = rows if "split" in mapping.columns else rows.clear()
     if mapping.layout == "wide":
         labels, account = _wide(cells, rows, mapping, file)
     else:
@@ -52,7 +55,7 @@ def read_table_file(file: Path) -> Source:
     studies = studies.join(labels, on="study_id", how="left", maintain_order="left")
     others = [pl.lit("not_mentioned").alias(n) for n in labelled() if n not in labels.columns]
     folders = [file.parent, *([mapping.root] if mapping.root else [])]
-    return Source(
+    source = Source(
         name=NAME,
         root=mapping.root,
         studies=studies.with_columns(
@@ -65,7 +68,11 @@ def read_table_file(file: Path) -> Source:
         counts={"rows": len(rows), "studies": len(studies), **counts},
         files=[file, mapping.file],
         phantom=any(map(is_phantom, folders)),
+        splits=dict(stated.select("subject_id", "split").iter_rows()),
+        ids=mapping.site or str(file.resolve()),
     )
+    own = bool(mapping.site) and mapping.site not in DATA_SETS
+    return prefixed(source, f"{mapping.site}:") if own else source
 
 
 def _rows(cells: pl.DataFrame, mapping: Mapping, file: Path) -> pl.DataFrame:
