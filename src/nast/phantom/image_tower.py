@@ -6,7 +6,6 @@ usually start from a classifier. No caption takes part, so it cannot know how an
 
 import math
 from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
 
 import numpy as np
 import torch
@@ -17,6 +16,7 @@ from transformers import CLIPVisionConfig, CLIPVisionModel
 from nast.facts.conditions import CONDITIONS
 from nast.phantom.draw import draw_frontal
 from nast.phantom.patients import PhantomStudy
+from nast.phantom.workers import spread
 from nast.records import Fact
 from nast.store import seed_of
 
@@ -35,8 +35,7 @@ def vision_config(projection: int) -> CLIPVisionConfig:
 
 def draw_all(studies: list[PhantomStudy], workers: int = 2) -> torch.Tensor:
     """The frontal images of all studies, uint8 (study, 96, 96)."""
-    with ProcessPoolExecutor(workers) as pool:
-        return torch.from_numpy(np.stack(list(pool.map(_draw, studies, chunksize=64))))
+    return torch.from_numpy(np.stack(spread(_draw, studies, workers, chunk=64)))
 
 
 def _draw(study: PhantomStudy) -> np.ndarray:
