@@ -4,15 +4,16 @@ import csv
 import gzip
 from contextlib import suppress
 
+import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from real_labels import real_table
-from small import nih, only_nast_errors
+from small import nih, only_nast_errors, picture
 
 from nast.errors import InputError
 from nast.facts.conditions import labelled
-from nast.sources.collect import collect
+from nast.sources.collect import build_facts, collect, read_facts
 from nast.sources.nih_cxr import box_place, read_nih_cxr
 from nast.sources.source import conserved
 
@@ -350,3 +351,116 @@ def test_published_boxes_are_facts(whole):
     hearts = boxes.filter(condition="Cardiomegaly")
     assert (len(hearts), hearts["side"].null_count(), hearts["zone"].null_count()) == (146,) * 3
     assert boxes["study_id"].n_unique() <= 880
+
+
+def listed(root, **lists):
+    """An NIH folder of twelve patients with two images each, and lists of images."""
+    rows = [(f"{n:08}_{k:03}.png", "No Finding", n) for n in range(1, 13) for k in (0, 1)]
+    nih(root, rows)
+    for name, patients in lists.items():
+        lines = [f"{n:08}_{k:03}.png\n" for n in patients for k in (0, 1)]
+        (root / f"{name}.txt").write_text("".join(lines))
+    return root
+
+
+def parts(root):
+    source = read_nih_cxr(root)
+    pairs = source.studies.select(pl.col("subject_id").cast(int), "split").unique().rows()
+    assert len(pairs) == 12, "each patient in one split"
+    assert {int(patient): split for patient, split in source.splits.items()} in ({}, dict(pairs))
+    return dict(pairs), source.counts
+
+
+TRAINING, TEST = range(1, 10), range(10, 13)
+
+
+def test_the_published_split_is_kept(tmp_path):
+    found, counts = parts(listed(tmp_path, train_val_list=TRAINING, test_list=TEST))
+    assert {n for n, split in found.items() if split == "test"} == set(TEST)
+    assert {found[n] for n in TRAINING} == {"train", "validate"}
+    assert counts == {"studies": 24}
+    drawn, _ = parts(listed(tmp_path / "drawn"))
+    assert {n for n, split in drawn.items() if split == "test"} != set(TEST)
+
+
+def test_one_list_names_its_own_part(tmp_path):
+    both, _ = parts(listed(tmp_path / "both", train_val_list=TRAINING, test_list=TEST))
+    assert parts(listed(tmp_path / "a", train_val_list=TRAINING))[0] == both
+    assert parts(listed(tmp_path / "b", test_list=TEST))[0] == both
+
+
+def test_patients_in_neither_list_are_counted_and_never_tested(tmp_path):
+    found, counts = parts(listed(tmp_path, train_val_list=[1, 2], test_list=[12]))
+    assert {n for n, split in found.items() if split == "test"} == {12}
+    assert counts == {"studies": 24, "patients in neither list": 9}
+
+
+def test_an_unlisted_image_follows_its_patient(tmp_path):
+    root = listed(tmp_path, train_val_list=TRAINING)
+    (root / "test_list.txt").write_text("".join(f"images_012/images/{n:08}_000.png 0 1\r\n\r\n"
+                                                for n in TEST))  # fmt: skip
+    found, counts = parts(root)
+    assert {n for n, split in found.items() if split == "test"} == set(TEST)
+    assert counts == {"studies": 24}
+
+
+def test_lists_that_share_a_patient_are_refused(tmp_path):
+    listed(tmp_path, train_val_list=TRAINING, test_list=[*TEST, 3, 4])
+    with pytest.raises(InputError, match=r"found 2 patients with images of both parts") as caught:
+        read_nih_cxr(tmp_path)
+    assert "00000003" not in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["", "\n \n", "<html>\n", "00000001_000.png\nmore of it\n"])
+def test_a_list_without_images_is_refused(tmp_path, text):
+    listed(tmp_path, train_val_list=TRAINING)
+    (tmp_path / "test_list.txt").write_text(text)
+    with pytest.raises(InputError, match=r"test_list\.txt.*the name of an image"):
+        read_nih_cxr(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "place",
+    ["images/{}.png", "images/{}.jpg", "images_001/images/{}.png", "images_012/{}.png",
+     "sample/images/{}.png", "sample/sample/images/{}.png", "xrays/{}.JPG", "{}.png"],
+)  # fmt: skip
+def test_images_are_found_in_any_folder(tmp_path, place):
+    nih(tmp_path, [(A, "Mass", 1), (B, "Mass", 2)])
+    for name in (A, B):
+        picture(tmp_path / place.replace(".JPG", ".jpg").format(name.removesuffix(".png")))
+    for path in tmp_path.glob("xrays/*"):
+        path.rename(path.with_suffix(".JPG"))
+    report = collect([read_nih_cxr(tmp_path)]).report
+    assert (report["images"], report["bad_images"]) == (2, {})
+
+
+def test_images_lie_in_twelve_folders(tmp_path):
+    rows = [(f"{n:08}_000.png", "Mass", n) for n in range(1, 13)]
+    for image, _, n in rows[:-1]:
+        picture(tmp_path / f"images_{n:03}" / "images" / image)
+    report = collect([read_nih_cxr(nih(tmp_path, rows))]).report
+    assert report["images"] == 11
+    assert list(report["bad_images"].values()) == ["missing"]
+
+
+def test_the_folder_of_images_goes_before_another_copy(tmp_path):
+    nih(tmp_path, [(A, "Mass", 1)])
+    for folder in ("256", "images", "thumbnails"):
+        picture(tmp_path / folder / A)
+    assert read_nih_cxr(tmp_path).studies["image_path"].to_list() == [f"images/{A}"]
+
+
+def test_labels_without_images_are_read(tmp_path):
+    source = read_nih_cxr(nih(tmp_path, [(A, "Mass", 1)]))
+    assert source.root is None
+    assert collect([source]).report["bad_images"] == {}
+
+
+def test_the_small_sample_is_read(tmp_path):
+    nih(tmp_path, [(A, "Mass", 1)])
+    (tmp_path / "Data_Entry_2017_v2020.csv").rename(tmp_path / "sample_labels.csv")
+    picture(tmp_path / "sample" / "images" / A)
+    for name in ("", "sample_labels.csv"):
+        manifest = build_facts([f"nih-cxr:{tmp_path / name}"], tmp_path / f"out{name}")
+        assert manifest["images"] == 1
+        assert read_facts(tmp_path / f"out{name}")[1]["condition"].to_list() == ["Lung Lesion"]

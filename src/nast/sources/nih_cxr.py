@@ -10,7 +10,8 @@ import polars as pl
 
 from nast.errors import InputError, shown
 from nast.facts.conditions import CONDITIONS, labelled
-from nast.sources.images import refuse_outside
+from nast.sources.images import images_below, refuse_outside
+from nast.sources.nih_split import nih_split
 from nast.sources.source import Source, fact_columns, study_columns, tally
 from nast.sources.splits import add_split
 from nast.sources.tables import one_of, read_csv, refuse_duplicates, whole_ids
@@ -41,19 +42,26 @@ def read_nih_cxr(root: Path) -> Source:
     Finding" is not "normal"). Where images were adjudicated (Majkowska et al. 2020), YES and NO
     win over the list. A box gives side and zone; image left is the patient's right.
 
+    The source's own split is kept where its lists are there: `nih_split`. Google's `Set Id` parts
+    adjudicated images only, and is none.
+
     Args:
-        root: folder with `Data_Entry_2017*.csv`, `images/`, and where they exist
-            `BBox_List_2017*.csv` and `google2019*.csv`.
+        root: folder with `Data_Entry_2017*.csv`, or `sample_labels.csv` of the small sample, or
+            the path of either; and where they exist `BBox_List_2017*.csv`, `google2019*.csv`,
+            `train_val_list*.txt` and `test_list*.txt`. Images are found by their names up to three
+            folders below it, as in `images/`, `images_001/images/` or `sample/images/`.
 
     Returns:
         One study per image; facts with sources `nih-boxes`, `nih-adjudicated` and `nih-labels`;
         policy `open`.
 
     Raises:
-        InputError: a file is missing or breaks its schema, or an image stands twice.
+        InputError: a file is missing or breaks its schema, an image stands twice, or the lists
+            have a patient in both.
     """
     root = Path(root)
-    entry = _find(root, "Data_Entry_2017*.csv*")
+    entry = root if root.is_file() else _find(root)
+    root = entry.parent
     rows = read_csv(entry, ["Image Index", "Finding Labels", "Patient ID", "View Position"])
     rows = whole_ids(rows, entry, ["Patient ID"])
     refuse_outside(rows["Image Index"], entry)
@@ -65,14 +73,20 @@ def read_nih_cxr(root: Path) -> Source:
     if boxes:
         _boxes(boxes, facts, judged, account)
     labels = _listed(rows, entry, facts, judged, account)
-    images = _image_names(root)
-    studies = add_split(
-        rows.select(
-            pl.col("Patient ID").alias("subject_id"),
-            pl.col("Image Index").str.strip_suffix(".png").alias("study_id"),
-            pl.Series("image_path", [_image(images, i) for i in rows["Image Index"]]),
-            pl.col("View Position").alias("view"),
-            *(pl.Series(name, [row[name] for row in labels]) for name in labelled()),
+    lists = [_maybe(root, f"{name}*.txt") for name in ("train_val_list", "test_list")]
+    splits, unlisted = nih_split(rows, *lists)
+    stems = rows["Image Index"].str.strip_suffix(".png")
+    images = images_below(root, set(stems))
+    studies = rows.select(
+        pl.col("Patient ID").alias("subject_id"),
+        stems.alias("study_id"),
+        pl.Series("image_path", [images.get(s, f"images/{s}.png") for s in stems]),
+        pl.col("View Position").alias("view"),
+        *(pl.Series(name, [row[name] for row in labels]) for name in labelled()),
+    )
+    studies = add_split(studies).with_columns(
+        pl.coalesce(pl.col("subject_id").replace_strict(splits, default=None), "split").alias(
+            "split"
         )
     )
     table = [
@@ -82,14 +96,15 @@ def read_nih_cxr(root: Path) -> Source:
     ]
     return Source(
         name="nih-cxr",
-        root=root,
+        root=root if images else None,
         studies=studies.select(study_columns()),
         facts=pl.DataFrame(table, schema=dict.fromkeys(fact_columns(), pl.String)),
         policy="open",
         terms=TERMS,
         annotations=account,
-        counts={"studies": len(rows)},
-        files=[p for p in (entry, boxes, google) if p],
+        counts={"studies": len(rows), **unlisted},
+        files=[p for p in (entry, boxes, google, *lists) if p],
+        splits=splits,
     )
 
 
@@ -97,24 +112,12 @@ def _maybe(root: Path, pattern: str) -> Path | None:
     return next(iter(sorted(root.glob(pattern))), None)
 
 
-def _find(root: Path, pattern: str) -> Path:
-    path = _maybe(root, pattern)
+def _find(root: Path) -> Path:
+    path = _maybe(root, "Data_Entry_2017*.csv*") or _maybe(root, "sample_labels.csv*")
     if path is None:
-        raise InputError(
-            root, found="no such file", expected=f"{pattern.rstrip('*')} of NIH ChestX-ray14"
-        )
+        expected = "Data_Entry_2017*.csv of NIH ChestX-ray14, or sample_labels.csv of its sample"
+        raise InputError(root, found="no such file", expected=expected)
     return path
-
-
-def _image_names(root: Path) -> set[str]:
-    folder = root / "images"
-    return {path.name for path in folder.iterdir()} if folder.is_dir() else set()
-
-
-def _image(names: set[str], index: str) -> str:
-    stem = index.removesuffix(".png")
-    found = next((s for s in (".png", ".jpg") if f"{stem}{s}" in names), ".png")
-    return f"images/{stem}{found}"
 
 
 def _fact(condition: str, existence: str, source: str, words: str, **place: str) -> dict[str, Any]:

@@ -10,24 +10,27 @@ from nast.sources.tables import refuse_split_patients
 from nast.store import manifest_of, read_table, seed_of
 
 SHARES = (("train", 0.8), ("validate", 0.1), ("test", 0.1))
+TRAINING_SHARES = (("train", 7 / 8), ("validate", 1 / 8))
+"""Of patients whom a source gives for training and validation without telling them apart."""
 
 
-def split_of(subject_id: str, seed: int = 0) -> str:
+def split_of(subject_id: str, seed: int = 0, shares: Sequence[tuple[str, float]] = SHARES) -> str:
     """The split of one patient; it depends on the id and the seed only.
 
     Args:
         subject_id: the patient.
         seed: another seed gives another division.
+        shares: the splits and what part of the patients each gets.
 
     Returns:
         `train`, `validate` or `test`.
     """
     place = seed_of(seed, "split", subject_id) / 2**63
-    for name, share in SHARES:
+    for name, share in shares:
         if place < share:
             return name
         place -= share
-    return SHARES[-1][0]
+    return shares[-1][0]
 
 
 def add_split(studies: pl.DataFrame) -> pl.DataFrame:
