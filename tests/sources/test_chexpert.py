@@ -75,6 +75,61 @@ def test_one_missing_image_does_not_hide_the_others(tmp_path):
     assert list(report["bad_images"].values()) == ["missing"]
 
 
+BATCH = "CheXpert-v1.0 batch "
+
+
+@pytest.mark.parametrize(
+    ("table", "folder"),
+    [
+        ("CheXpert-v1.0-small/train.csv", "CheXpert-v1.0-small/train"),
+        ("train.csv", "CheXpert-v1.0-small/train"),
+        ("labels/train.csv", "CheXpert-v1.0-small/train"),
+        ("labels/new/train.csv", "CheXpert-v1.0-small/train"),
+        ("renamed/train.csv", "renamed/train"),
+        ("renamed/train.csv", "renamed"),
+        ("renamed/train.csv", "renamed/images/CheXpert/train"),
+        ("renamed/train.csv", "CheXpert/train"),
+        (f"{BATCH}1 (validate & csv)/train.csv", f"{BATCH}2 (train 1)"),
+        (f"{BATCH}1 (validate & csv)/train.csv", f"{BATCH}2 (train 1)/{BATCH}2 (train 1)"),
+    ],
+)
+def test_images_are_found_by_the_tail_of_their_paths(tmp_path, table, folder):
+    rows = [(FIRST, "AP", {}), (SECOND, "AP", {})]
+    file = chexpert(tmp_path / "data" / table, rows)
+    wanted = [tmp_path / "data" / folder / p.removeprefix("train/") for p in (FIRST, SECOND)]
+    for path in wanted:
+        picture(path)
+    tables = collect([read_chexpert(file)])
+    assert list(map(str, wanted)) == tables.studies["image_path"].to_list()
+    assert (tables.report["images"], tables.report["bad_images"]) == (2, {})
+
+
+def test_patients_lie_in_three_batches(tmp_path):
+    rows = [(f"train/patient{n:05}/study1/view1_frontal.jpg", "AP", {}) for n in range(1, 7)]
+    file = chexpert(tmp_path / f"{BATCH}1 (validate & csv)" / "train.csv", rows)
+    for n, (path, *_) in enumerate(rows[:5]):
+        picture(tmp_path / f"{BATCH}{n % 3 + 2} (train {n % 3 + 1})" / path.removeprefix("train/"))
+    report = collect([read_chexpert(file)]).report
+    assert report["images"] == 5
+    assert list(report["bad_images"].values()) == ["missing"]
+
+
+def test_images_of_another_split_or_site_are_not_taken(tmp_path):
+    file = chexpert(tmp_path / "north" / "train.csv", [(FIRST, "AP", {})])
+    tail = FIRST.removeprefix("train/")
+    picture(tmp_path / "north" / "valid" / tail)
+    picture(tmp_path / "south" / "train" / tail)
+    assert read_chexpert(file).root is None
+
+
+def test_the_copy_that_is_called_as_in_the_table_goes_first(tmp_path):
+    file = chexpert(tmp_path / "train.csv", [(FIRST, "AP", {}), (SECOND, "AP", {})])
+    for folder, path in (("A", FIRST), ("A", SECOND), ("CheXpert-v1.0-small", FIRST)):
+        picture(tmp_path / folder / path)
+    source = read_chexpert(file)
+    assert source.studies["image_path"].to_list() == [f"CheXpert-v1.0-small/{FIRST}", f"A/{SECOND}"]
+
+
 def test_images_of_a_study_must_agree(tmp_path):
     second = FIRST.replace("view1", "view2")
     file = chexpert(tmp_path / "t.csv", [(FIRST, "AP", {}), (second, "AP", {"Edema": "1.0"})])

@@ -232,7 +232,7 @@ def test_the_first_frontal_image_stands_for_a_report(tmp_path, place):
     for name in ("1_a", "1_c", "2_b", "3_a", "5_a"):
         picture(folder / place / f"{name}.png")
     source = read_iu_xray(folder)
-    start = f"{place}/"
+    start = "" if place == "." else f"{place}/"
     assert source.studies.select("image_path", "view").rows() == [
         (f"{start}1_c.png", "PA"), (f"{start}2_b.png", "AP"), (f"{start}3_a.png", ""), ("", ""),
         (f"{start}5_a.png", ""),
@@ -247,6 +247,14 @@ def test_one_missing_image_does_not_hide_the_others(tmp_path):
     picture(folder / "images" / "b.png")
     report = collect([read_iu_xray(folder)]).report
     assert (report["images"], list(report["bad_images"].values())) == (1, ["missing"])
+
+
+@pytest.mark.parametrize("place", ["NLMCXR_png", "images/pngs", "xrays", "../NLMCXR_png"])
+def test_images_are_found_near_the_reports(tmp_path, place):
+    folder = reports(tmp_path / "ecgen-radiology", xml("CXR1", images=["CXR1_1_IM-0001-3001"]))
+    picture(folder / place / "CXR1_1_IM-0001-3001.png")
+    report = collect([read_iu_xray(folder)]).report
+    assert (report["images"], report["bad_images"]) == (1, {})
 
 
 def test_reports_without_image_files(tmp_path):

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from small import LABELS, mimic, only_nast_errors, write_csv
 
 from nast.errors import InputError, UsageError
+from nast.sources.collect import collect
 from nast.sources.mimic_cxr_jpg import read_mimic_cxr_jpg
 from nast.sources.source import conserved
 
@@ -333,3 +334,25 @@ def test_damage_raises_only_our_errors(tmp_path_factory, name, place, junk, keep
     place %= len(data) + 1
     table(root, name).write_bytes(data[:place] + junk + (data[place:] if keep else b""))
     only_nast_errors(lambda: read_mimic_cxr_jpg(root))
+
+
+@pytest.mark.parametrize("place", ["files", "images", ".", "jpg/2.1.0/files"])
+def test_images_are_found_by_the_tail_of_their_paths(tmp_path, place):
+    one = {"subject": 10000001, "study": 60000001, "split": "train"}
+    studies = [one, one | {"subject": 11000001, "study": 61000001}]
+    mimic(tmp_path / "made", studies, images=True)
+    root = mimic(tmp_path / "tables", studies)
+    (root / place).mkdir(parents=True, exist_ok=True)
+    for group in ("p10", "p11"):
+        (tmp_path / "made" / "files" / group).rename(root / place / group)
+    tables = collect([read_mimic_cxr_jpg(root)])
+    assert (tables.report["images"], tables.report["bad_images"]) == (2, {})
+    tail = "p10/p10000001/s60000001/d60000001.jpg"
+    assert tables.studies["image_path"][0] == str(root / place / tail)
+
+
+def test_the_published_folder_goes_before_a_copy(tmp_path):
+    study = {"subject": 10000001, "study": 50000001, "split": "train"}
+    root = mimic(tmp_path, [study], images=True)
+    mimic(tmp_path / "a", [study], images=True)
+    assert read_mimic_cxr_jpg(root).studies["image_path"][0].startswith("files/p10/")

@@ -14,6 +14,7 @@ from small import only_nast_errors, picture
 
 from nast.errors import InputError, NastError
 from nast.facts.conditions import CONDITIONS, NO_FINDING, labelled, use_conditions
+from nast.sources.collect import collect
 from nast.sources.padchest import SENTENCES, read_padchest
 from nast.sources.padchest_words import LABELS, LABELS_OF, NO_FINDINGS, PLACES, read_sentences
 from nast.sources.source import conserved, fact_columns, study_columns
@@ -277,8 +278,9 @@ def test_the_best_image_stands_for_a_study(tmp_path):
 
 @pytest.mark.parametrize(
     ("image", "path"),
-    [("0/1_a.png", "0/1_a.png"), ("images/1_a.png", "images/1_a.png"), ("1_a.png", "1_a.png")],
-)
+    [("0/1_a.png", "0/1_a.png"), ("images/1_a.png", "images/1_a.png"), ("1_a.png", "1_a.png"),
+     ("images-224/1_a.png", "images-224/1_a.png")],
+)  # fmt: skip
 def test_images_are_looked_for_beside_the_table(tmp_path, image, path):
     rows = [row("[]"), row("[]", study="2", folder="54")]
     (tmp_path / "images").mkdir()
@@ -288,6 +290,14 @@ def test_images_are_looked_for_beside_the_table(tmp_path, image, path):
     assert source.root == tmp_path
     assert source.studies["image_path"][0] == path
     assert source.studies["image_path"][1] == path.replace("0/", "54/").replace("1_", "2_")
+
+
+def test_images_lie_in_folders_of_another_name(tmp_path):
+    rows = [row("[]"), row("[]", study="2", folder="54")]
+    for path in ("BIMCV-PadChest-FULL/0/1_a.png", "BIMCV-PadChest-FULL/54/2_a.jpg"):
+        picture(tmp_path / path)
+    report = collect([read(tmp_path, *rows)]).report
+    assert (report["images"], report["bad_images"]) == (2, {})
 
 
 def test_a_row_without_folder(tmp_path):

@@ -1,18 +1,22 @@
 """CheXpert: `train.csv`, `valid.csv` or test labels -> studies, never mixing two of them."""
 
+from collections.abc import Sequence
+from itertools import takewhile
 from pathlib import Path
 
 import polars as pl
 
 from nast.errors import InputError
 from nast.facts.conditions import NO_FINDING, labelled
-from nast.sources.images import refuse_outside
+from nast.sources.images import entries_of, holders, refuse_outside
 from nast.sources.source import Source, study_columns, tally
 from nast.sources.splits import add_split
 from nast.sources.tables import cells_of, labels_from, read_csv, refuse_duplicates, require_columns
 
 TERMS = "Stanford research use agreement: non-commercial, no redistribution"
 _PATTERN = r"(?:^|/)(train|valid|test)/(patient\d+)/(study\d+)/"
+_PATIENT = r"patient\d+"
+_PARTS = ("train", "valid", "test")
 
 
 def read_chexpert(file: Path) -> Source:
@@ -23,8 +27,8 @@ def read_chexpert(file: Path) -> Source:
 
     Args:
         file: `train.csv`, `valid.csv` or test labels, plain or gzip. Test labels have one row per
-            study (`.../test/patient64741/study1`) and no view. Images are looked for beside the
-            file, under the folder that its paths start from.
+            study (`.../test/patient64741/study1`) and no view. Images are found near the file by
+            the tail of their paths, whatever the folder above the patients is called.
 
     Returns:
         Studies with four-valued labels; policy `private` (research use agreement).
@@ -67,6 +71,7 @@ def read_chexpert(file: Path) -> Source:
         .otherwise(pl.col("own").replace("valid", "validate"))
         .alias("split")
     )
+    root, paths = _place_images(file, divided["image_path"])
     stated = divided.filter(pl.col("own") != "train")
     cells = divided.select(labelled())
     account = tally()
@@ -75,8 +80,8 @@ def read_chexpert(file: Path) -> Source:
     account["set aside: uncertain"] = cells_of(cells, "uncertain")
     return Source(
         name="chexpert",
-        root=_image_root(file, studies["image_path"]),
-        studies=divided.select([*study_columns(), NO_FINDING]),
+        root=root,
+        studies=divided.with_columns(paths).select([*study_columns(), NO_FINDING]),
         facts=None,
         policy="private",
         terms=TERMS,
@@ -129,8 +134,47 @@ def _check(rows: pl.DataFrame, file: Path) -> None:
         )
 
 
-def _image_root(file: Path, paths: pl.Series) -> Path | None:
-    """The folder that image paths start from: the one in which their first two folders lie."""
-    tops = {"/".join(p.split("/")[:2]) for p in paths.head(1000)}
-    folders = [file.parent, *file.parent.parents][:3]
-    return next((f for f in folders if any((f / top).is_dir() for top in tops)), None)
+def _place_images(file: Path, paths: pl.Series) -> tuple[Path | None, pl.Series]:
+    """The folder that image paths start from, and the paths, found by their tails.
+
+    The table's folder is searched, and beside it and above it folders called as in the table or
+    `CheXpert...`, as the batches are in which the images are handed out. Among folders that hold
+    a patient, one called as in the table goes before others, and none of another split is taken.
+    """
+    tops = {path.partition("/")[0] for path in paths}
+    levels = [file.parent, *file.parent.parents][:3]
+    known = holders(levels[0], _PATIENT, 3)
+    for level in levels[1:]:
+        for entry in sorted(entries_of(level), key=lambda e: e.name):
+            if entry.name in tops or entry.name.lower().startswith("chexpert"):
+                for patient, places in holders(Path(entry.path), _PATIENT, 2).items():
+                    known.setdefault(patient, []).extend(places)
+    found = [_place(path, known) for path in paths]
+    there = [place for place in found if place is not None]
+    if not there:
+        return None, paths
+    root = next(level for level in levels if all(p.is_relative_to(level) for p in set(there)))
+    short = [
+        path
+        if place is None
+        else "/".join([*place.relative_to(root).parts, *path.rsplit("/", 3)[-3:]])
+        for path, place in zip(paths, found, strict=True)
+    ]
+    return root, pl.Series(paths.name, short, pl.String)
+
+
+def _place(path: str, known: dict[str, list[Path]]) -> Path | None:
+    """The folder that holds a patient's images."""
+    above, *tail = path.rsplit("/", 3)
+    own = above.split("/")
+    places = [p for p in known.get(tail[0], []) if p.name == own[-1] or p.name not in _PARTS]
+    if len(places) > 1:
+        places.sort(key=lambda p: -_common_tail(p.parts, own))
+        places.sort(key=lambda p: not p.joinpath(*tail).is_file())
+    return places[0] if places else None
+
+
+def _common_tail(one: Sequence[str], other: Sequence[str]) -> int:
+    """How many names at the end two paths have in common."""
+    pairs = zip(reversed(one), reversed(other), strict=False)
+    return len(list(takewhile(lambda pair: pair[0] == pair[1], pairs)))

@@ -1,6 +1,5 @@
 """Indiana University / Open-i reports (XML): indexed findings and denials read from the words."""
 
-import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Set
@@ -14,7 +13,7 @@ from nast.errors import InputError
 from nast.facts.conditions import CONDITIONS, NO_FINDING, labelled
 from nast.language.parse import Reading, read
 from nast.records import Fact
-from nast.sources.images import is_inside
+from nast.sources.images import entries_of, images_below, is_inside
 from nast.sources.iu_words import GRADES, HEADS, NO_FINDINGS, QUALIFIED, SIDES, ZONES
 from nast.sources.members import read_members
 from nast.sources.source import FRONTAL, Source, fact_columns, study_columns, tally
@@ -23,8 +22,8 @@ from nast.sources.tables import read_csv
 from nast.store import content_hash
 
 TERMS = "CC BY-NC-ND 4.0: questions and captions made from it must not be published"
-IMAGE_FOLDERS = ("NLMCXR_png", "images", ".")
-"""Where images are looked for beside the reports."""
+IMAGE_FOLDER = "NLMCXR_png"
+"""Where images lie that were not found."""
 METADATA = "nlmcxr_dicom_metadata.csv*"
 
 
@@ -45,8 +44,9 @@ def read_iu_xray(file: Path) -> Source:
     condition that the index or the words affirm is not absent. One report is one patient.
 
     Args:
-        file: `NLMCXR_reports.tgz`, or a folder with the XML files. Beside it, images are looked
-            for in `NLMCXR_png/` or `images/`, and view positions in `nlmcxr_dicom_metadata.csv`;
+        file: `NLMCXR_reports.tgz`, or a folder with the XML files. Images are found beside it by
+            their names, in `NLMCXR_png/` or another folder, and view positions in
+            `nlmcxr_dicom_metadata.csv`;
             with those, the first frontal image stands for the report, else the first.
 
     Returns:
@@ -69,7 +69,8 @@ def read_iu_xray(file: Path) -> Source:
     beside = file if file.is_dir() else file.parent
     metadata = next(iter(sorted(beside.glob(METADATA))), None)
     views = _views(metadata) if metadata else {}
-    folder = _image_folder(beside, reports.values())
+    names = {image for report in reports.values() for image in report.images}
+    root, images = _find_images(beside, names)
     account, counts = tally(), Counter[str](reports=len(reports))
     studies, facts = [], []
     for report in reports.values():
@@ -78,14 +79,14 @@ def read_iu_xray(file: Path) -> Source:
         facts += [(report.study_id, report.study_id, *values) for values in found]
         image, view = _image(report, views)
         counts["reports without an image"] += not report.images
-        path = f"{folder or IMAGE_FOLDERS[0]}/{image}.png" if image else ""
+        path = images.get(image, f"{IMAGE_FOLDER}/{image}.png") if image else ""
         studies.append((report.study_id, path, view, *_labels(report, found)))
     columns = ["study_id", "image_path", "view", *labelled(), NO_FINDING]
     table = pl.DataFrame(studies, schema=dict.fromkeys(columns, pl.String), orient="row")
     table = add_split(table.with_columns(subject_id="study_id"))
     return Source(
         name="iu-xray",
-        root=beside if folder else None,
+        root=root,
         studies=table.select([*study_columns(), NO_FINDING]),
         facts=pl.DataFrame(facts, schema=dict.fromkeys(fact_columns(), pl.String), orient="row"),
         policy="open",
@@ -215,8 +216,16 @@ def _image(report: Report, views: dict[str, str]) -> tuple[str, str]:
     return (ranked[0], views.get(ranked[0], "")) if ranked else ("", "")
 
 
-def _image_folder(beside: Path, reports: Iterable[Report]) -> str | None:
-    """The folder that holds images of the reports, looked through once."""
-    wanted = {f"{image}.png" for report in reports for image in report.images}
-    folders = (f for f in IMAGE_FOLDERS if (beside / f).is_dir())
-    return next((f for f in folders if wanted & set(os.listdir(beside / f))), None)
+def _find_images(beside: Path, names: set[str]) -> tuple[Path | None, dict[str, str]]:
+    """The folder that image paths start from, and image -> path, of those that are there.
+
+    They lie with the reports, or in a folder beside theirs, called as it is handed out.
+    """
+    found = images_below(beside, names, 2)
+    if found:
+        return beside, found
+    for entry in sorted(entries_of(beside.parent), key=lambda e: e.name):
+        if entry.name.lower().startswith(("nlmcxr", "images")):
+            there = images_below(Path(entry.path), names, 1)
+            found |= {image: f"{entry.name}/{path}" for image, path in there.items()}
+    return (beside.parent if found else None), found

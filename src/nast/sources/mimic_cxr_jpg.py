@@ -7,7 +7,7 @@ import polars as pl
 from nast.errors import InputError, UsageError
 from nast.facts.conditions import NO_FINDING, labelled
 from nast.records import SPLITS
-from nast.sources.images import refuse_outside
+from nast.sources.images import holders, refuse_outside
 from nast.sources.source import FRONTAL, Source, is_phantom, study_columns, tally
 from nast.sources.tables import (
     cells_of,
@@ -32,8 +32,8 @@ def read_mimic_cxr_jpg(root: Path, labeler: str = "chexpert") -> Source:
     then the first by id. Studies without a label row are left out and counted.
 
     Args:
-        root: the folder with `files/` and the `mimic-cxr-2.*-*.csv.gz` tables; 2.1.0 keeps the
-            file names of 2.0.0.
+        root: the folder with the `mimic-cxr-2.*-*.csv.gz` tables (2.1.0 keeps the file names of
+            2.0.0) and `files/`, or another folder up to three below it that holds `p10` to `p19`.
         labeler: `chexpert`, `negbio`, or `radiologist` (2.1.0's `test-set-labeled`: no
             subject ids, and "Airspace Opacity" for Lung Opacity).
 
@@ -54,13 +54,14 @@ def read_mimic_cxr_jpg(root: Path, labeler: str = "chexpert") -> Source:
     images, counts = _images(paths["metadata"], paths["split"])
     refuse_split_patients(images, paths["split"])
     studies = images.join(labels, on="study_id", how="inner", maintain_order="left")
+    places = {name: found[0] for name, found in _holders(root).items()}
     phantom = is_phantom(root)
     cells = studies.select(labelled())
     bare = studies.filter(pl.all_horizontal(pl.col(*labelled(), NO_FINDING) == "not_mentioned"))
     return Source(
         name="mimic-cxr-jpg",
-        root=root if (root / "files").is_dir() else None,
-        studies=studies.select([*study_columns(), NO_FINDING]),
+        root=root if places else None,
+        studies=studies.with_columns(_placed(places, root)).select([*study_columns(), NO_FINDING]),
         facts=None,
         policy="open" if phantom else "credentialed",
         terms="synthetic" if phantom else TERMS,
@@ -77,6 +78,26 @@ def read_mimic_cxr_jpg(root: Path, labeler: str = "chexpert") -> Source:
         splits=dict(images.select("subject_id", "split").unique().iter_rows()),
         phantom=phantom,
     )
+
+
+def _holders(root: Path) -> dict[str, list[Path]]:
+    """Group of patients (`p10`) -> the folders that hold it; the published `files` comes first."""
+    found = holders(root, r"p\d\d", 3)
+    return {
+        name: sorted(places, key=lambda p: p != root / "files") for name, places in found.items()
+    }
+
+
+def _placed(places: dict[str, Path], root: Path) -> pl.Expr:
+    """Image paths with the folder that holds them in place of `files`."""
+    tail = pl.col("image_path").str.strip_prefix("files/")
+    group = tail.str.split("/").list.first()
+    names = {
+        name: "".join(f"{part}/" for part in place.relative_to(root).parts)
+        for name, place in places.items()
+    }
+    folder = group.replace_strict(names, default="files/", return_dtype=pl.String)
+    return (folder + tail).alias("image_path")
 
 
 def _account(table: pl.DataFrame, used: pl.DataFrame) -> dict[str, int]:

@@ -1,6 +1,5 @@
 """PadChest's label table -> studies, and facts with side and zone from labels by sentence."""
 
-import os
 from collections import Counter
 from pathlib import Path
 
@@ -8,7 +7,7 @@ import polars as pl
 
 from nast.errors import InputError, shown
 from nast.facts.conditions import NO_FINDING, labelled
-from nast.sources.images import refuse_outside
+from nast.sources.images import images_below, refuse_outside
 from nast.sources.padchest_words import Cell, read_cell
 from nast.sources.source import Source, fact_columns, study_columns, tally
 from nast.sources.splits import add_split
@@ -40,7 +39,7 @@ def read_padchest(file: Path) -> Source:
 
     Args:
         file: `PADCHEST_chest_x_ray_images_labels_160K_01.02.19.csv`, plain or gzip. Images are
-            looked for beside it: in the folders of `ImageDir`, in `images/`, or in its own folder.
+            found by their names up to three folders below the table's.
 
     Returns:
         One study per StudyID, split by patient; facts with sources `padchest-physician` and
@@ -99,19 +98,17 @@ def _lost(*columns: str) -> pl.Expr:
 
 def _images(rows: pl.DataFrame, folder: Path) -> tuple[Path | None, pl.Expr]:
     """The folder that image paths start from, if there are images, and the paths."""
-    with os.scandir(folder) as entries:
-        beside = {entry.name: entry.is_dir() for entry in entries}
     numbered = pl.when(_lost("ImageDir")).then("ImageID").otherwise(
         pl.format("{}/{}", "ImageDir", "ImageID")
     )  # fmt: skip
-    images = set(rows["ImageID"])
-    if any(beside.get(name) for name in rows["ImageDir"].unique()):
-        return folder, numbered
-    if beside.get("images") and not images.isdisjoint(os.listdir(folder / "images")):
-        return folder, pl.format("images/{}", "ImageID")
-    if not images.isdisjoint(beside):
-        return folder, pl.col("ImageID")
-    return None, numbered
+    stem = pl.col("ImageID").str.replace(r"\.\w+$", "")
+    found = images_below(folder, set(rows.select(stem).to_series()) - {"", "nan"})
+    there = stem.replace_strict(found, default=None, return_dtype=pl.String)
+    folders = {path.rpartition("/")[0] for path in found.values()}
+    if len(folders) == 1 and not folders & set(rows["ImageDir"]):
+        # All in one folder, where the others are missing from.
+        numbered = pl.lit("".join(f"{name}/" for name in folders if name)) + pl.col("ImageID")
+    return (folder if found else None), pl.coalesce(there, numbered)
 
 
 def _usable(
