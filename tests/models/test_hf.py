@@ -95,7 +95,7 @@ def test_constant_buffers_of_old_files_are_let_through(tiny_clip, tmp_path):
     with pytest.raises(ModelError, match=r"1 unexpected .*text_model\.extra"):
         load_model(f"hf:{copy}")
     copy = changed(tiny_clip, tmp_path, {"visual_projection.weight": torch.zeros(3, 3)})
-    with pytest.raises(ModelError, match="do not fit the clip class"):
+    with pytest.raises(ModelError, match="do not fit the CLIPModel"):
         load_model(f"hf:{copy}")
 
 

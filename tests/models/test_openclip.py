@@ -246,7 +246,10 @@ def test_chexzero_preprocessing(tmp_path, tiny):
     assert found.shape == (1, 3, 224, 224)
     assert found[0, :, 112, 112].tolist() == pytest.approx([(255 - 101.48761) / 83.43944] * 3)
     assert found[0, :, 10, 112].tolist() == pytest.approx([-101.48761 / 83.43944] * 3)
-    save_file(plain_clip.clip_weights(), tmp_path / "best.safetensors")
+    save_file(plain_clip.clip_weights(), tmp_path / "small.safetensors")
+    with pytest.raises(ModelError, match=r"shape \(3, 224, 224\) and .* takes \(3, 32, 32\)"):
+        load_model(f"openclip:CheXzero:{tmp_path / 'small.safetensors'}")
+    save_file(plain_clip.clip_weights(grid=14), tmp_path / "best.safetensors")
     model = load_model(f"openclip:CheXzero:{tmp_path / 'best.safetensors'}")
     assert model.pixels is chexzero_pixels and model.spec["activation"] == "quick_gelu"
 

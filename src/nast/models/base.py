@@ -15,6 +15,7 @@ import torch
 from PIL import Image
 from torch.nn.functional import normalize
 
+from nast.models.fit import check_tokens
 from nast.models.hardware import products, tf32
 from nast.models.images import open_image, read_ahead
 from nast.models.rules import apply_rules
@@ -38,6 +39,7 @@ class TextTower(Protocol):
         causal: whether a position sees earlier positions only.
         n_layers: number of blocks L.
         n_heads: attention heads of a block.
+        n_tokens: rows of the token embedding.
         read_layers: the layers whose outputs the vector is read from, ascending; `(L,)` for most.
         lora_path: full-path regex of the q, k, v and out projections within the network; its
             first group, `(\\d+)`, is the 0-based number of the block.
@@ -49,6 +51,7 @@ class TextTower(Protocol):
     causal: bool
     n_layers: int
     n_heads: int
+    n_tokens: int
     read_layers: tuple[int, ...]
     lora_path: str
     mlp_path: str
@@ -160,8 +163,13 @@ class DualEncoder:
     former_keys: Callable[[], Sequence[str]] = tuple
 
     def __post_init__(self) -> None:
-        """Freeze the weights: only LoRA is ever trained, and batch statistics never move."""
+        """Freeze the weights: only LoRA is ever trained, and batch statistics never move.
+
+        Raises:
+            ModelError: the tokenizer is not that of the model, see `nast.models.fit`.
+        """
         self.network.eval().requires_grad_(False)
+        check_tokens(self)
 
     @property
     def device(self) -> torch.device:

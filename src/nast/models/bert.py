@@ -50,6 +50,7 @@ class BertTextTower:
         self._bert, self._head, self._pooling, self._uses_mask = bert, head, pooling, uses_mask
         self._blocks = list(bert.encoder.layer)
         self.n_layers = len(self._blocks)
+        self.n_tokens = int(bert.embeddings.word_embeddings.num_embeddings)
         self.n_heads = int(bert.config.num_attention_heads)
         self._layers = [n if n >= 0 else self.n_layers + 1 + n for n in layers]
         self.read_layers: tuple[int, ...] = tuple(sorted(set(self._layers)))

@@ -6,9 +6,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from transformers import AutoTokenizer
-
 from nast.errors import ModelError
+from nast.models.pretrained import load_tokenizer
 from nast.store import content_hash, file_hash, read_json, write_json
 
 FILES = ("*.safetensors", "*.json", "*.txt", "*.model")
@@ -91,7 +90,7 @@ def save_tokenizer(tokenizer: Any, folder: Path) -> None:
 
 
 def _backend(folder: Path) -> Any:
-    return _steps(AutoTokenizer.from_pretrained(folder, local_files_only=True))
+    return _steps(load_tokenizer(folder))
 
 
 def _steps(tokenizer: Any) -> dict[str, Any]:

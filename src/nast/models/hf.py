@@ -4,20 +4,30 @@ OpenAI CLIP, PubMedCLIP, XrayCLIP, XraySigLIP, MedSigLIP, SigLIP 2, the phantom 
 was saved from these classes. Loaded without remote code and without torchvision.
 """
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch.nn.functional import normalize
-from transformers import AutoImageProcessor, AutoTokenizer, CLIPModel, Siglip2Model, SiglipModel
+from transformers import CLIPModel, Siglip2Model, SiglipModel
 from transformers.utils import logging
 
 from nast.errors import ModelError
 from nast.models.attention import attended, attention_weights
 from nast.models.base import DualEncoder
-from nast.models.folders import check_keys, files_key, hub_folder
+from nast.models.checkpoints import read_tensors
+from nast.models.fit import check_pixels
+from nast.models.folders import PICKLED, check_keys, files_key, hub_folder
+from nast.models.pretrained import (
+    SAFELY,
+    load_processor,
+    load_tokenizer,
+    refuse_adapter,
+    refused,
+)
 from nast.store import read_json
 
 logging.disable_progress_bar()
@@ -37,12 +47,12 @@ def load_hf(place: str | Path, name: str) -> DualEncoder:
         ModelError: it is neither, the class is another one, or keys are missing or unexpected.
     """
     folder = Path(place) if Path(place).is_dir() else hub_folder(str(place))
+    refuse_adapter(folder)
     network = _network(folder)
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-        processor = AutoImageProcessor.from_pretrained(folder, local_files_only=True, backend="pil")
-    except (OSError, ValueError, ImportError) as error:
-        raise ModelError(f"{place}: tokenizer or preprocessor: {error}") from None
+    tokenizer, processor = load_tokenizer(folder), load_processor(folder)
+    if not isinstance(network, Siglip2Model):
+        side = network.config.vision_config.image_size
+        check_pixels(str(place), partial(processor, return_tensors="pt"), side)
     model = dual_encoder(network, tokenizer, processor, name, files_key(folder), str(place))
     model.former_keys = lambda: [files_key(folder, ())]
     return model
@@ -86,22 +96,39 @@ def dual_encoder(
 def _network(folder: Path) -> Any:
     if not (folder / "config.json").is_file():
         raise ModelError(f"{folder}: no config.json; hf:FOLDER needs a saved CLIP or SigLIP model")
-    if not any([*folder.glob("*.safetensors"), *folder.glob("pytorch_model*.bin")]):
+    if not any([*folder.glob("*.safetensors"), *folder.glob(PICKLED)]):
         raise ModelError(f"{folder}: no .safetensors file beside config.json")
-    kind = read_json(folder / "config.json").get("model_type")
+    said = read_json(folder / "config.json")
+    kind = said.get("model_type") if isinstance(said, dict) else None
     if kind not in CLASSES:
         raise ModelError(
             f"{folder}: config.json: found model_type {kind!r}, expected one of "
             f"{', '.join(CLASSES)}; a text and an image encoder of two folders are two-tower:SPEC"
         )
-    try:
+    with refused(f"{folder}: weights do not fit the {kind} class"):
         network, loading = CLASSES[kind].from_pretrained(
-            folder, dtype=torch.float32, local_files_only=True, output_loading_info=True
-        )
-    except (RuntimeError, OSError, ValueError) as error:
-        raise ModelError(f"{folder}: weights do not fit the {kind} class: {error}") from None
+            folder, dtype=torch.float32, output_loading_info=True, ignore_mismatched_sizes=True,
+            attn_implementation="sdpa", **SAFELY,
+        )  # fmt: skip
     check_keys(str(folder), loading["missing_keys"], loading["unexpected_keys"])
+    _fill_numbers(folder, network, loading["mismatched_keys"])
     return network
+
+
+def _fill_numbers(folder: Path, network: Any, mismatched: Iterable[tuple[str, Any, Any]]) -> None:
+    """Scale and bias are one number, which some files hold as a list of one, and some do not.
+
+    Raises:
+        ModelError: any other tensor is of another shape.
+    """
+    for name, found, wanted in sorted(mismatched):
+        if math.prod(found) != 1 or math.prod(wanted) != 1:
+            kind = type(network).__name__
+            raise ModelError(f"{folder}: weights do not fit the {kind} of config.json: {name} has "
+                             f"shape {list(found)}, expected {list(wanted)}")  # fmt: skip
+        files = sorted(folder.glob("*.safetensors")) or sorted(folder.glob(PICKLED))
+        value = next(w[name] for w in map(read_tensors, files) if name in w)
+        network.get_parameter(name).data.copy_(value.reshape(wanted))
 
 
 def processor_spec(processor: Any) -> dict[str, Any]:
@@ -142,6 +169,7 @@ class HFTextTower:
         self._blocks = list(self._text.encoder.layers)
         self.n_layers = len(self._blocks)
         self.read_layers: tuple[int, ...] = (self.n_layers,)
+        self.n_tokens = int(self._text.embeddings.token_embedding.num_embeddings)
         self.n_heads = int(network.config.text_config.num_attention_heads)
         self._end = network.config.text_config.eos_token_id
 

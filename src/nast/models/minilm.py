@@ -13,7 +13,7 @@ from pathlib import Path
 
 import torch
 from safetensors.torch import load_file
-from transformers import AutoTokenizer, CLIPImageProcessorPil, CLIPModel
+from transformers import CLIPImageProcessorPil, CLIPModel
 
 from nast.errors import ModelError
 from nast.models.base import DualEncoder
@@ -22,6 +22,7 @@ from nast.models.folders import files_key
 from nast.models.heads import build_head
 from nast.models.hf import processor_spec
 from nast.models.image_towers import ImageTower
+from nast.models.pretrained import SAFELY, load_tokenizer
 from nast.models.towers import two_towers
 from nast.store import content_hash, file_hash, read_json
 
@@ -61,7 +62,7 @@ def load_minilm(name: str, head: Path = HEAD) -> DualEncoder:
     saved = load_file(folder / "model.safetensors")
     weights = {k: v for k, v in saved.items() if not k.startswith("pooler.")}
     bert = build_encoder("bert", read_json(folder / "config.json"), weights, str(folder))
-    clip = CLIPModel.from_pretrained(PHANTOM, dtype=torch.float32, local_files_only=True)
+    clip = CLIPModel.from_pretrained(PHANTOM, dtype=torch.float32, **SAFELY)
     norm = "vision_model.post_layernorm"
     layers = {k: v.float() for k, v in load_file(head).items()}
     scale = exp(float(layers.pop("logit_scale")))
@@ -74,12 +75,12 @@ def load_minilm(name: str, head: Path = HEAD) -> DualEncoder:
         {"linear": "2"},
     ]
     image = ImageTower(clip.vision_model, build_head(described, layers), "first")
-    processor = CLIPImageProcessorPil.from_pretrained(PHANTOM, local_files_only=True)
+    processor = CLIPImageProcessorPil.from_pretrained(PHANTOM, **SAFELY)
     pixels = partial(processor, return_tensors="pt")
     key = [files_key(folder), file_hash(PHANTOM / "model.safetensors"), file_hash(head)]
     model = two_towers(
         bert, torch.nn.Sequential(), image,
-        AutoTokenizer.from_pretrained(folder, local_files_only=True), pixels, scale, TEXT,
+        load_tokenizer(folder), pixels, scale, TEXT,
         name=name, key=content_hash(key), source="phantom-minilm",
     )  # fmt: skip
     model.spec["preprocessing"] = processor_spec(processor)

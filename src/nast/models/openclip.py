@@ -16,6 +16,7 @@ from nast.models.checkpoints import Layout, Weights, count_blocks, read_weights,
 from nast.models.clip_bpe import SIZE, clip_tokenizer
 from nast.models.clip_layout import END_TOKEN, clip_config, filled, to_transformers
 from nast.models.clip_resnet import clip_with_resnet
+from nast.models.fit import check_pixels
 from nast.models.hf import dual_encoder
 from nast.models.openclip_config import (
     CONFIG,
@@ -102,6 +103,7 @@ def _clip(
     model = dual_encoder(network, tokenizer, processor, name, key, place)
     model.spec["family"] = "openclip"
     if settings.chexzero:
+        check_pixels(str(file), chexzero_pixels, side)
         model.pixels = chexzero_pixels
         model.spec["preprocessing"] = {"processor": "CheXzero", "padded to": 320, "size": side}
     return model

@@ -4,7 +4,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from transformers import AutoTokenizer, CLIPVisionConfig, CLIPVisionModel
+from transformers import CLIPVisionConfig, CLIPVisionModel
 
 from nast.errors import ModelError
 from nast.models.base import DualEncoder
@@ -17,6 +17,7 @@ from nast.models.heads import build_head
 from nast.models.image_towers import ImageTower
 from nast.models.openclip_config import Settings, check_image_size
 from nast.models.openclip_images import image_processor
+from nast.models.pretrained import load_tokenizer
 from nast.models.timm_layout import bert_sizes, bert_weights, vit_sizes, vit_to_transformers
 from nast.models.towers import two_towers
 
@@ -89,7 +90,7 @@ def folder_tokenizer(folder: Path, clean: str = "whitespace") -> Any:
             "weights; BiomedCLIP and UniMed-CLIP have that of "
             "microsoft/BiomedNLP-BiomedBERT-base-uncased-abstract"
         )
-    return with_cleaning(AutoTokenizer.from_pretrained(folder, local_files_only=True), clean)
+    return with_cleaning(load_tokenizer(folder), clean)
 
 
 def _timm(weights: Weights, settings: Settings, source: str) -> ImageTower:

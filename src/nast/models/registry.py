@@ -14,6 +14,7 @@ from nast.models.hf import load_hf
 from nast.models.minilm import PHANTOM, load_minilm
 from nast.models.openclip import load_openclip
 from nast.models.preprocess import pad_images
+from nast.models.pretrained import refused
 from nast.models.two_tower import load_two_tower
 from nast.store import content_hash, file_hash, manifest_of, read_json
 
@@ -50,7 +51,8 @@ def load_model(
     """
     where = chosen_device(device)
     arithmetic = chosen_precision(where, precision)
-    model = _load(spec, name)
+    with refused(spec):
+        model = _load(spec, name)
     model.network.to(where)
     model.precision, model.key = arithmetic, key_at(model.key, arithmetic)
     model.spec["precision"] = arithmetic

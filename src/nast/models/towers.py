@@ -6,10 +6,12 @@ from typing import Any
 import torch
 from PIL import Image
 from torch import nn
+from transformers import CLIPVisionModel, ViTModel
 
 from nast.errors import ModelError
 from nast.models.base import DualEncoder, TextTower
 from nast.models.bert import BertTextTower
+from nast.models.fit import check_pixels
 from nast.models.image_towers import ImageTower
 
 
@@ -45,6 +47,8 @@ def two_towers(
     """
     network = nn.ModuleDict({"text": bert, "text_head": head, "image": image}).eval()
     _check(source, bert, head, image, tokenizer)
+    if isinstance(image.encoder, (ViTModel, CLIPVisionModel)):
+        check_pixels(source, pixels, image.encoder.config.image_size)
     tower = BertTextTower(
         bert, head, text["pooling"], layers=text["layers"], uses_mask=text["mask"] == "normal",
         padding_matters=text["padding"] == "own length",

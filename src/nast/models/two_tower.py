@@ -21,6 +21,7 @@ from nast.models.folders import check_keys, files_key, hub_folder, tokenizer_key
 from nast.models.heads import build_head
 from nast.models.image_towers import ImageTower
 from nast.models.preprocess import to_pixels
+from nast.models.pretrained import load_tokenizer, refuse_adapter
 from nast.models.spec import read_spec
 from nast.models.towers import two_towers
 from nast.store import content_hash, file_hash, read_json
@@ -100,6 +101,7 @@ def _names(files: Files) -> str:
 def _file(spec: Path, key: str, entry: str) -> Path:
     """The weights' file itself, safetensors first in a folder."""
     place = spec.parent / entry
+    refuse_adapter(place)
     inside = [place / n for n in ("model.safetensors", "pytorch_model.bin")]
     file = next((p for p in inside if p.is_file()), place)
     if not file.is_file():
@@ -153,8 +155,4 @@ def _tokenizer(folder: Path) -> Any:
     file = folder / "tokenizer_config.json"
     # CXR-BERT brings code for a class that is BERT's under another name; it is not run.
     own_code = file.is_file() and "auto_map" in read_json(file)
-    loader = BertTokenizer if own_code else AutoTokenizer
-    try:
-        return loader.from_pretrained(folder, local_files_only=True)
-    except (OSError, ValueError) as error:
-        raise ModelError(f"{folder}: no tokenizer: {error}") from None
+    return load_tokenizer(folder, BertTokenizer if own_code else AutoTokenizer)
