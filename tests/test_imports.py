@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent / "src" / "nast"
 FLOORS = [
-    {"records", "store", "policy", "errors", "ranges", ""},
+    {"records", "store", "folders", "lock", "policy", "errors", "ranges", ""},
     {"facts"},
     {"language"},
     {"sources", "phantom"},
@@ -27,8 +27,8 @@ FLOORS = [
 ]
 FLOOR = {package: floor for floor, packages in enumerate(FLOORS) for package in packages}
 PRETRAIN = {"phantom.pretrain", "phantom.image_tower", "phantom.minilm"}
-LIGHT = ["records", "store", "policy", "errors", "ranges", "facts", "language", "sources"]
-LIGHT += ["phantom", "benchmark", "contextual", "exchange", "reporting"]
+LIGHT = ["records", "store", "folders", "lock", "policy", "errors", "ranges", "facts"]
+LIGHT += ["language", "sources", "phantom", "benchmark", "contextual", "exchange", "reporting"]
 
 
 def modules():

@@ -1,25 +1,24 @@
 """Files in and out: whole or not at all, checked, and never taken for finished by mistake."""
 
 import os
+import subprocess
+import sys
 
 import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nast.errors import InputError, NastError, UsageError
+from nast.errors import InputError, NastError
 from nast.store import (
     atomic,
     content_hash,
     file_hash,
     hashed_ids,
     key_file,
-    manifest_of,
     read_json,
     read_table,
     seed_of,
-    stage,
-    strictest,
     write_json,
     write_table,
     write_text,
@@ -107,12 +106,6 @@ def test_seeds_depend_on_every_part():
     assert all(0 <= s < 2**63 for s in seeds)
 
 
-def test_the_strictest_policy_wins():
-    assert strictest([]) == "open"
-    assert strictest(["open", "private"]) == "private"
-    assert strictest(["credentialed", "private", "open"]) == "credentialed"
-
-
 def test_hashed_ids_need_the_key(tmp_path, monkeypatch):
     first = hashed_ids(["10000032", "10000033"])
     assert first == hashed_ids(["10000032", "10000033"])
@@ -123,87 +116,43 @@ def test_hashed_ids_need_the_key(tmp_path, monkeypatch):
     assert key_file().stat().st_mode & 0o077 == 0
 
 
-def make(out):
-    write_text(out / "result.txt", "done")
-    return {"policy": "open", "counts": {}}
+KEYS = """
+import sys
+from nast.store import hashed_ids
+sys.stdin.readline()
+print(*hashed_ids(["10000032"]))
+"""
 
 
-def test_a_finished_stage_is_left_alone(tmp_path):
-    source = tmp_path / "in.csv"
-    write_text(source, "a")
-    first = stage(tmp_path / "out", {"seed": 1}, [source], make)
-    again = stage(tmp_path / "out", {"seed": 1}, [source], lambda out: pytest.fail("made again"))
-    assert again == first == manifest_of(tmp_path / "out")
-    assert first["inputs"] == {str(source): file_hash(source)}
+def test_processes_that_start_together_have_one_key(tmp_path, monkeypatch):
+    monkeypatch.setenv("NAST_KEY_FILE", str(tmp_path / "keys" / "id.key"))
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    started = [subprocess.Popen([sys.executable, "-c", KEYS], **pipes) for _ in range(4)]
+    for process in started:
+        process.stdin.write("\n")
+        process.stdin.flush()
+    said = {process.communicate()[0] for process in started}
+    assert said == {hashed_ids(["10000032"])[0] + "\n"}
+    assert os.listdir(tmp_path / "keys") == ["id.key"]
 
 
-def test_another_configuration_needs_fresh(tmp_path):
-    out, source = tmp_path / "out", tmp_path / "in.csv"
-    write_text(source, "a")
-    stage(out, {"seed": 1}, [source], make)
-    with pytest.raises(UsageError, match="--fresh"):
-        stage(out, {"seed": 2}, [source], make)
-    write_text(source, "b")
-    with pytest.raises(UsageError, match="other inputs"):
-        stage(out, {"seed": 1}, [source], make)
-    assert stage(out, {"seed": 2}, [source], make, fresh=True)["config"] == {"seed": 2}
+def test_a_key_is_never_replaced(tmp_path, monkeypatch):
+    """Another process makes the key between the look for one and the writing of ours."""
+    monkeypatch.setenv("NAST_KEY_FILE", str(tmp_path / "id.key"))
+    link = os.link
+
+    def late(temporary, path):
+        path.write_text("ab" * 32)
+        link(temporary, path)
+
+    monkeypatch.setattr(os, "link", late)
+    hashed_ids(["1"])
+    assert (tmp_path / "id.key").read_text() == "ab" * 32
 
 
-def test_an_interrupted_stage_is_not_finished(tmp_path):
-    out = tmp_path / "out"
-
-    def broken(folder):
-        write_text(folder / "half.txt", "half")
-        raise RuntimeError("power cut")
-
-    with pytest.raises(RuntimeError):
-        stage(out, {}, [], broken)
-    assert not (out / "manifest.json").exists()
-    with pytest.raises(InputError, match=r"no manifest\.json"):
-        manifest_of(out)
-    with pytest.raises(UsageError, match="unfinished work of another configuration"):
-        stage(out, {"seed": 1}, [], make, state="half.txt")
-    assert (out / "half.txt").read_text() == "half"
-    assert stage(out, {"seed": 1}, [], make)["counts"] == {}
-    assert not (out / "half.txt").exists(), "nothing to go on from: cleared"
-    with pytest.raises(RuntimeError):
-        stage(out, {}, [], broken, fresh=True)
-    assert not (out / "manifest.json").exists()
-
-
-def test_a_redone_stage_is_unfinished_while_it_runs(tmp_path):
-    stage(tmp_path / "out", {"seed": 1}, [], make)
-
-    def look(folder):
-        assert not (folder / "manifest.json").exists()
-        return make(folder)
-
-    stage(tmp_path / "out", {"seed": 2}, [], look, fresh=True)
-
-
-@pytest.mark.parametrize("fresh", [False, True])
-def test_folders_of_others_are_not_touched(tmp_path, fresh):
-    write_text(tmp_path / "thesis.tex", "mine")
-    with pytest.raises(UsageError, match="did not make"):
-        stage(tmp_path, {}, [], make, fresh=fresh)
-    with pytest.raises(UsageError, match="is a file"):
-        stage(tmp_path / "thesis.tex", {}, [], make, fresh=fresh)
-    assert os.listdir(tmp_path) == ["thesis.tex"]
-
-
-@pytest.mark.parametrize("text", ["{", "a: [", "\x00", ""])
-def test_a_damaged_run_file_is_our_error(tmp_path, text):
-    stage(tmp_path / "out", {}, [], make)
-    (tmp_path / "out" / "run.yaml").write_text(text)
-    with pytest.raises(NastError):
-        stage(tmp_path / "out", {}, [], make)
-
-
-def test_a_missing_input_is_our_error(tmp_path):
-    with pytest.raises(NastError):
-        stage(tmp_path / "out", {}, [tmp_path / "gone.csv"], make)
-
-
-def test_policies_of_inputs_are_inherited(tmp_path):
-    stage(tmp_path / "a", {}, [], lambda out: {"policy": "private", "counts": {}})
-    assert stage(tmp_path / "b", {}, [tmp_path / "a"], make)["policy"] == "private"
+@pytest.mark.parametrize("text", ["", "abc", "zz" * 32, "\xe9" * 64])
+def test_a_damaged_key_is_our_error(tmp_path, monkeypatch, text):
+    monkeypatch.setenv("NAST_KEY_FILE", str(tmp_path / "id.key"))
+    (tmp_path / "id.key").write_text(text)
+    with pytest.raises(InputError, match="something else than a key"):
+        hashed_ids(["1"])

@@ -1,7 +1,6 @@
-"""Files in and out: tables, output folders with their manifest, hashes, the key of hashed ids.
+"""Files in and out: whole or not at all, and read only as they were written.
 
-Every output folder holds `run.yaml` (what was asked for), the stage's files, and `manifest.json`,
-written last: a folder without it is unfinished, and no later stage reads it.
+Hashes, seeds and the key of hashed ids are here too. What makes a folder finished is in `folders`.
 """
 
 import hashlib
@@ -9,33 +8,43 @@ import hmac
 import json
 import os
 import secrets
-import shutil
-import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import polars as pl
-import yaml
 
-from nast.errors import InputError, UsageError
-from nast.policy import strictest
+from nast.errors import InputError
 
 MANIFEST = "manifest.json"
+"""Written last into a folder: one without it is unfinished."""
 RUN = "run.yaml"
+TEMPORARY = ".part"
+"""How the name of a file ends while it is written."""
+FORMAT = 2
+"""Of folders and their manifests. It changes when a reader of today could not read a folder of
+then, and not with the package's version."""
+DEEP = 3
+"""How many folders above a file its manifest may lie."""
 
 
 @contextmanager
 def atomic(path: Path) -> Iterator[Path]:
     """A temporary path beside `path` that replaces it when the block ends without an error."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    os.close(handle)
-    temporary = Path(name)
-    try:
+    with _temporary(path, 0o666) as temporary:
         yield temporary
         os.replace(temporary, path)
+
+
+@contextmanager
+def _temporary(path: Path, mode: int) -> Iterator[Path]:
+    """An empty file beside `path`, with `mode` less the user's umask; gone after the block."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}{TEMPORARY}")
+    os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode))
+    try:
+        yield temporary
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -55,12 +64,16 @@ def read_json(path: Path) -> Any:
     """Read a JSON file of ours.
 
     Raises:
-        InputError: the file is missing or is not JSON.
+        InputError: the file is missing, is not JSON, or changed since its folder was finished.
     """
+    path = checked(path)
     try:
-        return json.loads(Path(path).read_text(encoding="utf-8"))
+        return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise InputError(path, found="no such file", expected="a JSON file") from None
+    except OSError as error:
+        found = (error.strerror or "no file").lower()
+        raise InputError(path, found=found, expected="a JSON file") from None
     except (ValueError, RecursionError) as error:
         raise InputError(path, found=f"no JSON ({error})", expected="a JSON file") from None
 
@@ -84,15 +97,16 @@ def read_table(path: Path, schema: dict[str, Any]) -> pl.DataFrame:
     """Read a Parquet file of ours and check its columns.
 
     Raises:
-        InputError: the file is missing, is not Parquet, or lacks a column or a type.
+        InputError: the file is missing, is not Parquet, lacks a column or a type, or changed
+            since its folder was finished.
     """
-    path = Path(path)
+    path = checked(path)
     if not path.is_file():
         raise InputError(path, found="no such file", expected="a Parquet file of nast")
     try:
-        rows = pl.read_parquet(path)
-    except pl.exceptions.PolarsError as error:
-        reason = str(error).splitlines()[0]
+        rows = pl.read_parquet(path, glob=False)
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise InputError(path, found=f"no Parquet ({reason})", expected="a Parquet file") from None
     for name, kind in schema.items():
         if name not in rows.columns:
@@ -100,6 +114,102 @@ def read_table(path: Path, schema: dict[str, Any]) -> pl.DataFrame:
         if rows.schema[name] != kind:
             raise InputError(path, found=rows.schema[name], expected=str(kind), column=name)
     return rows
+
+
+def manifest_of(folder: Path) -> dict[str, Any]:
+    """The manifest of a finished folder.
+
+    Raises:
+        InputError: the folder is unfinished, not ours or of another format, or its manifest was
+            changed.
+    """
+    path = Path(folder) / MANIFEST
+    again = "make the folder again with its command and --fresh"
+    if not path.is_file():
+        raise InputError(
+            folder,
+            found=f"no {MANIFEST}",
+            expected="a finished folder of nast; run the command that makes it again",
+        )
+    try:
+        made = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        made = None
+    if not isinstance(made, dict):
+        raise InputError(path, found="no manifest", expected=f"a manifest of nast; {again}")
+    if made.get("format") != FORMAT:
+        raise InputError(
+            path,
+            found=f"a folder of format {str(made.get('format', 1))[:9]}",
+            expected=f"format {FORMAT}; {again}",
+        )
+    if made.get("seal") != seal(made):
+        raise InputError(
+            path, found="a manifest that was changed", expected=f"it as nast wrote it; {again}"
+        )
+    return made
+
+
+def seal(made: dict[str, Any]) -> str:
+    """The hash of a manifest, by which a change to it is known."""
+    return content_hash({name: value for name, value in made.items() if name != "seal"})
+
+
+def checked(path: Path) -> Path:
+    """The path of a file, once the file is known to be what its finished folder was left with.
+
+    A file that is in no finished folder is taken as it is. The content is looked at and not the
+    time: a hash takes less time than reading the table.
+
+    Raises:
+        InputError: the file was changed, removed or put there after its folder was finished.
+    """
+    path = Path(path)
+    for folder in list(path.parents)[:DEEP]:
+        if path == folder / MANIFEST or not _ours(folder / MANIFEST):
+            continue
+        files = manifest_of(folder)["files"]
+        name = path.relative_to(folder).as_posix()
+        if name in files:
+            _check(path, files[name])
+        elif folder == path.parent and path.is_file():
+            raise InputError(
+                path,
+                found="a file that was put there after the folder was finished",
+                expected="the files that nast left; move it out of the folder",
+            )
+        break
+    return path
+
+
+def _ours(manifest: Path) -> bool:
+    """Whether a file is a manifest of nast, and not that of another project's folder."""
+    try:
+        made = json.loads(manifest.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(made, dict) and "seal" in made
+
+
+def _check(path: Path, known: str) -> None:
+    try:
+        same = file_hash(path) == known
+    except FileNotFoundError:
+        raise InputError(
+            path,
+            found="no such file, though its folder was finished with it",
+            expected="the file; make the folder again with its command and --fresh",
+        ) from None
+    except OSError as error:
+        found = (error.strerror or "no file").lower()
+        raise InputError(path, found=found, expected="a file that can be read") from None
+    if not same:
+        raise InputError(
+            path,
+            found="a file that changed after its folder was finished",
+            expected="it as nast left it; make the folder again with its command and --fresh, and "
+            "edit copies only",
+        )
 
 
 def file_hash(path: Path) -> str:
@@ -135,125 +245,36 @@ def hashed_ids(ids: Iterable[str]) -> list[str]:
 
     The key is a local file outside every output: a plain hash of a MIMIC id is reversed by
     trying all of them.
+
+    Raises:
+        InputError: the file of the key holds no key.
     """
     path = key_file()
     if not path.exists():
-        with atomic(path) as temporary:
-            temporary.write_text(secrets.token_hex(32))
-    key = bytes.fromhex(path.read_text().strip())
+        _make_key(path)
+    try:
+        key = bytes.fromhex(path.read_text(encoding="ascii").strip())
+        if len(key) < 16:
+            raise ValueError
+    except ValueError:
+        raise InputError(
+            path,
+            found="something else than a key",
+            expected="64 hexadecimal digits; remove the file and a new key is made, under which "
+            "results do not join those of the old one",
+        ) from None
     return [hmac.new(key, str(i).encode(), hashlib.sha256).hexdigest()[:16] for i in ids]
 
 
-def manifest_of(folder: Path) -> dict[str, Any]:
-    """The manifest of a finished folder.
-
-    Raises:
-        InputError: the folder is unfinished or not ours.
-    """
-    path = Path(folder) / MANIFEST
-    if not path.is_file():
-        raise InputError(
-            folder,
-            found=f"no {MANIFEST}",
-            expected="a finished folder of nast; run the command that makes it again",
-        )
-    return read_json(path)
-
-
-def stage(
-    folder: Path,
-    config: dict[str, Any],
-    inputs: Iterable[Path],
-    make: Callable[[Path], dict[str, Any]],
-    *,
-    fresh: bool = False,
-    state: str = "",
-) -> dict[str, Any]:
-    """Make one output folder, or find it finished.
-
-    `run.yaml` is written first and `manifest.json` last, so an interrupted stage is never taken
-    for complete. A finished folder with the same configuration and inputs is left as it is.
-
-    Args:
-        folder: the output folder.
-        config: the resolved configuration, as plain values.
-        inputs: files or finished folders that the stage reads; their hashes and policies go into
-            the manifest.
-        make: does the work in the folder and returns what the manifest should hold (`policy`
-            and `counts` at least).
-        fresh: start over, emptying a folder of another configuration.
-        state: name of the file from which `make` goes on where it was; an unfinished folder that
-            has one is refused another configuration as a finished one is.
-
-    Returns:
-        The manifest.
-
-    Raises:
-        UsageError: the folder belongs to another configuration, or holds files of others.
-    """
-    from nast import __version__
-
-    folder = Path(folder)
-    hashes = {str(path): _input_hash(Path(path)) for path in inputs}
-    asked = {"config": config, "inputs": hashes, "version": __version__}
-    run, manifest = folder / RUN, folder / MANIFEST
-    if folder.exists() and not folder.is_dir():
-        raise UsageError(f"{folder} is a file; -o needs a folder")
-    if run.is_file():
-        same = not fresh and content_hash(_read_run(run)) == content_hash(asked)
-        if same and manifest.is_file():
-            return read_json(manifest)
-        begun = manifest.is_file() or (state and (folder / state).is_file())
-        if not same and not fresh and begun:
-            what = "belongs to" if manifest.is_file() else "holds unfinished work of"
-            raise UsageError(
-                f"{folder} {what} another configuration or other inputs ({RUN}); "
-                "choose another folder or say --fresh"
-            )
-        if not same:
-            _clear(folder, inputs)
-    elif folder.is_dir() and any(folder.iterdir()):
-        raise UsageError(f"{folder} holds files that nast did not make; choose an empty folder")
-    manifest.unlink(missing_ok=True)
-    folder.mkdir(parents=True, exist_ok=True)
-    write_text(run, yaml.safe_dump(asked, sort_keys=True))
-    result = {**asked, **make(folder)}
-    made_from = manifests_of(inputs)
-    result["policy"] = strictest(m.get("policy", "open") for m in (result, *made_from))
-    result["phantom"] = any(m.get("phantom", False) for m in (result, *made_from))
-    result["terms"] = sorted({t for m in (result, *made_from) for t in m.get("terms", [])})
-    write_json(manifest, result)
-    return result
-
-
-def _clear(folder: Path, inputs: Iterable[Path]) -> None:
-    """Empty a folder of ours: later stages would read old files as if they were of this run."""
-    if any(Path(p).resolve().is_relative_to(folder.resolve()) for p in inputs):
-        raise UsageError(f"{folder} holds an input of this stage; choose another output folder")
-    shutil.rmtree(folder)
-
-
-def _read_run(path: Path) -> Any:
-    try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (UnicodeDecodeError, yaml.YAMLError):
-        raise UsageError(f"{path} is damaged; choose another folder or say --fresh") from None
-
-
-def policy_of(inputs: Iterable[Path]) -> str:
-    """The strictest data policy of some finished folders."""
-    return strictest(m["policy"] for m in manifests_of(inputs))
-
-
-def manifests_of(inputs: Iterable[Path]) -> list[dict[str, Any]]:
-    """The manifests of those inputs that are finished folders."""
-    folders = (Path(p) for p in inputs)
-    return [manifest_of(p) for p in folders if (p / MANIFEST).is_file()]
-
-
-def _input_hash(path: Path) -> str:
-    if path.is_dir():
-        return content_hash(manifest_of(path))
-    if not path.is_file():
-        raise InputError(path, found="no such file or folder", expected="an input of this stage")
-    return file_hash(path)
+def _make_key(path: Path) -> None:
+    """Leave a key at a path, unless another process does so first."""
+    with _temporary(path, 0o600) as temporary:
+        temporary.write_text(secrets.token_hex(32), encoding="ascii")
+        try:
+            # Unlike a rename, a link never replaces a key that another process made meanwhile.
+            os.link(temporary, path)
+        except FileExistsError:
+            pass
+        except OSError:
+            # A file system without links.
+            os.replace(temporary, path)

@@ -13,9 +13,10 @@ import numpy as np
 
 from nast.embeddings import EmbeddingStore
 from nast.errors import InputError
+from nast.folders import policy_of, stage
 from nast.models.base import DualEncoder
 from nast.sources.collect import read_facts
-from nast.store import policy_of, read_json, stage, write_json, write_table
+from nast.store import read_json, write_json, write_table
 from nast.tracing.aggregate import SCORES_SCHEMA, merged, within_noise
 from nast.tracing.attention import ATTENTION_SCHEMA
 from nast.tracing.cte import TAU_SHARE, TRACE_SCHEMA
@@ -197,7 +198,7 @@ def build_trace(
     literal: dict[str, Any] = {"protocol": protocol} if protocol != "default" else {}
     if failing:
         literal["failing"] = True
-    config = {"stage": "trace", "model": model.name, "key": model.key, **rule,
+    config = {"stage": "trace", "key": model.key, **rule,
               "template": template, "direction": direction, "seed": seed, **literal}  # fmt: skip
     inputs = [Path(facts), *model.made_from]
 

@@ -9,9 +9,10 @@ from nast.benchmark.build import build_benchmark
 from nast.benchmark.questions import make_questions, option_texts
 from nast.errors import InputError
 from nast.facts.conditions import labelled
+from nast.folders import stage
 from nast.language.parse import cues, facts_of
 from nast.records import FACTS_SCHEMA, QUESTIONS_SCHEMA, STUDIES_SCHEMA, Fact
-from nast.store import file_hash, manifest_of, read_table, stage, write_table
+from nast.store import file_hash, manifest_of, read_table, write_table
 
 
 @pytest.fixture(scope="module")

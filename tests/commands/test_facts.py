@@ -118,5 +118,5 @@ def test_options_reach_the_manifest(call, tmp_path):
     assert code == 0
     assert "1 facts" in out
     manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
-    assert str(table) in manifest["inputs"]
+    assert "../ct.yaml" in manifest["inputs"]
     assert (tmp_path / "out" / "conditions.yaml").is_file()

@@ -15,6 +15,7 @@ from nast.contextual.build import audit_claims, build_contextual
 from nast.contextual.counts import shortfalls
 from nast.errors import InputError, NastError, UsageError
 from nast.facts.conditions import CONDITIONS
+from nast.folders import stage
 from nast.language.parse import cues, facts_of
 from nast.records import (
     CAPTIONS_SCHEMA,
@@ -25,7 +26,7 @@ from nast.records import (
     Fact,
 )
 from nast.sources.collect import build_facts, read_facts
-from nast.store import file_hash, manifest_of, read_table, stage, write_table
+from nast.store import file_hash, manifest_of, read_table, write_table
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from built import contextual_set, question_set
+from built import contextual_set, question_set, resealed
 from scripted import cut, reset, returns, says, serving, slow, status, tells
 
 from nast.cli import run
@@ -30,7 +30,7 @@ from nast.language.llm import server
 from nast.language.llm.cache import AnswerCache
 from nast.policy import Override
 from nast.records import SCORES_SCHEMA
-from nast.store import read_json, read_table, write_json
+from nast.store import read_json, read_table
 
 NAME = "scripted (letters)"
 OVERRIDE = "person: A. Person\ndate: 2025-05-01\nreason: agreed with the owner of the data\n"
@@ -275,9 +275,7 @@ def test_a_killed_run_asks_for_what_is_missing_only(data, tmp_path):
 def credentialed(data, tmp_path):
     folder = tmp_path / "questions"
     shutil.copytree(data[0], folder)
-    manifest = read_json(folder / "manifest.json")
-    write_json(folder / "manifest.json", manifest | {"policy": "credentialed"})
-    return folder
+    return resealed(folder, policy="credentialed")
 
 
 def test_credentialed_data_stay(credentialed, tmp_path, monkeypatch, capsys):

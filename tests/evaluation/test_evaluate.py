@@ -4,7 +4,7 @@ import shutil
 
 import polars as pl
 import pytest
-from built import contextual_set, question_set
+from built import contextual_set, question_set, resealed
 
 from nast.errors import InputError, UsageError
 from nast.evaluation.evaluate import evaluate, whole_groups
@@ -108,6 +108,7 @@ def broken(facts, tmp_path):
     bad.write_bytes(b"no image")
     table = table.with_columns(pl.col("image_path").replace({path: str(bad)}))
     table.write_parquet(copy / "questions.parquet")
+    resealed(copy)
     return copy, str(bad), table.filter(split="test")
 
 
@@ -132,6 +133,7 @@ def test_nothing_left_is_an_input_error(broken, model, store, tmp_path):
     folder, bad, _ = broken
     table = pl.read_parquet(folder / "questions.parquet").with_columns(image_path=pl.lit(bad))
     table.write_parquet(folder / "questions.parquet")
+    resealed(folder)
     with pytest.raises(InputError):
         evaluate([model], [folder], tmp_path / "out", max_bad=1, store=store)
 

@@ -2,7 +2,7 @@
 
 import polars as pl
 import pytest
-from built import TableModel, question_set
+from built import TableModel, question_set, resealed
 
 from nast.errors import InputError
 from nast.evaluation.evaluate import evaluate
@@ -69,6 +69,7 @@ def test_a_run_says_which_items_it_left_out(questions, facts, tmp_path, tiny_cli
     row = questions["split"].to_list().index("test")
     bad = broken(questions, "negated", row, ["a", "a", "b", "c"])
     write_table(folder / "questions.parquet", bad, QUESTIONS_SCHEMA)
+    resealed(folder)
     model = load_model(f"hf:{tiny_clip}", "tiny")
     for protocol in ("default", "negbench"):
         with pytest.raises(InputError, match="two equal options"):

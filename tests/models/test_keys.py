@@ -8,6 +8,7 @@ from pathlib import Path
 import plain_clip
 import pytest
 import torch
+from built import resealed
 from safetensors.torch import load_file, save_file
 from test_model_export import make_run
 from test_openclip import BERT, IMAGE, bert_folder, config
@@ -155,6 +156,7 @@ def test_a_key_is_of_files_and_settings(family, tmp_path, small, monkeypatch):
         recorded = read_json(tmp_path / "there/run/run.json")
         recorded["base"] = recorded["base"].replace(str(folder), str(tmp_path / "there"))
         write_json(tmp_path / "there/run/run.json", recorded)
+        resealed(tmp_path / "there/run")
     monkeypatch.chdir(tmp_path / "there")
     assert load_model(place.replace(str(folder), str(tmp_path / "there"))).key == key
     if not family.startswith("run:"):
@@ -259,8 +261,10 @@ def test_runs_of_earlier_releases_are_taken(state, tmp_path, small):
     former = content_hash([file_hash(tmp_path / "x.safetensors"), settings, written])
     assert former != model.key
     write_json(tmp_path / "run/run.json", {"base": place, "base_key": former})
+    resealed(tmp_path / "run")
     assert load_model(run).made_from == [tmp_path / "run"]
     write_json(tmp_path / "run/run.json", {"base": place, "base_key": former[::-1]})
+    resealed(tmp_path / "run")
     with pytest.raises(ModelError, match="is not the one that was trained on"):
         load_model(run)
 
@@ -271,6 +275,7 @@ def test_a_run_of_two_towers_by_an_earlier_release_is_taken(tmp_path):
     former = load_model(f"pad:{place}").former_keys()
     assert len(former) == 1
     write_json(tmp_path / "run/run.json", {"base": f"pad:{place}", "base_key": former[0]})
+    resealed(tmp_path / "run")
     assert load_model(run).key == content_hash(
         [former[0], file_hash(tmp_path / "run/lora/adapter_model.safetensors")]
     )

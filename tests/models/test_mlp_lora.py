@@ -4,6 +4,7 @@ import copy
 
 import pytest
 import torch
+from built import resealed
 from peft import PeftModel
 from tiny_models import FAMILIES, TWO_TOWERS, loaded, place
 from transformers import AutoTokenizer, CLIPModel
@@ -74,7 +75,7 @@ def test_a_run_is_exported_with_its_mlp_merged(tiny_clip, tmp_path):
     model = filled(load_model(base), "mlp")
     model.network.save_pretrained(run / "lora", save_embedding_layers=False)
     write_json(run / "run.json", {"base": base, "base_key": model.key})
-    write_json(run / "manifest.json", {"policy": "open", "terms": []})
+    resealed(run)
     wanted = model.encode_texts(TEXTS)
     export_model(load_model(f"run:{run}"), "hf", tmp_path / "out")
     batch = AutoTokenizer.from_pretrained(tmp_path / "out")(

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from built import resealed
 from peft import PeftModel
 from transformers import AutoImageProcessor, AutoTokenizer, CLIPModel
 
@@ -31,7 +32,7 @@ def make_run(base, folder, policy="credentialed"):
             parameter.data.normal_(0, 0.1)
     model.network.save_pretrained(folder / "lora", save_embedding_layers=False)
     write_json(folder / "run.json", {"base": base, "base_key": model.key})
-    write_json(folder / "manifest.json", {"policy": policy, "terms": [TERMS], "phantom": False})
+    resealed(folder, policy=policy, terms=[TERMS])
     return f"run:{folder}"
 
 

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from built import resealed
 from PIL import Image
 from transformers import CLIPImageProcessorPil
 
@@ -96,7 +97,7 @@ def test_padding_is_part_of_the_key_and_of_a_run(tiny_clip, tmp_path):
     add_lora(padded, [1])
     padded.network.save_pretrained(tmp_path / "lora", save_embedding_layers=False)
     write_json(tmp_path / "run.json", {"base": f"pad:hf:{tiny_clip}", "base_key": base})
-    write_json(tmp_path / "manifest.json", {"policy": "open", "terms": [], "phantom": True})
+    resealed(tmp_path, phantom=True)
     assert "padded" in load_model(f"run:{tmp_path}").spec["preprocessing"]
     export_model(load_model(f"run:{tmp_path}"), "hf", tmp_path / "out")
     film = picture(40, 90)

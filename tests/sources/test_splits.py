@@ -4,6 +4,7 @@ from collections import Counter
 
 import polars as pl
 import pytest
+from built import resealed
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from small import mimic
@@ -55,8 +56,7 @@ def finished(folder, *patients, name="t.parquet"):
         patients, schema={"subject_id": pl.String, "split": pl.String}, orient="row"
     )
     table.with_columns(score=pl.lit(0.5)).write_parquet(folder / name)
-    (folder / "manifest.json").write_text("{}")
-    return folder
+    return resealed(folder)
 
 
 def test_patients_are_counted_by_split(tmp_path):
@@ -111,8 +111,8 @@ def test_only_finished_folders_with_patients_are_checked(tmp_path):
     with pytest.raises(InputError, match=r"no manifest\.json"):
         patients_by_split([tmp_path / "gone"])
     (tmp_path / "b").mkdir()
-    (tmp_path / "b" / "manifest.json").write_text("{}")
     pl.DataFrame({"subject_id": ["p1"]}).write_parquet(tmp_path / "b" / "t.parquet")
+    resealed(tmp_path / "b")
     with pytest.raises(InputError, match="no table with patients and splits"):
         patients_by_split([tmp_path / "b"])
     with pytest.raises(UsageError, match="--check needs finished folders"):
@@ -122,5 +122,6 @@ def test_only_finished_folders_with_patients_are_checked(tmp_path):
 def test_a_damaged_table_is_refused(tmp_path):
     folder = finished(tmp_path / "a", ("p1", "train"))
     (folder / "t.parquet").write_bytes(b"PAR1 no")
+    resealed(folder)
     with pytest.raises(InputError):
         patients_by_split([folder])

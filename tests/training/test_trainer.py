@@ -8,7 +8,7 @@ from dataclasses import replace
 import polars as pl
 import pytest
 import torch
-from built import contextual_set
+from built import contextual_set, resealed
 from peft import PeftModel
 from pytest import approx
 
@@ -283,11 +283,8 @@ def test_weights_carry_the_policy_of_their_data(tiny_clip, facts, tmp_path):
     """Figures on open data are credentialed when the weights were trained on credentialed data."""
     secret, run = tmp_path / "facts", tmp_path / "run"
     shutil.copytree(facts, secret)
-    manifest = json.loads((secret / "manifest.json").read_text())
     terms = ["a hospital: nothing may be shared"]
-    (secret / "manifest.json").write_text(
-        json.dumps({**manifest, "policy": "credentialed", "terms": terms})
-    )
+    resealed(secret, policy="credentialed", terms=terms)
     spec = f"hf:{tiny_clip}"
     config = TrainConfig(steps=1, captions=4, claims=2)
     build_run(load_model(spec), spec, secret, contextual_set(facts), run, PROFILE, config)

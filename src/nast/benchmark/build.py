@@ -10,11 +10,12 @@ from nast.benchmark.card import NOT_REVIEWED, data_card
 from nast.benchmark.construction import DEFAULT, PAPER_COUNT, Construction
 from nast.benchmark.questions import make_questions
 from nast.errors import InputError
+from nast.folders import stage
 from nast.language.llm.backends import LanguageModel
 from nast.language.llm.realise import realise_options
 from nast.records import QUESTIONS_SCHEMA
 from nast.sources.collect import read_facts
-from nast.store import manifest_of, stage, write_json, write_table, write_text
+from nast.store import manifest_of, write_json, write_table, write_text
 
 
 def build_benchmark(

@@ -131,7 +131,7 @@ def train(
         print(f"on {base.device}, {base.precision}")
     progress, report = _reporter(config.steps, log if first else None, out, first)
     made = build_run(base, model, facts, contextual, out, weights, config, layers=name,
-                     trace=trace, store=store, fresh=fresh, report=report)  # fmt: skip
+                     beta=beta, literal=protocol == "paper", trace=trace, store=store, fresh=fresh, report=report)  # fmt: skip
     progress.done()
     if first:
         _say_result(out, made)

@@ -15,9 +15,9 @@ def language_model(
 ) -> "LanguageModel":
     """The model of an endpoint, once the policy of the data allows it."""
     from nast.errors import UsageError
+    from nast.folders import policy_of
     from nast.language.llm.endpoints import PRESETS, Endpoint
     from nast.language.llm.server import server_model
-    from nast.store import policy_of
 
     address, mark, name = (endpoint or "").partition("#")
     if address not in PRESETS and not (mark and name):

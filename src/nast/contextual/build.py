@@ -15,11 +15,12 @@ from nast.contextual.counts import CELLS, caption_cells, counts_of
 from nast.contextual.statements import sayable
 from nast.contextual.wording import estimate, write_captions, write_claims
 from nast.errors import InputError, UsageError
+from nast.folders import stage
 from nast.language.llm.backends import LanguageModel
 from nast.records import CLAIMS_SCHEMA
 from nast.sources.collect import read_facts
 from nast.sources.tables import refuse_split_patients
-from nast.store import atomic, manifest_of, stage, write_json, write_table, write_text
+from nast.store import atomic, manifest_of, write_json, write_table, write_text
 
 
 def build_contextual(

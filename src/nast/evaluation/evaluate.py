@@ -22,12 +22,12 @@ from nast.evaluation.retrieval import blind_retrieval, gallery_size
 from nast.evaluation.scoring import Means, Model, Settings, score_model
 from nast.evaluation.subsets import described
 from nast.evaluation.truths import truths_behind
+from nast.folders import policy_of, stage
 from nast.language.llm.backends import LanguageModel
 from nast.language.llm.cache import AnswerCache
 from nast.models.base import DualEncoder
-from nast.policy import strictest
 from nast.records import CAPTIONS_SCHEMA, SCORES_SCHEMA
-from nast.store import manifest_of, policy_of, read_table, stage, write_json, write_table
+from nast.store import manifest_of, read_table, write_json, write_table
 
 __all__ = ["evaluate", "whole_groups"]
 
@@ -124,7 +124,7 @@ def _check_call(models: Sequence[Model], asked: Settings) -> None:
 
 def _servers(models: Sequence[Model], data: Sequence[Path]) -> dict[str, LanguageModel]:
     """How to ask each chat model, once the policy of the data allows it."""
-    policy = strictest(manifest_of(Path(folder))["policy"] for folder in data)
+    policy = policy_of(data)
     return {m.name: m.server(policy) for m in models if isinstance(m, ChatModel)}
 
 
@@ -230,10 +230,11 @@ def _figures(
 
 def _blind(tables: Sequence[Data], asked: Settings) -> dict[str, Any]:
     """Retrieval by one ranking for all images, where there are captions."""
+    beside = [d.folder for d in tables]
     for data in tables:
         if data.kind == "captions":
             every = read_table(data.folder / "captions.parquet", CAPTIONS_SCHEMA)
             scores = blind_retrieval(data.table, every.filter(split="train"), data.name,
-                                     asked.gallery, truths_behind(data), asked.seed)  # fmt: skip
+                                     asked.gallery, truths_behind(data, beside), asked.seed)  # fmt: skip
             return {"blind": metrics_of(scores, asked.seed)}
     return {}

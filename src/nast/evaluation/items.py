@@ -11,7 +11,8 @@ from nast.errors import InputError
 from nast.evaluation.datasets import labels_of
 from nast.language.templates import FORMS
 from nast.records import CAPTIONS_SCHEMA, CLAIMS_SCHEMA, QUESTIONS_SCHEMA, STUDIES_SCHEMA
-from nast.store import content_hash, hashed_ids, manifest_of, read_table
+from nast.folders import identity
+from nast.store import hashed_ids, manifest_of, read_table
 
 SCHEMAS = {
     "questions": QUESTIONS_SCHEMA,
@@ -68,7 +69,7 @@ def identities(tables: Iterable[Data]) -> dict[str, dict[str, str]]:
     """Data set -> kind of its tables -> hash of the folder, for the manifest."""
     found: dict[str, dict[str, str]] = {}
     for data in tables:
-        found.setdefault(data.name, {})[data.kind] = content_hash(manifest_of(data.folder))
+        found.setdefault(data.name, {})[data.kind] = identity(data.folder)
     return found
 
 

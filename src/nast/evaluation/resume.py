@@ -1,21 +1,24 @@
 """What a finished evaluation already has, so that another model costs only that model."""
 
+import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import polars as pl
 
-from nast import __version__
+from nast.errors import InputError
 from nast.evaluation.neutral import NEUTRAL_SCHEMA
+from nast.folders import identity
 from nast.records import SCORES_SCHEMA
-from nast.store import MANIFEST, content_hash, file_hash, manifest_of, read_json, read_table
+from nast.store import MANIFEST, manifest_of, read_json, read_table
 
 
 class Earlier(NamedTuple):
-    """Models of an earlier run by name and key, its inputs, scores, controls and notes; what
-    allowed data to be sent, by chat model; what the dual encoders are, and their vectors of the
-    neutral sentences.
+    """Models of an earlier run by name and key, what they were made from, scores, controls and
+    notes; what allowed data to be sent, by chat model; what the dual encoders are, and their
+    vectors of the neutral sentences.
     """
 
     models: dict[str, str]
@@ -34,8 +37,8 @@ NOTHING = Earlier({}, [], None, {}, {}, {}, {}, None)
 def earlier_result(folder: Path, config: dict[str, Any], data: Sequence[Path]) -> Earlier:
     """The result in a folder, if it can be added to.
 
-    It can if it is finished, was made by this version with the same settings from the same
-    data, and nothing that it was made from has changed since.
+    It can if it is finished, was made with the same settings from the same data, and all that it
+    was made from is still there as it was.
 
     Args:
         folder: of `nast evaluate`.
@@ -50,19 +53,21 @@ def earlier_result(folder: Path, config: dict[str, Any], data: Sequence[Path]) -
         return NOTHING
     made = manifest_of(folder)
     then = {k: v for k, v in made["config"].items() if k != "models"}
-    inputs: dict[str, str] = made["inputs"]
-    if then != config or made["version"] != __version__:
+    if then != json.loads(json.dumps(config)):
         return NOTHING
-    if not {str(d) for d in data} <= set(inputs) or any(_hash(p) != h for p, h in inputs.items()):
+    known: dict[str, str] = made["inputs"]
+    places = {Path(os.path.normpath(folder / place)): value for place, value in known.items()}
+    asked = {identity(d) for d in data}
+    others = [p for p, value in places.items() if value not in asked]
+    if not asked <= set(known.values()) or any(_as_it_was(p) != places[p] for p in others):
         return NOTHING
     models = made["config"]["models"]
-    others = set(inputs) - {str(d) for d in data}
-    if any(_is_data(Path(p)) for p in others):
+    if any(_is_data(p) for p in others):
         return NOTHING
     controls, neutral = folder / "controls.json", folder / "neutral.parquet"
     return Earlier(
         models,
-        [Path(p) for p in inputs],
+        others,
         read_table(folder / "scores.parquet", SCORES_SCHEMA),
         read_json(controls) if controls.is_file() else {},
         made.get("notes", {}),
@@ -72,11 +77,12 @@ def earlier_result(folder: Path, config: dict[str, Any], data: Sequence[Path]) -
     )
 
 
-def _hash(place: str) -> str | None:
-    path = Path(place)
-    if (path / MANIFEST).is_file():
-        return content_hash(manifest_of(path))
-    return file_hash(path) if path.is_file() else None
+def _as_it_was(path: Path) -> str | None:
+    """What an input is now; None for one that is gone or was changed."""
+    try:
+        return identity(path)
+    except InputError:
+        return None
 
 
 def _is_data(path: Path) -> bool:

@@ -20,12 +20,16 @@ from nast.evaluation.prompt_pairs import score_prompt_pairs
 from nast.evaluation.retrieval import score_retrieval
 from nast.evaluation.score_file import ScoreFile, score_from_file
 from nast.evaluation.truncation import equal_after_cut
-from nast.evaluation.truths import truths_behind
+from nast.evaluation.truths import lost_facts, truths_behind
 from nast.language.llm.backends import LanguageModel
 from nast.language.llm.cache import AnswerCache
 from nast.models.base import DualEncoder
 
 Model = DualEncoder | ScoreFile | ChatModel
+NO_FACTS = (
+    "captions without the reading `fact`: the facts that they were built from are not where they "
+    "were, or were changed; give their folder beside the others"
+)
 
 
 class Settings(NamedTuple):
@@ -150,7 +154,10 @@ def _score(vectors: EmbeddingStore, tables: Sequence[Data], asked: Settings) -> 
     for data in tables:
         name, kind, table = data.name, data.kind, data.table
         if kind == "captions":
-            truths = truths_behind(data)
+            beside = [d.folder for d in tables]
+            truths = truths_behind(data, beside)
+            if lost_facts(data.folder, beside):
+                found.notes[f"{data.label}{NO_FACTS}"] = [name]
             scores = score_retrieval(vectors, table, name, asked.gallery, truths, asked.seed)
         else:
             scores = SCORERS[kind](vectors, table, name)

@@ -1,6 +1,6 @@
 """What every caption says about every image: for the reading `fact` of retrieval (row 8)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,8 +11,9 @@ from nast.contextual.joint import study_facts
 from nast.evaluation.items import Data
 from nast.evaluation.ranking import Queries
 from nast.facts.entailment import truth
+from nast.folders import identity, input_folders
 from nast.records import FACTS_SCHEMA, STUDIES_SCHEMA, Fact
-from nast.store import MANIFEST, content_hash, manifest_of, read_table
+from nast.store import manifest_of, read_table
 
 State = tuple[Fact, ...]
 
@@ -109,18 +110,35 @@ def _states(annotations: Sequence[State]) -> tuple[np.ndarray, list[State]]:
     return np.array(places), list(numbers)
 
 
-def truths_behind(data: Data) -> Truths | None:
+def truths_behind(data: Data, beside: Iterable[Path] = ()) -> Truths | None:
     """Verdicts for the captions of a folder from the facts that it was built from.
 
+    Args:
+        data: the captions.
+        beside: folders that are scored with it; the facts may be among them.
+
     Returns:
-        None where the facts folder among its inputs is gone or has changed since.
+        None where `facts_behind` finds no facts.
     """
-    for place, known in manifest_of(data.folder)["inputs"].items():
-        path = Path(place)
-        whole = (path / "facts.parquet").is_file() and (path / MANIFEST).is_file()
-        if whole and content_hash(manifest_of(path)) == known:
-            here = pl.col("study_id").is_in(data.table["study_id"].unique().to_list())
-            facts = read_table(path / "facts.parquet", FACTS_SCHEMA).filter(here)
-            studies = read_table(path / "studies.parquet", STUDIES_SCHEMA).filter(here)
-            return truths_of(data.table, facts, studies)
+    path = facts_behind(data.folder, beside)
+    if path is None:
+        return None
+    here = pl.col("study_id").is_in(data.table["study_id"].unique().to_list())
+    facts = read_table(path / "facts.parquet", FACTS_SCHEMA).filter(here)
+    studies = read_table(path / "studies.parquet", STUDIES_SCHEMA).filter(here)
+    return truths_of(data.table, facts, studies)
+
+
+def facts_behind(folder: Path, beside: Iterable[Path] = ()) -> Path | None:
+    """The facts folder that a folder was built from: where it was, or among some others."""
+    known = set(manifest_of(folder)["inputs"].values())
+    for path in (*input_folders(folder), *beside):
+        if (path / "facts.parquet").is_file() and identity(path) in known:
+            return path
     return None
+
+
+def lost_facts(folder: Path, beside: Iterable[Path] = ()) -> bool:
+    """Whether captions were built from facts that cannot be found again."""
+    built = manifest_of(folder)["config"].get("stage") == "contextual"
+    return built and facts_behind(folder, beside) is None

@@ -14,7 +14,7 @@ from nast.exchange.lm_eval import write_lm_eval
 from nast.exchange.material import Material, gather
 from nast.exchange.negbench import write_negbench
 from nast.exchange.open_clip import write_open_clip
-from nast.store import stage
+from nast.folders import stage
 
 FORMATS: dict[str, Callable[[Material, Path, int], Written]] = {
     "negbench": write_negbench,

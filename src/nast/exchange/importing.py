@@ -5,12 +5,14 @@ from pathlib import Path
 from typing import Any
 
 from nast.errors import InputError, UsageError
+from nast.exchange.card import written_policy
 from nast.exchange.imported import Choice, Record, Tables, tables_of
 from nast.exchange.places import by_name, find_image
 from nast.exchange.readers import READERS
+from nast.folders import stage
 from nast.policy import POLICIES, strictest
 from nast.records import CAPTIONS_SCHEMA, CLAIMS_SCHEMA
-from nast.store import MANIFEST, RUN, stage, write_table
+from nast.store import RUN, manifest_of, write_table
 
 TERMS = {
     "cxr-align": "CXR-Align: PhysioNet Credentialed Health Data License 1.5.0: no sharing, no "
@@ -27,7 +29,7 @@ def import_items(
     source: str,
     *,
     image_root: Path | None = None,
-    policy: str = "private",
+    policy: str | None = None,
     equal_options: bool = False,
     fresh: bool = False,
 ) -> dict[str, Any]:
@@ -39,8 +41,9 @@ def import_items(
         source: the format, a key of `READERS`.
         image_root: folder of images here; joined with the longest ending of each recorded path
             that exists below it.
-        policy: of the data: open, private or credentialed. A file that lies in a finished folder
-            of nast also has that folder's policy and terms.
+        policy: of the data: open, private or credentialed. A file in an export of ours has the
+            policy and terms that are recorded beside it, and this can make them stricter only;
+            any other file is private if nothing is given.
         equal_options: keep items with two equal options, which `nast evaluate --protocol` scores
             by the tie rule of a peer; the default protocol refuses them.
         fresh: start over, also to look for missing images again.
@@ -50,13 +53,12 @@ def import_items(
 
     Raises:
         InputError: the file is not of the format, or none of its images is there.
-        UsageError: an unknown source or policy.
+        UsageError: an unknown source or policy, or a policy milder than the recorded one.
     """
     file = Path(file)
     if source not in READERS:
         raise UsageError(f"--source is {source!r}; choose one of {', '.join(READERS)}")
-    if policy not in POLICIES:
-        raise UsageError(f"--policy is {policy!r}; choose one of {', '.join(POLICIES)}")
+    policy = _policy(policy, file)
     config: dict[str, Any] = {
         "stage": "import", "source": source, "policy": policy,
         "image_root": str(image_root) if image_root else None,
@@ -84,10 +86,33 @@ def import_items(
     return stage(out, config, inputs, make, fresh=fresh)
 
 
+def _policy(asked: str | None, file: Path) -> str:
+    """The policy of a file: what is asked for, and never milder than what lies beside it says."""
+    if asked is not None and asked not in POLICIES:
+        raise UsageError(f"--policy is {asked!r}; choose one of {', '.join(POLICIES)}")
+    said = [(p, manifest_of(p)["policy"]) for p in _exports_around(file)]
+    said += [(p, written) for p in _around(file) if (written := written_policy(p))]
+    recorded = strictest(policy for _, policy in said)
+    if asked is None:
+        return recorded if said else "private"
+    if strictest([asked, recorded]) != asked:
+        place = next(p for p, policy in said if policy == recorded)
+        raise UsageError(
+            f"--policy {asked}: {place} records {recorded} data; leave the option out, or say what "
+            "is stricter"
+        )
+    return asked
+
+
 def _exports_around(file: Path) -> list[Path]:
-    """The folder of nast that a file lies in, so that its policy and terms are not lost."""
-    around = file.absolute().parents[:2]
-    return [p for p in around if (p / MANIFEST).is_file() and (p / RUN).is_file()][:1]
+    """The folders of nast that a file lies in, so that their policy and terms are not lost."""
+    return [p for p in _around(file) if (p / RUN).is_file()]
+
+
+def _around(file: Path) -> list[Path]:
+    """The two folders around a file, and around the file that it is a link to."""
+    places = (file.absolute(), file.resolve())
+    return list(dict.fromkeys(p.resolve() for place in places for p in place.parents[:2]))
 
 
 def _finder(source: str, root: Path | None) -> Callable[[str], Path | None]:

@@ -10,6 +10,7 @@ from torch.nn import ModuleDict
 from transformers import CLIPImageProcessorPil, CLIPModel
 
 from nast.errors import ModelError, UsageError
+from nast.folders import manifests_of, policy_of, stage
 from nast.models.base import DualEncoder
 from nast.models.clip_resnet import ClipWithResNet
 from nast.models.folders import save_tokenizer
@@ -17,7 +18,7 @@ from nast.models.openclip_export import CHECKPOINT, write_open_clip, write_tower
 from nast.models.openclip_images import OpenClipProcessor
 from nast.models.preprocess import padded_from
 from nast.models.two_tower_export import SPEC, write_bert_lora, write_two_towers
-from nast.store import manifests_of, policy_of, stage, write_json, write_text
+from nast.store import write_json, write_text
 
 
 def export_model(

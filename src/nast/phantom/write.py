@@ -9,7 +9,6 @@ holds what was drawn. From then on the phantom is read by the same readers as th
 import gzip
 import json
 from collections.abc import Iterable
-from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,11 +19,13 @@ from PIL import Image
 
 from nast.errors import UsageError
 from nast.facts.conditions import CONDITIONS, NO_FINDING
+from nast.folders import stage
 from nast.phantom.draw import draw_frontal
 from nast.phantom.lateral import draw_lateral
 from nast.phantom.patients import PRESENCE, PhantomStudy, patients
+from nast.phantom.workers import spread
 from nast.records import Fact
-from nast.store import atomic, seed_of, stage, write_table, write_text
+from nast.store import atomic, seed_of, write_table, write_text
 
 MARKER = "PHANTOM"
 IMAGE_SIZE = 224
@@ -67,8 +68,7 @@ def write_phantom(folder: Path, number: int, seed: int, workers: int = 2) -> dic
     )
     studies = patients(number, seed)
     images = [image for study in studies for image in _images(study)]
-    with ProcessPoolExecutor(workers) as pool:
-        list(pool.map(partial(_save_image, folder), images, chunksize=32))
+    spread(partial(_save_image, folder), images, workers, chunk=32)
     labels = pl.DataFrame([_labels(s) for s in studies])
     for tool in ("chexpert", "negbio"):
         _gzip_csv(folder / f"mimic-cxr-2.0.0-{tool}.csv.gz", labels)

@@ -11,6 +11,7 @@ from markupsafe import Markup
 from nast import __version__
 from nast.errors import UsageError
 from nast.evaluation.metrics import by_label, difference
+from nast.folders import stage
 from nast.reporting.evaluations import Evaluations, Part, join_evaluations
 from nast.reporting.figures import figure3
 from nast.reporting.harm import harm_tables
@@ -18,7 +19,7 @@ from nast.reporting.tables import Table, cell, tables_of, write_tables
 from nast.reporting.trace_figures import CAPTIONS, draw_trace
 from nast.reporting.update_figures import CAPTION, by_policy, depth, draw_updates
 from nast.reporting.verdicts import verdict_table
-from nast.store import manifest_of, read_json, stage, write_json, write_text
+from nast.store import manifest_of, read_json, write_json, write_text
 
 TITLES = {
     "table1": "Table 1", "table2": "Table 2", "table3": "Table 3", "table4": "Table 4",

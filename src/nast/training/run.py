@@ -15,18 +15,11 @@ from safetensors.torch import save_file
 
 from nast.embeddings import EmbeddingStore
 from nast.errors import InputError, NastError, UsageError
+from nast.folders import manifests_of, policy_of, stage
 from nast.models.base import DualEncoder
 from nast.records import CAPTIONS_SCHEMA, CLAIMS_SCHEMA
 from nast.sources.collect import read_facts
-from nast.store import (
-    atomic,
-    manifests_of,
-    policy_of,
-    read_table,
-    stage,
-    write_json,
-    write_text,
-)
+from nast.store import atomic, read_table, write_json, write_text
 from nast.training.batches import CaptionData, ClaimData, caption_data, claim_data
 from nast.training.config import TrainConfig
 from nast.training.processes import from_first, processes
@@ -48,6 +41,8 @@ def build_run(
     config: TrainConfig,
     *,
     layers: str | None = None,
+    beta: float | None = None,
+    literal: bool = False,
     trace: Path | None = None,
     store: Path | None = None,
     fresh: bool = False,
@@ -67,7 +62,11 @@ def build_run(
             the last in `lora-last/`), `losses.csv`, `updates.csv`, `updates.json`, `run.json`.
         weights: scale per block.
         config: see `TrainConfig`.
-        layers: what the weights are called, for the record.
+        layers: the policy that the weights are of (`policies.layer_policy`). With its `beta`,
+            `literal` and trace it stands for them in the record, so that another processor, whose
+            powers differ in the last digit, goes on with the run.
+        beta: sharpness of the policy, where it was given.
+        literal: whether the policy follows the paper's rule.
         trace: folder of `nast trace` that they come from: its policy binds the run.
         store: folder for the base's vectors.
         fresh: start over in a folder of another configuration.
@@ -84,9 +83,13 @@ def build_run(
     blocks = model.text.n_layers
     if len(weights.scale) != blocks:
         raise UsageError(f"{len(weights.scale)} layer weights for a text tower of {blocks} blocks")
-    settings = {"stage": "train", "base": base, "base_key": model.key, **asdict(config),
-                "precision": model.precision, "scale": weights.scale,
-                **({"layers": layers} if layers else {})}  # fmt: skip
+    settings = {
+        "stage": "train",
+        "base_key": model.key,
+        **asdict(config),
+        "precision": model.precision,
+        **_asked(weights, layers, beta, literal),
+    }
     inputs = [Path(facts), Path(contextual), *model.made_from, *([trace] if trace else [])]
 
     def make(out: Path) -> dict[str, Any]:
@@ -102,6 +105,18 @@ def build_run(
     if processes()[0] == 0:
         return _first(folder, settings, inputs, make, fresh)
     return _other(make)
+
+
+def _asked(
+    weights: LayerWeights, layers: str | None, beta: float | None, literal: bool
+) -> dict[str, Any]:
+    """What the record says of the layer weights: the policy, or the numbers of a file or call."""
+    if layers is None or layers.endswith(".json"):
+        # A file holds the same numbers wherever it lies; further digits may be computed ones.
+        return {"scale": [float(f"{scale:.9g}") for scale in weights.scale]}
+    return {"layers": layers} | ({"beta": beta} if beta is not None else {}) | (
+        {"literal": True} if literal else {}
+    )
 
 
 Make = Callable[[Path], dict[str, Any]]

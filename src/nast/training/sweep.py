@@ -131,8 +131,8 @@ def sweep(
     ):
         made = build_run(
             load_model(base), base, facts, contextual, folder / name, scales, config,
-            layers=str(cell.get("layers", "uniform")), trace=trace, store=store or folder / STORE,
-            fresh=fresh, report=report,
+            layers=str(cell.get("layers", "uniform")), beta=cell.get("beta"), trace=trace,
+            store=store or folder / STORE, fresh=fresh, report=report,
         )  # fmt: skip
         rows += [{**{n: _short(cell[n]) for n in varied}, **best} for best in _best(made)]
     table = _pooled(pl.DataFrame(rows), [n for n in varied if n != "seed"])

@@ -1,9 +1,11 @@
 """nast benchmark build --realiser llm, from the command line to a server on loopback."""
 
 import json
+import shutil
 
 import polars as pl
 import pytest
+from built import resealed
 from scripted import right, says, serving
 
 from nast.benchmark.questions import make_questions
@@ -58,12 +60,8 @@ def test_what_a_model_fails_is_written_by_templates(facts, tmp_path):
 def private(facts, tmp_path):
     """The phantom's facts, as if they were credentialed."""
     folder = tmp_path / "private"
-    folder.mkdir()
-    for file in facts.iterdir():
-        (folder / file.name).write_bytes(file.read_bytes())
-    manifest = manifest_of(facts) | {"policy": "credentialed"}
-    (folder / "manifest.json").write_text(json.dumps(manifest))
-    return folder
+    shutil.copytree(facts, folder)
+    return resealed(folder, policy="credentialed")
 
 
 def test_credentialed_data_need_a_statement_or_an_override(private, tmp_path, capsys):

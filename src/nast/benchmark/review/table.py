@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from nast.facts.conditions import CONDITIONS, Condition, use_conditions, use_table
+from nast.folders import input_folders
 from nast.sources.collect import TABLE
 from nast.store import write_text
 
@@ -24,7 +25,7 @@ def use_table_of(folder: Path, manifest: dict[str, Any]) -> None:
     It lies in the folder after a review, else in the facts folder that the questions came from;
     where neither has one, it is the package's own.
     """
-    places = [Path(folder), *map(Path, manifest["inputs"])]
+    places = [Path(folder), *input_folders(folder)]
     use_conditions(next((p / TABLE for p in places if (p / TABLE).is_file()), None))
 
 
