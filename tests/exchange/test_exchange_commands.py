@@ -41,5 +41,5 @@ def test_out_and_in_again(app, tmp_path, capsys):
     run(app, "import", out / "claims-test_neg.csv", "--out", tmp_path / "in", "--source",
         "negbench-mcq", "--fresh")  # fmt: skip
     said += capsys.readouterr().out
-    assert "missing images: 1 (listed in manifest.json)" in said and "data policy private" in said
+    assert "missing images: 1 (listed in manifest.json)" in said and "private" not in said
     assert DIGITS not in said

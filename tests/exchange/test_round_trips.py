@@ -1,11 +1,16 @@
 """Out in a format of others and in again: the same items, under the same policy."""
 
+import shutil
+from pathlib import Path
+
 import polars as pl
 import pytest
 from exchanged import CLAIMS, captions, claims, finished
 
+from nast.errors import UsageError
 from nast.exchange.export import export
 from nast.exchange.importing import import_items
+from nast.policy import POLICIES
 
 
 @pytest.mark.parametrize("form", ["neg", "aff"])
@@ -28,8 +33,7 @@ def test_round_trip_of_documents(tmp_path):
     folder = finished(tmp_path / "contextual", tables, "credentialed", ["strict"])
     export(folder, tmp_path / "out", "jsonl")
     for name in ("claims", "captions"):
-        manifest = import_items(tmp_path / "out" / f"{name}-test.jsonl", tmp_path / name, "jsonl",
-                                policy="open")  # fmt: skip
+        manifest = import_items(tmp_path / "out" / f"{name}-test.jsonl", tmp_path / name, "jsonl")
         assert manifest["policy"] == "credentialed", "the folder's policy is not lost"
         assert "strict" in manifest["terms"]
     before = pl.DataFrame(tables["claims"])
@@ -44,3 +48,55 @@ def test_round_trip_of_documents(tmp_path):
     assert shown["caption"].to_list() == [r["caption"] for r in tables["captions"]]
     # And out again, in a peer's format.
     export(tmp_path / "claims", tmp_path / "again", "negbench")
+
+
+@pytest.fixture
+def exported(tmp_path):
+    """Makes an export of claims with some policy, as JSON Lines."""
+
+    def make(policy):
+        folder = finished(tmp_path / "claims", {"claims": claims(tmp_path / "files")}, policy)
+        export(folder, tmp_path / "out", "jsonl")
+        return tmp_path / "out" / "claims-test.jsonl"
+
+    return make
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_an_import_of_our_own_export_has_the_policy_recorded_beside_it(policy, exported, tmp_path):
+    file = exported(policy)
+    assert import_items(file, tmp_path / "a", "jsonl")["policy"] == policy
+    (tmp_path / "link.jsonl").symlink_to(file)
+    assert import_items(tmp_path / "link.jsonl", tmp_path / "b", "jsonl")["policy"] == policy
+    # The card goes with the files where they are copied, and says it too.
+    (tmp_path / "copy").mkdir()
+    for name in (file.name, "README.md"):
+        shutil.copy(file.parent / name, tmp_path / "copy")
+    made = import_items(tmp_path / "copy" / file.name, tmp_path / "c", "jsonl")
+    assert made["policy"] == policy
+
+
+def test_the_recorded_policy_can_only_be_made_stricter(exported, tmp_path):
+    file = exported("private")
+    with pytest.raises(UsageError, match=r"--policy open: .*out records private data") as said:
+        import_items(file, tmp_path / "in", "jsonl", policy="open")
+    assert "\n" not in str(said.value)
+    assert not (tmp_path / "in").exists()
+    for policy in ("private", "credentialed"):
+        made = import_items(file, tmp_path / policy, "jsonl", policy=policy)
+        assert made["policy"] == policy
+
+
+def test_the_stricter_of_manifest_and_card_holds(exported, tmp_path):
+    file = exported("open")
+    card = file.parent / "README.md"
+    card.write_text(card.read_text().replace("policy: open.", "policy: credentialed."))
+    assert import_items(file, tmp_path / "in", "jsonl")["policy"] == "credentialed"
+
+
+def test_files_of_others_are_private(exported, tmp_path):
+    (tmp_path / "theirs").mkdir()
+    file = Path(shutil.copy(exported("open"), tmp_path / "theirs"))
+    (tmp_path / "theirs" / "README.md").write_text("**Data policy: open.** Says who?\n")
+    assert import_items(file, tmp_path / "in", "jsonl")["policy"] == "private"
+    assert import_items(file, tmp_path / "as", "jsonl", policy="open")["policy"] == "open"

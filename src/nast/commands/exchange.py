@@ -46,7 +46,7 @@ def import_command(
     out: Out,
     source: str,
     image_root: Path | None = None,
-    policy: str = "private",
+    policy: str | None = None,
     equal_options: bool = False,
     fresh: bool = False,
 ) -> None:
@@ -64,7 +64,8 @@ def import_command(
     image_root: Path
         Folder of the images on this machine.
     policy: str
-        Of the data: open, private or credentialed.
+        Of the data: open, private or credentialed. A file out of an export of nast has the one
+        recorded beside it, which this can only make stricter; any other file is private.
     equal_options: bool
         Keep items with two equal options, for nast evaluate --protocol with a peer's rule.
     fresh: bool

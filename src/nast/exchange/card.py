@@ -1,11 +1,15 @@
 """The README.md of an export: what it is, whose terms bind it, how the peer is run on it."""
 
+import re
 from pathlib import Path
 from typing import NamedTuple
 
 from nast.exchange.material import Material
-from nast.policy import RULES
+from nast.policy import POLICIES, RULES
 from nast.store import write_text
+
+TITLE = "# Made by nast for "
+_POLICY = re.compile(r"^\*\*Data policy: (\w+)\.\*\*", re.MULTILINE)
 
 
 class Written(NamedTuple):
@@ -33,7 +37,7 @@ def write_card(folder: Path, to: str, material: Material, written: Written) -> N
     """
     policy = RULES.get(material.policy, "open data: they may leave the machine under their terms")
     lines = [
-        f"# Made by nast for {to}",
+        f"{TITLE}{to}",
         "",
         f"**Data policy: {material.policy}.** {policy[0].upper()}{policy[1:]}.",
         "",
@@ -60,3 +64,13 @@ def write_card(folder: Path, to: str, material: Material, written: Written) -> N
     ]
     lines += ["", *(f"- {note}" for note in written.notes)] if written.notes else []
     write_text(folder / "README.md", "\n".join(lines) + "\n")
+
+
+def written_policy(folder: Path) -> str | None:
+    """The data policy that the card of an export names; None where no such card lies there."""
+    try:
+        text = (folder / "README.md").read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return None
+    found = _POLICY.search(text) if TITLE in text else None
+    return found[1] if found and found[1] in POLICIES else None
