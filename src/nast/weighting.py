@@ -122,7 +122,8 @@ def controls(
     layers = len(scores)
     k = min(k, layers)
     shuffled = np.random.default_rng(seed).permutation(layers) + 1
-    top = sorted(range(1, layers + 1), key=lambda i: (-scores[i - 1], i))[:k]
+    # Scores that differ by rounding are equal, or another processor would choose other blocks.
+    top = sorted(range(1, layers + 1), key=lambda i: (-round(scores[i - 1], 9), i))[:k]
     return {
         "uniform": uniform(layers),
         "reversed": reordered(weights, list(range(layers, 0, -1))),

@@ -1,5 +1,8 @@
 """The drawn films: the same bytes for the same seed, and every sign where the fact puts it."""
 
+import os
+import subprocess
+import sys
 from functools import lru_cache
 
 import numpy as np
@@ -157,3 +160,43 @@ def test_the_lateral_film_shows_the_main_findings(condition):
         film = draw_lateral([Fact(condition, "present", severity=grade)], rng(), SIZE)
         areas.append((np.abs(film - plain) > 10).sum())
     assert 10 < areas[0] < areas[1] < areas[2]
+
+
+HASHES = """
+import hashlib
+import numpy as np
+from nast.phantom.draw import draw_frontal
+from nast.phantom.lateral import draw_lateral
+from nast.phantom.patients import patients
+
+for study in patients(25, 3):
+    for draw in (draw_frontal, draw_lateral):
+        film = draw(study.present, np.random.default_rng(study.seed), 160)
+        print(hashlib.sha256(film.tobytes()).hexdigest())
+"""
+
+
+def test_films_are_the_same_on_every_processor():
+    """Numpy's and OpenBLAS's kernels for other processors give the last digit differently."""
+    found = [
+        subprocess.run(
+            [sys.executable, "-c", HASHES],
+            env=os.environ | kernels,
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.split()
+        for kernels in ({}, {"NPY_DISABLE_CPU_FEATURES": " ".join(dispatched())}, OTHER_BLAS)
+    ]
+    assert len(found[0]) > 50
+    assert found[0] == found[1] == found[2]
+
+
+OTHER_BLAS = {"OPENBLAS_CORETYPE": "Nehalem"}
+
+
+def dispatched():
+    """The kernels beyond the baseline that numpy has for this processor."""
+    from numpy._core._multiarray_umath import __cpu_dispatch__, __cpu_features__
+
+    return [name for name in __cpu_dispatch__ if __cpu_features__.get(name)]

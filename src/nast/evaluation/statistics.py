@@ -16,6 +16,9 @@ TAILS = ((1 - LEVEL) / 2, (1 + LEVEL) / 2)
 DRAWS = 1 << 21
 """Numbers held at once while resampling: 2 M of 8 bytes."""
 
+DIGITS = 9
+"""Decimals to which the sums of clusters are told apart; values are of the order of 1."""
+
 Clusters = Mapping[str, Any]
 """Kind of cluster ("patients", "groups") -> the cluster of each item: names, or an array of
 numbers."""
@@ -240,8 +243,9 @@ def resampled_means(
         seed: of the draws.
         resamples: how many; they are made in chunks of `DRAWS` numbers.
     """
-    # As complex numbers, pairs are sorted many times faster than as rows.
-    pairs, times = np.unique(sums + 1j * counts, return_counts=True)
+    # Sums that differ by rounding are one kind: the draws must not depend on the last digits, which
+    # are those of the processor. As complex numbers, pairs are sorted faster than as rows.
+    pairs, times = np.unique(np.round(sums, DIGITS) + 1j * counts, return_counts=True)
     kinds = np.stack([pairs.real, pairs.imag], axis=1)
     rng = np.random.default_rng(seed)
     step = max(1, DRAWS // len(kinds))

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import affine_transform
 
-from nast.phantom.canvas import Map, Stroke, grid, ink, soft, texture
+from nast.phantom.canvas import Map, Stroke, cos, exp, grid, ink, power, sin, soft, texture
 
 
 @dataclass(frozen=True)
@@ -108,14 +108,16 @@ def develop(attenuation: Map, anatomy: Anatomy, rng: np.random.Generator) -> NDA
     """
     size = attenuation.shape[0]
     angle = np.deg2rad(anatomy.tilt)
-    turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
+    turn = np.array([[cos(angle), sin(angle)], [-sin(angle), cos(angle)]])
     turn /= anatomy.zoom
     centre = np.full(2, (size - 1) / 2)
-    start = centre - turn @ (centre + np.asarray(anatomy.offset) * size)
+    moved = centre + np.asarray(anatomy.offset) * size
+    # Not as a matrix product, whose last digits are those of the processor.
+    start = centre - (turn[:, 0] * moved[0] + turn[:, 1] * moved[1])
     placed = affine_transform(attenuation, turn, start, order=1, mode="nearest")
     level = np.maximum((placed - 0.5) * anatomy.contrast + 0.5 + anatomy.exposure, 0)
     # An exponential shoulder keeps dense signs on top of each other apart.
-    film = 265 * (1 - np.exp(-1.45 * level))
+    film = 265 * (1 - exp(-1.45 * level))
     grain = rng.standard_normal((size, size), dtype=np.float32) * anatomy.noise
     slow = texture(rng, (size, size), max(8, size // 5)) * anatomy.noise * 0.5
     return np.clip(film + grain + slow, 0, 255).astype(np.uint8)
@@ -204,7 +206,7 @@ class Lung:
 def _mediastinum(body: Anatomy, shape: Shape, side: int, y: Map) -> Map:
     """Half the width of heart and great vessels by row, on one side."""
     narrow = body.mediastinum
-    swell = np.exp(-(((y - 0.29) / 0.12) ** 2)) * (shape.mediastinum - narrow)
+    swell = exp(-(((y - 0.29) / 0.12) ** 2)) * (shape.mediastinum - narrow)
     upper = narrow + swell - 0.012 * soft(0.2 - y, 0.12)
     whole = 2 * body.width * shape.heart_fraction
     lean = body.heart_lean - 0.25 * (shape.heart_fraction - body.heart_fraction)
@@ -213,13 +215,13 @@ def _mediastinum(body: Anatomy, shape: Shape, side: int, y: Map) -> Map:
     end = body.dome + (0.03 if side > 0 else 0.015)
     t = (y - start) / (end - start)
     peak = 0.74 if side > 0 else 0.6
-    rise = np.sin(np.pi / 2 * np.clip(t / peak, 0, 1)) ** (1.25 if side > 0 else 0.9)
+    rise = power(sin(np.pi / 2 * np.clip(t / peak, 0, 1)), 1.25 if side > 0 else 0.9)
     fall = np.sqrt(np.clip(1 - ((t - peak) / 0.62) ** 2, 0.05, 1))
     heart = narrow + (reach - narrow) * np.where(t < peak, rise, fall)
     border = np.where(t > 0, np.maximum(heart, upper), upper)
     if side > 0:
-        knob = 0.034 + 1.3 * shape.knob * np.exp(-(((y - 0.27) / (1.05 * shape.knob)) ** 2))
-        trunk = narrow + 0.014 * np.exp(-(((y - 0.385) / 0.03) ** 2))
+        knob = 0.034 + 1.3 * shape.knob * exp(-(((y - 0.27) / (1.05 * shape.knob)) ** 2))
+        trunk = narrow + 0.014 * exp(-(((y - 0.385) / 0.03) ** 2))
         border = np.maximum(border, np.maximum(np.where(knob > 0.036, knob, 0), trunk))
     # The neck stays where it is when the chest below is pulled over.
     return (border + side * shape.shift * soft(y - 0.2, 0.3)).astype(np.float32)
@@ -232,13 +234,13 @@ def chest_half(body: Anatomy, shape: Shape, side: int, size: int) -> Lung:
     a = np.abs(u[:, columns])
     dome = shape.dome[side]
     t = (y - body.apex) / (body.dome + 0.10 - body.apex)
-    spread = (1 - (1 - np.clip(t / 0.75, 0, 1)) ** 2.2) ** 0.6
+    spread = power(1 - power(1 - np.clip(t / 0.75, 0, 1), 2.2), 0.6)
     wall = (0.13 + (body.width - 0.13) * spread).astype(np.float32)
     border = _mediastinum(body, shape, side, y)
     round_top = np.sqrt(1 - (1 - np.clip(t / 0.13, 0, 1)) ** 2)
     inner = np.maximum(border, 0.13 - (0.13 - border) * round_top).astype(np.float32)
     middle = 0.47 * body.width
-    out = np.clip((a - middle) / (body.width - middle), 0, None) ** 2.3
+    out = power(np.clip((a - middle) / (body.width - middle), 0, None), 2.3)
     fall = 0.095 * out + 0.04 * np.clip((middle - a) / middle, 0, 1) ** 2
     floor = (dome + fall).astype(np.float32)
     mask = soft(wall - a, 0.012) * soft(a - inner, 0.012)

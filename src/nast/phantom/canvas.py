@@ -4,13 +4,32 @@ Lengths are fractions of the image width. `u` runs from -0.5 at the image's left
 right) to 0.5, `y` from 0 at the top to 1.
 """
 
+from collections.abc import Callable
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
 Map = NDArray[np.floating]
+
+
+def steady(function: Callable[..., Map]) -> Callable[..., Map]:
+    """A function of arrays whose values do not depend on the processor.
+
+    The last digits of `exp`, `sin` or a matrix product are those of the kernel that computes them.
+    Computed with 53 bits and kept with 24, they are equal everywhere, and so are the films.
+    """
+
+    def rounded(*arrays: Any) -> Map:
+        return function(*(np.asarray(a, np.float64) for a in arrays)).astype(np.float32)
+
+    return rounded
+
+
+exp, log, sin, cos, power, hypot = map(steady, (np.exp, np.log, np.sin, np.cos, np.power, np.hypot))
+product = steady(np.matmul)
 
 
 @lru_cache(maxsize=8)
@@ -37,8 +56,8 @@ def soft(distance: Map, width: float) -> Map:
 
 def bump(x: Map, y: Map, centre: tuple[float, float], radii: tuple[float, float]) -> Map:
     """A Gaussian hill of height 1 with standard deviations `radii` in x and y."""
-    across = np.exp(-0.5 * ((x - centre[0]) / radii[0]) ** 2)
-    down = np.exp(-0.5 * ((y - centre[1]) / radii[1]) ** 2)
+    across = exp(-0.5 * ((x - centre[0]) / radii[0]) ** 2)
+    down = exp(-0.5 * ((y - centre[1]) / radii[1]) ** 2)
     return (across * down).astype(np.float32)
 
 
@@ -77,13 +96,14 @@ def _spline(nodes: int, n: int) -> Map:
     t = np.linspace(0, nodes - 1, n)
     k = np.minimum(t.astype(np.intp), nodes - 2)
     f = (t - k)[:, None]
-    ends = (2 * f**3 - 3 * f**2 + 1) * identity[k] + (3 * f**2 - 2 * f**3) * identity[k + 1]
-    return ends + (f**3 - 2 * f**2 + f) * slopes[k] + (f**3 - f**2) * slopes[k + 1]
+    square, cube = f * f, f * f * f
+    ends = (2 * cube - 3 * square + 1) * identity[k] + (3 * square - 2 * cube) * identity[k + 1]
+    return ends + (cube - 2 * square + f) * slopes[k] + (cube - square) * slopes[k + 1]
 
 
 def curve(nodes: list[tuple[float, float]], weight: float = 1.0, n: int = 160) -> Stroke:
     """A smooth line of `n` points through `nodes` (u, y)."""
-    return _spline(len(nodes), n) @ np.asarray(nodes), weight
+    return product(_spline(len(nodes), n), nodes), weight
 
 
 def ink(size: int, strokes: list[Stroke], width: float) -> Map:
@@ -94,7 +114,7 @@ def ink(size: int, strokes: list[Stroke], width: float) -> Map:
     sigma = max(width * size, 0.55)
     points = np.concatenate([line for line, _ in strokes])
     weights = np.concatenate([np.full(len(line), weight) for line, weight in strokes])
-    steps = np.hypot(*np.diff(points, axis=0, append=points[-1:]).T) * size
+    steps = hypot(*np.diff(points, axis=0, append=points[-1:]).T) * size
     # The step from the end of one line to the start of the next draws nothing.
     steps[np.cumsum([len(line) for line, _ in strokes]) - 1] = 0
     column = np.floor((points[:, 0] + 0.5) * size).astype(np.intp)

@@ -11,7 +11,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nast.phantom.anatomy import Anatomy, Lung, Shape, chest_half, develop
-from nast.phantom.canvas import Map, Stroke, bump, curve, grid, ink, soft, texture
+from nast.phantom.canvas import (
+    Map,
+    Stroke,
+    bump,
+    cos,
+    curve,
+    exp,
+    grid,
+    ink,
+    power,
+    sin,
+    soft,
+    texture,
+)
 from nast.phantom.signs import SIGNS, Finding, devices, move
 from nast.records import Fact
 
@@ -109,7 +122,7 @@ def _chest(body: Anatomy, shape: Shape, lungs: list[Lung], rng: np.random.Genera
     for lung in lungs:
         attenuation[:, lung.columns] = _half(body, shape, lung, vessels[:, lung.columns])
     spine_u = u - np.float32(0.25 * shape.shift - 0.008 * body.rotation)
-    discs = 0.8 + 0.2 * np.cos(2 * np.pi * y / 0.052).astype(np.float32)
+    discs = 0.8 + 0.2 * cos(2 * np.pi * y / 0.052).astype(np.float32)
     attenuation += np.float32(0.10) * soft(0.036 - np.abs(spine_u), 0.012) * discs
     middle = u - np.float32(0.9 * shape.shift) * soft(y - 0.2, 0.3)
     trachea = soft(0.017 - np.abs(middle), 0.01) * soft(0.375 - y, 0.02)
@@ -129,7 +142,7 @@ def _trim(attenuation: Map, body: Anatomy) -> Map:
     """Cut the body out of the surrounding air: neck, shoulders, arms and flanks."""
     u, y = grid(attenuation.shape[0])
     a = np.abs(u)
-    shoulder = 0.045 + 0.11 * np.clip((a - 0.10) / 0.36, 0, 1) ** 1.5
+    shoulder = 0.045 + 0.11 * power(np.clip((a - 0.10) / 0.36, 0, 1), 1.5)
     above = np.where(a < 0.105, np.float32(-0.1), shoulder.astype(np.float32))
     trunk = body.width + 0.025 + body.soft_tissue + 0.25 * np.clip(0.42 - y, 0, 1)
     return attenuation * soft(y - above, 0.02) * soft(trunk.astype(np.float32) - a, 0.02)
@@ -159,15 +172,15 @@ def _ribs(body: Anatomy, shape: Shape, lung: Lung) -> Map:
     place = (lung.y - drop - np.float32(first)) / np.float32(body.rib_spacing)
     rib = np.floor(place)
     across = place - rib - np.float32(0.5)
-    density = np.float32(body.rib_density) * (0.75 + 0.5 * share**4)
+    density = np.float32(body.rib_density) * (0.75 + 0.5 * power(share, 4))
     for side, at, height, step in shape.breaks:
         if side == lung.side:
             fall = body.rib_drop * (at * at - 0.3 * at)
             broken = rib == np.floor((height - fall - first) / body.rib_spacing)
             beyond = share - np.float32(at)
-            near = np.exp(-((beyond / 0.22) ** 2))
+            near = exp(-((beyond / 0.22) ** 2))
             across = across + np.where(broken & (beyond > 0), -step, 0.5 * step * near * broken)
-            gap = 1 - np.exp(-((beyond / 0.035) ** 2))
+            gap = 1 - exp(-((beyond / 0.035) ** 2))
             density = np.where(broken, density * gap * (1 + 6 * near), density)
     within = soft(lung.wall + 0.012 - lung.a, 0.012) * soft(lung.a - 0.035, 0.01)
     within = within * soft(body.dome + 0.12 - lung.y, 0.1) * soft(lung.y - body.apex + 0.03, 0.03)
@@ -189,7 +202,7 @@ def _vessels(rng: np.random.Generator, shape: Shape, size: int) -> Map:
         bends, lengths = rng.uniform(-0.07, 0.07, (9, 4)), rng.uniform(0.2, 0.36, 9)
         starts, turns = rng.uniform(0.25, 0.7, (9, 3)), rng.uniform(0.3, 0.6, (9, 3))
         # Vessels leave the hilum over its height, not from one point.
-        roots = hilum + np.stack([0 * angles, 0.035 * np.sin(angles)], axis=1)
+        roots = hilum + np.stack([0 * angles, 0.035 * sin(angles)], axis=1)
         trunks = _twigs(roots, angles, lengths, bends[:, 0])
         forks = trunks[np.arange(9)[:, None], (starts * 69).astype(np.intp)]
         turned = angles[:, None] + turns * (-1, 1, -1)
@@ -211,7 +224,7 @@ def _vessels(rng: np.random.Generator, shape: Shape, size: int) -> Map:
 def _twigs(starts: Map, angles: Map, lengths: Map, bends: Map) -> Map:
     """Bent lines of 70 points, outwards from `starts` (..., 2) at `angles` below the horizontal."""
     t = np.linspace(0, 1, 70)
-    cosine, sine = np.cos(angles)[..., None], np.sin(angles)[..., None]
+    cosine, sine = cos(angles)[..., None], sin(angles)[..., None]
     along, across = lengths[..., None] * t, bends[..., None] * t**2
     path = np.stack([cosine * along - sine * across, sine * along + cosine * across], axis=-1)
     return starts[..., None, :] + path

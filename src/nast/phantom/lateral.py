@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nast.phantom.anatomy import Anatomy, Shape, develop
-from nast.phantom.canvas import Map, bump, curve, grid, ink, soft, texture
+from nast.phantom.canvas import Map, bump, cos, curve, grid, hypot, ink, power, sin, soft, texture
 from nast.phantom.draw import chest_shape, child, decide
 from nast.phantom.signs import Finding
 from nast.records import Fact
@@ -49,7 +49,7 @@ def _side_view(
 ) -> Map:
     u, y = grid(size)
     front = -0.20 - 0.10 * soft(y - 0.35, 0.5)
-    back = 0.20 + 0.05 * np.sin(np.pi * np.clip(y, 0, 1))
+    back = 0.20 + 0.05 * sin(np.pi * np.clip(y, 0, 1))
     dome = 0.75 + 0.14 * np.clip((u + 0.12) / 0.36, 0, 1) ** 2 + 0.05 * np.clip(-u - 0.2, 0, 1)
     # Pushing the tip down keeps the lung narrow and round at the top.
     tip = body.apex + 0.03 + 3.0 * np.clip(np.abs(u - 0.04) - 0.08, 0, None) ** 2
@@ -69,7 +69,7 @@ def _side_view(
     attenuation += (
         0.14
         * soft(0.045 - np.abs(u - back + 0.01), 0.015)
-        * (0.7 + 0.3 * np.sign(np.cos(2 * np.pi * y / 0.058)))
+        * (0.7 + 0.3 * np.sign(cos(2 * np.pi * y / 0.058)))
     )
     attenuation += 0.16 * soft(0.012 - np.abs(u - front + 0.005), 0.008) * soft(0.6 - y, 0.05)
     attenuation -= 0.14 * soft(0.015 - np.abs(u - 0.01 - 0.1 * y), 0.01) * soft(0.40 - y, 0.02)
@@ -87,7 +87,7 @@ def _side_sign(
     height = {"upper": 0.27, "apical": 0.2, "mid": 0.45}.get(finding.zone, 0.66)
     spot = (rng.uniform(0.02, 0.12), height)
     if finding.condition == "Pleural Effusion":
-        level = grade(0.84, 0.68, 0.47) - 0.08 * np.clip((u - 0.05) / 0.2, 0, 1) ** 3
+        level = grade(0.84, 0.68, 0.47) - 0.08 * power(np.clip((u - 0.05) / 0.2, 0, 1), 3)
         fluid = soft(y - level, 0.02) * (soft(u - 0.02, 0.1) if finding.level < 1.5 else 1)
         air *= 1 - fluid
         extra += 0.12 * fluid * soft(dome - y, 0.02) * soft(back - u, 0.02)
@@ -102,7 +102,7 @@ def _side_sign(
         rough = 1 + (0.4 if finding.condition == "Pneumonia" else 0.1) * texture(rng, air.shape, 25)
         air *= 1 - np.clip(dense * cloud * rough, 0, 0.95)
     elif finding.condition == "Lung Lesion":
-        air *= 1 - 0.9 * soft(0.04 - np.hypot(u - spot[0], y - spot[1]), 0.012)
+        air *= 1 - 0.9 * soft(0.04 - hypot(u - spot[0], y - spot[1]), 0.012)
     elif finding.condition == "Atelectasis":
         band = ink(air.shape[0], [curve([(-0.1, 0.6), (0.05, 0.63), (0.18, 0.68)])], 0.008)
         air *= 1 - 0.7 * np.minimum(band, 1)

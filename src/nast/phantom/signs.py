@@ -10,7 +10,21 @@ from dataclasses import dataclass
 import numpy as np
 
 from nast.phantom.anatomy import Lung, Shape
-from nast.phantom.canvas import Map, Stroke, bump, curve, grid, ink, soft, texture
+from nast.phantom.canvas import (
+    Map,
+    Stroke,
+    bump,
+    cos,
+    curve,
+    exp,
+    grid,
+    ink,
+    log,
+    power,
+    sin,
+    soft,
+    texture,
+)
 
 _ZONE_SPAN = {
     "apical": (0.03, 0.20),
@@ -148,7 +162,7 @@ def pleural_effusion(lung: Lung, finding: Finding) -> None:
     level = lung.height(finding.grade(1.10, 0.84, 0.45))
     climb = finding.grade(0.17, 0.14, 0.12)
     share = np.clip((lung.a - lung.inner) / (lung.wall - lung.inner + 1e-3), 0, 1)
-    surface = level - np.float32(climb) * share**3 - np.float32(0.03) * (1 - share) ** 6
+    surface = level - np.float32(climb) * power(share, 3) - np.float32(0.03) * power(1 - share, 6)
     fluid = soft(lung.y - surface, 0.022) * soft(lung.wall + 0.004 - lung.a, 0.01)
     lung.air *= 1 - fluid
     lung.marks *= 1 - fluid
@@ -200,12 +214,12 @@ def pneumothorax(lung: Lung, finding: Finding) -> None:
     dip = np.float32(3.0) * (lung.a - 0.12) ** 2
     sides = lung.wall - inset - lung.a, lung.y - tip - dip
     # A soft minimum rounds the corners of the collapsed lung.
-    corner = np.exp(-45 * np.clip(sides[0], -0.2, 1)) + np.exp(-45 * np.clip(sides[1], -0.2, 1))
+    corner = exp(-45 * np.clip(sides[0], -0.2, 1)) + exp(-45 * np.clip(sides[1], -0.2, 1))
     if finding.level > 1.5:
-        corner = corner + np.exp(-45 * np.clip(lung.height(0.95) - lung.y, -0.2, 1))
-    edge = -np.log(corner) / 45
+        corner = corner + exp(-45 * np.clip(lung.height(0.95) - lung.y, -0.2, 1))
+    edge = -log(corner) / 45
     visceral = soft(edge, 0.008)
-    line = np.exp(-((edge / np.float32(0.0055)) ** 2))
+    line = exp(-((edge / np.float32(0.0055)) ** 2))
     lung.marks *= visceral
     lung.air *= 1.17 - visceral * np.float32(0.17 + grade(0.05, 0.12, 0.42))
     lung.extra += line * lung.mask * np.float32(0.2)
@@ -222,7 +236,7 @@ def devices(finding: Finding, shape: Shape, size: int) -> Map:
     metal = np.zeros((size, size), np.float32)
     side = 1 if rng.uniform() < 0.75 else -1
     if 0 in chosen:
-        square = (np.abs(u - side * 0.27) / 0.05) ** 4 + (np.abs(y - 0.24) / 0.042) ** 4
+        square = power((u - side * 0.27) / 0.05, 4) + power((y - 0.24) / 0.042, 4)
         metal += 0.55 * soft(1 - square, 0.3)
         to = [(side * 0.24, 0.21), (side * 0.12, 0.19), (-0.05 + x, 0.32), (-0.07 + x, 0.56)]
         lines += [curve([*to, (0.11 + x, 0.68)]), curve([*to[:3], (-0.09 + x, 0.5)])]
@@ -236,14 +250,12 @@ def devices(finding: Finding, shape: Shape, size: int) -> Map:
     turn = np.linspace(0, 2 * np.pi, 40)
     if 3 in chosen:
         for height in np.linspace(0.30, 0.66, 6):
-            ring = np.stack([0.016 * np.cos(turn), height + 0.011 * np.sin(turn)], axis=1)
+            ring = np.stack([0.016 * cos(turn), height + 0.011 * sin(turn)], axis=1)
             lines.append((ring, 1.0))
     if 4 in chosen:
         for spot in ((-0.25, 0.20), (0.25, 0.30), (-0.22, 0.62), (0.27, 0.60)):
             a, h = np.array(spot) + rng.uniform(-0.03, 0.03, 2)
-            rings = [
-                np.stack([a + r * np.cos(turn), h + r * np.sin(turn)], 1) for r in (5e-3, 11e-3)
-            ]
+            rings = [np.stack([a + r * cos(turn), h + r * sin(turn)], 1) for r in (5e-3, 11e-3)]
             lines += [(ring, 0.8) for ring in rings]
             lines.append(curve([(a, h), (a * 0.8, h + 0.12), (a * 1.1, 1.0)], 0.45))
     if lines:
