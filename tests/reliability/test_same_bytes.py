@@ -73,7 +73,7 @@ def twice(phantom, tmp_path_factory):
     """
     root = tmp_path_factory.mktemp("twice")
     asked = "\n".join(f"{name} {line.format(tree=phantom)}" for name, line in STAGES.items())
-    places = [root / "one", root / "further" / "down"]
+    places = [root / "one", root / "two"]
     for place, threads, seed in zip(places, ("1", "4"), ("1", "2"), strict=True):
         place.mkdir(parents=True)
         told = os.environ | {"POLARS_MAX_THREADS": threads, "PYTHONHASHSEED": seed}
