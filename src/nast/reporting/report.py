@@ -15,11 +15,12 @@ from nast.folders import stage
 from nast.reporting.evaluations import Evaluations, Part, join_evaluations
 from nast.reporting.figures import figure3
 from nast.reporting.harm import harm_tables
+from nast.reporting.scored import audits_of, claims_per_set, example_of, labels_of
 from nast.reporting.tables import Table, cell, tables_of, write_tables
 from nast.reporting.trace_figures import CAPTIONS, draw_trace
-from nast.reporting.update_figures import CAPTION, by_policy, depth, draw_updates
+from nast.reporting.update_figures import CAPTION, by_policy, depth, draw_updates, update_shares
 from nast.reporting.verdicts import verdict_table
-from nast.store import manifest_of, read_json, write_json, write_text
+from nast.store import manifest_of, write_json, write_text
 
 TITLES = {
     "table1": "Table 1", "table2": "Table 2", "table3": "Table 3", "table4": "Table 4",
@@ -51,8 +52,11 @@ def build_report(folders: Sequence[Path], out: Path, *, fresh: bool = False) -> 
             by side (`evaluations.join_evaluations`).
     """
     found: dict[str, list[Path]] = {}
+    once: dict[Path, Path] = {}
     for folder in folders:
-        found.setdefault(manifest_of(folder)["config"]["stage"], []).append(Path(folder))
+        once.setdefault(Path(folder).resolve(), Path(folder))
+    for folder in once.values():
+        found.setdefault(manifest_of(folder)["config"].get("stage", ""), []).append(folder)
     if "evaluate" not in found:
         raise UsageError("nast report needs at least one folder of nast evaluate")
 
@@ -76,7 +80,7 @@ def build_report(folders: Sequence[Path], out: Path, *, fresh: bool = False) -> 
 def updates_by_policy(runs: Sequence[Path]) -> dict[str, list[dict[str, Any]]]:
     """Update shares of runs, joined by policy."""
     return {
-        policy: [read_json(folder / "updates.json") for folder in seeds]
+        policy: [update_shares(folder) for folder in seeds]
         for policy, seeds in by_policy(runs).items()
     }
 
@@ -95,7 +99,7 @@ def _page(
     equal = _equal_shares(found.get("train", []))
     return environment.get_template("report.html.j2").render(
         version=__version__,
-        phantom=any(m.get("phantom") for m in manifests.values()),
+        synthetic=_synthetic(found["evaluate"]),
         reviews={
             n: r for f in found["evaluate"] for n, r in manifests[f].get("review", {}).items()
         },
@@ -104,14 +108,14 @@ def _page(
             for part, rows in compared
             for said in findings(part.metrics, rows)
         ],
-        k=next((m["config"]["k"] for m in manifests.values() if "k" in m["config"]), 5),
-        example=_example(found),
+        claims=claims_per_set(pl.concat(part.scores for part in joined.parts)),
+        example=example_of(found),
         tables=tables,
         titles=TITLES,
         notes={t.name: equal if t.name == "table4" else None for t in tables},
         figures=_figures(joined.parts, found, target / "figures"),
         comparisons=[t for t in changes if t.rows],
-        audits=_audits(found),
+        audits=audits_of(found),
         stages=[
             {"stage": m["config"]["stage"], "folder": folder.name, "settings": _settings(m)}
             for folder, m in manifests.items()
@@ -153,11 +157,25 @@ def _figures(
         if path:
             title = f"Figure 3 ({part.data})" if part.data else "Figure 3"
             drawn.append((title, "Question accuracy by form, with 95 % intervals.", path))
-    for place in found.get("trace", [])[:1]:
-        drawn += [(*CAPTIONS[name], path) for name, path in draw_trace(place, folder).items()]
+    traces = labels_of(found.get("trace", []))
+    for number, (place, name) in enumerate(traces.items(), 1):
+        several = len(traces) > 1
+        target = folder / f"trace-{number}" if several else folder
+        for figure, path in draw_trace(place, target).items():
+            title, text = CAPTIONS[figure]
+            drawn.append((f"{title} ({name})" if several else title, text, path))
     if "train" in found:
         drawn.append((*CAPTION, draw_updates(found["train"], folder)))
     return [{"title": t, "text": x, "svg": Markup(_inline(p))} for t, x, p in drawn]
+
+
+def _synthetic(evaluations: Sequence[Path]) -> str:
+    """Which results are of drawn patients: `all`, or the names of the evaluations."""
+    drawn = [e for e in evaluations if manifest_of(e).get("phantom")]
+    if len(drawn) == len(evaluations):
+        return "all"
+    names = labels_of(evaluations)
+    return ", ".join(names[e] for e in drawn)
 
 
 def _inline(path: Path) -> str:
@@ -191,30 +209,6 @@ def _comparison_table(compared: Mapping[str, Mapping[str, Any]]) -> Table:
     header = ("Difference", *(f"{m.split('/')[0]}, {form}" for m, form in COMPARED))
     rows = [(n, *(cell(f, sign=True) for f in figures.values())) for n, figures in compared.items()]
     return Table("comparison", "Differences of accuracy, paired by item", header, rows)
-
-
-def _audits(found: Mapping[str, Sequence[Path]]) -> list[dict[str, Any]]:
-    rows = []
-    for kind in ("benchmark", "contextual"):
-        for folder in found.get(kind, []):
-            for form, baselines in read_json(folder / "audit.json").items():
-                best = max(baselines, key=lambda r: r["accuracy"])
-                name = "questions" if kind == "benchmark" else "claim sets"
-                rows.append({"set": f"{name}, {form}", **best})
-    return rows
-
-
-def _example(found: Mapping[str, Sequence[Path]]) -> dict[str, str] | None:
-    for folder in found.get("benchmark", []):
-        if manifest_of(folder)["policy"] != "open":
-            return None
-        questions = pl.read_parquet(folder / "questions.parquet").filter(
-            pl.col("negated") != pl.col("affirmative")
-        )
-        row = questions.row(0, named=True)
-        place = next(i for i, o in enumerate(row["options"]) if 0 in o and 1 in o)
-        return {form: f"“{row[form][place]}”" for form in ("negated", "affirmative")}
-    return None
 
 
 def findings(metrics: Mapping[str, Any], compared: Mapping[str, Mapping[str, Any]]) -> list[str]:

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from nast.reporting.figures import plt, save
-from nast.store import atomic
+from nast.store import atomic, read_table
 
 ROLES = ("start", "before cue", "cue", "finding", "other", "full stop", "end")
 TITLES = {"residual": "Residual stream", "attention": "Attention output", "mlp": "MLP output"}
@@ -35,6 +35,14 @@ CAPTIONS = {
     ),
 }
 """Name of the file -> title and text."""
+DRAWN: dict[str, dict[str, Any]] = {
+    "trace": dict.fromkeys(("site", "role", "subset", "condition"), pl.String)
+    | {"layer": pl.Int64, "cte_mean": pl.Float64},
+    "layer_scores": dict.fromkeys(("aggregation", "condition", "subset"), pl.String)
+    | {"layer": pl.Int64, "score": pl.Float64, "low": pl.Float64, "high": pl.Float64},
+    "attention": {"layer": pl.Int64, "head": pl.Int64, "selectivity": pl.Float64},
+}
+"""Tables of a trace, and those of their columns that are drawn."""
 
 
 def draw_trace(folder: Path, out: Path) -> dict[str, Path]:
@@ -46,9 +54,12 @@ def draw_trace(folder: Path, out: Path) -> dict[str, Path]:
 
     Returns:
         Names, in the order of `CAPTIONS`, and the SVG of each.
+
+    Raises:
+        InputError: a table is missing, damaged or of something else.
     """
     trace, scores, attention = (
-        pl.read_parquet(folder / f"{n}.parquet") for n in ("trace", "layer_scores", "attention")
+        read_table(folder / f"{name}.parquet", columns) for name, columns in DRAWN.items()
     )
     merged = scores.filter(condition="all", subset="both").sort("aggregation", "layer")
     return {

@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from nast.errors import InputError
 from nast.reporting.figures import plt, save
 from nast.reporting.tables import MEASURES
-from nast.store import atomic, read_json
+from nast.sources.tables import read_csv
+from nast.store import atomic, checked, read_json
 
 NAME = "update_shares"
 TOPS = (3, 5)
@@ -42,8 +44,33 @@ def by_policy(runs: Sequence[Path]) -> dict[str, list[Path]]:
 
 
 def depth(run: Path) -> int:
-    """Blocks of the text tower of a run, with and without LoRA."""
-    return len(read_json(run / "updates.json")["parameters"])
+    """Blocks of the text tower of a run, with and without LoRA.
+
+    Raises:
+        InputError: the run has no such list.
+    """
+    return len(update_shares(run)["parameters"])
+
+
+def update_shares(run: Path) -> dict[str, list[float]]:
+    """Table 4's numbers of one run, a share per block for each measure.
+
+    Raises:
+        InputError: `updates.json` holds something else.
+    """
+    path = run / "updates.json"
+    found = read_json(path)
+    measures = {k: v for k, v in found.items() if k in MEASURES} if isinstance(found, dict) else {}
+    lists = [v for v in measures.values() if isinstance(v, list)]
+    whole = len(lists) == len(measures) and len({len(v) for v in lists}) == 1
+    if (
+        "parameters" not in measures
+        or not whole
+        or not all(isinstance(v, int | float) for part in lists for v in part)
+    ):
+        raise InputError(path, found="something else", expected="a share per block and measure, "
+                         "as nast train writes them")  # fmt: skip
+    return measures
 
 
 def share_paths(run: Path) -> pl.DataFrame:
@@ -54,8 +81,8 @@ def share_paths(run: Path) -> pl.DataFrame:
         that step), and a column for each measure of Table 4, in [0, 1]. After step t a block's
         share is the sum of its norms of steps 1..t over that of all blocks; 0 without LoRA.
     """
-    table = pl.read_csv(run / "updates.csv")
-    measures = [m for m in MEASURES if m in table.columns]
+    table = _steps(run / "updates.csv")
+    measures = table.columns[2:]
     blocks = pl.DataFrame({"block": range(1, depth(run) + 1)})
     every = table.select(pl.col("step").unique()).join(blocks, how="cross")
     every = every.join(table, on=["step", "block"], how="left").fill_null(0).sort("step", "block")
@@ -74,6 +101,18 @@ def share_paths(run: Path) -> pl.DataFrame:
     ]
     each = shares.select("step", pl.col("block").cast(pl.String).alias("blocks"), *measures)
     return pl.concat([each, *tops], how="diagonal").select("step", "blocks", *measures)
+
+
+def _steps(file: Path) -> pl.DataFrame:
+    """The columns `step`, `block`, and those measures of Table 4 that the file has."""
+    rows = read_csv(checked(file), ["step", "block"])
+    measures = [m for m in MEASURES if m in rows.columns]
+    kinds = {"step": pl.Int64, "block": pl.Int64} | dict.fromkeys(measures, pl.Float64)
+    try:
+        return rows.select(pl.col(name).cast(kind) for name, kind in kinds.items())
+    except pl.exceptions.PolarsError:
+        raise InputError(file, found="something else than numbers", expected="a step, a block and "
+                         "its norms a row, as nast train writes them") from None  # fmt: skip
 
 
 def mean_paths(runs: Sequence[Path]) -> pl.DataFrame:

@@ -12,6 +12,7 @@ import numpy as np
 import polars as pl
 from scipy.stats import spearmanr
 
+from nast.errors import InputError
 from nast.evaluation.metrics import (
     by_label,
     clusters_of,
@@ -22,7 +23,9 @@ from nast.evaluation.metrics import (
 from nast.evaluation.no_harm import MARGIN
 from nast.evaluation.no_harm import verdict as harm_of
 from nast.evaluation.statistics import clustered_mean
+from nast.reporting.scored import labels_of
 from nast.reporting.tables import Table, cell
+from nast.reporting.update_figures import update_shares
 from nast.store import read_json
 
 NAST = "NAST (lr)"
@@ -80,9 +83,18 @@ def _bias(metrics: Mapping[str, Any]) -> Iterator[Row]:
 
 
 def _early(folders: Sequence[Path]) -> Iterator[Row]:
-    for folder in folders[:1]:
+    names = labels_of(folders)
+    for folder in folders:
         chosen = read_json(folder / "layer_weights.json")
-        scores = np.maximum(np.asarray(chosen["score"], dtype=float), 0)
+        try:
+            scores = np.maximum(np.asarray(chosen["score"], dtype=float), 0)
+            chosen["aggregation"]
+        except (LookupError, TypeError, ValueError):
+            raise InputError(
+                folder / "layer_weights.json",
+                found="something else",
+                expected="the scores of the blocks, as nast trace writes them",
+            ) from None
         if not scores.sum():
             continue
         third = len(scores) // 3
@@ -92,6 +104,7 @@ def _early(folders: Sequence[Path]) -> Iterator[Row]:
             f"({chosen['aggregation']}), the highest is block {int(scores.argmax()) + 1}"
         )
         early = held > third / len(scores) and scores.argmax() < third
+        said = f"{names[folder]}: {said}" if len(folders) > 1 else said
         yield "Early layers carry the negation", "4.2", said, "yes" if early else "no"
 
 
@@ -172,7 +185,7 @@ def _concentration(scores: pl.DataFrame, runs: Sequence[Path]) -> Iterator[Row]:
     accuracy = dict(values.group_by("model").agg(pl.col("value").mean()).iter_rows())
     pairs = [
         (
-            sum(sorted(read_json(r / "updates.json")["parameters"], reverse=True)[:3]),
+            sum(sorted(update_shares(r)["parameters"], reverse=True)[:3]),
             accuracy[r.name],
         )
         for r in runs

@@ -1,0 +1,97 @@
+"""What the page says about the scored items: which folders they are from, and their audits."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import polars as pl
+
+from nast.folders import identity
+from nast.records import QUESTIONS_SCHEMA
+from nast.store import manifest_of, read_json, read_table
+
+SETS = {"benchmark": "questions", "contextual": "claim sets"}
+"""Stage -> what its items are called."""
+
+
+class Audits(NamedTuple):
+    """The best blind baseline of every set and form, and the folders that were not scored."""
+
+    rows: list[dict[str, Any]]
+    left_out: list[str]
+
+
+def scored_folders(
+    evaluations: Iterable[Path], folders: Iterable[Path]
+) -> tuple[list[Path], list[Path]]:
+    """Those folders of items whose items were scored, and the others; by content, not by name.
+
+    Args:
+        evaluations: finished folders of `nast evaluate`.
+        folders: finished folders of `nast benchmark` or `nast contextual`.
+    """
+    data = [kinds for e in evaluations for kinds in manifest_of(e)["data"].values()]
+    known = {key for kinds in data for key in kinds.values()}
+    every = list(folders)
+    scored = [f for f in every if identity(f) in known]
+    return scored, [f for f in every if f not in scored]
+
+
+def audits_of(found: Mapping[str, Sequence[Path]]) -> Audits:
+    """The audits of the scored items.
+
+    Args:
+        found: stage -> finished folders.
+    """
+    rows: list[dict[str, Any]] = []
+    left_out: list[str] = []
+    for stage, name in SETS.items():
+        scored, others = scored_folders(found["evaluate"], found.get(stage, []))
+        labels = labels_of(scored)
+        for folder in scored:
+            mark = f" of {labels[folder]}" if len(scored) > 1 else ""
+            for form, baselines in read_json(folder / "audit.json").items():
+                best = max(baselines, key=lambda r: r["accuracy"])
+                rows.append({"set": f"{name}{mark}, {form}", **best})
+        left_out += [labels_of(others)[folder] for folder in others]
+    return Audits(rows, left_out)
+
+
+def example_of(found: Mapping[str, Sequence[Path]]) -> dict[str, str] | None:
+    """One option in negated and in affirmative words, of scored questions that are open data."""
+    for folder in scored_folders(found["evaluate"], found.get("benchmark", []))[0]:
+        if manifest_of(folder)["policy"] != "open":
+            continue
+        questions = read_table(folder / "questions.parquet", QUESTIONS_SCHEMA)
+        for row in questions.iter_rows(named=True):
+            both = [i for i, o in enumerate(row["options"]) if 0 in o and 1 in o]
+            if both and row["negated"] != row["affirmative"]:
+                return {form: f"“{row[form][both[0]]}”" for form in ("negated", "affirmative")}
+    return None
+
+
+def claims_per_set(scores: pl.DataFrame) -> str:
+    """How many claims the scored sets have: `5`, or `5 to 7`; empty where there are none.
+
+    Args:
+        scores: `SCORES_SCHEMA` rows.
+    """
+    last = (
+        scores.filter(pl.col("task") == "claims")
+        .group_by("data", "model", "item_id", "form")
+        .agg(pl.col("option").max())["option"]
+    )
+    if not len(last):
+        return ""
+    low, high = int(last.min()) + 1, int(last.max()) + 1  # type: ignore[arg-type]
+    return str(low) if low == high else f"{low} to {high}"
+
+
+def labels_of(folders: Sequence[Path]) -> dict[Path, str]:
+    """The shortest end of each folder's path that no other one of them has."""
+    parts = {folder: folder.resolve().parts for folder in folders}
+    for length in range(1, max((len(p) for p in parts.values()), default=0) + 1):
+        ends = {folder: "/".join(p[-length:]) for folder, p in parts.items()}
+        if len(set(ends.values())) == len(ends):
+            return ends
+    return {folder: str(folder) for folder in folders}
