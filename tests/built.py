@@ -29,6 +29,31 @@ def question_set(facts: Path) -> Path:
     return folder
 
 
+def write_tiny_clip(folder):
+    """A random CLIPModel folder: 4 text blocks of width 32, the phantom's tokenizer."""
+    from transformers import CLIPConfig, CLIPModel
+
+    from nast.phantom.patients import patients
+    from nast.phantom.pretrain import image_processor, train_tokenizer
+
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    tokenizer = train_tokenizer(patients(100, 7), 7)
+    text = {"vocab_size": len(tokenizer), "hidden_size": 32, "intermediate_size": 64,
+            "num_hidden_layers": 4, "num_attention_heads": 4, "max_position_embeddings": 64,
+            "bos_token_id": 2, "eos_token_id": 3, "pad_token_id": 1,
+            "projection_dim": 16}  # fmt: skip
+    vision = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2,
+              "num_attention_heads": 4, "image_size": 96, "patch_size": 32,
+              "projection_dim": 16}  # fmt: skip
+    CLIPModel(
+        CLIPConfig(text_config=text, vision_config=vision, projection_dim=16)
+    ).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    image_processor().save_pretrained(folder)
+    return folder
+
+
 class TableModel:
     """A dual encoder whose vectors are looked up: texts by their words, images by file name."""
 

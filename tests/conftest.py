@@ -43,29 +43,9 @@ def facts(phantom, tmp_path_factory):
 @pytest.fixture(scope="session")
 def tiny_clip(tmp_path_factory):
     """A random CLIPModel folder: 4 text blocks of width 32, the phantom's tokenizer."""
-    import torch
-    from transformers import CLIPConfig, CLIPModel
+    from built import write_tiny_clip
 
-    from nast.phantom.patients import patients
-    from nast.phantom.pretrain import image_processor, train_tokenizer
-
-    torch.set_num_threads(1)
-    torch.manual_seed(0)
-    folder = tmp_path_factory.mktemp("model") / "tiny"
-    tokenizer = train_tokenizer(patients(100, 7), 7)
-    text = {"vocab_size": len(tokenizer), "hidden_size": 32, "intermediate_size": 64,
-            "num_hidden_layers": 4, "num_attention_heads": 4, "max_position_embeddings": 64,
-            "bos_token_id": 2, "eos_token_id": 3, "pad_token_id": 1,
-            "projection_dim": 16}  # fmt: skip
-    vision = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2,
-              "num_attention_heads": 4, "image_size": 96, "patch_size": 32,
-              "projection_dim": 16}  # fmt: skip
-    CLIPModel(
-        CLIPConfig(text_config=text, vision_config=vision, projection_dim=16)
-    ).save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
-    image_processor().save_pretrained(folder)
-    return folder
+    return write_tiny_clip(tmp_path_factory.mktemp("model") / "tiny")
 
 
 @pytest.fixture(scope="session")

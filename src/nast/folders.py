@@ -87,6 +87,7 @@ def stage(
     asked = {"config": _plain(config), "inputs": known, "format": FORMAT}
     _refuse_foreign(folder)
     if not fresh and (made := _finished(folder, asked)):
+        _tidy(folder)
         return made
     folder.mkdir(parents=True, exist_ok=True)
     with locked(folder) as lock:
@@ -128,8 +129,7 @@ def _begin(
             "choose another folder or say --fresh"
         )
     if begun and not finished and _same(run, asked):
-        for path in folder.rglob(f".*{TEMPORARY}"):
-            path.unlink()
+        _remove_parts(folder)
         return
     _empty(folder, inputs)
     write_text(folder / RUN, yaml.safe_dump({**asked, "version": __version__}, sort_keys=True))
@@ -283,6 +283,18 @@ def _empty(folder: Path, inputs: Sequence[Path]) -> None:
             shutil.rmtree(child)
         else:
             child.unlink()
+
+
+def _tidy(folder: Path) -> None:
+    """Remove what a process that was killed before it began left in a finished folder."""
+    if any(_passing(p.name) and p.name not in (MANIFEST, RUN) for p in folder.iterdir()):
+        with locked(folder):
+            _remove_parts(folder)
+
+
+def _remove_parts(folder: Path) -> None:
+    for path in folder.rglob(f".*{TEMPORARY}"):
+        path.unlink()
 
 
 def _refuse_foreign(folder: Path) -> None:

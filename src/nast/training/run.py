@@ -114,8 +114,10 @@ def _asked(
     if layers is None or layers.endswith(".json"):
         # A file holds the same numbers wherever it lies; further digits may be computed ones.
         return {"scale": [float(f"{scale:.9g}") for scale in weights.scale]}
-    return {"layers": layers} | ({"beta": beta} if beta is not None else {}) | (
-        {"literal": True} if literal else {}
+    return (
+        {"layers": layers}
+        | ({"beta": beta} if beta is not None else {})
+        | ({"literal": True} if literal else {})
     )
 
 
