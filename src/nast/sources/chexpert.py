@@ -47,6 +47,7 @@ def read_chexpert(file: Path) -> Source:
     require_columns(rows, file, ["Path", *(views if set(views) & set(rows.columns) else [])])
     refuse_duplicates(rows, file, ["Path"])
     refuse_outside(rows["Path"], file)
+    rows = rows.with_columns(pl.col("Path").str.replace_all("\\", "/", literal=True))
     labels = labels_from(rows, file, {name: name for name in names})
     parts = pl.format("{}/", pl.col("Path").str.strip_chars_end("/")).str.extract_groups(_PATTERN)
     rows = rows.select(

@@ -30,6 +30,11 @@ def refuse_outside(paths: pl.Series, file: Path) -> None:
                          expected="a path below the data folder", column=paths.name)  # fmt: skip
 
 
+def slashes(path: str) -> str:
+    """A path as every machine reads it: Windows writes `images\\a.png`."""
+    return path.replace("\\", "/")
+
+
 def is_inside(path: str) -> bool:
     """Whether a path stays below the folder that it is relative to."""
     return not re.search(_OUTSIDE, path)

@@ -166,7 +166,7 @@ def _boxes(
     for number, row in enumerate(rows.iter_rows(named=True), 1):
         image, condition = row["Image Index"], LISTED.get(row["Finding Label"])
         try:
-            x, y, width, height = (float(row[c]) for c in numbers)
+            x, y, width, height = (float(row[c].replace(",", ".")) for c in numbers)
             if not math.isfinite(x + y + width + height):
                 raise ValueError
         except ValueError:

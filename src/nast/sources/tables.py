@@ -12,18 +12,50 @@ from typing import NoReturn
 import polars as pl
 
 from nast.errors import InputError, shown
+from nast.sources.dialect import header_cells, without_sep_line
 
-LABEL_OF = {"1": "present", "1.0": "present", "0": "absent", "0.0": "absent", "-1": "uncertain",
-            "-1.0": "uncertain", "": "not_mentioned"}  # fmt: skip
+LABEL_OF = {
+    **dict.fromkeys(("1", "1.0", "1,0"), "present"),
+    **dict.fromkeys(("0", "0.0", "0,0"), "absent"),
+    **dict.fromkeys(("-1", "-1.0", "-1,0"), "uncertain"),
+    "": "not_mentioned",
+}
+MOST = 2**30
+"""Bytes. MIMIC's largest table has 60 million; a larger file is no table."""
 LONGEST_LINE = 16 * 2**20
 """Bytes. A table with a longer line is none; it is refused before it fills the memory."""
 
 
-def read_text(path: Path, expected: str) -> str:
+def read_text(
+    path: Path, expected: str, encoding: str = "", remedy: str = "save the file as UTF-8"
+) -> str:
     """A text file, plain or gzip, in UTF-8 with or without a byte order mark.
 
+    Args:
+        path: the file.
+        expected: what the file should be, for messages.
+        encoding: another encoding.
+        remedy: what to do where the bytes are of none, for messages.
+
     Raises:
-        InputError: the file is missing, cut, not UTF-8, or one endless line.
+        InputError: the file is missing, cut, not in the encoding, one endless line or too large.
+    """
+    data = read_bytes(path, expected)
+    try:
+        return data.decode(encoding or "utf-8-sig")
+    except UnicodeDecodeError as error:
+        # Count in pieces: the offending bytes themselves may be a name.
+        row = error.object[: error.start].count(b"\n")
+        name = encoding or "UTF-8"
+        found = f"bytes that are not {name} ({error.reason}) in line {row + 1}"
+        raise InputError(path, found=found, expected=f"{name} text; {remedy}") from None
+
+
+def read_bytes(path: Path, expected: str) -> bytes:
+    """The bytes of a file of lines, unpacked where it is gzip.
+
+    Raises:
+        InputError: the file is missing or cut, one endless line or too large.
     """
     try:
         with open(path, "rb") as plain:
@@ -33,39 +65,52 @@ def read_text(path: Path, expected: str) -> str:
             while chunk := file.read(2**20):
                 data += chunk
                 line = len(chunk) - chunk.rfind(b"\n") if b"\n" in chunk else line + len(chunk)
-                if line > LONGEST_LINE:
-                    found = f"a line of more than {LONGEST_LINE >> 20} MiB"
-                    raise InputError(path, found=found, expected=expected)
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        # Count in pieces: the offending bytes themselves may be a name.
-        row = error.object[: error.start].count(b"\n")
-        raise InputError(path, found=f"bytes that are not UTF-8 ({error.reason}) in line {row + 1}",
-                         expected="UTF-8 text; save the file as UTF-8") from None  # fmt: skip
+                for size, most, what in ((line, LONGEST_LINE, "a line"), (len(data), MOST, "text")):
+                    if size > most:
+                        found = f"{what} of more than {most >> 20} MiB"
+                        raise InputError(path, found=found, expected=expected)
+        return bytes(data)
     except (EOFError, gzip.BadGzipFile, zlib.error):
-        raise InputError(path, found="a gzip file that ends early or is damaged",
-                         expected="a whole file; fetch it again") from None  # fmt: skip
+        found, whole = "a gzip file that ends early or is damaged", "a whole file; fetch it again"
+        raise InputError(path, found=found, expected=whole) from None
     except OSError as error:
-        raise InputError(path, found=(error.strerror or "no such file").lower(),
-                         expected=expected) from None  # fmt: skip
+        found = (error.strerror or "no such file").lower()
+        raise InputError(path, found=found, expected=expected) from None
 
 
 def read_csv(path: Path, required: list[str], separator: str = ",") -> pl.DataFrame:
     """A CSV file, plain or gzip, as strings; empty cells are "".
 
+    A file that a spreadsheet saved with semicolons or tabs is known by the required columns.
+
     Raises:
         InputError: the file cannot be read as text, is no table, or lacks a column.
     """
-    text = read_text(path, "a table")
+    text, named = without_sep_line(read_text(path, "a table"))
+    if named:
+        separator = named
+    elif separator == "," and not set(required) <= set(header_cells(text, ",")):
+        others = (other for other in ";\t" if set(required) <= set(header_cells(text, other)))
+        separator = next(others, separator)
+    rows = parse_csv(text, path, separator)
+    require_columns(rows, path, required)
+    refuse_ragged(text, path, separator)
+    return rows
+
+
+def parse_csv(text: str, path: Path, separator: str) -> pl.DataFrame:
+    """The text of a table as strings; empty cells are "". Rows that are too short are filled up.
+
+    Raises:
+        InputError: it is no table.
+    """
     try:
         rows = pl.read_csv(text.encode(), infer_schema=False, separator=separator)
-    except pl.exceptions.PolarsError:
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException):
         # The library's own message quotes the row.
         expected = f"rows of equal length, cells parted by {separator!r}"
         found = "no table, or a row with too many cells"
         raise InputError(path, found=found, expected=expected) from None
-    require_columns(rows, path, required)
-    _refuse_ragged(text, path, separator)
     return rows.with_columns(pl.all().fill_null("").str.strip_chars())
 
 
@@ -86,7 +131,7 @@ def require_columns(rows: pl.DataFrame, path: Path, required: list[str]) -> None
             raise InputError(path, found=found, expected="the column", column=name)
 
 
-def _refuse_ragged(text: str, path: Path, separator: str) -> None:
+def refuse_ragged(text: str, path: Path, separator: str) -> None:
     """Refuse rows with fewer cells than named columns; the table reader would fill in blanks."""
     # NIH's table of boxes ends its header with three commas more than its rows.
     try:
@@ -126,7 +171,7 @@ def whole_ids(rows: pl.DataFrame, path: Path, columns: list[str]) -> pl.DataFram
     Raises:
         InputError: an id is no whole number.
     """
-    rows = rows.with_columns(pl.col(columns).str.replace(r"\.0*$", ""))
+    rows = rows.with_columns(pl.col(columns).str.replace(r"[.,]0*$", ""))
     for name in columns:
         wrong = rows.with_row_index("row", 1).filter(~pl.col(name).str.contains(r"^[0-9]+$"))
         if len(wrong):

@@ -9,16 +9,21 @@ import polars as pl
 import polars.selectors as cs
 
 from nast.errors import InputError, shown
+from nast.sources.dialect import marked_encoding, separator_of, without_sep_line
 from nast.sources.site.json_lines import read_lines
-from nast.sources.tables import read_csv
+from nast.sources.tables import parse_csv, read_bytes, read_text, refuse_ragged
 
 T = TypeVar("T")
 CELL = "cell"
 """A safe name for a column while it is worked on: the library reads "^...$" as a pattern."""
 SEPARATORS = {".csv": ",", ".tsv": "\t"}
 LINES = (".jsonl", ".ndjson")
+WINDOWS = "cp1252"
+"""The encoding of most tables of western Europe that are not UTF-8."""
 EXPECTED = "a table: .csv, .tsv, .jsonl, .ndjson (each also .gz) or .parquet"
-_DECIMALS = r"^(-?[0-9]+)\.0+$"
+RENAME = "; give a text table one of these names, its separator and encoding are found"
+_DECIMALS = r"^(-?[0-9]+)(?:\.0+|,00?)$"
+"""A whole number that was saved with decimals; a comma and three zeros are thousands."""
 
 
 def kind_of(file: Path) -> str:
@@ -32,15 +37,17 @@ def kind_of(file: Path) -> str:
     suffix = Path(file.name.lower().removesuffix(".gz")).suffix
     packed = file.name.lower().endswith(".gz")
     if suffix not in (*SEPARATORS, *LINES, ".parquet") or (packed and suffix == ".parquet"):
-        raise InputError(file, found=f"the suffix {file.suffix!r}", expected=EXPECTED)
+        raise InputError(file, found=f"the suffix {file.suffix!r}", expected=EXPECTED + RENAME)
     return suffix
 
 
-def scan_table(file: Path) -> pl.LazyFrame:
+def scan_table(file: Path, encoding: str = "", separator: str = "") -> pl.LazyFrame:
     """A table as it is; `text_of` takes columns out of it.
 
     Args:
         file: CSV or TSV with a header, JSONL with one object a line, or Parquet.
+        encoding: of the text; else UTF-8, or UTF-16 where its first bytes show it.
+        separator: what parts the cells of CSV and TSV; else it is found (`separator_of`).
 
     Raises:
         InputError: the file is missing, damaged, not of its format, or has a column twice.
@@ -48,9 +55,13 @@ def scan_table(file: Path) -> pl.LazyFrame:
     kind = kind_of(file)
     if kind == ".parquet":
         return _quiet(file, lambda: _scan_parquet(file))
+    text = table_text(file, encoding)
     if kind in LINES:
-        return read_lines(file).lazy()
-    rows = _quiet(file, lambda: read_csv(file, [], SEPARATORS[kind]))
+        return read_lines(file, text).lazy()
+    text, named = without_sep_line(text)
+    separator = separator or named or separator_of(text, SEPARATORS[kind])
+    rows = _quiet(file, lambda: parse_csv(text, file, separator))
+    refuse_ragged(text, file, separator)
     for number, name in enumerate(rows.columns, 1):
         # The library renames the second of two columns of one name.
         stem, mark, _ = name.rpartition("_duplicated_")
@@ -61,6 +72,39 @@ def scan_table(file: Path) -> pl.LazyFrame:
     # Spreadsheets leave empty rows at the end.
     filled = rows.select(pl.any_horizontal(pl.all() != "")).to_series()
     return rows.head(len(rows) - int(filled.reverse().arg_max() or 0)).lazy()
+
+
+def table_text(file: Path, encoding: str = "") -> str:
+    """The text of a table.
+
+    Raises:
+        InputError: the file cannot be read, or is in another encoding.
+    """
+    marked = marked_encoding(read_bytes(file, EXPECTED))
+    encoding = marked or encoding
+    remedy = "save the file as UTF-8, or name its encoding in the mapping (encoding: cp1252)"
+    text = read_text(file, EXPECTED, encoding, remedy)
+    if marked.startswith("utf-16") and not text.strip():
+        raise InputError(file, found="no text", expected="a table in UTF-8 or UTF-16")
+    # Old Macs ended their lines like this.
+    return text if "\n" in text else text.replace("\r", "\n")
+
+
+def guess_encoding(file: Path) -> str:
+    """The encoding to name in a mapping; "" where none is needed, as for UTF-8.
+
+    Raises:
+        InputError: the file cannot be read, or no encoding fits that could be guessed.
+    """
+    if kind_of(file) == ".parquet":
+        return ""
+    data = read_bytes(file, EXPECTED)
+    try:
+        data.decode(marked_encoding(data) or "utf-8")
+    except UnicodeDecodeError:
+        table_text(file, WINDOWS)
+        return WINDOWS
+    return ""
 
 
 def text_of(table: pl.LazyFrame, file: Path, columns: Iterable[str]) -> pl.DataFrame:
@@ -126,19 +170,29 @@ def meanings(cells: pl.Series, words: Mapping[str, str]) -> pl.Series:
 
 
 def coded(cells: pl.Series, values: Mapping[str, str], file: Path, listed: str) -> pl.Series:
-    """What the values of a column mean.
+    """What the values of a column mean, in small or capital letters.
 
     Args:
         cells: the column.
-        values: cell -> meaning.
+        values: cell -> meaning; a word in other letters means the same, unless two words that
+            differ in their letters only are listed with two meanings.
         file: the table, for the message.
         listed: the file in which the values are listed.
 
     Raises:
         InputError: at the first cell with another value.
     """
-    found = cells.alias(CELL).replace_strict(values, default=None, return_dtype=pl.String)
-    refuse_where(found.is_null(), cells, file, f"a value listed in {listed}")
+    folded: dict[str, set[str]] = {}
+    for word, meaning in values.items():
+        folded.setdefault(word.casefold(), set()).add(meaning)
+    cells_ = cells.alias(CELL)
+    known = dict(values)
+    for cell in cells_.unique():
+        means = folded.get(cell.casefold(), set())
+        if cell not in known and len(means) == 1:
+            known[cell] = next(iter(means))
+    found = cells_.replace_strict(known, default=None, return_dtype=pl.String)
+    refuse_where(found.is_null(), cells, file, f"a value listed in {listed} under values:")
     return found
 
 

@@ -7,8 +7,8 @@ import yaml
 
 from nast.errors import InputError, UsageError
 from nast.facts.conditions import CONDITIONS, labelled
-from nast.sources.images import refuse_outside
-from nast.sources.site.cells import is_plain, scan_table, text_of
+from nast.sources.images import refuse_outside, slashes
+from nast.sources.site.cells import guess_encoding, is_plain, scan_table, text_of
 from nast.sources.site.guess_names import COLUMNS, FACTS, column_for, condition_for
 from nast.sources.site.guess_words import (
     FILL,
@@ -42,11 +42,12 @@ def write_mapping(file: Path) -> Path:
         UsageError: there is a mapping already, or the folder cannot be written to.
     """
     file = Path(file)
-    table = scan_table(file)
+    encoding = guess_encoding(file)
+    table = scan_table(file, encoding)
     path = mapping_file(file)
     schema = table.collect_schema()
     cells = text_of(table, file, [name for name, kind in schema.items() if is_plain(kind)])
-    text = "\n".join(_mapping(file, cells)) + "\n"
+    text = "\n".join(_mapping(file, cells, encoding)) + "\n"
     unused = [quoted(name) for name in schema if name not in _used(text)]
     text += f"# Columns that are not used: {', '.join(unused)}\n" if unused else ""
     try:
@@ -67,7 +68,7 @@ def _used(text: str) -> set[str]:
     return {column for part in parts for column in part.values()}
 
 
-def _mapping(file: Path, cells: pl.DataFrame) -> list[str]:
+def _mapping(file: Path, cells: pl.DataFrame, encoding: str) -> list[str]:
     labels, facts = _label_columns(cells), _fact_columns(cells)
     if len(labels) < 2 and {"condition", "existence"} <= facts.keys():
         layout = "layout: long   # one row per fact"
@@ -90,6 +91,8 @@ def _mapping(file: Path, cells: pl.DataFrame) -> list[str]:
         "policy: private   # open, private or credentialed",
         "# terms: the licence of the data, in one line",
         "# site: whose ids these are, in one word; tables of one site are joined",
+        *([f"encoding: {encoding}   # look whether letters such as ä and é are right"]
+          if encoding else []),
         *_columns(file, cells),
         *lines,
     ]
@@ -125,7 +128,7 @@ def _images(file: Path, paths: pl.Series) -> tuple[list[str], str]:
         refuse_outside(paths, file)
     except InputError:
         return [], "has full paths, or '..': write them as paths below one folder"
-    if any((file.parent / path).is_file() for path in paths.head(1000) if path):
+    if any((file.parent / slashes(path)).is_file() for path in paths.head(1000) if path):
         return [f"images: .   # {_FOLDER}"], ""
     return [f"# images: {_FOLDER} {FILL}"], ""
 

@@ -28,14 +28,23 @@ FACTS = {
     "words": ("words", "text", "sentence", "phrase", "evidence", "mention", "quote"),
 }  # fmt: skip
 """Name in `facts.parquet` -> names that its column may have, the likeliest first."""
+_YES = (
+    "1 yes y true t positive pos present + ja j oui o vrai si sí s sim sì vero tak prawda ano áno"
+)
+_NO = "0 no n false f negative neg absent nein non faux não nao nee nej nei falso nie fałsz ne"
+_PERHAPS = (
+    "-1 uncertain u maybe possible equivocal unclear indeterminate ? fraglich unklar unsicher "
+    "möglich vielleicht incertain douteux dudoso posible incierto dubbio incerto possibile "
+    "duvidoso possível onzeker mogelijk osäker möjlig usikker muligt mulig niepewne możliwe"
+)
+_SILENT = ("", "nan", "na", "n/a", "null", "not mentioned", "not_mentioned", "unmentioned")
 VALUES = {
-    **dict.fromkeys(("1", "yes", "y", "true", "t", "positive", "pos", "present", "+"), "present"),
-    **dict.fromkeys(("0", "no", "n", "false", "f", "negative", "neg", "absent"), "absent"),
-    **dict.fromkeys(("-1", "uncertain", "u", "maybe", "possible", "equivocal", "unclear",
-                     "indeterminate", "?"), "uncertain"),
-    **dict.fromkeys(("", "nan", "na", "n/a", "null", "not mentioned", "not_mentioned",
-                     "unmentioned"), "not_mentioned"),
-}  # fmt: skip
+    **dict.fromkeys(_YES.split(), "present"),
+    **dict.fromkeys(_NO.split(), "absent"),
+    **dict.fromkeys(_PERHAPS.split(), "uncertain"),
+    **dict.fromkeys(_SILENT, "not_mentioned"),
+}
+"""Words of European languages, in small letters, that most surely mean a label."""
 SPLITS = {
     **dict.fromkeys(("train", "training"), "train"),
     **dict.fromkeys(("validate", "validation", "valid", "val", "dev", "development"), "validate"),

@@ -7,26 +7,26 @@ from typing import Any
 import polars as pl
 
 from nast.errors import InputError
-from nast.sources.tables import read_text
 
 EXPECTED = "one object a line"
 MOST_COLUMNS = 2_000
 """A file of objects with more names has keys that are no column names."""
 
 
-def read_lines(file: Path) -> pl.DataFrame:
+def read_lines(file: Path, text: str) -> pl.DataFrame:
     """Objects, one a line, as columns of text; a column with a list or an object in it is of lists.
 
     A row that lacks a name has null there, as for `null` and `NaN`. Numbers stay as they are
     written. Lines without anything are passed over.
 
     Args:
-        file: plain or gzip.
+        file: for messages.
+        text: what it holds.
 
     Raises:
-        InputError: the file cannot be read as text, or a line is no object, or has a name twice.
+        InputError: a line is no object, or has a name twice.
     """
-    lines = [line for line in read_text(file, EXPECTED).split("\n") if line.strip()]
+    lines = [line for line in text.split("\n") if line.strip()]
     columns: dict[str, list[Any]] = {}
     decoder = json.JSONDecoder(object_pairs_hook=_object, parse_int=str, parse_float=str,
                                parse_constant=lambda word: None)  # fmt: skip

@@ -1,5 +1,6 @@
 """The mapping beside a site's own table: which column is what, and which word means what."""
 
+import codecs
 import difflib
 import re
 from collections.abc import Sequence
@@ -11,15 +12,19 @@ from nast.errors import InputError, shown
 from nast.facts.conditions import CONDITIONS, labelled
 from nast.policy import POLICIES
 from nast.records import LABELS, SEVERITIES, SIDES, SPLITS, ZONES
-from nast.sources.images import is_inside
+from nast.sources.images import is_inside, slashes
 from nast.sources.site.cells import whole_number
 from nast.sources.site.yaml_text import load, near, one_of, part, refuse, text, texts, vocabulary
 from nast.sources.source import DATA_SETS
 
-KEYS = ("layout", "policy", "terms", "site", "images", "columns", "splits", "values")
+TABLE_KEYS = ("site", "encoding", "separator", "images")
+KEYS = ("layout", "policy", "terms", *TABLE_KEYS, "columns", "splits", "values")
 LAYOUTS = {"wide": ("labels",), "long": ("facts", "conditions", "words")}
 """Layout -> the keys that it has besides those of both."""
 COLUMNS = ("subject_id", "study_id", "image_path", "split", "view")
+SEPARATORS = (",", ";", "|", "\t")
+_ENCODINGS = "utf|cp|windows|iso|latin|mac|koi8|gb|big5|euc|shift"
+"""How names of encodings of text begin; Python has codecs of other kinds too."""
 ATTRIBUTES = ("side", "zone", "severity")
 FACTS = ("condition", "existence", *ATTRIBUTES, "words")
 TERMS = "the site's own terms"
@@ -34,6 +39,8 @@ class Mapping:
         layout: `wide` (one column per condition) or `long` (one row per fact).
         policy: of the data.
         terms: of the data, in one line.
+        encoding: of the table's text; "" for UTF-8 and what its first bytes show.
+        separator: what parts the cells of the table; "" where it is to be found.
         site: whose ids the table has; "" where the mapping does not say.
         root: folder that image paths start from, or None.
         columns: name in `studies.parquet` -> column of the table.
@@ -50,6 +57,8 @@ class Mapping:
     policy: str
     terms: str
     site: str
+    encoding: str
+    separator: str
     root: Path | None
     columns: dict[str, str]
     splits: dict[str, str]
@@ -117,6 +126,8 @@ def read_mapping(table: Path) -> Mapping:
         policy=one_of(file, "policy", whole.get("policy", "private"), POLICIES),
         terms=terms,
         site=_site(file, text(file, "site", whole.get("site", "")).strip()),
+        encoding=_encoding(file, text(file, "encoding", whole.get("encoding", "")).strip()),
+        separator=_separator(file, text(file, "separator", whole.get("separator", ""))),
         root=_root(file, text(file, "images", whole.get("images", "")), columns),
         columns=columns,
         splits=vocabulary(file, "splits", whole, {s: s for s in SPLITS}),
@@ -191,12 +202,31 @@ def _site(file: Path, site: str) -> str:
     return site.lower() if site.lower() in DATA_SETS else site
 
 
+def _encoding(file: Path, name: str) -> str:
+    try:
+        codecs.lookup(name or "utf-8")
+    except LookupError:
+        known = False
+    else:
+        known = not name or bool(re.match(_ENCODINGS, name, re.IGNORECASE))
+    if not known:
+        refuse(file, "encoding", "an unknown one", "a name such as utf-8, cp1252 or latin-1")
+    return name
+
+
+def _separator(file: Path, separator: str) -> str:
+    if separator and separator not in (*SEPARATORS, "tab"):
+        refuse(file, "separator", shown(separator), 'one of "," ";" "|" and tab')
+    return "\t" if separator == "tab" else separator
+
+
 def _root(file: Path, images: str, columns: dict[str, str]) -> Path | None:
     """The folder of the images. An absolute one is the user's own word, and taken."""
     if not images:
         return None
     if "image_path" not in columns:
         refuse(file, "images", "a folder", "columns: image_path with it, or neither")
+    images = slashes(images)
     if not Path(images).is_absolute() and not is_inside(images):
         refuse(file, "images", "a folder outside the mapping's", "one below it, or a full path")
     if not (file.parent / images).is_dir():

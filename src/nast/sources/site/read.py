@@ -43,7 +43,7 @@ def read_table_file(file: Path) -> Source:
     file = Path(file)
     kind_of(file)
     mapping = read_mapping(file)
-    table = scan_table(file)
+    table = scan_table(file, mapping.encoding, mapping.separator)
     cells = text_of(table, file, mapping.used(file, table.collect_schema().names()))
     rows = _rows(cells, mapping, file)
     studies, facts, counts = _studies(rows, mapping), None, Counter[str]()
@@ -84,6 +84,7 @@ def _rows(cells: pl.DataFrame, mapping: Mapping, file: Path) -> pl.DataFrame:
                       "a whole id; a spreadsheet has shortened it")  # fmt: skip
     if "image_path" in given:
         refuse_outside(given["image_path"], file)
+        given["image_path"] = given["image_path"].str.replace_all("\\", "/", literal=True)
     if "split" in given:
         split = meanings(given["split"], mapping.splits)
         refuse_where(split.is_null(), given["split"], file,
