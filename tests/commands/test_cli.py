@@ -44,7 +44,7 @@ def test_help_and_version(call):
         (["evaluate", "gpt", "{facts}", "-o", "{out}"], "'gpt' is not a model"),
         (["evaluate", "hf:x", "{tmp}/gone", "-o", "{out}"], "one finished data folder"),
         (["evaluate", "hf:x", "{facts}", "--split", "no", "-o", "{out}"], "--split is 'no'"),
-        (["trace", "hf:x", "{facts}", "--beta", "-1", "-o", "{out}"], "--beta at least 0"),
+        (["trace", "hf:x", "{facts}", "--beta", "-1", "-o", "{out}"], "must be at least 0"),
         (["trace", "hf:x", "{facts}", "--aggregation", "x", "-o", "{out}"], "cue, scope, drop"),
         (
             ["train", "hf:x", "a", "b", "--mode", "adam", "-o", "{out}"],

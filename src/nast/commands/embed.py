@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from nast.commands.arguments import loadable
+
 
 def embed(model: str, *data: Path, store: Path, split: str = "all") -> None:
     """Encode the texts and images of data folders ahead of evaluation and training.
@@ -19,6 +21,7 @@ def embed(model: str, *data: Path, store: Path, split: str = "all") -> None:
     split: str
         train, validate, test or all.
     """
+    loadable(model)
     from nast.embeddings import EmbeddingStore, embed_folder
     from nast.errors import UsageError
     from nast.folders import policy_of

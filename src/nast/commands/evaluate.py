@@ -5,19 +5,22 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
+from nast.commands.arguments import part_models
+from nast.commands.options import Count, Fraction, NotNegative, Seed
+
 
 def evaluate(
     *models_and_data: str,
     out: Annotated[Path, Parameter(name=["--out", "-o"])],
     split: str = "test",
-    seed: int = 0,
-    limit: int | None = None,
-    max_bad: int = 0,
+    seed: Seed = 0,
+    limit: Count | None = None,
+    max_bad: NotNegative = 0,
     store: Path | None = None,
     gallery: str = "unique",
     protocol: str = "default",
     controls: bool = False,
-    margin: float = 0.01,
+    margin: Fraction = 0.01,
     chat_mode: Literal["letters", "text"] = "letters",
     key_variable: str | None = None,
     loopback_stays: bool = False,
@@ -71,11 +74,7 @@ def evaluate(
 
     if split not in ("train", "validate", "test", "all"):
         raise UsageError(f"--split is {split!r}; choose train, validate, test or all")
-    data = [Path(a) for a in models_and_data if Path(a).is_dir()]
-    names = [a for a in models_and_data if Path(a) not in data]
-    if not data or not names:
-        raise UsageError("give at least one model and one finished data folder, for example: "
-                         "nast evaluate phantom questions -o scores")  # fmt: skip
+    names, data = part_models(models_and_data)
     import polars as pl
 
     from nast.commands.words import override_of

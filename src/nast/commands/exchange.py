@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from nast.commands.build import Out
+from nast.commands.options import Count, Seed
 
 
 def export_command(
@@ -10,8 +11,8 @@ def export_command(
     *,
     out: Out,
     to: str,
-    seed: int = 0,
-    limit: int | None = None,
+    seed: Seed = 0,
+    limit: Count | None = None,
     fresh: bool = False,
 ) -> None:
     """Write questions, claim sets and captions for another project.

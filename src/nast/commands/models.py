@@ -5,6 +5,8 @@ from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
+from nast.commands.arguments import loadable
+
 
 def list_models() -> None:
     """Print what a MODEL may be, and the models that people compare."""
@@ -32,6 +34,7 @@ def check(model: str) -> None:
     model: str
         A MODEL; see nast models list.
     """
+    loadable(model)
     from nast.errors import ModelError
     from nast.models.registry import load_model
     from nast.tracing.check import broken, check_model
@@ -71,6 +74,7 @@ def export(
     fresh: bool
         Start over in a folder of another export.
     """
+    loadable(model)
     from nast.models.export import export_model
     from nast.models.registry import load_model
 

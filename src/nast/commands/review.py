@@ -4,10 +4,11 @@ from pathlib import Path
 from typing import Any
 
 from nast.commands.build import Out
+from nast.commands.options import Count, Seed
 
 
 def export_review_command(
-    folder: Path, *, out: Out, questions: int = 100, seed: int = 0, fresh: bool = False
+    folder: Path, *, out: Out, questions: Count = 100, seed: Seed = 0, fresh: bool = False
 ) -> None:
     """Write the spreadsheet that experts fill in: phrases, option sets, a sample of questions.
 
@@ -34,7 +35,7 @@ def export_review_command(
 
 
 def import_review_command(
-    folder: Path, *sheets: Path, out: Out, seed: int = 0, fresh: bool = False
+    folder: Path, *sheets: Path, out: Out, seed: Seed = 0, fresh: bool = False
 ) -> None:
     """Apply filled review files; the folder itself is left as it is.
 

@@ -7,6 +7,9 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
+from nast.commands.arguments import loadable
+from nast.commands.options import NotNegativeNumber, Seed, Share
+
 
 def trace(
     model: str,
@@ -18,11 +21,11 @@ def trace(
     direction: str = "foil_to_correct",
     protocol: str = "default",
     norm: str | None = None,
-    beta: float = 1.0,
-    floor: float | None = None,
+    beta: NotNegativeNumber = 1.0,
+    floor: Share | None = None,
     renorm: str | None = None,
     failing: bool = False,
-    seed: int = 0,
+    seed: Seed = 0,
     fresh: bool = False,
 ) -> None:
     """Trace how a text encoder carries a negation, and derive layer weights.
@@ -60,6 +63,7 @@ def trace(
     fresh: bool
         Start over in a folder of another configuration.
     """
+    loadable(model)
     from nast.errors import UsageError
     from nast.models.registry import load_model
     from nast.reporting.trace_figures import draw_trace
@@ -77,8 +81,6 @@ def trace(
     for option, (value, known) in names.items():
         if value is not None and value not in known:
             raise UsageError(f"--{option} {value}: it is one of {', '.join(known)}")
-    if beta < 0 or not 0 <= (floor or 0) <= 1:
-        raise UsageError("--beta at least 0, --floor from 0 to 1")
     with warnings.catch_warnings():
         # Said in a line of its own below.
         warnings.filterwarnings("ignore", message=".*within its noise")

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
+from nast.commands.arguments import loadable
+from nast.commands.options import NotNegativeNumber, Seed
 from nast.commands.progress import Progress
 
 if TYPE_CHECKING:
@@ -23,7 +25,7 @@ def train(
     layers: str | None = None,
     trace: Path | None = None,
     mode: str | None = None,
-    beta: float | None = None,
+    beta: NotNegativeNumber | None = None,
     steps: int | None = None,
     captions: int | None = None,
     claims: int | None = None,
@@ -33,7 +35,7 @@ def train(
     rank: int | None = None,
     validate_every: int | None = None,
     patience: int | None = None,
-    seed: int | None = None,
+    seed: Seed | None = None,
     protocol: str = "default",
     published: bool = False,
     sweep: Path | None = None,
@@ -100,6 +102,7 @@ def train(
     fresh: bool
         Start over in a folder of another configuration.
     """
+    loadable(model)
     given = {"objective": objective, "mode": mode, "steps": steps, "captions": captions,
              "claims": claims, "learning_rate": learning_rate, "lambda_": lambda_, "lora": lora,
              "rank": rank, "validate_every": validate_every, "patience": patience,
@@ -131,7 +134,8 @@ def train(
         print(f"on {base.device}, {base.precision}")
     progress, report = _reporter(config.steps, log if first else None, out, first)
     made = build_run(base, model, facts, contextual, out, weights, config, layers=name,
-                     beta=beta, literal=protocol == "paper", trace=trace, store=store, fresh=fresh, report=report)  # fmt: skip
+                     beta=beta, literal=protocol == "paper", trace=trace, store=store,
+                     fresh=fresh, report=report)  # fmt: skip
     progress.done()
     if first:
         _say_result(out, made)
