@@ -4,12 +4,14 @@ import argparse
 import pickle
 import zipfile
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
 
 from nast.errors import ModelError
 from nast.models.checkpoints import read_tensors, read_weights, recognise
+from nast.models.numpy_names import BOXED
 from nast.models.torchscript import has_quick_gelu, is_torchscript
 
 WEIGHTS = {"visual.proj": torch.arange(6.0).reshape(2, 3), "logit_scale": torch.tensor(4.6)}
@@ -29,9 +31,21 @@ def assert_read(path):
         lambda w: {"model": w, "args": argparse.Namespace(lr=1e-6, name="conclip")},
         lambda w: {"state_dict": {f"module.{k}": v for k, v in w.items()}},
         lambda w: {"model": {"state_dict": w}},
+        lambda w: {"model_state_dict": w, "optimizer_state_dict": {"state": {0: w}}},
+        lambda w: {f"_orig_mod.{k}": v for k, v in w.items()},
+        lambda w: {"state_dict": {f"module._orig_mod.{k}": v for k, v in w.items()}},
+        lambda w: {"model": {f"_orig_mod.module.{k}": v for k, v in w.items()}},
+        lambda w: {k.replace("visual.", "visual._orig_mod."): v for k, v in w.items()},
+        lambda w: {"n_averaged": torch.tensor(9), **{f"module.{k}": v for k, v in w.items()}},
+        lambda w: {"ema": {"module": w}, "epoch": 3},
+        lambda w: {"generator": w, "optim_g": {"state": {0: w}}, "epoch": 3},
+        lambda w: {"model": "ViT-B-32", "config": {"width": 3}, "state_dict": w},
+        lambda w: {"model": {"width": 3}, "weights": w},
     ],
-    ids=["bare", "state_dict", "Namespace", "module.", "nested"],
-)
+    ids=["bare", "state_dict", "Namespace", "module.", "nested", "model_state_dict", "compiled",
+         "compiled in parallel", "parallel, compiled", "compiled tower", "mean", "ema",
+         "own name", "model is a name", "model is a table of settings"],
+)  # fmt: skip
 @pytest.mark.parametrize("zipped", [True, False])
 def test_containers(wrap, zipped, tmp_path):
     path = tmp_path / "x.pt"
@@ -50,6 +64,117 @@ def test_safetensors(tmp_path):
 def test_half_precision_becomes_single(tmp_path):
     torch.save({k: v.half() for k, v in WEIGHTS.items()}, tmp_path / "x.pt")
     assert read_weights(tmp_path / "x.pt")["visual.proj"].dtype == torch.float32
+
+
+VALUES = {
+    "float64": np.float64(0.5), "float32": np.float32(0.5), "int": np.int64(3),
+    "bool": np.bool_(True), "text": np.str_("b32"), "time": np.datetime64("2024-01-01"),
+    "array": np.arange(6.0).reshape(2, 3), "record": np.zeros(2, dtype=[("a", "f4"), ("b", "i8")]),
+    "dtype": np.dtype("float32"), "type": np.float32, "dtype's class": type(np.dtype("f8")),
+    "objects": np.array([None, "a", 3], dtype=object),
+    "generator": np.random.default_rng(0).bit_generator.state,
+    "old generator": np.random.RandomState(0).get_state(),
+    "key": {np.int64(3): {"best": [np.float64(0.25)]}},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("core", ["numpy.core", "numpy._core"])
+@pytest.mark.parametrize("zipped", [True, False])
+@pytest.mark.parametrize("name", VALUES)
+def test_values_of_numpy_are_data(name, zipped, core, tmp_path):
+    """As numpy 1 and numpy 2 call their core."""
+    path = tmp_path / "x.pt"
+    torch.save({"best": VALUES[name], "state_dict": WEIGHTS}, path,
+               _use_new_zipfile_serialization=zipped)  # fmt: skip
+    rename(path, b"numpy._core", core.encode(), zipped)
+    assert_read(path)
+    assert not set(BOXED) & set(torch.serialization.get_safe_globals()), "it is for this file alone"
+
+
+def rename(path, old, new, zipped):
+    """The same file under another name of a module; names end at a line's end in it."""
+    if not zipped:
+        path.write_bytes(path.read_bytes().replace(old, new))
+        return
+    with zipfile.ZipFile(path) as file:
+        parts = {name: file.read(name) for name in file.namelist()}
+    with zipfile.ZipFile(path, "w") as file:
+        for name, content in parts.items():
+            file.writestr(name, content.replace(old, new) if "data.pkl" in name else content)
+
+
+SCALAR = np.float64(1).__reduce__()[0]
+
+
+class Scalar:
+    """A numpy scalar of any dtype and content, as a hostile file may hold it."""
+
+    def __init__(self, *content):
+        self.content = content
+
+    def __reduce__(self):
+        return (SCALAR, self.content)
+
+
+class WildType:
+    """A dtype with a state that would tell numpy to take plain bytes for objects."""
+
+    def __reduce__(self):
+        state = (3, "|", None, ("a",), {"a": (np.dtype("u8"), 0)}, 8, 1, 63)
+        return (np.dtype, ("V8", False, True), state)
+
+
+def test_what_hides_in_values_of_numpy(tmp_path, capsys):
+    path = tmp_path / "x.pt"
+    for value in (np.array([Evil()], dtype=object), Scalar(np.dtype("O"), Evil())):
+        torch.save({"state_dict": WEIGHTS, "best": value}, path)
+        with pytest.raises(ModelError, match=r"wants to run code .*print"):
+            read_tensors(path)
+    for value in (Scalar(WildType(), b"\0" * 8), Scalar(np.dtype("f8"), b"short"), Scalar()):
+        torch.save({"state_dict": WEIGHTS, "best": value}, path)
+        assert_read(path)
+    assert "ran" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["numpy.load", "numpy.memmap", "numpy.core.multiarray.fromfile",
+                                  "numpy.testing.runstring", "numpy.f2py.compile"])  # fmt: skip
+def test_other_names_of_numpy_are_refused(name, tmp_path):
+    module, _, function = name.rpartition(".")
+    content = b"\x80\x02c" + f"{module}\n{function}\n".encode() + b")R."
+    with zipfile.ZipFile(tmp_path / "x.pt", "w") as file:
+        file.writestr("x/data.pkl", content)
+        file.writestr("x/version", b"3")
+        file.writestr("x/byteorder", b"little")
+    with pytest.raises(ModelError, match=rf"wants to run code .*{name}"):
+        read_tensors(tmp_path / "x.pt")
+
+
+def test_weights_beside_their_mean(tmp_path):
+    path = tmp_path / "x.pt"
+    torch.save({"model": WEIGHTS, "model_ema": {k: v + 1 for k, v in WEIGHTS.items()}}, path)
+    with pytest.warns(UserWarning, match="under model and a mean of them under model_ema; model"):
+        assert_read(path)
+
+
+def test_two_tensors_of_one_name(tmp_path):
+    torch.save(WEIGHTS | {"_orig_mod.visual.proj": torch.zeros(2, 3)}, tmp_path / "x.pt")
+    with pytest.raises(ModelError, match="two tensors of one name"):
+        read_tensors(tmp_path / "x.pt")
+
+
+def test_a_table_within_itself(tmp_path):
+    whole = {"state_dict": {}}
+    whole["state_dict"]["state_dict"] = whole
+    torch.save(whole, tmp_path / "x.pt")
+    with pytest.raises(ModelError, match="no tensors"):
+        read_tensors(tmp_path / "x.pt")
+
+
+def test_weights_of_an_adapter_are_named(tmp_path):
+    name = "base_model.model.text_model.encoder.layers.0.self_attn.q_proj.lora_A.weight"
+    save_file({name: torch.ones(2, 3)}, tmp_path / "adapter_model.safetensors")
+    with pytest.raises(ModelError, match=r"LoRA weights of peft.*merge_and_unload.*run:FOLDER"):
+        read_tensors(tmp_path / "adapter_model.safetensors")
 
 
 class Scripted(torch.nn.Module):

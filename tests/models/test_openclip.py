@@ -194,7 +194,8 @@ def test_a_tensor_that_is_missing_left_over_or_of_another_size(tmp_path):
         ({"visual.attn_pool.query": torch.ones(2)}, "no layer of CLIP: visual.attn_pool.query"),
         ({f"{block}ls_1.gamma": torch.ones(2)}, "ls_1.gamma"),
         ({"ln_final.weight": torch.ones(7)}, "ln_final|final_layer_norm|do not fit"),
-        ({"logit_bias": torch.ones(())}, "logit_bias"),
+        ({"logit_bias": torch.ones(2)}, r"logit_bias has shape \[2\], expected one finite"),
+        ({"logit_bias": torch.tensor(torch.nan)}, "logit_bias .* expected one finite number"),
         ({"visual.proj": None}, r"no tensor 'visual\.proj'"),
         ({"visual.positional_embedding": torch.ones(17, 128)}, "images of 64, .* image_size 32"),
         ({"visual.positional_embedding": torch.ones(7, 128)}, "a square of patches"),
@@ -204,6 +205,27 @@ def test_a_tensor_that_is_missing_left_over_or_of_another_size(tmp_path):
         save_file({k: v for k, v in (weights | change).items() if v is not None}, file)
         with pytest.raises(ModelError, match=words):
             load_model(f"openclip:local-dir:{tmp_path}")
+
+
+@pytest.mark.parametrize("shape", [(), (1,)])
+def test_the_bias_of_a_clip_that_was_trained_with_a_sigmoid_loss(shape, images, tmp_path):
+    """It is added to every score, so vectors and order are those of the same CLIP without."""
+    weights = plain_clip.clip_weights()
+    config(tmp_path)
+    said = json.loads((tmp_path / "open_clip_config.json").read_text())
+    said["model_cfg"]["init_logit_bias"] = -10
+    (tmp_path / "open_clip_config.json").write_text(json.dumps(said))
+    file = tmp_path / "open_clip_model.safetensors"
+    save_file(weights | {"logit_bias": torch.full(shape, -9.5)}, file)
+    model = load_model(f"openclip:local-dir:{tmp_path}")
+    assert model.logit_bias == model.spec["logit bias"] == -9.5
+    assert_clip(model, weights, "gelu", images)
+    export_model(model, "open-clip", tmp_path / "out")
+    made = json.loads((tmp_path / "out/open_clip_config.json").read_text())
+    assert made["model_cfg"]["init_logit_bias"] == -9.5, "open_clip makes room for it"
+    assert load_model(f"openclip:local-dir:{tmp_path / 'out'}").logit_bias == -9.5
+    save_file(weights, file)
+    assert load_model(f"openclip:local-dir:{tmp_path}").logit_bias == 0
 
 
 def test_an_arch_that_the_weights_contradict(tmp_path, tiny):

@@ -185,7 +185,7 @@ def test_siglip_gives_the_vectors_of_the_formulas(name, act, image, text, images
 
 @pytest.mark.parametrize(("vision", "text", "words"), [
     ({"timm_model_name": "vit_base_patch16_siglip_gap_224"}, {}, "hf:google/siglip"),
-    ({"timm_model_name": "vit_base_patch16_224"}, {}, r"init_logit_bias is -10"),
+    ({"timm_model_name": "vit_base_patch16_224"}, {}, r"vision_cfg\.timm_pool is 'map'"),
     ({"timm_pool": "avg"}, {}, r"vision_cfg\.timm_pool is 'avg'"),
     ({"image_size": 64}, {}, "images of 32, .* image_size 64"),
     ({}, {"pool_type": "first"}, r"text_cfg\.pool_type is 'first'"),

@@ -17,11 +17,12 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from nast.errors import ModelError
+from nast.models.containers import Weights, plain_names, unwrapped
+from nast.models.numpy_names import BOXED
+from nast.models.pretrained import refused
 from nast.models.torchscript import is_torchscript, read_torchscript
 
-Weights = dict[str, torch.Tensor]
 _PREFIX = re.compile(r"^text_encoder\.")
-_CONTAINERS = ("state_dict", "model")
 _NOT_WEIGHTS = {
     "input_resolution",
     "context_length",
@@ -53,8 +54,8 @@ class Layout(NamedTuple):
 def read_tensors(path: Path) -> Weights:
     """Read the tensors of a checkpoint file, by the file's own names and in its precision.
 
-    Containers (`state_dict`, `model`) and the prefix `module.` of distributed training are taken
-    off.
+    Containers (`state_dict`, `model_state_dict`, `model`, ...), the prefix `module.` of distributed
+    training and `_orig_mod.` of compiled modules are taken off.
 
     Args:
         path: a `.safetensors` file, a file of `torch.save`, or a TorchScript archive.
@@ -67,16 +68,14 @@ def read_tensors(path: Path) -> Weights:
     if not path.is_file():
         raise ModelError(f"{path}: no such file; nast downloads no checkpoints, "
                          "nast models list says where they are")  # fmt: skip
-    if path.suffix == ".safetensors":
-        loaded: Any = _safetensors(path)
-    elif is_torchscript(path):
-        loaded = read_torchscript(path)
-    else:
-        loaded = _saved_by_torch(path)
-    weights = _unwrapped(loaded, path)
-    if all(key.startswith("module.") for key in weights):
-        weights = {key.removeprefix("module."): v for key, v in weights.items()}
-    return weights
+    with refused(f"{path}: a damaged file; fetch it again"):
+        if path.suffix == ".safetensors":
+            loaded: Any = _safetensors(path)
+        elif is_torchscript(path):
+            loaded = read_torchscript(path)
+        else:
+            loaded = _saved_by_torch(path)
+    return plain_names(unwrapped(loaded, path), path)
 
 
 def read_weights(path: Path) -> Weights:
@@ -158,30 +157,15 @@ def _saved_by_torch(path: Path) -> Any:
         raise ModelError(f"{path}: {what} instead of weights; fetch the file itself "
                          "(with gdown, or git lfs pull)")  # fmt: skip
     try:
-        with torch.serialization.safe_globals([argparse.Namespace]):
+        with torch.serialization.safe_globals([argparse.Namespace, *BOXED]):
             return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         reason = next((x for x in str(error).splitlines() if "GLOBAL" in x), str(error))
+        reason = " ".join(reason.split())
         raise ModelError(
             f"{path}: the file wants to run code or is damaged and is not read ({reason[:200]}); "
             "load it where you trust it and save its state_dict with safetensors"
         ) from None
     except (RuntimeError, EOFError, ValueError, KeyError) as error:
-        raise ModelError(f"{path}: no checkpoint of PyTorch ({error}); fetch it again") from None
-
-
-def _unwrapped(loaded: Any, path: Path) -> Weights:
-    found = loaded
-    while isinstance(found, Mapping):
-        inner = next((c for c in _CONTAINERS if isinstance(found.get(c), Mapping)), None)
-        if inner is None:
-            break
-        found = found[inner]
-    if not isinstance(found, Mapping):
-        raise ModelError(f"{path}: holds a {type(found).__name__}, expected a table of tensors")
-    weights = {str(k): v for k, v in found.items() if isinstance(v, torch.Tensor)}
-    if not weights:
-        first = ", ".join(map(str, list(found)[:8])) or "none"
-        raise ModelError(f"{path}: no tensors; first keys: {first}. They are looked for at the top "
-                         f"and under {' and '.join(_CONTAINERS)}")  # fmt: skip
-    return weights
+        words = " ".join(str(error).split())[:200]
+        raise ModelError(f"{path}: no checkpoint of PyTorch ({words}); fetch it again") from None

@@ -78,11 +78,12 @@ def _hf(model: DualEncoder, out: Path) -> str:
 def _open_clip(model: DualEncoder, out: Path) -> str:
     network = _merged(model)
     if isinstance(network, CLIPModel):
-        write_open_clip(network, model.tokenizer, _processor(model), out)
+        write_open_clip(network, model.tokenizer, _processor(model), out, model.logit_bias)
     elif model.spec["family"] == "openclip":
         place = Path(model.spec["source"].partition(":")[2])
         folder = place if place.is_dir() else place.parent
-        write_towers(network, model.logit_scale, model.tokenizer, folder, out)
+        numbers = (model.logit_scale, model.logit_bias)
+        write_towers(network, *numbers, model.tokenizer, folder, out)
     else:
         raise ModelError(f"{model.name}: open_clip has no model of its layout")
     pad = "" if padded_from(model.pixels) is None else "pad:"

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import torch
 from transformers import CLIPModel
 
 from nast.errors import ModelError, UsageError
@@ -32,6 +33,7 @@ from nast.models.openclip_images import chexzero_pixels, image_processor
 from nast.models.openclip_key import former_keys, openclip_key
 from nast.models.openclip_siglip import SiglipSettings, siglip, siglip_settings
 from nast.models.openclip_towers import folder_tokenizer, load_towers
+from nast.models.pretrained import refuse_adapter
 from nast.store import read_json
 
 
@@ -55,6 +57,7 @@ def load_openclip(place: str, name: str) -> DualEncoder:
                          f"openclip:{FOLDER}:FOLDER of a folder that open_clip wrote")  # fmt: skip
     if arch != FOLDER:
         architecture(arch)
+    refuse_adapter(path)
     file = weights_in(path) if path.is_dir() else path
     weights = read_weights(file)
     layout = recognise(weights, file)
@@ -64,6 +67,7 @@ def load_openclip(place: str, name: str) -> DualEncoder:
     settings = said or settings_of_name(arch, layout, file)
     if layout in (("timm", "clip"), ("resnet", "bert"), ("siglip", "bert")):
         raise ModelError(f"{file}: {' + '.join(layout)} towers (image + text) are not built here")
+    bias = None if layout.image == "siglip" else weights.pop("logit_bias", None)
     try:
         found = _siglip_settings(file) if layout.image == "siglip" else None
         keyed = (file, settings, found, settings.own_tokenizer or layout.text == "bert")
@@ -76,6 +80,8 @@ def load_openclip(place: str, name: str) -> DualEncoder:
             model = load_towers(weights, layout, settings, name, key, place, file)
     except KeyError as error:
         raise ModelError(f"{file}: no tensor {error} among the weights") from None
+    if bias is not None:
+        model.logit_bias = model.spec["logit bias"] = _number(bias, file)
     model.former_keys = partial(former_keys, *keyed)
     return model
 
@@ -129,6 +135,14 @@ def _siglip(
     model.text_rules = model.spec["text rules"] = []
     model.spec["family"] = "openclip"
     return model
+
+
+def _number(bias: torch.Tensor, file: Path) -> float:
+    """The bias of a CLIP that was trained with SigLIP's loss; it moves all scores alike."""
+    if bias.numel() != 1 or not torch.isfinite(bias).all():
+        raise ModelError(f"{file}: logit_bias has shape {list(bias.shape)}, expected one finite "
+                         "number, which is added to every score")  # fmt: skip
+    return float(bias)
 
 
 def _siglip_settings(file: Path) -> SiglipSettings:

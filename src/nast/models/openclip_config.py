@@ -137,7 +137,7 @@ TRAINING_ONLY = ("timm_model_pretrained", "timm_drop", "timm_drop_path", "patch_
                  "hf_model_pretrained")  # fmt: skip
 _MODEL: dict[str, tuple[Any, ...]] = {
     "embed_dim": (), "vision_cfg": (), "text_cfg": (), "quick_gelu": (True, False),
-    "custom_text": (), "init_logit_scale": (), "init_logit_bias": (None,),
+    "custom_text": (), "init_logit_scale": (), "init_logit_bias": (),
     "nonscalar_logit_scale": (), "output_dict": (),
 }  # fmt: skip
 _VISION: dict[str, tuple[Any, ...]] = {

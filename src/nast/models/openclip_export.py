@@ -21,7 +21,9 @@ _FILTERS = {2: "bilinear", 3: "bicubic"}
 _MODES = {"shortest_edge": "shortest", "max_height": "longest"}
 
 
-def write_open_clip(network: CLIPModel, tokenizer: Any, processor: Any, out: Path) -> None:
+def write_open_clip(
+    network: CLIPModel, tokenizer: Any, processor: Any, out: Path, bias: float = 0.0
+) -> None:
     """Write a folder that open_clip loads as `local-dir:FOLDER`, and a checkpoint of its trainer.
 
     The checkpoint (`state_dict` within) is what `--pretrained FILE` takes in open_clip 2 and 3; the
@@ -33,25 +35,33 @@ def write_open_clip(network: CLIPModel, tokenizer: Any, processor: Any, out: Pat
         tokenizer: of transformers.
         processor: its image processor; None where open_clip has no word for the preprocessing.
         out: the folder.
+        bias: what the model adds to its scores, where it was trained with a sigmoid loss.
 
     Raises:
         ModelError: open_clip cannot say the model's activation or preprocessing.
     """
     config = {"model_cfg": _model(network, tokenizer), "preprocess_cfg": _preprocessing(processor)}
     if isinstance(network, ClipWithResNet):
-        _write(out, config, resnet_to_openai(network))
+        state = resnet_to_openai(network)
     else:
-        _write(out, config, to_openai(network.state_dict()))
+        state = to_openai(network.state_dict())
+    if bias:
+        config["model_cfg"]["init_logit_bias"] = bias
+        state["logit_bias"] = torch.tensor(bias)
+    _write(out, config, state)
     if not is_clip_bpe(tokenizer):
         tokenizer.save_pretrained(out)
 
 
-def write_towers(network: Any, scale: float, tokenizer: Any, source: Path, out: Path) -> None:
+def write_towers(
+    network: Any, scale: float, bias: float, tokenizer: Any, source: Path, out: Path
+) -> None:
     """The same for BiomedCLIP, whose configuration is copied from beside its weights.
 
     Args:
         network: the two towers of `nast.models.openclip_towers`, with merged weights.
         scale: the factor on cosines.
+        bias: what is added to them, not 0 where the model was trained with a sigmoid loss.
         tokenizer: of transformers.
         source: the folder that the base was loaded from.
         out: the folder.
@@ -72,7 +82,9 @@ def write_towers(network: Any, scale: float, tokenizer: Any, source: Path, out: 
     names = ["text.proj"] if len(linear) == 1 else ["text.proj.0", "text.proj.2"]
     heads |= dict(zip(names, linear, strict=True))
     state |= {f"{n}.{k}": v for n, layer in heads.items() for k, v in layer.state_dict().items()}
-    _write(out, read_json(source / CONFIG), state | {"logit_scale": torch.tensor(scale).log()})
+    state |= {"logit_scale": torch.tensor(scale).log()}
+    state |= {"logit_bias": torch.tensor(bias)} if bias else {}
+    _write(out, read_json(source / CONFIG), state)
     tokenizer.save_pretrained(out)
 
 
