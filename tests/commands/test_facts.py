@@ -1,13 +1,20 @@
 """`nast facts`: what it prints, `--check`, and its exit codes."""
 
 import json
+import shutil
 
 import pytest
+from PIL import Image
 
 from nast.cli import run
 from nast.facts.conditions import NO_FINDING, labelled, use_conditions
 
 TRAIN = "CheXpert-v1.0-small/train/patient{:05}/study1/view1_frontal.jpg"
+
+
+def picture(path):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("L", (16, 16), 90).save(path)
 
 
 @pytest.fixture
@@ -120,3 +127,40 @@ def test_options_reach_the_manifest(call, tmp_path):
     manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
     assert "../ct.yaml" in manifest["inputs"]
     assert (tmp_path / "out" / "conditions.yaml").is_file()
+
+
+def test_too_many_bad_images_leave_the_folder_unfinished(call, tmp_path):
+    """What exits with 1 must not be taken by the next stage."""
+    spec = labels(tmp_path / "t.csv", [1, 2, 3], Edema="1.0")
+    picture(tmp_path / TRAIN.format(1))
+    out = tmp_path / "out"
+    code, _, err = call(spec, "-o", out)
+    assert code == 1
+    assert err.startswith("nast: ") and err.count("\n") == 1
+    assert "2 missing; 2 bad images in all (listed in its bad_images.json)" in err
+    assert "expected at most 0" in err and "--max-bad 2" in err
+    assert "patient0000" not in err
+    assert not (out / "manifest.json").exists()
+    listed = json.loads((out / "bad_images.json").read_text())
+    assert list(listed) == [str(tmp_path / TRAIN.format(n)) for n in (2, 3)]
+    assert run(["benchmark", "build", str(out), "-o", str(tmp_path / "q")]) != 0
+    assert call(spec, "-o", out, "--max-bad", 1)[0] == 1
+    # The same command goes on, once the images are allowed for or there.
+    code, _, err = call(spec, "-o", out, "--max-bad", 2)
+    assert (code, err) == (0, "")
+    assert not (out / "bad_images.json").exists()
+    assert json.loads((out / "manifest.json").read_text())["bad_images"] == listed
+    code, _, err = call(spec, "-o", out)
+    assert code == 1 and "listed in its manifest.json" in err
+    for n in (2, 3):
+        picture(tmp_path / TRAIN.format(n))
+    assert call(spec, "-o", out, "--fresh")[0] == 0
+
+
+def test_facts_of_a_build_say_how_many_images_are_bad(facts, phantom, tmp_path, capsys):
+    root = tmp_path / "tree"
+    shutil.copytree(phantom, root)
+    next(root.glob("files/*/*/*/*.jpg")).unlink()
+    sources = [f"mimic-cxr-jpg:{root}", f"cad-chest:{root / 'cad_disease.json'}"]
+    assert run(["benchmark", "build", *sources, "--limit", "2", "-o", str(tmp_path / "q")]) == 0
+    assert "1 images are missing or broken" in capsys.readouterr().out

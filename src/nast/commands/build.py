@@ -24,7 +24,10 @@ def facts_folder(inputs: tuple[str, ...], out: Path, fresh: bool) -> Path:
     if not inputs or any(":" not in i for i in inputs):
         raise UsageError("give a folder of nast facts, or sources such as chexpert:train.csv")
     folder = out.with_name(out.name + "-facts")
-    build_facts(inputs, folder, fresh=fresh)
+    bad = len(build_facts(inputs, folder, fresh=fresh)["bad_images"])
+    if bad:
+        print(f"{bad:,} images are missing or broken ({folder / MANIFEST}): what is built from "
+              "their studies cannot be scored")  # fmt: skip
     return folder
 
 

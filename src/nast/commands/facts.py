@@ -44,7 +44,7 @@ def facts(
         Start over in a folder of another configuration.
     """
     from nast.errors import UsageError
-    from nast.sources.collect import build_facts, require_images
+    from nast.sources.collect import build_facts
     from nast.sources.source import summary
 
     if init_mapping is not None:
@@ -59,7 +59,13 @@ def facts(
     if not sources or out is None:
         raise UsageError("give sources and a folder: nast facts chexpert:train.csv -o facts")
     manifest = build_facts(
-        sources, out, labeler=labeler, cut=cut, conditions=conditions, fresh=fresh
+        sources,
+        out,
+        labeler=labeler,
+        cut=cut,
+        conditions=conditions,
+        max_bad=max_bad,
+        fresh=fresh,
     )
     for name, counts in manifest["sources"].items():
         print(f"{name}: {summary(counts)}")
@@ -70,7 +76,6 @@ def facts(
         print(f"terms of {terms}")
     if not manifest["images"] and not manifest["bad_images"]:
         print("no images beside the labels: questions can be built, not scored")
-    require_images(manifest, max_bad)
 
 
 def _tell_conflicts(conflicts: dict[str, int]) -> None:

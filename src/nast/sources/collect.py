@@ -25,7 +25,7 @@ from nast.sources.padchest import read_padchest
 from nast.sources.site.read import read_table_file
 from nast.sources.source import Source
 from nast.sources.tables import refuse_split_patients
-from nast.store import manifest_of, read_table, write_table
+from nast.store import manifest_of, read_table, write_json, write_table
 
 READERS: dict[str, Callable[..., Source]] = {
     "mimic-cxr-jpg": read_mimic_cxr_jpg,
@@ -37,6 +37,8 @@ READERS: dict[str, Callable[..., Source]] = {
     "table": read_table_file,
 }
 """Source name -> reader. A SOURCE is written `name:path`."""
+BAD_IMAGES = "bad_images.json"
+"""An unfinished facts folder lists under this name the images that are missing or broken."""
 TABLE = "conditions.yaml"
 """A facts folder made with another table of conditions holds it under this name."""
 
@@ -68,6 +70,7 @@ def build_facts(
     labeler: str = LABELERS[0],
     cut: int = DEFINITE,
     conditions: Path | None = None,
+    max_bad: int | None = None,
     fresh: bool = False,
 ) -> dict[str, Any]:
     """Read sources and leave `studies.parquet` and `facts.parquet` in a folder.
@@ -79,6 +82,7 @@ def build_facts(
         cut: the least |score| of a fact of CAD-Chest; 3 keeps the definite ones.
         conditions: another table of conditions, in the form of `facts/conditions.yaml`; the
             folder keeps a copy, which later stages use.
+        max_bad: how many images may be missing or broken; any number where it is not given.
         fresh: start over in a folder of another configuration.
 
     Returns:
@@ -86,7 +90,8 @@ def build_facts(
         `bad_images` lists images that are missing, cut short or no image.
 
     Raises:
-        InputError: a source breaks its schema.
+        InputError: a source breaks its schema, or more than `max_bad` images are bad: then the
+            folder stays unfinished, with a list of them.
         PolicyError: phantom and real studies are mixed.
         UsageError: an unknown source, or the folder belongs to another configuration.
     """
@@ -112,6 +117,10 @@ def build_facts(
         if conditions:
             shutil.copyfile(conditions, out / TABLE)
         tables = collect(sources)
+        bad = tables.report["bad_images"]
+        if max_bad is not None and len(bad) > max_bad:
+            write_json(out / BAD_IMAGES, bad)
+            require_images(tables.report, max_bad, out)
         write_table(out / "studies.parquet", tables.studies, STUDIES_SCHEMA)
         write_table(out / "facts.parquet", tables.facts, FACTS_SCHEMA)
         return tables.report
@@ -121,7 +130,11 @@ def build_facts(
     config = {"stage": "facts", "sources": places, **chosen}
     prints = zip(numbered(sources), (s.fingerprint for s in sources), strict=True)
     config |= {f"content of {name}": found for name, found in prints if found}
-    return stage(folder, config, inputs, make, fresh=fresh)
+    manifest = stage(folder, config, inputs, make, fresh=fresh)
+    if max_bad is not None:
+        # A finished folder was made with another limit.
+        require_images(manifest, max_bad, folder)
+    return manifest
 
 
 def read_facts(folder: Path) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -246,17 +259,25 @@ def _images(studies: pl.DataFrame) -> dict[str, Any]:
     return {"images": len(problems) - len(bad), "bad_images": bad}
 
 
-def require_images(manifest: dict[str, Any], max_bad: int) -> None:
+def require_images(manifest: dict[str, Any], max_bad: int, folder: Path | None = None) -> None:
     """Fail when more than `max_bad` images cannot be read.
 
+    Args:
+        manifest: of the facts.
+        max_bad: how many are passed over.
+        folder: where they are listed, for the message.
+
     Raises:
-        InputError: with the number and the first file.
+        InputError: with the number and what is wrong with them.
     """
     bad = manifest["bad_images"]
     if len(bad) > max_bad:
         reasons = ", ".join(f"{n} {reason}" for reason, n in Counter(bad.values()).items())
+        names = [BAD_IMAGES, "manifest.json"]
+        place = next((n for n in names if folder and (folder / n).is_file()), names[-1])
         raise InputError(
-            "images",
-            found=f"{reasons}; {len(bad)} bad images in all (listed in manifest.json)",
-            expected=f"at most {max_bad} (--max-bad); mend them and say --fresh to look again",
+            folder or "images",
+            found=f"{reasons}; {len(bad)} bad images in all (listed in its {place})",
+            expected=f"at most {max_bad}; mend them and run it again (with --fresh if the folder "
+            f"is finished), or say --max-bad {len(bad)}",
         )
