@@ -42,6 +42,25 @@ def test_equal_seeds_give_equal_bytes(folder, facts, tmp_path):
         assert file_hash(folder / name) == file_hash(tmp_path / "again" / name)
 
 
+def test_ids_of_items_hold_no_study_and_no_patient(folder, facts, tmp_path):
+    """Items are named in results, reports and messages, where no study may be."""
+    build_benchmark(facts, tmp_path / "questions", limit=4)
+    places = [folder / "claims.parquet", folder / "captions.parquet", facts / "facts.parquet",
+              tmp_path / "questions" / "questions.parquet"]  # fmt: skip
+    studies, _ = read_facts(facts)
+    secret = {*studies["study_id"], *studies["subject_id"]}
+    assert min(map(len, secret)) == 8
+    for path in places:
+        table = pl.read_parquet(path)
+        names = [n for n in table.columns if n.endswith("_id")]
+        for name in set(names) - {"subject_id", "study_id"}:
+            held = {i[at : at + 8] for i in table[name] for at in range(len(i) - 7)}
+            assert not held & secret, f"{path.name}: {name}"
+    captions = pl.read_parquet(folder / "captions.parquet")["caption_id"]
+    assert captions.is_unique().all()
+    assert captions.str.contains(r"^[0-9a-f]{16}$").all()
+
+
 def test_every_blind_baseline_is_at_chance(folder):
     audit = json.loads((folder / "audit.json").read_text())
     assert set(audit) >= {"negated", "affirmative"}

@@ -7,6 +7,7 @@ size, so that neither memory nor bytes depend on how many studies or threads the
 """
 
 from collections.abc import Iterator
+from hashlib import sha256
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -211,17 +212,29 @@ def _worded(plan: Plan, chosen: pl.DataFrame) -> pl.DataFrame:
     way = (rows["way"].to_numpy().astype(np.int64) + again * counts // ways) % counts
     at = words.starts[statement] + way
     facts = _fact_table(plan.sayable.statements)[statement]
-    return plan.sayable.studies[rows["study"]].select(
-        pl.format("{}-{}-{}", "study_id", _names(POLARITIES, rows["polarity"]),
-                  pl.Series(rows["nth"].to_numpy() * ways + again + 1)).alias("caption_id"),
+    number = pl.Series("number", rows["nth"].to_numpy() * ways + again + 1)
+    polarity = _names(POLARITIES, rows["polarity"]).alias("polarity")
+    studies = plan.sayable.studies[rows["study"]]
+    return studies.select(
+        _caption_ids(studies["study_id"], polarity, number),
         "subject_id", "study_id", "split", "image_path",
         rows["condition"],
         _names(KINDS, rows["kind"]).alias("kind"),
-        _names(POLARITIES, rows["polarity"]).alias("polarity"),
+        polarity,
         words.texts[at].alias("caption"),
         facts.to_struct("fact"),
         words.realisers[at].alias("realiser"),
     )  # fmt: skip
+
+
+def _caption_ids(*parts: pl.Series) -> pl.Series:
+    """The first 16 hexadecimal digits of the hash of each study, polarity and number.
+
+    Items are named in results and reports, where no study is.
+    """
+    keys = zip(*parts, strict=True)
+    made = [sha256("\x1f".join(map(str, ("caption", *key))).encode()).hexdigest() for key in keys]
+    return pl.Series("caption_id", [text[:16] for text in made], pl.String)
 
 
 def _names(names: tuple[str, ...], codes: pl.Series) -> pl.Series:
