@@ -25,9 +25,12 @@ from nast.phantom.lateral import draw_lateral
 from nast.phantom.patients import PRESENCE, PhantomStudy, patients
 from nast.phantom.workers import spread
 from nast.records import Fact
-from nast.store import atomic, seed_of, write_table, write_text
+from nast.store import atomic, file_hash, seed_of, write_table, write_text
 
 MARKER = "PHANTOM"
+MARK = "Synthetic radiographs and labels. No patient, no hospital: do not mix with real data.\n"
+"""How the marker begins. The hashes of the tables that it marks follow, so that it marks no others.
+"""
 IMAGE_SIZE = 224
 CAD_NAMES = {
     "Atelectasis": "atelectasis", "Cardiomegaly": "cardiomegaly",
@@ -62,10 +65,7 @@ def write_phantom(folder: Path, number: int, seed: int, workers: int = 2) -> dic
         Counts of patients, studies and images.
     """
     folder = Path(folder)
-    write_text(
-        folder / MARKER,
-        "Synthetic radiographs and labels. No patient, no hospital: do not mix with real data.\n",
-    )
+    write_text(folder / MARKER, MARK)
     studies = patients(number, seed)
     images = [image for study in studies for image in _images(study)]
     spread(partial(_save_image, folder), images, workers, chunk=32)
@@ -81,6 +81,9 @@ def write_phantom(folder: Path, number: int, seed: int, workers: int = 2) -> dic
     write_text(folder / "IMAGE_FILENAMES", "".join(f"{_path(i)}\n" for i in images))
     write_text(folder / "cad_disease.json", json.dumps([_cad_record(s) for s in studies]))
     _write_truth(folder / "truth.parquet", studies)
+    tables = [p for p in sorted(folder.iterdir()) if p.name.endswith((".csv.gz", ".json"))]
+    hashes = [f"{file_hash(path)}  {path.name}\n" for path in tables]
+    write_text(folder / MARKER, MARK + "".join(hashes))
     counts = {"patients": number, "studies": len(studies), "images": len(images)}
     return {"counts": counts, "policy": "open", "phantom": True}
 

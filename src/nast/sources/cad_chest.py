@@ -67,7 +67,7 @@ def read_cad_chest(file: Path, cut: int = DEFINITE) -> Source:
             account[verdict] += 1
             facts += [(subject, study, *fact, "cad-chest", _words(name, entity))
                       for fact in instances]  # fmt: skip
-    phantom = is_phantom(file.parent)
+    phantom = is_phantom(file.parent, file)
     return Source(
         name="cad-chest",
         root=file.parent if (file.parent / "files").is_dir() else None,

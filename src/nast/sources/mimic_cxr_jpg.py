@@ -55,7 +55,7 @@ def read_mimic_cxr_jpg(root: Path, labeler: str = "chexpert") -> Source:
     refuse_split_patients(images, paths["split"])
     studies = images.join(labels, on="study_id", how="inner", maintain_order="left")
     places = {name: found[0] for name, found in _holders(root).items()}
-    phantom = is_phantom(root)
+    phantom = is_phantom(root, *paths.values())
     cells = studies.select(labelled())
     bare = studies.filter(pl.all_horizontal(pl.col(*labelled(), NO_FINDING) == "not_mentioned"))
     return Source(

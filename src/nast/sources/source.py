@@ -7,9 +7,11 @@ from pathlib import Path
 
 import polars as pl
 
+from nast.errors import InputError
 from nast.facts.conditions import labelled
 from nast.phantom.write import MARKER
 from nast.records import FACTS_SCHEMA, STUDIES_SCHEMA
+from nast.store import file_hash
 
 FRONTAL = ("PA", "AP")
 """View positions that stand for a study first, in this order."""
@@ -74,9 +76,33 @@ def tally() -> Counter[str]:
     return Counter(present=0, kept=0)
 
 
-def is_phantom(folder: Path) -> bool:
-    """Whether a data folder carries the phantom's marker file."""
-    return (folder / MARKER).is_file()
+def is_phantom(folder: Path, *tables: Path) -> bool:
+    """Whether a data folder carries the phantom's mark.
+
+    A phantom's data are open, so that the mark alone must not make a real tree one: it names the
+    hashes of the tables that were written with it.
+
+    Args:
+        folder: of the data.
+        tables: that are read from it.
+
+    Raises:
+        InputError: the mark does not know a table.
+    """
+    mark = folder / MARKER
+    if not mark.is_file():
+        return False
+    lines = mark.read_text(encoding="utf-8", errors="replace").splitlines()
+    known = dict(reversed(line.split(maxsplit=1)) for line in lines if line.count("  ") == 1)
+    for table in tables:
+        if known.get(table.name) != file_hash(table):
+            raise InputError(
+                mark,
+                found=f"the mark of drawn patients beside a {table.name} that it does not know",
+                expected="a tree as nast phantom left it; remove the mark where the patients are "
+                "real, or draw the tree again with --fresh",
+            )
+    return True
 
 
 def study_columns() -> list[str]:
