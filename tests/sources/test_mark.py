@@ -10,7 +10,7 @@ from nast.phantom.write import MARK, MARKER
 from nast.sources.cad_chest import read_cad_chest
 from nast.sources.mimic_cxr_jpg import read_mimic_cxr_jpg
 
-REAL = [{"subject": 10000032, "study": 50414267}]
+REAL = [{"subject": 10000032, "study": 50414267, "split": "test", "labels": {"Edema": "1.0"}}]
 
 
 @pytest.fixture
