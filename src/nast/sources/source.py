@@ -93,7 +93,8 @@ def is_phantom(folder: Path, *tables: Path) -> bool:
     if not mark.is_file():
         return False
     lines = mark.read_text(encoding="utf-8", errors="replace").splitlines()
-    known = dict(reversed(line.split(maxsplit=1)) for line in lines if line.count("  ") == 1)
+    pairs = (line.split("  ") for line in lines)
+    known = {pair[1]: pair[0] for pair in pairs if len(pair) == 2}
     for table in tables:
         if known.get(table.name) != file_hash(table):
             raise InputError(
