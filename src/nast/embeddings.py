@@ -144,7 +144,8 @@ def embed_folder(store: EmbeddingStore, folder: Path, split: str = "all") -> dic
     for name, columns in TEXTS.items():
         if not (folder / name).is_file():
             continue
-        table = pl.scan_parquet(folder / name)
+        # Neither a pattern nor the home folder: names of folders are taken as they are.
+        table = pl.scan_parquet((folder / name).absolute(), glob=False, hive_partitioning=False)
         table = table if split == "all" else table.filter(split=split)
         paths.update(table.select(pl.col("image_path").unique()).collect()["image_path"])
         for column in columns:

@@ -29,7 +29,8 @@ class Shelf:
         self.starts = np.zeros(1, dtype=np.int64)
         known = [np.zeros(0, dtype=KEY)]
         for index in sorted(folder.glob("*.parquet")) if folder else ():
-            known.append(pl.read_parquet(index)["hash"].to_numpy().astype(KEY))
+            table = pl.read_parquet(index.absolute(), glob=False)
+            known.append(table["hash"].to_numpy().astype(KEY))
             self._append(load_file(index.with_suffix(".safetensors"))["vectors"])
         # Two writers may have shelved the same key: any copy serves.
         self.keys, self.rows = np.unique(np.concatenate(known), return_index=True)

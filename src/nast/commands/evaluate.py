@@ -75,8 +75,6 @@ def evaluate(
     if split not in ("train", "validate", "test", "all"):
         raise UsageError(f"--split is {split!r}; choose train, validate, test or all")
     names, data = part_models(models_and_data)
-    import polars as pl
-
     from nast.commands.words import override_of
     from nast.evaluation.chat import PREFIX as CHAT
     from nast.evaluation.chat import chat_model
@@ -85,8 +83,9 @@ def evaluate(
     from nast.evaluation.evaluate import evaluate as score
     from nast.evaluation.metrics import in_order
     from nast.evaluation.score_file import PREFIX, read_score_file
+    from nast.records import SCORES_SCHEMA
     from nast.reporting.tables import cell, markdown, tables_of
-    from nast.store import read_json
+    from nast.store import read_json, read_table
 
     def model_of(name: str) -> Model:
         if name.startswith(CHAT):
@@ -104,7 +103,8 @@ def evaluate(
     made = score(models, data, out, split=split, seed=seed, limit=limit, max_bad=max_bad,
                  store=store, answers=out.with_name(out.name + "-answers.jsonl"), gallery=gallery,
                  protocol=protocol, controls=controls, margin=margin, fresh=fresh)  # fmt: skip
-    metrics = in_order(read_json(out / "metrics.json"), pl.read_parquet(out / "scores.parquet"))
+    scores = read_table(out / "scores.parquet", SCORES_SCHEMA)
+    metrics = in_order(read_json(out / "metrics.json"), scores)
     for table in tables_of(metrics, {}):
         print(markdown(table))
     for name, figures in metrics.items():

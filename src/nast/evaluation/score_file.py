@@ -1,5 +1,6 @@
 """Scores that another program made, as a model: `scores:FILE` (chat and cross-attention models)."""
 
+import io
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -49,7 +50,7 @@ def read_score_file(spec: str, name: str | None = None) -> ScoreFile:
         UsageError: no such file, or another ending.
     """
     file = Path(spec.removeprefix(PREFIX))
-    readers: dict[str, Callable[[Path], pl.DataFrame]] = {
+    readers: dict[str, Callable[[io.BytesIO], pl.DataFrame]] = {
         ".csv": pl.read_csv,
         ".jsonl": pl.read_ndjson,
         ".parquet": pl.read_parquet,
@@ -57,8 +58,9 @@ def read_score_file(spec: str, name: str | None = None) -> ScoreFile:
     if file.suffix not in readers or not file.is_file():
         raise UsageError(f"{spec}: scores are a .csv, .jsonl or .parquet file that exists")
     try:
-        rows = readers[file.suffix](file)
-    except pl.exceptions.PolarsError:
+        # Its bytes, for to these readers a path is a pattern.
+        rows = readers[file.suffix](io.BytesIO(file.read_bytes()))
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException):
         # Its message may quote a cell.
         raise InputError(file, found="no table that can be read",
                          expected="item, option, score") from None  # fmt: skip
@@ -68,12 +70,16 @@ def read_score_file(spec: str, name: str | None = None) -> ScoreFile:
                              column=column)  # fmt: skip
     item = pl.col("item").cast(pl.String)
     if "form" in rows.columns:
-        item = item.str.replace(_ENDING, "") + "-" + pl.col("form")
-    rows = rows.select(
-        item.alias("item"),
-        pl.col("option").cast(pl.Int64, strict=False),
-        pl.col("score").cast(pl.Float64, strict=False),
-    )
+        item = item.str.replace(_ENDING, "") + "-" + pl.col("form").cast(pl.String)
+    try:
+        rows = rows.select(
+            item.alias("item"),
+            pl.col("option").cast(pl.Int64, strict=False),
+            pl.col("score").cast(pl.Float64, strict=False),
+        )
+    except pl.exceptions.PolarsError:
+        raise InputError(file, found="lists or objects in the cells",
+                         expected="a text and two numbers a row") from None  # fmt: skip
     _check(rows, file)
     return ScoreFile(name or file.stem, file_hash(file), rows, [file])
 

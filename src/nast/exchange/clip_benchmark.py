@@ -64,6 +64,8 @@ def write_clip_benchmark(material: Material, folder: Path, seed: int) -> Written
                 run += [_pair_command(root, task) for task in sorted(found) if task in TASKS]
     if not run:
         raise UsageError("no captions, and no wrong claim that differs in one kind of thing only")
+    # CLIP_benchmark takes braces in a root for fields to fill in: it is given short ones.
+    run = [f"cd {shlex.quote(str(folder.resolve()))}", *run]
     return Written(counts, run, _NOTES)
 
 
@@ -107,20 +109,16 @@ def _write_pairs(root: Path, items: Sequence[Item], form: str) -> Counter[str]:
 def _retrieval_command(root: Path, split: str, images: int) -> list[str]:
     ks = " ".join(str(k) for k in (1, 5, 10) if k <= images)
     return [
-        f"clip_benchmark eval --dataset wds/nast-{root.name} --dataset_root {_quoted(root)} \\",
+        f"clip_benchmark eval --dataset wds/nast-{root.name} --dataset_root {root.name} \\",
         f"  --split {split} --task zeroshot_retrieval --recall_k {ks} --num_workers 1 \\",
         f"  --model ViT-B-32-quickgelu --pretrained openai --output {root.name}.json",
     ]
 
 
 def _pair_command(root: Path, task: str) -> str:
-    return (f"clip_benchmark eval --dataset sugar_crepe/{task} --dataset_root {_quoted(root)} "
+    return (f"clip_benchmark eval --dataset sugar_crepe/{task} --dataset_root {root.name} "
             "--model ViT-B-32-quickgelu --pretrained openai "
             f"--output {root.name}-{task}.json")  # fmt: skip
-
-
-def _quoted(path: Path) -> str:
-    return shlex.quote(str(path.resolve()))
 
 
 _NOTES = [

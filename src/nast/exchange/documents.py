@@ -5,6 +5,7 @@ reads them back.
 """
 
 import json
+import shlex
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -125,7 +126,8 @@ def _flat(document: Document) -> Document:
 
 
 def _import_commands(folder: Path, names: Iterable[str]) -> list[str]:
+    files = [(folder.resolve() / name, Path(name).stem) for name in names]
     return [
-        f"nast benchmark import {folder.resolve() / name} --source jsonl --out {Path(name).stem}"
-        for name in names
+        f"nast benchmark import {shlex.quote(str(file))} --source jsonl --out {out}"
+        for file, out in files
     ]

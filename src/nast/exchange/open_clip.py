@@ -90,13 +90,14 @@ def _commands(
 ) -> list[str]:
     keys = sorted({key for image in shown for key in fields_of(image)} - {"caption"})
     last = f"{len(shards) - 1:05d}.tar"
-    wds = folder.resolve() / f"wds-{name.rpartition('-')[2]}"
-    # The shell must not expand the braces: open_clip does.
-    place = str(wds / ("00000.tar" if len(shards) == 1 else f"{{00000..{last[:5]}}}.tar"))
+    wds = f"wds-{name.rpartition('-')[2]}"
+    # The shell must not expand the braces: open_clip does, in the whole path, so it is a short one.
+    place = f"{wds}/" + ("00000.tar" if len(shards) == 1 else f"{{00000..{last[:5]}}}.tar")
     start = "python -m open_clip_train.main --model ViT-B-32-quickgelu --pretrained openai"
     return [
+        f"cd {shlex.quote(str(folder.resolve()))}",
         f"{start} --dataset-type csv \\",
-        f"  --train-data {shlex.quote(str(folder.resolve() / name))}.tsv",
+        f"  --train-data {name}.tsv",
         f"{start} --dataset-type webdataset --workers {min(4, len(shards))} \\",
         f"  --train-data {shlex.quote(place)} \\",
         f"  --json-text-key '{';'.join(keys)}' --json-text-key-probs {' '.join('1' for _ in keys)}",

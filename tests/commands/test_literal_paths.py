@@ -1,0 +1,116 @@
+"""Names of folders and files are names: no pattern, no home folder, no address."""
+
+import shutil
+
+import polars as pl
+import pytest
+from built import question_set, resealed
+
+from nast.cli import run
+from nast.store import manifest_of, read_json
+
+NAMES = {
+    "q[12]": ["q1", "q2"],
+    "a*b": ["ab", "axb"],
+    "x?": ["xy"],
+    "{c,d}": ["c", "d"],
+    "with space": ["with"],
+    "h#h": ["h"],
+    "p%20q": ["p q"],
+    "split=test": ["split"],
+    "Größe": ["Grosse"],
+    "~": [],
+}
+"""A name, and those of folders that it would mean to a reader of patterns."""
+LATER = pytest.mark.xfail(strict=True, reason="tables are written through a reader of ~")
+
+
+@pytest.fixture
+def place(facts, tmp_path, monkeypatch):
+    """Makes a working folder with questions under a name, and others that it could be taken for."""
+
+    def make(name, root=""):
+        home = tmp_path / "home"
+        for folder in (*NAMES[name], "home"):
+            shutil.copytree(question_set(facts), tmp_path / folder)
+            less = pl.read_parquet(tmp_path / folder / "questions.parquet").head(4)
+            less.write_parquet(tmp_path / folder / "questions.parquet")
+            resealed(tmp_path / folder)
+        shutil.copytree(question_set(facts), tmp_path / name)
+        resealed(tmp_path / name, policy="credentialed")
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setenv("HOME", str(home))
+        return str(tmp_path / name) if root else name
+
+    return make
+
+
+def names(*, later=()):
+    return [pytest.param(n, marks=LATER if n in later else ()) for n in NAMES]
+
+
+@pytest.mark.parametrize(
+    ("name", "absolute"),
+    [(n, "absolute") for n in NAMES]
+    + [pytest.param(n, "", marks=LATER if n == "~" else ()) for n in NAMES],
+)
+def test_what_is_exported_is_what_was_named(name, absolute, place, tmp_path):
+    folder = place(name, absolute)
+    before = manifest_of(tmp_path / name)
+    assert run(["benchmark", "export", folder, "--to", "jsonl", "-o", "out"]) == 0
+    made = manifest_of(tmp_path / "out")
+    assert made["policy"] == "credentialed"
+    assert sum(made["counts"].values()) == before["counts"]["questions"] > 4
+    # And out into a folder of such a name, and in again from there.
+    assert run(["benchmark", "export", folder, "--to", "csv", "-o", f"{folder}/../o{name}"]) == 0
+    assert manifest_of(tmp_path / f"o{name}")["counts"]
+    file = next((tmp_path / "out").glob("*.jsonl"))
+    (tmp_path / f"in{name}").mkdir()
+    shutil.copy(file, tmp_path / f"in{name}" / "a.jsonl")
+    call = ["benchmark", "import", f"in{name}/a.jsonl", "--source", "jsonl", "-o", f"i{name}"]
+    assert run(call) == 0
+    assert (tmp_path / f"i{name}" / "claims.parquet").is_file()
+
+
+@pytest.mark.parametrize("name", names(later=["~"]))
+def test_what_is_scored_and_reported_is_what_was_named(name, place, tmp_path):
+    folder = place(name)
+    questions = pl.read_parquet(tmp_path / name / "questions.parquet", glob=False)
+    rows = [
+        {"item": f"{item}-{form}", "option": option, "score": float(option == answer)}
+        for item, answer in questions.select("question_id", "answer").iter_rows()
+        for form in ("negated", "affirmative", "omitted")
+        for option in range(4)
+    ]
+    scored = tmp_path / name / ".." / f"s{name}"
+    scored.mkdir()
+    for suffix, write in (("csv", pl.DataFrame.write_csv), ("jsonl", pl.DataFrame.write_ndjson),
+                          ("parquet", pl.DataFrame.write_parquet)):  # fmt: skip
+        write(pl.DataFrame(rows), scored / f"m{name}.{suffix}")
+        out = f"e{name}/{suffix}" if name != "~" else f"~/{suffix}"
+        model = f"scores:s{name}/m{name}.{suffix}"
+        call = ["evaluate", model, f"./{folder}", "--split", "all", "-o", out]
+        assert run(call) == 0
+        assert read_json(tmp_path / out / "metrics.json")[f"m{name}"]["questions/accuracy/negated"][
+            "n"
+        ] == len(questions)
+    assert run(["report", out, f"./{folder}", "-o", f"r{name}"]) == 0
+    page = (tmp_path / f"r{name}" / "report.html").read_text()
+    assert "Best blind baseline" in page and "Left out" not in page
+    assert not list((tmp_path / "home").glob("*/**/scores.parquet"))
+
+
+@pytest.mark.parametrize("name", names(later=["~"]))
+def test_what_is_encoded_is_what_was_named(name, place, tiny_clip, tmp_path, capsys):
+    folder = place(name)
+    call = ["embed", f"hf:{tiny_clip}", folder, "--store", f"{name}-vectors"]
+    call[-1] = "~/vectors" if name == "~" else call[-1]
+    texts = set()
+    for column in ("negated", "affirmative", "omitted"):
+        table = pl.read_parquet(tmp_path / name / "questions.parquet", glob=False)
+        texts |= set(table[column].explode())
+    assert run(call) == 0
+    assert f"texts {len(texts)}, texts encoded {len(texts)}, " in capsys.readouterr().out
+    assert run(call) == 0
+    assert f"texts {len(texts)}, texts encoded 0, " in capsys.readouterr().out
+    assert (tmp_path / call[-1]).is_dir()
