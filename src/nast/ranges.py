@@ -66,3 +66,5 @@ SEED = Range(0, 2**63 - 1, 1)
 FRACTION = Range(0, 1, 0.5, open_high=True)
 SHARE = Range(0, 1, 0.5)
 POSITIVE = Range(0, None, 0.5, open_low=True)
+PATIENTS = Range(1, 300_000, 100)
+"""Phantom patients; beyond, one seed would draw the ids of another."""

@@ -13,6 +13,7 @@ from nast.errors import InputError
 from nast.folders import stage
 from nast.language.llm.backends import LanguageModel
 from nast.language.llm.realise import realise_options
+from nast.ranges import COUNT, SEED
 from nast.records import QUESTIONS_SCHEMA
 from nast.sources.collect import read_facts
 from nast.store import manifest_of, write_json, write_table, write_text
@@ -49,8 +50,11 @@ def build_benchmark(
 
     Raises:
         InputError: the labels do not allow a single question.
+        UsageError: the limit or the seed is outside its range.
         NastError: words alone give the answers away, and `allow_leaks` is not set.
     """
+    COUNT.check("limit", limit)
+    SEED.check("seed", seed)
     config = {"stage": "benchmark", "seed": seed, "limit": limit, **asdict(construction)}
     if model:
         config |= {"model": model.name, "decoding": dict(model.decoding), **model.allowed}

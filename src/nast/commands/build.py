@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 
 from cyclopts import Parameter
 
+from nast.commands.options import Count, Seed
 from nast.commands.words import language_model, print_estimate
 
 Protocol = Literal["default", "paper"]
@@ -36,8 +37,8 @@ def benchmark_build(
     out: Out,
     sampler: str | None = None,
     distractors: str | None = None,
-    uses: int = 4,
-    per_study: int = 1,
+    uses: Count = 4,
+    per_study: Count = 1,
     protocol: Protocol = "default",
     allow_leaks: bool = False,
     realiser: Realiser = "template",
@@ -45,8 +46,8 @@ def benchmark_build(
     loopback_stays: bool = False,
     override: Path | None = None,
     dry_run: bool = False,
-    seed: int = 0,
-    limit: int | None = None,
+    seed: Seed = 0,
+    limit: Count | None = None,
     fresh: bool = False,
 ) -> None:
     """Build MedNega-CXR questions, in balanced groups unless another construction is named.
@@ -108,21 +109,27 @@ def benchmark_build(
     if realiser == "llm":
         model = language_model(endpoint, [folder], loopback_stays, override)
     manifest = build_benchmark(
-        folder, out, construction=chosen, seed=seed, limit=limit, model=model,
+        folder,
+        out,
+        construction=chosen,
+        seed=seed,
+        limit=limit,
+        model=model,
         cache=out.with_name(out.name + "-answers.jsonl") if model else None,
-        allow_leaks=allow_leaks or protocol == "paper", fresh=fresh,
-    )  # fmt: skip
+        allow_leaks=allow_leaks or protocol == "paper",
+        fresh=fresh,
+    )
     _print(out, manifest)
 
 
 def contextual_build(
     *inputs: str,
     out: Out,
-    k: int = 5,
-    groups: int = 200,
+    k: Count = 5,
+    groups: Count = 200,
     construction: str | None = None,
-    per_study: int = 2,
-    paraphrases: int = 1,
+    per_study: Count = 2,
+    paraphrases: Count = 1,
     protocol: Protocol = "default",
     allow_leaks: bool = False,
     realiser: Realiser = "template",
@@ -130,7 +137,7 @@ def contextual_build(
     loopback_stays: bool = False,
     override: Path | None = None,
     dry_run: bool = False,
-    seed: int = 0,
+    seed: Seed = 0,
     fresh: bool = False,
 ) -> None:
     """Build claim sets, in balanced groups unless another construction is named, and captions.
@@ -173,14 +180,15 @@ def contextual_build(
     fresh: bool
         Start over in a folder of another configuration.
     """
-    from nast.contextual.build import build_contextual, estimate_contextual
+    from nast.contextual.build import build_contextual, check_options, estimate_contextual
 
     paper = protocol == "paper"
     how = construction or ("single_flip" if paper else "balanced")
+    numbers = {"k": k, "groups": groups, "paraphrases": paraphrases, "seed": seed}
+    check_options(how, per_study=per_study, **numbers)
     folder = facts_folder(inputs, out, fresh)
     if dry_run:
-        told = estimate_contextual(folder, k=k, groups=groups, construction=how,
-                                   paraphrases=paraphrases, seed=seed)  # fmt: skip
+        told = estimate_contextual(folder, construction=how, **numbers)
         for name, value in told.items():
             print(f"{name}: {_said(value)}")
         return
@@ -188,10 +196,16 @@ def contextual_build(
     if realiser == "llm":
         model = language_model(endpoint, [folder], loopback_stays, override)
     manifest = build_contextual(
-        folder, out, k=k, groups=groups, construction=how, per_study=per_study,
-        paraphrases=paraphrases, seed=seed, allow_leaks=allow_leaks or paper, model=model,
-        cache=out.with_name(out.name + "-answers.jsonl") if model else None, fresh=fresh,
-    )  # fmt: skip
+        folder,
+        out,
+        construction=how,
+        per_study=per_study,
+        **numbers,
+        allow_leaks=allow_leaks or paper,
+        model=model,
+        cache=out.with_name(out.name + "-answers.jsonl") if model else None,
+        fresh=fresh,
+    )
     _print(out, manifest)
 
 

@@ -5,6 +5,8 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from nast.commands.options import NotNegative
+
 
 def facts(
     *sources: str,
@@ -12,7 +14,7 @@ def facts(
     labeler: str = "chexpert",
     cut: int = 3,
     conditions: Path | None = None,
-    max_bad: int = 0,
+    max_bad: NotNegative = 0,
     check: bool = False,
     init_mapping: Path | None = None,
     fresh: bool = False,

@@ -8,12 +8,14 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from nast.ranges import COUNT, FRACTION, NOT_NEGATIVE, POSITIVE, SEED, SHARE
+from nast.ranges import COUNT, FRACTION, NOT_NEGATIVE, PATIENTS, POSITIVE, SEED, SHARE
 
 Count = Annotated[int, Parameter(validator=COUNT)]
 """A whole number of 1 or more."""
 NotNegative = Annotated[int, Parameter(validator=NOT_NEGATIVE)]
 """A whole number of 0 or more."""
+Patients = Annotated[int, Parameter(validator=PATIENTS)]
+"""How many phantom patients."""
 Seed = Annotated[int, Parameter(validator=SEED)]
 """A whole number that every generator takes: 0 to 2**63 - 1."""
 Fraction = Annotated[float, Parameter(validator=FRACTION)]

@@ -3,12 +3,12 @@
 from pathlib import Path
 from typing import Any
 
-from nast.commands.options import Count, Seed, Share
+from nast.commands.options import Count, Patients, Seed, Share
 from nast.commands.progress import Progress
 
 
 def phantom(
-    out: Path, *, patients: Count = 100, seed: Seed = 0, workers: Count = 2, fresh: bool = False
+    out: Path, *, patients: Patients = 100, seed: Seed = 0, workers: Count = 2, fresh: bool = False
 ) -> None:
     """Draw phantom patients as a MIMIC-CXR-JPG and CAD-Chest tree.
 
@@ -38,7 +38,7 @@ def phantom_pretrain(
     negation_rate: Share | None = None,
     image_steps: Count | None = None,
     steps: Count | None = None,
-    patients: Count | None = None,
+    patients: Patients | None = None,
     minilm: bool = False,
 ) -> None:
     """Train the phantom model from nothing (about half an hour on two cores).

@@ -8,7 +8,7 @@ import polars as pl
 from polars.io.plugins import register_io_source
 
 from nast.benchmark.audit import Item, audit_items, leaks_of, raise_on_leak
-from nast.contextual.captions import SCHEMA, Plan, caption_slices, plan_captions
+from nast.contextual.captions import PARAPHRASES, SCHEMA, Plan, caption_slices, plan_captions
 from nast.contextual.card import contextual_card
 from nast.contextual.claims import CONSTRUCTIONS, claims_table, find_groups, said_range
 from nast.contextual.counts import CELLS, caption_cells, counts_of
@@ -17,6 +17,7 @@ from nast.contextual.wording import estimate, write_captions, write_claims
 from nast.errors import InputError, UsageError
 from nast.folders import stage
 from nast.language.llm.backends import LanguageModel
+from nast.ranges import COUNT, SEED
 from nast.records import CLAIMS_SCHEMA
 from nast.sources.collect import read_facts
 from nast.sources.tables import refuse_split_patients
@@ -63,7 +64,8 @@ def build_contextual(
         UsageError: an unknown construction, or a number of claims that it does not take.
         NastError: the words of a form give the answer away, and `allow_leaks` is not set.
     """
-    k = _checked(construction, k)
+    numbers = {"groups": groups, "per_study": per_study, "paraphrases": paraphrases, "seed": seed}
+    k = check_options(construction, k=k, **numbers)
     config = {"stage": "contextual", "k": k, "groups": groups, "seed": seed,
               "construction": construction, "per_study": per_study,
               "paraphrases": paraphrases}  # fmt: skip
@@ -105,10 +107,29 @@ def build_contextual(
     return stage(folder, config, [facts], make, fresh=fresh)
 
 
-def _checked(construction: str, k: int) -> int:
-    """The number of claims that a construction makes of what was asked for."""
+def check_options(
+    construction: str,
+    *,
+    k: int,
+    groups: int = 1,
+    per_study: int = 1,
+    paraphrases: int = 1,
+    seed: int = 0,
+) -> int:
+    """Refuse options of `build_contextual` that are outside their ranges.
+
+    Returns:
+        The number of claims that the construction makes of what was asked for.
+
+    Raises:
+        UsageError: an unknown construction, or a number outside its range.
+    """
     if construction not in CONSTRUCTIONS:
         raise UsageError(f"construction {construction!r}; choose one of {', '.join(CONSTRUCTIONS)}")
+    COUNT.check("groups", groups)
+    COUNT.check("per_study", per_study)
+    PARAPHRASES.check("paraphrases", paraphrases)
+    SEED.check("seed", seed)
     k = 2 if construction == "sides" else k
     if k not in CONSTRUCTIONS[construction][0]:
         raise UsageError(f"k is {k}; {construction} sets have {said_range(construction)} claims")
@@ -125,7 +146,7 @@ def estimate_contextual(
     seed: int = 0,
 ) -> dict[str, Any]:
     """What a language model would be asked for; see `build_contextual` and `wording.estimate`."""
-    k = _checked(construction, k)
+    k = check_options(construction, k=k, groups=groups, paraphrases=paraphrases, seed=seed)
     studies, table = read_facts(facts)
     found = find_groups(studies, table, k, groups, seed=seed, construction=construction)
     return estimate(found, sayable(studies, table).statements, paraphrases)

@@ -16,10 +16,13 @@ import polars as pl
 
 from nast.contextual.statements import KINDS, POLARITIES, Sayable, Statement, sayable
 from nast.language.captions import AFFIRMATIVE_CAPTIONS, NEGATED_CAPTIONS, caption, caption_forms
+from nast.ranges import Range
 from nast.records import CAPTIONS_SCHEMA
 from nast.store import content_hash, seed_of
 
 MOST_PARAPHRASES = min(len(NEGATED_CAPTIONS), len(AFFIRMATIVE_CAPTIONS))
+PARAPHRASES = Range(1, MOST_PARAPHRASES, 3)
+"""How many wordings a caption may have."""
 SCHEMA: dict[str, Any] = {**CAPTIONS_SCHEMA, "realiser": pl.String}
 """Columns of `captions.parquet`: those that every reader checks, and who wrote the words."""
 _ROWS = 100_000
@@ -99,7 +102,7 @@ def plan_captions(
     Args:
         wordings: other words than the templates', in the order of `sayable`'s statements.
     """
-    if per_study < 1 or not 1 <= paraphrases <= MOST_PARAPHRASES:
+    if per_study < 1 or not PARAPHRASES.holds(paraphrases):
         raise ValueError(f"at least one statement a study, in 1 to {MOST_PARAPHRASES} ways")
     said = sayable(studies, facts)
     about = _about(said.statements)

@@ -1,0 +1,85 @@
+"""Numbers outside their range: refused at once, in one line that says what would be right."""
+
+import pytest
+
+from nast.benchmark.build import build_benchmark
+from nast.cli import run
+from nast.contextual.build import build_contextual, estimate_contextual
+from nast.errors import UsageError
+
+HUGE = 10**30
+WRONG = {
+    "facts x:y": {"--max-bad": [-1]},
+    "benchmark build": {
+        "--uses": [0, -1],
+        "--per-study": [0, -4],
+        "--limit": [0, -1],
+        "--seed": [-1, 2**63, HUGE],
+    },
+    "contextual build": {
+        "--k": [0, -1, 99, HUGE],
+        "--groups": [0, -5],
+        "--per-study": [0],
+        "--paraphrases": [0, 1000, -1],
+        "--seed": [-1],
+    },
+    "phantom": {"--patients": [0, -1, 10**9], "--seed": [-1], "--workers": [0, -2]},
+    "phantom-pretrain": {
+        "--negation-rate": [-0.1, 1.1, "nan", "inf"],
+        "--image-steps": [0],
+        "--steps": [0, -10],
+        "--patients": [0],
+    },
+}
+CALLS = [
+    (command, option, value)
+    for command, options in WRONG.items()
+    for option, values in options.items()
+    for value in values
+]
+
+
+@pytest.mark.parametrize(("command", "option", "value"), CALLS)
+def test_numbers_outside_their_range_are_refused(command, option, value, tmp_path, capsys):
+    """Before anything is read: the sources do not exist."""
+    out = tmp_path / "out"
+    build = ["chexpert:gone.csv"] if command.endswith("build") else []
+    place = [str(out)] if command.startswith("phantom") else ["-o", str(out)]
+    assert run([*command.split(), *build, *place, option, str(value)]) == 2
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert told.err.startswith("nast: ") and told.err.count("\n") == 1
+    name = option.strip("-")
+    assert any(form in told.err for form in (f"for {option}.", f"{name} is {value}"))
+    assert "for example" in told.err or "claims" in told.err
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "option", [{"groups": 0}, {"per_study": 0}, {"paraphrases": 99}, {"k": 99}, {"seed": -1}]
+)
+def test_the_library_refuses_them_too(facts, tmp_path, option):
+    (name,) = option
+    with pytest.raises(UsageError, match=f"^{name} is "):
+        build_contextual(facts, tmp_path / "out", **option)
+    if name != "per_study":
+        with pytest.raises(UsageError, match=f"^{name} is "):
+            estimate_contextual(facts, **option)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("option", [{"limit": 0}, {"limit": -3}, {"seed": -1}])
+def test_a_benchmark_of_nothing_is_refused(facts, tmp_path, option):
+    with pytest.raises(UsageError, match=r"it must be .*, for example"):
+        build_benchmark(facts, tmp_path / "out", **option)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_range_holds_for_a_file_of_options_too(tmp_path, capsys):
+    config = tmp_path / "c.yaml"
+    config.write_text("per_study: 0\n")
+    code = run(["contextual", "build", "chexpert:gone.csv", "-o", str(tmp_path / "out"),
+                "--config", str(config)])  # fmt: skip
+    err = capsys.readouterr().err
+    assert code == 2
+    assert "at least 1, for example" in err and err.count("\n") == 1
