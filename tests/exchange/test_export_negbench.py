@@ -1,5 +1,8 @@
 """NegBench's evaluator reads our CSVs unchanged; its accuracy differs from ours in ties only."""
 
+import subprocess
+import sys
+
 import polars as pl
 import pytest
 from exchanged import CLAIMS, WORDS, captions, claims, finished, questions
@@ -7,7 +10,7 @@ from peers import negbench_mcq, negbench_retrieval, negbench_score, pandas_rows
 
 from nast.errors import InputError, UsageError
 from nast.evaluation.choice import correctness
-from nast.exchange.cells import check_cell, token_bound
+from nast.exchange.cells import check_cell, clip_tokens
 from nast.exchange.export import export
 from nast.exchange.items import read_items
 from nast.exchange.negbench import slots
@@ -195,12 +198,20 @@ def test_a_text_that_would_be_changed_is_refused(text, tmp_path):
     assert not (tmp_path / "out" / "manifest.json").exists()
 
 
-def test_token_bound():
-    # begin, "no", "pneumothorax" (12 letters), ".", end
-    assert token_bound("No pneumothorax.") == 2 + 1 + 6 + 1
-    assert token_bound("T8, 2.5 cm") == 2 + 1 + 1 + 1 + 1 + 1 + 1 + 1
-    assert token_bound("œdème") == 2 + 7
+def test_tokens_are_counted_as_clip_counts_them():
+    # begin, no, pneu, mo, thor, ax, ., end
+    assert clip_tokens("No pneumothorax.") == 2 + 5 + 1
+    assert clip_tokens("T8, 2.5  cm") == 2 + 1 + 1 + 1 + 1 + 1 + 1 + 1
     long = "no " * 75
     assert check_cell(long, "file", 1, "caption") == long
-    with pytest.raises(InputError, match="at most 77"):
+    with pytest.raises(InputError, match="found a text of 78 tokens, expected at most 77"):
         check_cell(long + "no", "file", 1, "caption")
+    # A sentence of long words, which half a token a letter would count as 97.
+    words = "Redemonstration of extensive bilateral interstitial thickening, " * 4
+    assert clip_tokens(words) < 77 and check_cell(words, "file", 1, "caption") == words
+
+
+def test_counting_needs_no_torch():
+    code = ("import sys; from nast.exchange.cells import clip_tokens; clip_tokens('no edema'); "
+            "assert 'torch' not in sys.modules")  # fmt: skip
+    subprocess.run([sys.executable, "-c", code], check=True)

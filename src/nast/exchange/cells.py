@@ -1,12 +1,16 @@
 """What a cell may hold so that the readers of others take it as it is, and ids without patients."""
 
 import csv
-import re
 from collections.abc import Iterable, Sequence
+from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from nast.errors import InputError
 from nast.store import atomic, hashed_ids
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
 
 PANDAS_NA = frozenset(
     ["", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN",
@@ -15,22 +19,19 @@ PANDAS_NA = frozenset(
 """Words that `pandas.read_csv` turns into "not a number" by default (pandas 2, `STR_NA_VALUES`)."""
 CLIP_TOKENS = 77
 """What CLIP's text tower takes, begin and end included; the rest is cut without a word."""
-_PIECES = re.compile(r"[^\W\d_]+|\d|[^\w\s]+|_+")
-"""As CLIP's tokenizer splits a text before its merges: letters, single digits, other marks."""
 
 
-def token_bound(text: str) -> int:
-    """At most about how many tokens of CLIP's vocabulary a text takes.
+@cache
+def _tokenizer() -> "PreTrainedTokenizerFast":
+    # Here, so that formats without captions do not wait for the library.
+    from nast.models.clip_bpe import new_clip_tokenizer
 
-    CLIP's merges do not ship with nast, so this is a bound, not a count: a word of n letters
-    counts (n + 1) // 2, a digit 1, any other byte 1, begin and end 2. On the words of the table
-    of conditions and the captions of NegBench and SugarCrepe it is never below the true count, and
-    about twice it.
-    """
-    pieces = _PIECES.findall(text)
-    return 2 + sum(
-        (len(p) + 1) // 2 if p.isascii() and p.isalpha() else len(p.encode()) for p in pieces
-    )
+    return new_clip_tokenizer()
+
+
+def clip_tokens(text: str) -> int:
+    """How many tokens CLIP's tokenizer makes of a text, begin and end included; nothing is cut."""
+    return len(_tokenizer().backend_tokenizer.encode(text).ids)
 
 
 def check_cell(text: str, file: Path, row: int, column: str, *, caption: bool = True) -> str:
@@ -48,7 +49,7 @@ def check_cell(text: str, file: Path, row: int, column: str, *, caption: bool = 
 
     Raises:
         InputError: a word that pandas takes for a missing value, a line break or another control
-            character, or more than 77 tokens by `token_bound`.
+            character, or more than 77 tokens of CLIP's tokenizer.
     """
     if text in PANDAS_NA:
         raise InputError(file, found="a word that pandas reads as a missing value",
@@ -56,8 +57,8 @@ def check_cell(text: str, file: Path, row: int, column: str, *, caption: bool = 
     if any(ord(c) < 32 or c in "\x7f\x85\u2028\u2029" for c in text):
         raise InputError(file, found="a line break or another control character",
                          expected="one line of text", row=row, column=column)  # fmt: skip
-    if caption and token_bound(text) > CLIP_TOKENS:
-        raise InputError(file, found=f"a text of up to {token_bound(text)} tokens",
+    if caption and (tokens := clip_tokens(text)) > CLIP_TOKENS:
+        raise InputError(file, found=f"a text of {tokens} tokens",
                          expected=f"at most {CLIP_TOKENS}; CLIP cuts the rest without a word",
                          row=row, column=column)  # fmt: skip
     return text
