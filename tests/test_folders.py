@@ -149,6 +149,11 @@ def test_another_version_of_the_package_takes_the_folder(tmp_path, monkeypatch):
     assert identity(tmp_path / "facts") == known
     with pytest.warns(UserWarning, match=r"made by nast 0\.\d"):
         stage(tmp_path / "out", {}, [tmp_path / "facts"], pytest.fail)
+    for name in (MANIFEST, RUN):
+        path = tmp_path / "out" / name
+        path.write_text(path.read_text().replace("0.1.0", "0.0.9"))
+    with pytest.warns(UserWarning, match=r"made by nast 0\.0\.9"):
+        stage(tmp_path / "out", {}, [tmp_path / "facts"], pytest.fail)
 
 
 def test_a_folder_of_another_format_is_named_as_one(tmp_path):

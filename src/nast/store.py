@@ -151,8 +151,8 @@ def manifest_of(folder: Path) -> dict[str, Any]:
 
 
 def seal(made: dict[str, Any]) -> str:
-    """The hash of a manifest, by which a change to it is known."""
-    return content_hash({name: value for name, value in made.items() if name != "seal"})
+    """The hash of a manifest, by which a change to it is known; the version is free to differ."""
+    return content_hash({n: value for n, value in made.items() if n not in ("seal", "version")})
 
 
 def checked(path: Path) -> Path:

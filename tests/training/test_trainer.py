@@ -5,6 +5,7 @@ import shutil
 import warnings
 from dataclasses import replace
 
+import numpy as np
 import polars as pl
 import pytest
 import torch
@@ -13,7 +14,7 @@ from peft import PeftModel
 from pytest import approx
 
 from nast.embeddings import EmbeddingStore
-from nast.errors import InputError, ModelError, NastError
+from nast.errors import InputError, ModelError, NastError, UsageError
 from nast.evaluation.evaluate import evaluate
 from nast.models.registry import load_model
 from nast.store import manifest_of
@@ -279,6 +280,51 @@ def test_best_and_last_weights_are_kept(tiny_clip, facts, validated_set, tmp_pat
     assert lines[0] == "step,block,parameters,product,gradient" and len(lines) == 1 + 6 * 4
 
 
+def test_a_run_is_found_from_every_working_folder(tiny_clip, facts, tmp_path, monkeypatch):
+    """Its base was named by a relative path, which elsewhere would be an id of the hub."""
+    shutil.copytree(tiny_clip, tmp_path / "models" / "clip")
+    monkeypatch.chdir(tmp_path)
+    config = TrainConfig(steps=1, captions=4, claims=2)
+    base = load_model("hf:models/clip")
+    build_run(base, "hf:models/clip", facts, contextual_set(facts), tmp_path / "run", PROFILE,
+              config)  # fmt: skip
+    key = load_model("run:run").key
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert load_model("run:../run").key == key
+    # The tree as a whole may move.
+    (tmp_path / "moved").mkdir()
+    for name in ("models", "run"):
+        shutil.move(tmp_path / name, tmp_path / "moved" / name)
+    monkeypatch.chdir(tmp_path / "moved")
+    assert load_model("run:run").key == key
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    with pytest.raises(ModelError, match=r"neither at .*models/clip nor here as hf:models/clip"):
+        load_model("run:../moved/run")
+
+
+def test_layer_weights_that_differ_by_rounding_are_one_run(tiny_clip, facts, tmp_path):
+    """The powers of a profile differ in the last digit between processors."""
+    config, spec = TrainConfig(steps=1, captions=4, claims=2), f"hf:{tiny_clip}"
+
+    def build(scale, **how):
+        weights = LayerWeights(PROFILE.alpha, scale)
+        return build_run(load_model(spec), spec, facts, contextual_set(facts), tmp_path / "run",
+                         weights, config, **how)  # fmt: skip
+
+    made = build(PROFILE.scale)
+    assert build([float(np.nextafter(s, 9)) if s else s for s in PROFILE.scale]) == made
+    with pytest.raises(UsageError, match="another configuration"):
+        build([s + 1e-6 for s in PROFILE.scale])
+    # A policy is known by its name, its sharpness and its trace.
+    made = build(PROFILE.scale, layers="nast", beta=0.5, fresh=True)
+    assert {"layers": "nast", "beta": 0.5}.items() <= made["config"].items()
+    assert "scale" not in made["config"]
+    assert build([s + 1e-3 for s in PROFILE.scale], layers="nast", beta=0.5) == made
+    with pytest.raises(UsageError, match="another configuration"):
+        build(PROFILE.scale, layers="nast", beta=1.0)
+
+
 def test_weights_carry_the_policy_of_their_data(tiny_clip, facts, tmp_path):
     """Figures on open data are credentialed when the weights were trained on credentialed data."""
     secret, run = tmp_path / "facts", tmp_path / "run"
@@ -306,6 +352,7 @@ def test_run_of_another_base_is_refused(run, tmp_path):
     shutil.copytree(folder, copy)
     data = json.loads((copy / "run.json").read_text())
     (copy / "run.json").write_text(json.dumps({**data, "base_key": "0"}))
+    resealed(copy)
     with pytest.raises(ModelError, match="is not the one that was trained on"):
         load_model(f"run:{copy}")
 

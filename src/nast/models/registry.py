@@ -1,9 +1,11 @@
 """One string names a model: `phantom`, `hf:FOLDER`, `run:FOLDER`, ..."""
 
+import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from peft import PeftModel
 
@@ -16,7 +18,7 @@ from nast.models.openclip import load_openclip
 from nast.models.preprocess import pad_images
 from nast.models.pretrained import refused
 from nast.models.two_tower import load_two_tower
-from nast.store import content_hash, file_hash, manifest_of, read_json
+from nast.store import checked, content_hash, file_hash, manifest_of, read_json
 
 KINDS = {
     "phantom": "the small CLIP that ships with the package, pretrained on phantom radiographs",
@@ -82,7 +84,7 @@ def _load(spec: str, name: str | None) -> DualEncoder:
 def _run(folder: Path, name: str) -> DualEncoder:
     manifest_of(folder)
     run = read_json(folder / "run.json")
-    model = _load(run["base"], name)
+    model = _load(_base_of(run, folder), name)
     if not _is_base(model, run["base_key"], run.get("precision", "float32")):
         raise ModelError(f"{folder}: the base {run['base']!r} is not the one that was trained on")
     merge(model)
@@ -92,10 +94,43 @@ def _run(folder: Path, name: str) -> DualEncoder:
         ).eval()
     model.made_from = [*model.made_from, folder]
     model.key = content_hash(
-        [run["base_key"], file_hash(folder / "lora/adapter_model.safetensors")]
+        [run["base_key"], file_hash(checked(folder / "lora/adapter_model.safetensors"))]
     )
     model.former_keys = tuple
     return model
+
+
+def located(spec: str) -> str:
+    """A MODEL string with its path made absolute, so that it can be read from any working folder;
+    unchanged where it names no file or folder that is there.
+    """
+    head, path = _split(spec)
+    return f"{head}{os.path.abspath(path)}" if path and os.path.exists(path) else spec
+
+
+def _split(spec: str) -> tuple[str, str]:
+    """What stands before the path in a MODEL string, and the path; empty where it has none."""
+    kind, _, place = spec.partition(":")
+    if kind == "pad":
+        head, path = _split(place)
+        return f"pad:{head}", path
+    if kind == "openclip":
+        architecture, _, place = place.partition(":")
+        return f"openclip:{architecture}:", place
+    return f"{kind}:", place
+
+
+def _base_of(run: dict[str, Any], folder: Path) -> str:
+    """The MODEL string of a run's base: where it was, or by the name under which it was given."""
+    if "base_at" not in run:
+        return str(run["base"])
+    for spec in (run["base_at"], run["base"]):
+        if os.path.exists(_split(spec)[1]):
+            return str(spec)
+    raise ModelError(
+        f"{folder}: its base is neither at {run['base_at']} nor here as {run['base']}; put it "
+        "back, or start where it can be found"
+    )
 
 
 def _is_base(model: DualEncoder, recorded: str, precision: str) -> bool:

@@ -17,6 +17,7 @@ from nast.embeddings import EmbeddingStore
 from nast.errors import InputError, NastError, UsageError
 from nast.folders import manifests_of, policy_of, stage
 from nast.models.base import DualEncoder
+from nast.models.registry import located
 from nast.records import CAPTIONS_SCHEMA, CLAIMS_SCHEMA
 from nast.sources.collect import read_facts
 from nast.store import atomic, read_table, write_json, write_text
@@ -236,8 +237,9 @@ def _save(out: Path, model: DualEncoder, base: str, inputs: list[Path], outcome:
         with atomic(out / name) as temporary:
             table.write_csv(temporary)
     write_json(out / "updates.json", outcome.shares)
-    write_json(out / "run.json", {"base": base, "base_key": model.key,
-                                  "precision": model.precision})  # fmt: skip
+    at = {"base_at": located(base)} if located(base) != base else {}
+    run = {"base": base, **at, "base_key": model.key, "precision": model.precision}
+    write_json(out / "run.json", run)
     for folder in folders:
         write_text(folder / "README.md", _card(base, inputs))
 
