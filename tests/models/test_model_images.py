@@ -1,13 +1,27 @@
 """Image files of every depth, against values worked out by hand."""
 
+import os
+import struct
+import subprocess
+import zlib
+
 import numpy as np
+import pydicom
 import pytest
 from PIL import Image
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.encaps import encapsulate
-from pydicom.uid import ExplicitVRLittleEndian, JPEG2000Lossless, generate_uid
+from pydicom.uid import (
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+    JPEG2000Lossless,
+    generate_uid,
+)
 
 from nast.errors import ImageError
+from nast.evaluation.chat_images import image_url
+from nast.exchange.places import crop
 from nast.models.images import open_image
 from nast.sources.images import image_problem
 
@@ -126,3 +140,294 @@ def test_bad_files_are_named_without_their_path_or_header(name, words, tmp_path)
 def test_real_radiographs(real_nih):
     for path in sorted(real_nih.rglob("*.png"))[:3]:
         assert np.ptp(grey(path)) > 100
+
+
+def signed(path, pixels, **elements):
+    return dicom(path, pixels.astype(np.int16), PixelRepresentation=1, BitsStored=16, HighBit=15,
+                 **elements)  # fmt: skip
+
+
+def padded(value, dtype=np.int16):
+    """A ramp of 0..3071 below 16 rows of padding."""
+    pixels = RAMP.astype(dtype)
+    pixels[48:] = value
+    return pixels
+
+
+def spread(values):
+    low, high = np.percentile(values, (0.5, 99.5))
+    return np.clip((values - low) / (high - low), 0, 1) * 255
+
+
+@pytest.mark.parametrize(
+    ("value", "limit", "there"),
+    [(-2000, None, -2000), (-2000, -1900, -1950), (-1900, -2000, -1950), (63536, None, -2000)],
+    ids=["value", "range", "range downwards", "as an unsigned number"],
+)
+@pytest.mark.parametrize("photometric", ["MONOCHROME2", "MONOCHROME1"])
+def test_dicom_padding_is_no_part_of_the_image(value, limit, there, photometric, tmp_path):
+    """Far values around a collimated film would press the film itself into a few shades."""
+    path = signed(tmp_path / "a.dcm", padded(there), PhotometricInterpretation=photometric)
+    elements = {"PixelPaddingValue": value}
+    elements |= {"PixelPaddingRangeLimit": limit} if limit else {}
+    data = pydicom.dcmread(path)
+    for name, number in elements.items():
+        data.add_new(name, "US" if number > 0 else "SS", number)
+    data.save_as(path)
+    found, wanted = grey(path), spread(RAMP[:48])
+    assert (found[48:] == 0).all()
+    assert np.abs(found[:48] - (wanted if photometric[-1] == "2" else 255 - wanted)).max() <= 1
+
+
+def test_dicom_padding_beside_rescale_and_window(tmp_path):
+    """Padding is a stored value: rescale is not applied to it before it is compared."""
+    path = signed(tmp_path / "a.dcm", padded(-2000), PixelPaddingValue=-2000, RescaleSlope=2,
+                  RescaleIntercept=100, WindowCenter=3100, WindowWidth=3001)  # fmt: skip
+    found = grey(path)
+    assert (found[48:] == 0).all()
+    wanted = np.clip((2.0 * RAMP[:48] + 100 - 3099.5) / 3000 + 0.5, 0, 1) * 255
+    assert np.abs(found[:48] - wanted).max() <= 1
+    nothing = signed(tmp_path / "b.dcm", padded(-2000)[48:], PixelPaddingValue=-2000)
+    assert (grey(nothing) == 0).all()
+
+
+@pytest.mark.parametrize(
+    ("photometric", "shape", "inverse"),
+    [("MONOCHROME2", "INVERSE", True), ("MONOCHROME2", "IDENTITY", False),
+     ("MONOCHROME1", "INVERSE", True), ("MONOCHROME1", "", True)],
+)  # fmt: skip
+def test_dicom_presentation_inverts_once(photometric, shape, inverse, tmp_path):
+    plain = grey(dicom(tmp_path / "a.dcm", RAMP))
+    found = grey(dicom(tmp_path / "b.dcm", RAMP, PhotometricInterpretation=photometric,
+                       PresentationLUTShape=shape))  # fmt: skip
+    assert np.abs(found - (255 - plain if inverse else plain)).max() <= 1
+
+
+WINDOWS = {
+    "first of several": ({"WindowCenter": [2048, 100], "WindowWidth": [1024, 50]},
+                         lambda v: (v - 2047.5) / 1023 + 0.5),
+    "the first that is one": ({"WindowCenter": [2048, 2048], "WindowWidth": [0, 1024]},
+                              lambda v: (v - 2047.5) / 1023 + 0.5),
+    "exact": ({"WindowCenter": 2048, "WindowWidth": 1024, "VOILUTFunction": "LINEAR_EXACT"},
+              lambda v: (v - 2048) / 1024 + 0.5),
+    "exact, below one": ({"WindowCenter": 2048.25, "WindowWidth": 0.5,
+                          "VOILUTFunction": "LINEAR_EXACT"}, lambda v: v > 2048),
+    "sigmoid": ({"WindowCenter": 2048, "WindowWidth": 1024, "VOILUTFunction": "SIGMOID"},
+                lambda v: 1 / (1 + np.exp(-4 * (v - 2048) / 1024))),
+    "a step": ({"WindowCenter": 2048, "WindowWidth": 1}, lambda v: v > 2047.5),
+    "wider than the image": ({"WindowCenter": 4096, "WindowWidth": 8192},
+                             lambda v: (v - 4095.5) / 8191 + 0.5),
+    "negative slope": ({"RescaleSlope": -1, "RescaleIntercept": 4095, "WindowCenter": 2048,
+                        "WindowWidth": 1024}, lambda v: (4095 - v - 2047.5) / 1023 + 0.5),
+    "a slope of 0 is none": ({"RescaleSlope": 0, "RescaleIntercept": 0, "WindowCenter": 2048,
+                              "WindowWidth": 1024}, lambda v: (v - 2047.5) / 1023 + 0.5),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("window", WINDOWS)
+def test_dicom_windows(window, tmp_path):
+    """PS3.3 C.11.2.1: the formulas, on every value of the detector."""
+    elements, formula = WINDOWS[window]
+    wanted = np.clip(formula(RAMP.astype(float)), 0, 1) * 255
+    assert np.abs(grey(dicom(tmp_path / "a.dcm", RAMP, **elements)) - wanted).max() <= 1
+
+
+@pytest.mark.parametrize("elements", [
+    {"WindowCenter": 2048, "WindowWidth": 0}, {"WindowCenter": 2048, "WindowWidth": -1024},
+    {"WindowCenter": 2048, "WindowWidth": 0.5}, {"WindowCenter": 2048}, {"WindowWidth": 9},
+    {"WindowCenter": None, "WindowWidth": None},
+    {"WindowCenter": 2048, "WindowWidth": 0, "VOILUTFunction": "SIGMOID"},
+])  # fmt: skip
+def test_a_window_that_is_none_is_left_out(elements, tmp_path):
+    found = grey(dicom(tmp_path / "a.dcm", RAMP, **elements))
+    assert np.abs(found - spread(RAMP)).max() <= 1
+
+
+@pytest.mark.parametrize("syntax", [ImplicitVRLittleEndian, ExplicitVRLittleEndian])
+def test_dicom_without_preamble(syntax, tmp_path):
+    data = pydicom.dcmread(dicom(tmp_path / "a.dcm", RAMP, WindowCenter=2048, WindowWidth=1024))
+    wanted = grey(tmp_path / "a.dcm")
+    bare = Dataset()
+    bare.update({element.tag: element for element in data})
+    bare.save_as(tmp_path / "bare.dcm", implicit_vr=syntax.is_implicit_VR, little_endian=True)
+    assert (tmp_path / "bare.dcm").read_bytes()[:2] == b"\x08\x00"
+    (tmp_path / "meta.dcm").write_bytes((tmp_path / "a.dcm").read_bytes()[132:])
+    for name in ("bare.dcm", "meta.dcm"):
+        assert (grey(tmp_path / name) == wanted).all()
+        assert image_problem(tmp_path / name) is None
+
+
+def test_a_data_set_without_an_image_is_none(tmp_path):
+    """A report, an index of a disk, and bytes that only begin like one."""
+    data = Dataset()
+    data.SOPClassUID, data.PatientName = "1.2.840.10008.5.1.4.1.1.88.11", "Doe^Jane"
+    data.save_as(tmp_path / "a.dcm", implicit_vr=True, little_endian=True)
+    (tmp_path / "b.dcm").write_bytes(b"\x08\x00\x16\x00\x1a\x00\x00\x00" + b"Doe^Jane" * 40)
+    for name in ("a.dcm", "b.dcm"):
+        with pytest.raises(ImageError, match="without a readable image") as error:
+            open_image(tmp_path / name)
+        assert "Doe" not in str(error.value)
+
+
+def test_captures_in_colour(tmp_path):
+    """A screen's picture is RGB: by pixel, by plane, and of one frame that says so."""
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(0, 256, (8, 6, 3), dtype=np.uint8)
+    common = {"SamplesPerPixel": 3, "PhotometricInterpretation": "RGB", "BitsAllocated": 8,
+              "BitsStored": 8, "HighBit": 7, "Rows": 8, "Columns": 6}  # fmt: skip
+    for planar, stored in ((0, pixels), (1, pixels.transpose(2, 0, 1))):
+        path = dicom(tmp_path / "a.dcm", np.ascontiguousarray(stored), PlanarConfiguration=planar,
+                     **common)  # fmt: skip
+        assert (np.asarray(open_image(path)) == pixels).all()
+    frame = dicom(tmp_path / "b.dcm", RAMP[None], NumberOfFrames=1)
+    assert (grey(frame) == grey(dicom(tmp_path / "c.dcm", RAMP))).all()
+
+
+@pytest.mark.parametrize(("elements", "words"), [
+    ({"Rows": 60000, "Columns": 60000}, "million pixels"),
+    ({"Rows": 64, "Columns": 64, "NumberOfFrames": 2_000_000}, "million pixels"),
+    ({"RescaleSlope": "1E308", "RescaleIntercept": "1E308"}, "no numbers"),
+    ({"syntax": DeflatedExplicitVRLittleEndian}, "deflated"),
+])  # fmt: skip
+def test_dicom_that_is_refused(elements, words, tmp_path):
+    with pytest.raises(ImageError, match=words):
+        open_image(dicom(tmp_path / "a.dcm", RAMP, **elements))
+
+
+def test_dicom_float_pixels_that_are_no_numbers(tmp_path):
+    pixels = np.ones((4, 4), dtype=np.float32)
+    path = dicom(tmp_path / "a.dcm", pixels, BitsAllocated=32, BitsStored=32, HighBit=31)
+    data = pydicom.dcmread(path)
+    for value, good in ((3, True), (np.nan, False), (np.inf, False)):
+        pixels[1, 1] = value
+        if "PixelData" in data:
+            del data["PixelData"]
+        data.FloatPixelData = pixels.tobytes()
+        data.save_as(path)
+        if good:
+            assert grey(path)[1, 1] == 255
+            continue
+        with pytest.raises(ImageError, match="values that are no numbers"):
+            open_image(path)
+
+
+CORNER = np.array([[200, 10, 20], [30, 40, 50]], dtype=np.uint8)
+TURNED = {1: CORNER, 2: CORNER[:, ::-1], 3: CORNER[::-1, ::-1], 4: CORNER[::-1], 5: CORNER.T,
+          6: np.rot90(CORNER, -1), 7: CORNER[::-1, ::-1].T, 8: np.rot90(CORNER)}  # fmt: skip
+"""Values of EXIF's orientation -> how an upright image looks."""
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".tif"])
+@pytest.mark.parametrize("orientation", TURNED)
+def test_exif_rotation(orientation, suffix, tmp_path):
+    path, exif = tmp_path / f"a{suffix}", Image.Exif()
+    exif[0x0112] = orientation
+    big = CORNER.repeat(16, 0).repeat(16, 1)
+    Image.fromarray(big).save(path, exif=exif, **({"quality": 100} if suffix == ".jpg" else {}))
+    wanted = TURNED[orientation].repeat(16, 0).repeat(16, 1).astype(int)
+    assert np.abs(grey(path) - wanted).max() <= 3
+
+
+def test_deep_images_are_turned_too_and_a_broken_exif_is_left_out(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(RAMP[:32]).save(tmp_path / "a.png", exif=exif)
+    wanted = np.rint(np.rot90(RAMP[:32], -1) / 2047 * 255)
+    assert (grey(tmp_path / "a.png") == wanted).all()
+    Image.fromarray(CORNER).save(tmp_path / "b.png", exif=b"Exif\0\0II*\0\xff\xff\xff\xff")
+    assert (grey(tmp_path / "b.png") == CORNER).all()
+
+
+def test_what_is_transparent_lies_on_black(tmp_path):
+    """And does not show what a drawing program left under it."""
+    rgba = np.array([[[200, 200, 200, 255], [200, 200, 200, 0]]], dtype=np.uint8)
+    Image.fromarray(rgba).save(tmp_path / "rgba.png")
+    Image.fromarray(rgba[..., [0, 3]], "LA").save(tmp_path / "la.png")
+    palette = Image.fromarray(np.array([[1, 0]], dtype=np.uint8), "P")
+    palette.putpalette([200, 200, 200] * 2)
+    palette.save(tmp_path / "p.png", transparency=b"\x00\xff")
+    Image.fromarray(np.array([[200, 77]], dtype=np.uint8)).save(tmp_path / "l.png", transparency=77)
+    for name in ("rgba.png", "la.png", "p.png", "l.png"):
+        assert grey(tmp_path / name).tolist() == [[200, 0]]
+
+
+def test_other_kinds_of_pixels(tmp_path):
+    values = np.linspace(20, 230, 64, dtype=np.uint8).reshape(8, 8)
+    film = Image.fromarray(values)
+    film.convert("RGB").convert("CMYK").save(tmp_path / "cmyk.jpg", quality=100)
+    assert np.abs(grey(tmp_path / "cmyk.jpg") - values.astype(int)).max() <= 3
+    film.convert("P").save(tmp_path / "p.png")
+    film.save(tmp_path / "l.bmp")
+    for name in ("p.png", "l.bmp"):
+        assert (grey(tmp_path / name) == values).all()
+    film.point(lambda v: 255 * (v > 100), "1").save(tmp_path / "1.png")
+    assert (grey(tmp_path / "1.png") == 255 * (values > 100)).all()
+    Image.fromarray(values.astype(np.float32) * 1e6).save(tmp_path / "f.tif")
+    assert (grey(tmp_path / "f.tif") == np.rint((values - 20.0) / 210 * 255)).all()
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_values_that_are_no_numbers(value, tmp_path):
+    pixels = np.ones((4, 4), dtype=np.float32)
+    pixels[2, 1] = value
+    Image.fromarray(pixels).save(tmp_path / "a.tif")
+    with pytest.raises(ImageError, match="values that are no numbers"):
+        open_image(tmp_path / "a.tif")
+
+
+POSTSCRIPT = b"""%!PS-Adobe-3.0 EPSF-3.0
+%%BoundingBox: 0 0 10 10
+%%EndComments
+(ran) print showpage
+%%EOF
+"""
+
+
+@pytest.fixture
+def no_programs(monkeypatch):
+    """Any program that is started is an error."""
+
+    def started(*given, **more):
+        raise AssertionError(f"started {given[:1]}")
+
+    for name in ("Popen", "run", "call", "check_call", "check_output"):
+        monkeypatch.setattr(subprocess, name, started)
+    monkeypatch.setattr(os, "system", started)
+    monkeypatch.setattr("PIL.EpsImagePlugin.gs_binary", "gs")
+
+
+@pytest.mark.parametrize("name", ["a.jpg", "a.png", "a.eps", "a.dcm"])
+def test_postscript_starts_no_program(name, tmp_path, no_programs):
+    path = tmp_path / name
+    # Plain, and behind the header of a Windows preview.
+    header = struct.pack("<IIIIIIII", 0xC6D3D0C5, 32, len(POSTSCRIPT), 0, 0, 0, 0, 0xFFFF)
+    for content in (POSTSCRIPT, header[:32] + POSTSCRIPT):
+        path.write_bytes(content)
+        with pytest.raises(ImageError, match="a broken image"):
+            open_image(path)
+        assert image_problem(path) == "not a JPEG, PNG or DICOM image"
+        assert not crop(path, (0, 0, 2, 2), tmp_path / "part.png")
+        with pytest.raises(ImageError):
+            image_url(path)
+
+
+def test_an_image_of_absurd_size(tmp_path):
+    """Its header alone says it: nothing is decoded."""
+    Image.fromarray(CORNER).save(tmp_path / "a.png")
+    content = bytearray((tmp_path / "a.png").read_bytes())
+    content[16:24] = struct.pack(">II", 12000, 8000)
+    content[29:33] = struct.pack(">I", zlib.crc32(bytes(content[12:29])))
+    (tmp_path / "a.png").write_bytes(bytes(content))
+    with pytest.raises(ImageError):
+        open_image(tmp_path / "a.png")
+    assert not crop(tmp_path / "a.png", (0, 0, 2, 2), tmp_path / "part.png")
+
+
+def test_of_an_animation_the_first_frame_is_read(tmp_path):
+    """However many there are: frames are not counted."""
+    frames = [Image.fromarray(CORNER), *(Image.fromarray(255 - CORNER) for _ in range(3))]
+    frames[0].save(tmp_path / "a.png", save_all=True, append_images=frames[1:])
+    assert (grey(tmp_path / "a.png") == CORNER).all()
+    frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:], loop=0)
+    with pytest.raises(ImageError, match="a broken image"):
+        open_image(tmp_path / "a.gif")

@@ -4,9 +4,8 @@ import os
 import re
 from pathlib import Path
 
-from PIL import Image
-
 from nast.errors import InputError
+from nast.sources.pictures import picture
 
 _PATIENT = re.compile(r"^(?:patient\d+|p\d{8})$")
 """A folder that names a patient: CheXpert's `patient00001`, MIMIC-CXR's `p10000032`."""
@@ -74,9 +73,10 @@ def crop(image: Path, box: Box, target: Path) -> bool:
         raise InputError(target.parent, found="a box without area, or of more than 50 million "
                          "pixels", expected="a box inside the image")  # fmt: skip
     try:
-        with Image.open(image) as whole:
+        with picture(image) as whole:
             part = whole.convert("RGB").crop((x, y, x + width, y + height))
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+    # Decoders of pictures raise whatever a cut or foreign file leads them to.
+    except Exception:
         return False
     target.parent.mkdir(parents=True, exist_ok=True)
     part.save(target, format="PNG")

@@ -4,109 +4,85 @@ A radiograph comes as JPEG, as PNG of 8 or 16 bits, or as DICOM. Pillow cuts 16-
 which leaves a white square; stored DICOM values mean nothing before their rescale and window.
 """
 
-import logging
 import os
-import re
-import warnings
 from collections import deque
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from threading import Lock
 from typing import TypeVar
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
 from nast.errors import ImageError
+from nast.models.dicom import dicom_image
+from nast.sources.pictures import is_dicom, picture
 
-DICOM_MARK = b"DICM"
-"""Stands at byte 128 of a DICOM file (PS3.10)."""
-PERCENTILES = (0.5, 99.5)
-"""The window of a DICOM image that brings none of its own."""
 WORKERS = max(1, min(8, getattr(os, "process_cpu_count", os.cpu_count)() or 1))
 """Threads that read images; each holds a decoded one."""
 AHEAD = 64
 """Images that may wait for the encoder."""
 Made = TypeVar("Made")
-_FILTERS = Lock()
-_QUIET = ("ignore", None, Warning, re.compile("pydicom"), 0)
 
 
 def open_image(path: Path) -> Image.Image:
-    """An image file as eight-bit RGB.
+    """An image file as eight-bit RGB, upright.
 
     Grey values deeper than eight bits are spread linearly from the image's own smallest to its
-    largest value: a 12-bit image in a 16-bit file would be almost black otherwise. DICOM values
-    go through rescale (or modality LUT), then through the file's window or VOI LUT, or the
-    0.5-99.5 percentile window where it has none; MONOCHROME1 is inverted, so that air is dark.
+    largest value: a 12-bit image in a 16-bit file would be almost black otherwise. What is
+    transparent lies on black. An image that a camera or a scanner marked as turned (EXIF) is
+    turned back. DICOM is shown as `nast.models.dicom` says.
 
     Args:
-        path: JPEG, PNG or DICOM of a single frame.
+        path: JPEG, PNG, TIFF, BMP, or DICOM of a single frame.
 
     Raises:
-        ImageError: no such file, a broken one, or a DICOM file that holds no single image or is
-            compressed in a way that needs a decoder which is not installed.
+        ImageError: no such file, a broken one, one of another format, one with values that are no
+            numbers, or a DICOM file that holds no single image or is compressed in a way that
+            needs a decoder which is not installed.
     """
     try:
         with open(path, "rb") as file:
             head = file.read(132)
-        if head[128:] == DICOM_MARK:
-            return _grey(_dicom_values(path)).convert("RGB")
-        with Image.open(path) as image:
-            # Pillow's names of grey modes beyond eight bits: "I", "I;16", "I;16B", "F".
-            if image.mode[0] in "IF":
-                return _grey(np.asarray(image, dtype=np.float64)).convert("RGB")
-            return image.convert("RGB")
+        if is_dicom(head):
+            return dicom_image(path).convert("RGB")
+        with picture(path) as image:
+            return _eight_bits(_upright(image), path)
+    except ImageError:
+        raise
     except FileNotFoundError:
         raise ImageError(path, "no such file") from None
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+    # Decoders of pictures raise whatever a cut or foreign file leads them to.
+    except Exception:
         raise ImageError(path, "a broken image") from None
 
 
-def _grey(values: np.ndarray) -> Image.Image:
+def _upright(image: Image.Image) -> Image.Image:
+    """The image turned as its EXIF says; one whose EXIF is broken stays as it is."""
+    image.load()
+    try:
+        return ImageOps.exif_transpose(image)
+    except Exception:
+        return image
+
+
+def _eight_bits(image: Image.Image, path: Path) -> Image.Image:
+    # Pillow's names of grey modes beyond eight bits: "I", "I;16", "I;16B", "F".
+    if image.mode[0] in "IF":
+        return _grey(np.asarray(image, dtype=np.float64), path).convert("RGB")
+    if image.mode in ("LA", "La", "PA", "RGBA", "RGBa") or "transparency" in image.info:
+        shown = image.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", shown.size, "black"), shown).convert("RGB")
+    return image.convert("RGB")
+
+
+def _grey(values: np.ndarray, path: Path) -> Image.Image:
     """Values (height, width) spread over 0..255; an even image stays black."""
+    if not np.isfinite(values).all():
+        raise ImageError(path, "an image with values that are no numbers")
     low, high = float(values.min()), float(values.max())
     scaled = (values - low) * (255 / (high - low)) if high > low else np.zeros_like(values)
     return Image.fromarray(np.rint(scaled).astype(np.uint8))
-
-
-def _dicom_values(path: Path) -> np.ndarray:
-    """Values (height, width) of a DICOM file as a viewer would show them, bright for dense."""
-    from pydicom import dcmread
-    from pydicom.errors import InvalidDicomError
-    from pydicom.pixels import apply_modality_lut, apply_voi_lut
-
-    _quiet_pydicom()
-    try:
-        data = dcmread(path)
-        pixels = data.pixel_array
-    except (InvalidDicomError, AttributeError, KeyError, EOFError):
-        raise ImageError(path, "a DICOM file without a readable image") from None
-    except (RuntimeError, NotImplementedError):
-        found = "a compressed DICOM image whose decoder is not installed (try pylibjpeg[all])"
-        raise ImageError(path, found) from None
-    if pixels.ndim != 2:
-        raise ImageError(path, f"a DICOM image of shape {pixels.shape}, not one grey frame")
-    values = np.asarray(apply_modality_lut(pixels, data), dtype=np.float64)
-    if "WindowCenter" in data or "VOILUTSequence" in data:
-        # A look-up table is indexed by whole numbers.
-        whole = values.astype(np.int32) if "VOILUTSequence" in data else values
-        values = np.asarray(apply_voi_lut(whole, data), dtype=np.float64)
-    else:
-        values = values.clip(*np.percentile(values, PERCENTILES))
-    return values.max() - values if data.PhotometricInterpretation == "MONOCHROME1" else values
-
-
-def _quiet_pydicom() -> None:
-    """Hide pydicom's notices: they quote elements of the header, which tell about the patient.
-
-    For good and not for one file: the filters of warnings belong to all threads at once.
-    """
-    logging.getLogger("pydicom").setLevel(logging.CRITICAL)
-    with _FILTERS:
-        if warnings.filters[:1] != [_QUIET]:
-            warnings.filterwarnings("ignore", module="pydicom")
 
 
 def read_ahead(

@@ -8,6 +8,7 @@ from pathlib import Path
 import polars as pl
 
 from nast.errors import InputError
+from nast.sources.pictures import is_dicom
 
 SUFFIXES = (".png", ".jpg", ".jpeg")
 _OUTSIDE = r"^[/\\]|^[A-Za-z]:|(?:^|[/\\])\.\.(?:[/\\]|$)|\x00"
@@ -58,7 +59,7 @@ def image_problem(path: Path) -> str | None:
         return None if b"\xff\xd9" in tail else "cut short"
     if head[:8] == b"\x89PNG\r\n\x1a\n":
         return None if b"IEND" in tail else "cut short"
-    if head[128:] == b"DICM":
+    if is_dicom(head):
         return None
     return "not a JPEG, PNG or DICOM image"
 
