@@ -79,6 +79,8 @@ def test_data_that_must_stay_goes_nowhere(policy):
                 guard(address, policy, loopback_stays=stays)
             assert RULES[policy] in str(error.value)
             assert "the person, date and reason of an override" in str(error.value)
+            assert "--override FILE.yaml" in str(error.value)
+            assert "configuration" not in str(error.value)
 
 
 def test_the_rules_are_named():
@@ -92,7 +94,7 @@ def test_the_rules_are_named():
 
 @pytest.mark.parametrize("policy", ["private", "credentialed"])
 def test_a_loopback_address_needs_the_users_word(policy):
-    with pytest.raises(PolicyError, match=r"can hide a proxy.*loopback_stays: true"):
+    with pytest.raises(PolicyError, match=r"can hide a proxy.*--loopback-stays"):
         guard("http://[::1]:8000", policy)
     entry = {"address": "http://[::1]:8000", "policy": policy, "allowed_by": "loopback"}
     assert guard("http://[::1]:8000", policy, loopback_stays=True) == entry

@@ -101,10 +101,11 @@ def guard(
         if loopback_stays:
             return entry | {"allowed_by": "loopback"}
         raise PolicyError(
-            f"{RULES[policy]}. A loopback address can hide a proxy: state once in the "
-            "configuration that it does not (loopback_stays: true)"
+            f"{RULES[policy]}. A loopback address can hide a proxy: state that it does not with "
+            "--loopback-stays (in Python loopback_stays=True)"
         )
     raise PolicyError(
-        f"{RULES[policy]}. Use a model in this process or on a loopback address, or name in the "
-        "configuration the person, date and reason of an override"
+        f"{RULES[policy]}. Use a model in this process or on a loopback address, or name "
+        "the person, date and reason of an override in a file: --override FILE.yaml (in Python "
+        "override=Override(...))"
     )
