@@ -9,12 +9,15 @@ from pathlib import Path
 import polars as pl
 import pytest
 from built import contextual_set, question_set, resealed
-from scripted import cut, reset, returns, says, serving, slow, status, tells
+from scripted import cut, refuses, reset, returns, says, serving, slow, status, tells
+from test_thoughts import STYLES
 
 from nast.cli import run
 from nast.errors import ModelError, PolicyError, UsageError
 from nast.evaluation.chat import (
+    ASKED_OTHERWISE,
     FAILED,
+    NO_CHOICE,
     SKIPPED,
     chat_model,
     note_of,
@@ -188,8 +191,74 @@ def test_log_probabilities_of_the_letters_in_a_whole_run(data, tmp_path):
     assert figures["questions/accuracy/negated"]["value"] == 0.25
 
 
-def scored(address, table, kind="claims", seed=0):
-    model = chat_model(f"chat:{address}#scripted")
+THOUGHT = "The answer is A? Answer: A. No, an edge is visible.\nFinal answer: A"
+
+
+@pytest.mark.parametrize("mode", ["letters", "text"])
+@pytest.mark.parametrize("style", STYLES)
+def test_an_oracle_that_thinks_aloud_is_right(data, style, mode):
+    """Whatever marks its thoughts, a model that knows all answers has accuracy 1."""
+    knows = knowing(data)
+    table = pl.read_parquet(data[0] / "questions.parquet").filter(split="test").head(4)
+
+    def thinks(messages):
+        return STYLES[style].format(THOUGHT) + knows(messages)
+
+    with serving(says(thinks)) as (address, _):
+        rows, notes = scored(address, table, "questions", mode=mode)
+    assert set(correctness(rows)["correct"]) == {1}
+    assert set(notes) == {BY_WORDS}
+
+
+def test_replies_that_reach_the_limit_are_counted_apart(data, tmp_path):
+    cut_off = {"choices": [{"message": {"content": "A"}, "finish_reason": "length"}]}
+    filtered = {"choices": [{"message": {"content": "A"}, "finish_reason": "content_filter"}]}
+    out = tmp_path / "out"
+    for _ in range(2):
+        with serving(*[returns(cut_off)] * 3, returns(filtered), says("A")) as (address, script):
+            model = chat_model(f"chat:{address}#scripted")
+            answers = tmp_path / "answers.jsonl"
+            made = evaluate([model], data[:1], out, answers=answers, limit=8, fresh=True)
+    assert not script.requests, "what was cut off would be cut off again"
+    notes = made["notes"][NAME]
+    counts = {kind: len(notes.get(note_of("questions", kind), ())) for kind in NO_CHOICE}
+    assert counts == {"refused": 1, "cut off": 3, "unparsed": 0, "unanswered": 0}
+    figures = read_json(out / "metrics.json")[NAME]
+    shares = [
+        figures[f"questions/replies/{form}/cut off"]
+        for form in ("negated", "affirmative", "omitted")
+    ]
+    assert sum(s["value"] * s["n"] for s in shares) == pytest.approx(3)
+
+
+@pytest.mark.parametrize("code", [400, 422, 501])
+def test_what_a_server_refuses_stands_in_the_result(data, tmp_path, code):
+    answer = refuses(["max_tokens", "seed", "logprobs"], says("A"), code)
+    out, answers = tmp_path / "out", tmp_path / "answers.jsonl"
+    with serving(answer) as (address, script):
+        for _ in range(2):
+            made = evaluate(
+                [chat_model(f"chat:{address}#scripted")],
+                data[:1],
+                out,
+                answers=answers,
+                limit=8,
+                fresh=True,
+            )
+            items = "questions questions (24 of 24 items)"
+            assert made["notes"][NAME][ASKED_OTHERWISE] == [
+                f"logprobs left out: {items}",
+                f"max_tokens sent as max_completion_tokens: {items}",
+                f"seed left out: {items}",
+                f"top_logprobs left out: {items}",
+            ]
+    taken = [r for r in script.requests if not {"max_tokens", "seed", "logprobs"} & r.keys()]
+    assert len(taken) == 24, "the second run asks nothing, and says the same"
+    assert all(r["max_completion_tokens"] == 1024 and r["temperature"] == 0 for r in taken)
+
+
+def scored(address, table, kind="claims", seed=0, mode="letters"):
+    model = chat_model(f"chat:{address}#scripted", mode)
     tables = [Data("d", kind, Path(), table)]
     (rows,), notes = score_chat(model, model.server("open"), tables, seed, AnswerCache())
     return rows, notes
@@ -319,6 +388,7 @@ def test_an_unreadable_image_leaves_with_its_group(data, tmp_path):
     path = table.filter(split="test")["image_path"][0]
     table = table.with_columns(pl.col("image_path").replace({path: str(bad)}))
     table.write_parquet(folder / "questions.parquet")
+    resealed(folder)
     with serving(says("A")) as (address, _):
         made = evaluate([chat_model(f"chat:{address}#scripted")], [folder], tmp_path / "out",
                         max_bad=1)  # fmt: skip

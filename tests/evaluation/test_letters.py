@@ -11,7 +11,7 @@ from pytest import approx
 from scripted import returns, says, serving, status, takes, tells
 
 from nast.errors import ModelError
-from nast.evaluation.chat import chat_model, score_chat
+from nast.evaluation.chat import ASKED_OTHERWISE, chat_model, score_chat
 from nast.evaluation.choice import correctness
 from nast.evaluation.items import Data
 from nast.evaluation.letters import (
@@ -60,6 +60,76 @@ def test_thoughts_are_passed_over():
     thought = [(t, {t: 0.9, "D": 0.1}) for t in ("<think>", "D", "</think>", "\n\n")]
     scores, way = scored("<think>D</think>\n\nA", *thought, ("A", B))
     assert (scores, way) == scored("A", ("A", B))
+
+
+def near(*words):
+    """Tokens that nothing is said of but that another letter was near."""
+    return [(t, {t: 0.9, "D": 0.1}) for t in words]
+
+
+@pytest.mark.parametrize(
+    ("opens", "closes"),
+    [
+        (("<think>",), ("</think>", "\n\n")),
+        (("[", "TH", "INK", "]"), ("[/", "THINK", "]")),
+        ((), ("</", "think", ">")),
+        (("<unused94>",), ("<unused95>",)),
+        (
+            ("<|channel|>", "analysis", "<|message|>"),
+            ("<|end|>", "<|start|>", "assistant", "<|channel|>", "final", "<|message|>"),
+        ),
+    ],
+)
+@pytest.mark.parametrize("shown", [True, False])
+def test_the_letter_of_a_thought_is_not_that_of_the_answer(opens, closes, shown):
+    """A server with a reasoning parser gives the tokens of thoughts and leaves them out of text."""
+    thought = ["A", " looks", " right", ",", " but", " no"]
+    said = "".join([*opens, *thought, *closes]) if shown else ""
+    tokens = near(*opens, *thought, *closes)
+    scores, way = scored(f"{said}A", *tokens, ("A", B), *near("<|im_end|>"))
+    assert (scores, way) == scored("A", ("A", B))
+
+
+@pytest.mark.parametrize(
+    ("said", "tokens"),
+    [
+        ("A", [("A", B), *near(" looks", " right")]),
+        ("A", [("A", B), *near("</think>", "B")]),
+        ("A", near("</think>")),
+    ],
+)
+def test_tokens_that_do_not_spell_the_answer_are_not_read(said, tokens):
+    scores, way = scored(said, *tokens)
+    assert way == BY_WORDS and [scores[t] for t in OPTIONS] == [1, 0, 0, 0]
+
+
+def test_a_letter_within_its_mark_is_read():
+    tokens = [*near("<answer>"), ("A", B), *near("</answer>")]
+    assert scored("<answer>A</answer>", *tokens) == scored("A", ("A", B))
+
+
+@pytest.mark.parametrize("said", ["B", "The answer is B.", "<think>B", "", None])
+def test_a_reply_that_was_cut_off_chooses_nothing(said):
+    given = {**choice(said, ("B", B)), "finish_reason": "length"}
+    for mode in ("letters", "text"):
+        assert option_scores(kept_of(given), OPTIONS, mode) == (None, "cut off")
+
+
+def test_a_reply_that_was_withheld_is_a_refusal():
+    given = {"message": {"content": None, "refusal": "Not this."}, "finish_reason": "stop"}
+    assert option_scores(kept_of(given), OPTIONS, "letters") == (None, "refused")
+    given = {"message": {"content": "B"}, "finish_reason": "content_filter"}
+    assert option_scores(kept_of(given), OPTIONS, "letters") == (None, "refused")
+
+
+def test_parts_of_thoughts_are_left_out():
+    parts = [{"type": "thinking", "thinking": "The answer is A."}, {"type": "text", "text": "B"}]
+    kept = kept_of({"message": {"content": parts}})
+    assert reply_of(kept) == Reply("B")
+    assert option_scores(kept_of({"message": {"content": parts[:1]}}) or None, OPTIONS, "text") == (
+        None,
+        "unanswered",
+    )
 
 
 def test_the_letter_itself_counts_where_the_server_leaves_it_out_of_the_best():
@@ -153,7 +223,7 @@ def test_five_are_taken_where_twenty_are_refused(data):
     assert least == approx(log(0.01) - 1), "the smallest of five"
 
 
-@pytest.mark.parametrize("code", [400, 422])
+@pytest.mark.parametrize("code", [400, 422, 501])
 def test_a_server_that_refuses_them_is_asked_without(data, code):
     def strict(handler, body):
         (status(code) if "logprobs" in body else says("B"))(handler, body)
@@ -164,6 +234,9 @@ def test_a_server_that_refuses_them_is_asked_without(data, code):
     assert len(plain) == 24 and all("top_logprobs" not in r for r in plain)
     assert len(script.requests) - 24 <= 8 * len(WISHED)
     assert notes[BY_WORDS] == ["d questions (24 of 24 items)"] and BY_LETTERS not in notes
+    assert notes[ASKED_OTHERWISE] == [
+        f"{name} left out: d questions (24 of 24 items)" for name in ("logprobs", "top_logprobs")
+    ]
     assert set(rows["score"]) <= {0, 1}
 
 

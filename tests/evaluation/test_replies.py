@@ -1,5 +1,6 @@
 """The reader of chat replies on real shapes of replies, and on anything at all."""
 
+import json
 import time
 from pathlib import Path
 
@@ -26,6 +27,66 @@ def test_a_reply_chooses(mode, reply, chosen):
     place = choice_of(reply, OPTIONS, mode)
     found = "ABCD"[place] if place is not None else "refused" if is_refusal(reply) else "none"
     assert found == chosen
+
+
+REPORTED = Path(__file__).parents[3] / "shared" / "data" / "cases" / "replies.jsonl"
+
+
+@pytest.mark.skipif(not REPORTED.is_file(), reason="the replies of public reports are not here")
+def test_replies_of_public_reports():
+    options, *rows = map(json.loads, REPORTED.read_text("utf-8").splitlines())
+    for row in rows:
+        place = choice_of(row["reply"], options["options"])
+        assert ("none" if place is None else "ABCD"[place]) == row["choice"], row["source"]
+
+
+THOUGHTS = (
+    "The answer is A.",
+    "Final answer: A",
+    "A",
+    "A) No pneumothorax.",
+    "\\boxed{A}",
+    "No pneumothorax.",
+    '{"answer": "A"}',
+)
+# Some are known, and some nobody has seen yet; where it is not clear, nothing is chosen.
+AROUND = [
+    ("<think>", "</think>"),
+    ("[THINK]", "[/THINK]"),
+    ("◁think▷", "◁/think▷"),
+    ("<unused94>", "<unused95>"),
+    ("", "</think>"),
+    ("## Thinking\n", "\n## Answer\n"),
+    ("<quokka>", "</quokka>"),
+    ("<|quokka|>", "<|/quokka|>"),
+    ("{{quokka}}", "{{/quokka}}"),
+    ("%% ", " %%\n"),
+    ("~~~ quokka\n", "\n~~~\n"),
+    ("(I think: ", ") "),
+    ("\n---\n", "\n---\n"),
+]
+
+
+@pytest.mark.parametrize(("opens", "closes"), AROUND)
+@pytest.mark.parametrize("thought", THOUGHTS)
+@pytest.mark.parametrize("answer", ["B", "The answer is B.", "**B**", "(B)"])
+def test_a_thought_is_never_the_answer(opens, closes, thought, answer):
+    place = choice_of(f"{opens}{thought}{closes}{answer}", OPTIONS)
+    assert place in (None, 1)
+    if "think" in closes.lower() or "unused" in closes or "quokka" in closes:
+        assert place == 1
+    if closes.strip("%~- \n") and "## " not in closes:
+        assert choice_of(f"{opens}{thought}{closes}", OPTIONS) is None or closes == ") "
+
+
+def test_the_words_of_a_language_that_deny():
+    for said in ("Die Antwort ist nicht B.", "La réponse n'est pas B.", "答案不是B。", "不选B"):
+        assert choice_of(said, OPTIONS) is None
+
+
+def test_a_reply_beyond_measure_chooses_nothing():
+    assert choice_of("B\n" + "The edge is visible. " * 20_000, OPTIONS) is None
+    assert choice_of("<think>" + "A? " * 60_000 + "</think>B", OPTIONS) == 1
 
 
 def test_the_table_is_large_enough_and_says_nothing_twice():

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -14,12 +14,19 @@ from nast.evaluation.chat_images import image_url
 from nast.evaluation.chat_request import ASKED, items_of, messages_of
 from nast.evaluation.choice import CHOICE, choice_rows, ranked
 from nast.evaluation.items import Data
-from nast.evaluation.letters import BY_LETTERS, BY_WORDS, WISHED, kept_of, option_scores
+from nast.evaluation.letters import (
+    BY_LETTERS,
+    BY_WORDS,
+    READING,
+    WISHED,
+    kept_of,
+    option_scores,
+)
 from nast.evaluation.metrics import FORM_ORDER, Figures, pair_of, share
 from nast.language.llm.backends import LanguageModel
-from nast.language.llm.cache import AnswerCache, ask
+from nast.language.llm.cache import REFUSED, AnswerCache, ask
 from nast.language.llm.endpoints import Endpoint
-from nast.language.llm.retry import words_of
+from nast.language.llm.retry import CUT_OFF
 from nast.language.llm.server import server_model
 from nast.policy import Override
 from nast.store import content_hash, hashed_ids
@@ -29,6 +36,9 @@ DECODING = {"temperature": 0.0, "seed": 0, "max_tokens": 1024}
 """Room for a model that thinks aloud before it answers."""
 FAILED = ("unparsed", "refused", "unanswered")
 """Replies that choose nothing: no option or several, a refusal, and no reply at all."""
+NO_CHOICE = (*FAILED, CUT_OFF)
+"""`FAILED`, and replies that reached the limit of tokens before they were finished."""
+ASKED_OTHERWISE = "requests without what the server refused"
 SKIPPED = "tables skipped (a chat model is asked questions and claim sets only)"
 
 
@@ -61,9 +71,14 @@ class ChatModel:
             PolicyError: the data must not go there.
             UsageError: the environment variable of the key is not set.
         """
-        return server_model(self.endpoint, policy, loopback_stays=self.loopback_stays,
-                            override=self.override,
-                            read=kept_of if self.mode == "letters" else words_of)  # fmt: skip
+        model = server_model(
+            self.endpoint,
+            policy,
+            loopback_stays=self.loopback_stays,
+            override=self.override,
+            read=kept_of,
+        )
+        return replace(model, decoding={**model.decoding, "reading": READING})
 
 
 def chat_model(
@@ -94,7 +109,7 @@ def chat_model(
     if mode not in ASKED:
         raise UsageError(f"the chat mode is {mode!r}; choose {' or '.join(ASKED)}")
     wished = WISHED if mode == "letters" else ()
-    key = content_hash([name, DECODING, mode, ASKED[mode], wished])
+    key = content_hash([name, DECODING, mode, ASKED[mode], wished, READING])
     endpoint = Endpoint(address, name, DECODING, key_variable, wished=wished)
     return ChatModel(f"{name} ({mode})", key, endpoint, mode, loopback_stays, override)
 
@@ -135,13 +150,20 @@ def score_chat(
         rows = choice_rows(data.kind, data.table)
         found: dict[tuple[str, str], dict[str, float]] = {}
         ways: Counter[str] = Counter()
-        for item, reply in _replies(items_of(data, rows, seed), model.mode, server, answers):
+        counts: Counter[str] = Counter()
+        items = items_of(data, rows, seed)
+        for item, reply in _replies(items, model.mode, server, answers, counts):
             options, way = option_scores(reply, item["shown"], model.mode)
             found[item["item_id"], item["form"]] = options or {}
             ways[way] += 1
             if options is None:
                 what = note_of(data.kind, way)
                 notes.setdefault(what, []).append(item["named"])
+        for what in counts:
+            if what.startswith(REFUSED):
+                table = f"{what.removeprefix(REFUSED)}: {data.name} {data.kind}"
+                of = f"({counts[what]} of {ways.total()} items)"
+                notes.setdefault(ASKED_OTHERWISE, []).append(f"{table} {of}")
         for way in (BY_LETTERS, BY_WORDS):
             if ways[way]:
                 table = f"{data.name} {data.kind} ({ways[way]} of {ways.total()} items)"
@@ -155,23 +177,27 @@ def score_chat(
 
 
 def note_of(task: str, failure: str) -> str:
-    """The note of the manifest under which items of one of `FAILED` are named."""
+    """The note of the manifest under which items of one of `NO_CHOICE` are named."""
     return f"{task} {failure}, counted as wrong"
 
 
 def _replies(
-    items: Sequence[dict[str, Any]], mode: str, server: LanguageModel, answers: AnswerCache
+    items: Sequence[dict[str, Any]],
+    mode: str,
+    server: LanguageModel,
+    answers: AnswerCache,
+    counts: Counter[str],
 ) -> Iterator[tuple[dict[str, Any], str | None]]:
     """Each item with its reply; only one chunk of images is held at a time."""
     url = lru_cache(maxsize=1)(image_url)
     for start in range(0, len(items), server.chunk):
         part = items[start : start + server.chunk]
         batch = [messages_of(i["stem"], i["shown"], url(i["image_path"]), mode) for i in part]
-        yield from zip(part, ask(server, batch, answers, Counter()), strict=True)
+        yield from zip(part, ask(server, batch, answers, counts), strict=True)
 
 
 def reply_figures(scores: pl.DataFrame, notes: Mapping[str, Sequence[str]], seed: int) -> Figures:
-    """`TASK/replies/FORM/KIND`: share of items whose reply chose nothing, by kind of `FAILED`.
+    """`TASK/replies/FORM/KIND`: share of items whose reply chose nothing, by `NO_CHOICE`.
 
     Args:
         scores: `SCORES_SCHEMA` rows of one chat model.
@@ -184,7 +210,7 @@ def reply_figures(scores: pl.DataFrame, notes: Mapping[str, Sequence[str]], seed
     # Imported items are named by a hash.
     items = items.with_columns(hashed=pl.Series(hashed_ids(items["pair"]), dtype=pl.String))
     for task in CHOICE:
-        for kind in FAILED:
+        for kind in NO_CHOICE:
             named = list(notes.get(note_of(task, kind), ()))
             hit = pl.any_horizontal(
                 pl.format("{}-{}", n, "form").is_in(named) for n in ("pair", "hashed")

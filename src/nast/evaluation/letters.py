@@ -16,13 +16,16 @@ import numpy as np
 
 from nast.evaluation.replies import choice_of, is_refusal
 from nast.exchange.documents import LETTERS
-from nast.language.llm.retry import words_of
+from nast.language.llm.retry import CUT_OFF, WITHHELD, ending_of, text_of
+from nast.language.llm.thoughts import spoken
 
 WISHED = ({"logprobs": True, "top_logprobs": 20}, {"logprobs": True, "top_logprobs": 5})
 """What servers are asked for; some take no more than 5, and some nothing of it."""
 BY_LETTERS = "tables scored by log-probabilities of the letters"
 BY_WORDS = "tables scored by the words of the replies"
-_THOUGHT = ("</think>", "</thinking>")
+READING = 2
+"""Goes up with what is kept of a response and how it is read, so that older results are not mixed
+with newer ones."""
 
 
 class Reply(NamedTuple):
@@ -30,46 +33,63 @@ class Reply(NamedTuple):
 
     Attributes:
         said: the text.
-        token: the first token with a letter or digit in it, after thoughts; "" without `near`.
+        token: the first token of the answer with a letter or digit in it; "" without `near`.
         near: (token, log-probability) of the candidates at its place; empty where the server gives
             none.
+        ending: why it ends where it does, see `retry.ending_of`.
     """
 
     said: str
     token: str = ""
     near: tuple[tuple[str, float], ...] = ()
+    ending: str = ""
 
 
 def kept_of(choice: Mapping[str, Any]) -> str | None:
     """The first choice of a response as a cache of answers keeps it: JSON of a `Reply`.
 
-    Log-probabilities of another form count as none. Blank text is given as it is.
+    Log-probabilities of another form count as none. Blank text is given as it is, unless the reply
+    was cut off or withheld.
     """
-    words = words_of(choice)
-    if words is None or not words.strip():
+    words, ending = text_of(choice), ending_of(choice)
+    if not (words and words.strip()) and not ending:
         return words
-    return json.dumps((words, *_first_word(choice.get("logprobs"))))
+    words = words or ""
+    return json.dumps((words, *_first_word(words, choice.get("logprobs")), ending))
 
 
 def reply_of(kept: str) -> Reply:
     """The inverse of `kept_of`."""
-    said, token, near = json.loads(kept)
-    return Reply(said, token, tuple((name, value) for name, value in near))
+    said, token, near, ending = json.loads(kept)
+    return Reply(said, token, tuple((name, value) for name, value in near), ending)
 
 
-def _first_word(given: object) -> tuple[str, list[tuple[str, float]]]:
+def _first_word(said: str, given: object) -> tuple[str, list[tuple[str, float]]]:
+    """The first token of the answer and what is near it; nothing where tokens do not spell it.
+
+    Servers list the tokens of thoughts too, also of those that the text leaves out. So the answer
+    is looked for from the end.
+    """
     tokens = _tokens(given.get("content") if isinstance(given, dict) else None)
-    thoughts = [i for i, t in enumerate(tokens, 1) if t["token"].strip() in _THOUGHT]
-    for token in tokens[thoughts[-1] if thoughts else 0 :]:
-        if _bare(token["token"]):
-            near = [(t["token"], float(t["logprob"])) for t in _tokens(token.get("top_logprobs"))]
-            # One candidate says nothing of the other letters.
-            if len(near) < 2:
-                break
-            if token["token"] not in dict(near):
-                near.append((token["token"], float(token["logprob"])))
-            return token["token"], near
-    return "", []
+    while tokens and _ENDED.fullmatch(tokens[-1]["token"]):
+        tokens.pop()
+    left = _bare(spoken(said))
+    first = None
+    for token in reversed(tokens):
+        word = _bare(token["token"])
+        if not left or not left.endswith(word):
+            break
+        if word:
+            first, left = token, left.removesuffix(word)
+    if left or first is None:
+        return "", []
+    near = [(t["token"], float(t["logprob"])) for t in _tokens(first.get("top_logprobs"))]
+    # One candidate says nothing of the other letters.
+    if len(near) < 2:
+        return "", []
+    if first["token"] not in dict(near):
+        near.append((first["token"], float(first["logprob"])))
+    return first["token"], near
 
 
 def _tokens(given: object) -> list[dict[str, Any]]:
@@ -84,8 +104,12 @@ def _tokens(given: object) -> list[dict[str, Any]]:
     ]
 
 
+_ENDED = re.compile(r"\s*(?:<[^<>]*>)?\s*")
+"""A blank token, or one that ends a reply and is no part of the text."""
+
+
 def _bare(token: str) -> str:
-    """A token without blanks and marks; some servers write the blank before a word as a letter."""
+    """A text without blanks and marks; some servers write the blank before a word as a letter."""
     return re.sub(r"[\W_Ġ]+", "", unicodedata.normalize("NFKC", token))
 
 
@@ -99,18 +123,19 @@ def option_scores(
     than the smallest of these. By words: 1 for the chosen option, 0 for the rest.
 
     Args:
-        kept: in the mode `letters` as of `kept_of`, else the words of the reply; None where there
-            was no reply.
+        kept: as of `kept_of`; None where there was no reply.
         shown: the options, in the order in which they were shown.
         mode: `letters` or `text`.
 
     Returns:
         The scores with `BY_LETTERS` or `BY_WORDS`; None where the reply chooses nothing
-        (`replies.choice_of`), with "unparsed", "refused" or "unanswered".
+        (`replies.choice_of`), with "unparsed", "refused", "cut off" or "unanswered".
     """
     if kept is None:
         return None, "unanswered"
-    reply = reply_of(kept) if mode == "letters" else Reply(kept)
+    reply = reply_of(kept)
+    if reply.ending:
+        return None, "refused" if reply.ending == WITHHELD else CUT_OFF
     place = choice_of(reply.said, shown, mode)
     if place is None:
         return None, "refused" if is_refusal(reply.said) else "unparsed"

@@ -135,6 +135,18 @@ def takes(most, then):
     return step
 
 
+def refuses(names, then, code=400, said=None):
+    """Refuses requests with one of some parameters; `{0}` in what it says is that parameter."""
+
+    def step(handler, body):
+        refused = [name for name in names if name in body]
+        text = json.dumps(said if said is not None else {"error": "{0}"})
+        named = text.replace("{0}", refused[0]) if refused else ""
+        send(handler, code, named.encode()) if refused else then(handler, body)
+
+    return step
+
+
 def status(code, **headers):
     return lambda handler, body: send(handler, code, {"error": body["messages"]}, **headers)
 

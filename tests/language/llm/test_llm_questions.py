@@ -6,7 +6,8 @@ import shutil
 import polars as pl
 import pytest
 from built import resealed
-from scripted import right, says, serving
+from scripted import refuses, right, says, serving
+from test_thoughts import STYLES
 
 from nast.benchmark.questions import make_questions
 from nast.cli import run
@@ -45,6 +46,43 @@ def test_a_model_writes_and_every_text_is_read_back(facts, tmp_path):
     ids = pl.read_parquet(facts / "studies.parquet").select("subject_id", "study_id")
     sent = json.dumps(script.requests)
     assert not any(i in sent for row in ids.rows() for i in row)
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_a_model_may_think_aloud(facts, tmp_path, style):
+    """Its thoughts are neither read as texts nor sent back to it."""
+
+    def thinks(messages):
+        return STYLES[style].format("A: No quokka.\nB: No quokka.") + right(messages)
+
+    with serving(says(thinks)) as (address, script):
+        assert build(facts, tmp_path / "out", address) == 0
+    counts = manifest_of(tmp_path / "out")["counts"]["language model"]
+    assert counts["sets replaced by templates"] == 0
+    assert counts["negated"]["times asked again"] == 0
+    assert "quokka" not in json.dumps(script.requests)
+
+
+def test_a_model_that_thinks_to_the_end_writes_nothing(facts, tmp_path):
+    with serving(says(lambda messages: "<think>" + right(messages))) as (address, script):
+        assert build(facts, tmp_path / "out", address) == 0
+    counts = manifest_of(tmp_path / "out")["counts"]["language model"]
+    assert counts["sets replaced by templates"] == counts["sets"]
+    assert set(counts["negated"]["rejected"]) == {"no answer"}
+    assert "<think>" not in json.dumps(script.requests)
+
+
+def test_what_a_server_refuses_stands_in_the_manifest(facts, tmp_path):
+    with serving(refuses(["seed", "max_tokens"], says(right))) as (address, script):
+        for _ in range(2):
+            assert build(facts, tmp_path / "out", address, "--fresh") == 0
+            counts = manifest_of(tmp_path / "out")["counts"]["language model"]
+            told = {k: v for k, v in counts.items() if k.startswith("answers: ")}
+            asked = len({json.dumps(r["messages"]) for r in script.requests})
+            assert told == {
+                "answers: seed left out": asked,
+                "answers: max_tokens sent as max_completion_tokens": asked,
+            }
 
 
 def test_what_a_model_fails_is_written_by_templates(facts, tmp_path):

@@ -93,23 +93,26 @@ def test_a_very_long_retry_after_ends_the_run(waits):
 
 
 @pytest.mark.parametrize(
-    ("code", "advice"),
+    ("code", "advice", "requests"),
     [
-        (401, "environment variable"),
-        (403, "environment variable"),
-        (404, "ends in /v1"),
-        (400, "decoding parameters"),
-        (307, "Redirects are not followed"),
+        (401, "environment variable", 1),
+        (403, "environment variable", 1),
+        (404, "ends in /v1", 1),
+        # Without each of the three parameters, and without all.
+        (400, "decoding parameters", 5),
+        (422, "decoding parameters", 5),
+        (501, "decoding parameters", 5),
+        (307, "Redirects are not followed", 1),
     ],
 )
-def test_a_lasting_fault_is_not_tried_again(code, advice, waits):
+def test_a_lasting_fault_is_not_tried_again(code, advice, requests, waits):
     with serving(says("elsewhere")) as (other, elsewhere):
         with serving(status(code, Location=other)) as (address, script):
             with pytest.raises(ModelError, match=advice) as error:
                 client(address)([ASK])
-            assert len(script.requests) == 1
+            assert len(script.requests) == requests
         assert not elsewhere.requests
-    assert "quokka" not in str(error.value)
+    assert "quokka" not in str(error.value) and not waits
 
 
 def test_a_silent_model_gives_no_answer(waits):

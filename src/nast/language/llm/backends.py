@@ -31,6 +31,7 @@ class LanguageModel:
         backend: the function that answers.
         chunk: conversations per call; answers are kept after each call.
         allowed: what allowed data to reach the model, for the manifest.
+        refused: what a server refused of the decoding, in words; grows while it answers.
     """
 
     name: str
@@ -38,6 +39,7 @@ class LanguageModel:
     backend: Backend
     chunk: int = 64
     allowed: Mapping[str, Any] = field(default_factory=lambda: dict(IN_PROCESS))
+    refused: list[str] = field(default_factory=list)
 
 
 def vllm_model(

@@ -15,6 +15,9 @@ from nast.language.llm.backends import LanguageModel
 from nast.language.llm.prompts import Messages
 from nast.store import content_hash
 
+REFUSED = "answers: "
+"""Before what a server refused, in counts: "answers: seed left out"."""
+
 
 def request_key(model: LanguageModel, messages: Messages) -> str:
     """What an answer depends on, as a hash: the conversation, the model, the decoding."""
@@ -45,6 +48,7 @@ class AnswerCache:
         self.path = Path(path) if path is not None else None
         self.dropped = 0
         self._answers: dict[str, str] = {}
+        self._refused: dict[str, list[str]] = {}
         self._read_to = 0
         if self.path is not None and self.path.is_dir():
             raise InputError(self.path, found="a folder", expected="a file of answers (JSON lines)")
@@ -56,6 +60,10 @@ class AnswerCache:
         """The answer to a request, or None."""
         return self._answers.get(key)
 
+    def refused(self, key: str) -> list[str]:
+        """What the server had refused of the decoding when it gave an answer, in words."""
+        return self._refused.get(key, [])
+
     def add(self, model: LanguageModel, answers: dict[str, str]) -> None:
         """Keep answers by key; where another run was first, its answer is taken over.
 
@@ -64,11 +72,11 @@ class AnswerCache:
         """
         if self.path is None:
             self._answers = answers | self._answers
+            self._refused = {key: list(model.refused) for key in answers} | self._refused
             return
-        lines = [
-            {"key": key, "model": model.name, "decoding": dict(model.decoding), "answer": answer}
-            for key, answer in answers.items()
-        ]
+        told = {"model": model.name, "decoding": dict(model.decoding)}
+        told |= {"refused": list(model.refused)} if model.refused else {}
+        lines = [{**told, "key": key, "answer": answer} for key, answer in answers.items()]
         _append(self.path, "".join(json.dumps(line, sort_keys=True) + "\n" for line in lines))
         self._catch_up(self.path)
 
@@ -92,11 +100,11 @@ class AnswerCache:
             entry = _entry(line)
             if entry is None:
                 self.dropped += bool(line.strip())
-            else:
-                self._answers.setdefault(*entry)
+            elif entry[0] not in self._answers:
+                key, self._answers[key], self._refused[key] = entry[0], entry[1], entry[2]
 
 
-def _entry(line: bytes) -> tuple[str, str] | None:
+def _entry(line: bytes) -> tuple[str, str, list[str]] | None:
     try:
         row = json.loads(line)
     except (ValueError, RecursionError):
@@ -104,7 +112,10 @@ def _entry(line: bytes) -> tuple[str, str] | None:
     if not isinstance(row, dict):
         return None
     key, answer = row.get("key"), row.get("answer")
-    return (key, answer) if isinstance(key, str) and isinstance(answer, str) else None
+    refused = row.get("refused", [])
+    if not isinstance(key, str) or not isinstance(answer, str) or not isinstance(refused, list):
+        return None
+    return key, answer, [str(what) for what in refused]
 
 
 def _append(path: Path, text: str) -> None:
@@ -127,7 +138,8 @@ def ask(
         model: answers what the cache lacks, `model.chunk` conversations at a time.
         batch: conversations; equal ones are asked once.
         cache: gets the new answers after every chunk.
-        counts: `answers from the cache` and `requests to the model` go up.
+        counts: `answers from the cache`, `requests to the model` and, for each thing that the
+            server refused, `answers: WHAT` go up.
 
     Returns:
         An answer for each conversation, None where the model gave none.
@@ -143,4 +155,5 @@ def ask(
         kept = {key: answer for key, answer in found if answer and answer.strip()}
         if kept:
             cache.add(model, kept)
+    counts.update(f"{REFUSED}{what}" for key in set(keys) for what in cache.refused(key))
     return [cache.get(key) for key in keys]

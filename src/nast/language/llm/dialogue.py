@@ -6,12 +6,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from nast.language.llm.prompts import Messages, load_prompt
+from nast.language.llm.thoughts import spoken
 from nast.language.llm.validate import Fault, tidy
 
 Check = Callable[[str], Fault | None]
 Ask = Callable[[Sequence[Messages]], Sequence[str | None]]
 STEM = "Stem"
-_THOUGHT = re.compile(r"<think>.*?(?:</think>|\Z)", re.DOTALL)
 
 
 @dataclass(slots=True)
@@ -98,7 +98,9 @@ def converse(tasks: Sequence[Task], ask: Ask, retries: int) -> Tally:
 
 def _hear(task: Task, answer: str | None, rejected: Counter[str]) -> None:
     """Check an answer; where something is wrong, say so in the conversation."""
-    if not answer or not answer.strip():
+    # Thoughts are no answer, and are not sent back as one.
+    answer = spoken(answer or "").strip()
+    if not answer:
         task.faults = dict.fromkeys(task.missing(), Fault("no answer", "has no text"))
         rejected.update(fault.code for fault in task.faults.values())
         return
@@ -137,7 +139,7 @@ def labelled_lines(answer: str, labels: Sequence[str]) -> dict[str, str]:
     line = re.compile(rf"[\W_]*(?:(?:option|claim|sentence)\s+)?({names})[\"*_]*\s*[:.)](.*)", re.I)
     known = {label.lower(): label for label in labels}
     found: dict[str, str] = {}
-    for row in _THOUGHT.sub("", answer).splitlines():
+    for row in spoken(answer).splitlines():
         match = line.fullmatch(row)
         text = tidy(match[2]) if match else ""
         if match and text:

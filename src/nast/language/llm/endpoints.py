@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
+from httpx import URL, InvalidURL
+
 from nast.errors import UsageError
 from nast.policy import is_loopback
 
@@ -16,12 +18,13 @@ class Endpoint:
     Attributes:
         address: base URL, usually ending in `/v1`.
         model: the server's name of it.
-        decoding: sent with each request, and part of what an answer is kept under.
+        decoding: sent with each request, unless the server refuses a part of it, and part of what
+            an answer is kept under.
         key_variable: name of the environment variable with the key, where the server wants one.
         concurrency: requests under way at once.
-        timeout: seconds to wait for an answer.
+        timeout: seconds to wait for a whole answer.
         tries: of one request, before it counts as unanswered.
-        wished: further parameters, most first, that a server may refuse; see `ChatServer`.
+        wished: further parameters, most first, that a server may refuse; see `Parameters`.
 
     Raises:
         UsageError: the address is no plain http or https URL, or a key would go to another machine
@@ -40,8 +43,14 @@ class Endpoint:
     wished: Sequence[Mapping[str, Any]] = ()
 
     def __post_init__(self) -> None:
-        parts = urlsplit(self.address)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
+        try:
+            parts = urlsplit(self.address)
+            # Where a port or a name is none, only one of the two says so.
+            usable = bool(parts.hostname and URL(self.address).host) and parts.port != 0
+            usable = usable and self.address.isprintable() and " " not in self.address
+        except (ValueError, InvalidURL):
+            usable = False
+        if not usable or parts.scheme not in ("http", "https"):
             raise UsageError(
                 "the address of a server must be a URL, such as http://127.0.0.1:8000/v1"
             )

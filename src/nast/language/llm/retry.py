@@ -1,20 +1,33 @@
 """Which faults of a server may pass, how long to wait for that, and what a good answer is."""
 
 import asyncio
+import json
 import random
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any
-
-import httpx
+from typing import Any, NamedTuple
 
 from nast.errors import ModelError
+from nast.language.llm.parameters import REFUSED
 
 PASSING = (408, 425, 429)
 """Status codes below 500 that are worth another try."""
 LONGEST = 300.0
 """Seconds of waiting that a server may ask for."""
+
+
+CUT_OFF, WITHHELD = "cut off", "withheld"
+TEXT = ("text", "output_text", None)
+"""Types of the parts of a content that are said; those of thoughts are `thinking`, `reasoning`."""
+
+
+class Response(NamedTuple):
+    """What is kept of a response: its status, how long it asks to wait, and its bytes."""
+
+    code: int
+    retry_after: str
+    body: bytes
 
 
 class TransientError(Exception):
@@ -48,7 +61,7 @@ async def pause(seconds: float) -> None:
     await asyncio.sleep(seconds)
 
 
-def choice_of(response: httpx.Response, address: str) -> Mapping[str, Any]:
+def choice_of(response: Response, address: str) -> Mapping[str, Any]:
     """The first choice of a response, whose `message` has the text; empty where there is none.
 
     Args:
@@ -56,32 +69,59 @@ def choice_of(response: httpx.Response, address: str) -> Mapping[str, Any]:
         address: of the server, for messages.
 
     Raises:
-        TransientError: the fault may pass: 408, 425, 429, 5xx, no JSON, another form.
+        TransientError: the fault may pass: 408, 425, 429, 5xx but 501, no JSON, another form.
         ModelError: the server will answer the same again; the message holds nothing of its body,
             which may repeat the request.
     """
-    code = response.status_code
-    if code in PASSING or code >= 500:
-        wait = _retry_after(response.headers.get("retry-after", ""))
+    code = response.code
+    if code in PASSING or (code >= 500 and code not in REFUSED):
+        wait = _retry_after(response.retry_after)
         if wait > LONGEST:
             raise ModelError(f"{address}: the server asks to wait {wait:.0f} s; run again later")
         raise TransientError(f"HTTP {code}", wait)
     if code != 200:
         raise ModelError(f"{address}: HTTP {code}. {_advice(code)}")
     try:
-        choices = response.json()["choices"]
+        choices = json.loads(response.body)["choices"]
         choice: dict[str, Any] = choices[0] if choices else {}
-        content = choice["message"]["content"] if choice else None
-    except (ValueError, LookupError, TypeError, RecursionError):
+        content = choice["message"].get("content") if choice else None
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
         raise TransientError("an answer of another form") from None
-    if content is not None and not isinstance(content, str):
+    if content is not None and not isinstance(content, str | list):
         raise TransientError("an answer of another form")
     return choice
 
 
+def text_of(choice: Mapping[str, Any]) -> str | None:
+    """What a choice says; None where the model said nothing.
+
+    Of a content in parts, those of text are joined; thoughts have parts of their own, or fields
+    beside the content, and are left out.
+    """
+    content = choice["message"].get("content") if choice else None
+    if isinstance(content, list):
+        parts = [
+            p.get("text") if isinstance(p, dict) and p.get("type") in TEXT else p for p in content
+        ]
+        content = "".join(part for part in parts if isinstance(part, str))
+    # Half of a pair of surrogates is no text: it could not be written or sent again.
+    return None if content is None else content.encode(errors="replace").decode()
+
+
+def ending_of(choice: Mapping[str, Any]) -> str:
+    """Why a choice ends where it does: `CUT_OFF`, `WITHHELD`, or blank where it was finished."""
+    reason = choice.get("finish_reason") if choice else None
+    reason = reason.lower() if isinstance(reason, str) else ""
+    if reason in ("length", "max_tokens", "model_length", "max_length"):
+        return CUT_OFF
+    refusal = choice["message"].get("refusal") if choice else None
+    return WITHHELD if refusal or reason in ("content_filter", "safety", "refusal") else ""
+
+
 def words_of(choice: Mapping[str, Any]) -> str | None:
-    """The text of a choice; None where the model said nothing."""
-    return choice["message"]["content"] if choice else None
+    """The whole lines of a choice: where it was cut off, the last one is no answer."""
+    text = text_of(choice)
+    return text.rpartition("\n")[0] if text and ending_of(choice) == CUT_OFF else text
 
 
 def _advice(code: int) -> str:

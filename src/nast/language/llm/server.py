@@ -13,16 +13,23 @@ from typing import Any
 import httpx
 
 from nast.errors import ModelError, UsageError
+from nast.language.llm import bounded
 from nast.language.llm.backends import LanguageModel
 from nast.language.llm.endpoints import PRESETS, Endpoint
+from nast.language.llm.parameters import REFUSED, Parameters
 from nast.language.llm.prompts import Messages
-from nast.language.llm.retry import TransientError, choice_of, pause, wait_before, words_of
+from nast.language.llm.retry import (
+    Response,
+    TransientError,
+    choice_of,
+    pause,
+    wait_before,
+    words_of,
+)
 from nast.policy import Override, guard, is_loopback
 
 MANY = 8
 """So many unanswered requests in a row mean that the server is down."""
-REFUSED = (400, 422)
-"""Status codes of a server that does not take a parameter."""
 Reader = Callable[[Mapping[str, Any]], str | None]
 """What is kept of the first choice of a response."""
 
@@ -30,11 +37,12 @@ Reader = Callable[[Mapping[str, Any]], str | None]
 class ChatServer:
     """The backend of an endpoint: answers conversations over HTTP.
 
-    Of `Endpoint.wished`, requests hold the first entry until one of them has been answered. A
-    server that refuses it gets the next one and at last none, each refusal for all requests.
+    Until a request has been answered, a server that refuses one is asked with other parameters
+    (see `Parameters`), each refusal for all requests.
 
     Attributes:
         allowed: what `policy.guard` said, for the manifest.
+        refused: what the server refused of decoding and wishes so far, in words.
     """
 
     def __init__(
@@ -64,8 +72,8 @@ class ChatServer:
         )
         self._endpoint = endpoint
         self._read = read
-        self._wishes = [*endpoint.wished, {}]
-        self._wish = 0
+        self._parameters = Parameters(endpoint.decoding, endpoint.wished)
+        self.refused: list[str] = []
         self._settled = False
         self._answered = False
         self._lost = 0
@@ -81,22 +89,39 @@ class ChatServer:
         return _run(self._answers(batch))
 
     def _headers(self) -> dict[str, str]:
+        fixed = {"Accept-Encoding": bounded.ENCODINGS}
         name = self._endpoint.key_variable
         if name is None:
-            return {}
-        if not os.environ.get(name):
+            return fixed
+        key = os.environ.get(name, "").strip()
+        if not key:
             raise UsageError(f"set the environment variable {name} to the key of the server")
-        return {"Authorization": f"Bearer {os.environ[name]}"}
+        if not (key.isascii() and key.isprintable()):
+            raise UsageError(
+                f"the environment variable {name} holds a character that is no plain "
+                "ASCII, which no key has; set it to the key alone"
+            )
+        return {**fixed, "Authorization": f"Bearer {key}"}
+
+    def _client(self) -> httpx.AsyncClient:
+        try:
+            return httpx.AsyncClient(
+                headers=self._headers(),
+                timeout=self._endpoint.timeout,
+                follow_redirects=False,
+                # A proxy from the environment would carry loopback traffic off the machine.
+                trust_env=not is_loopback(self._endpoint.address),
+            )
+        except (ValueError, ImportError, OSError, httpx.InvalidURL):
+            # The reason may hold the proxy's password.
+            raise ModelError(
+                f"{self._endpoint.address}: a proxy or certificate of the environment cannot be "
+                "used; check HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and SSL_CERT_FILE"
+            ) from None
 
     async def _answers(self, batch: Sequence[Messages]) -> list[str | None]:
         limit = asyncio.Semaphore(self._endpoint.concurrency)
-        async with httpx.AsyncClient(
-            headers=self._headers(),
-            timeout=self._endpoint.timeout,
-            follow_redirects=False,
-            # A proxy from the environment would carry loopback traffic off the machine.
-            trust_env=not is_loopback(self._endpoint.address),
-        ) as client:
+        async with self._client() as client:
             results = await asyncio.gather(
                 *(self._one(client, limit, m) for m in batch), return_exceptions=True
             )
@@ -118,7 +143,7 @@ class ChatServer:
     ) -> str | None:
         """One request, tried again while the fault may pass."""
         end = self._endpoint
-        body = {**end.decoding, "model": end.model, "messages": [dict(m) for m in messages]}
+        body = {"model": end.model, "messages": [dict(m) for m in messages]}
         for number in range(1, end.tries + 1):
             try:
                 # A waiting request gives its place to another one.
@@ -130,27 +155,30 @@ class ChatServer:
                 await pause(wait_before(number, fault))
         raise AssertionError("unreachable")
 
-    async def _sent(self, client: httpx.AsyncClient, body: dict[str, Any]) -> httpx.Response:
-        """The response to a request with as much of what is wished as the server takes."""
+    async def _sent(self, client: httpx.AsyncClient, body: dict[str, Any]) -> Response:
+        """The response to a request with as much of what is asked for as the server takes."""
         url = f"{self._endpoint.address.rstrip('/')}/chat/completions"
         while True:
-            wish = self._wish
-            response = await _post(client, url, {**body, **self._wishes[wish]})
-            if response.status_code == 200:
-                self._settled = True
-            if response.status_code not in REFUSED:
+            given = self._parameters.sent()
+            wait = self._endpoint.timeout
+            response = await _post(client, url, {**given, **body}, wait)
+            self._settled = self._settled or response.code == 200
+            if response.code not in REFUSED:
                 return response
             # Another request may have learnt of the refusal while this one was under way.
-            if wish == self._wish:
-                if self._settled or wish == len(self._wishes) - 1:
+            if given == self._parameters.sent():
+                if self._settled or not self._parameters.give_up(response.body):
                     return response
-                self._wish += 1
+                self.refused[:] = self._parameters.refused()
 
 
-async def _post(client: httpx.AsyncClient, url: str, body: dict[str, Any]) -> httpx.Response:
+async def _post(
+    client: httpx.AsyncClient, url: str, body: dict[str, Any], seconds: float
+) -> Response:
     try:
-        return await client.post(url, json=body)
-    except httpx.TransportError as error:
+        async with asyncio.timeout(seconds), client.stream("POST", url, json=body) as response:
+            return await bounded.read(response)
+    except (httpx.HTTPError, httpx.StreamError, TimeoutError) as error:
         # The cause holds the request with its headers: it must not reach a traceback.
         raise TransientError(type(error).__name__) from None
 
@@ -200,4 +228,5 @@ def server_model(
         server,
         chunk=4 * endpoint.concurrency,
         allowed=server.allowed,
+        refused=server.refused,
     )
