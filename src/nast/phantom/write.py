@@ -25,7 +25,7 @@ from nast.phantom.lateral import draw_lateral
 from nast.phantom.patients import PRESENCE, PhantomStudy, patients
 from nast.phantom.workers import spread
 from nast.records import Fact
-from nast.store import atomic, file_hash, seed_of, write_table, write_text
+from nast.store import MANIFEST, atomic, file_hash, seed_of, write_table, write_text
 
 MARKER = "PHANTOM"
 MARK = "Synthetic radiographs and labels. No patient, no hospital: do not mix with real data.\n"
@@ -81,11 +81,16 @@ def write_phantom(folder: Path, number: int, seed: int, workers: int = 2) -> dic
     write_text(folder / "IMAGE_FILENAMES", "".join(f"{_path(i)}\n" for i in images))
     write_text(folder / "cad_disease.json", json.dumps([_cad_record(s) for s in studies]))
     _write_truth(folder / "truth.parquet", studies)
-    tables = [p for p in sorted(folder.iterdir()) if p.name.endswith((".csv.gz", ".json"))]
-    hashes = [f"{file_hash(path)}  {path.name}\n" for path in tables]
-    write_text(folder / MARKER, MARK + "".join(hashes))
+    write_mark(folder)
     counts = {"patients": number, "studies": len(studies), "images": len(images)}
     return {"counts": counts, "policy": "open", "phantom": True}
+
+
+def write_mark(folder: Path) -> None:
+    """Mark a tree as drawn, with the hashes of its tables."""
+    tables = [p for p in sorted(folder.iterdir()) if p.name.endswith((".csv", ".csv.gz", ".json"))]
+    hashes = [f"{file_hash(path)}  {path.name}\n" for path in tables if path.name != MANIFEST]
+    write_text(folder / MARKER, MARK + "".join(hashes))
 
 
 def build_phantom(
