@@ -5,6 +5,7 @@ import shutil
 
 import pytest
 import torch
+from huggingface_hub.errors import LocalEntryNotFoundError
 from PIL import Image
 from safetensors.torch import load_file, save_file
 from tiny_models import siglip, write_image
@@ -12,6 +13,7 @@ from transformers import CLIPModel
 
 from nast.errors import ModelError, UsageError
 from nast.models.base import DualEncoder
+from nast.models.folders import hub_folder
 from nast.models.registry import KINDS, load_model
 from nast.tracing.attention import negator_attention
 from nast.tracing.probes import make_probes, roles
@@ -165,6 +167,72 @@ def test_a_place_that_is_neither_folder_nor_cached(place, message, monkeypatch, 
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
     with pytest.raises(ModelError, match=message):
         load_model(f"hf:{place}")
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "../clip",
+        "models/",
+        "/models/clip",
+        "a/b/c",
+        "-a/b",
+        ".a/b",
+        "./a",
+        "a//b",
+        "",
+        "a/..",
+        "a b/c",
+    ],
+)
+def test_a_mistyped_path_is_never_asked_of_the_hub(place, no_hub):
+    with pytest.raises(ModelError, match="no such folder"):
+        hub_folder(place)
+    assert not no_hub
+
+
+def test_a_mistyped_folder_of_a_folder_is_not_asked_of_the_hub(no_hub, tmp_path, monkeypatch):
+    (tmp_path / "models" / "clip").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ModelError, match=r"models/ is one here, so the hub is not asked.*@main"):
+        hub_folder("models/clpi")
+    assert not no_hub
+    with pytest.raises(ModelError, match="the hub gives none"):
+        hub_folder("models/clpi@main")
+    assert no_hub == [True, False], "the cache first, then the hub"
+
+
+@pytest.mark.parametrize("offline", [True, False])
+def test_the_hub_is_asked_for_what_is_not_cached_and_a_line_says_so(
+    no_hub, offline, monkeypatch, tmp_path, caplog
+):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", offline)
+    with pytest.raises(ModelError, match="the hub gives none"):
+        hub_folder("typo/name")
+    said = "typo/name is neither a folder here nor in the cache: asking the Hugging Face hub for it"
+    assert [said in line for line in caplog.messages] == ([] if offline else [True])
+
+
+@pytest.mark.parametrize("place", ["a--b/c", "a/b..c", "a/b.git", "a/" + "b" * 200])
+def test_ids_that_the_hub_has_never(place, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    with pytest.raises(ModelError, match="the hub gives none"):
+        hub_folder(place)
+
+
+@pytest.fixture
+def no_hub(monkeypatch):
+    """A hub that has nothing; gives, for each request, whether only the cache was asked."""
+    asked = []
+
+    def nothing(*_, local_files_only, **__):
+        asked.append(local_files_only)
+        raise LocalEntryNotFoundError("nothing here")
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", nothing)
+    return asked
 
 
 def test_a_hub_id_that_is_cached(tiny_clip, monkeypatch, tmp_path):

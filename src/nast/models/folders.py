@@ -1,6 +1,7 @@
 """Model folders: found on disk or on the hub, hashed, and their keys checked."""
 
 import json
+import logging
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -100,7 +101,11 @@ def _steps(tokenizer: Any) -> dict[str, Any]:
 
 
 def hub_folder(identifier: str, *, weights: bool = True) -> Path:
-    """The cached snapshot of a hub id, fetched if it is not there yet.
+    """The cached snapshot of a hub id; only what is not cached is asked of the hub.
+
+    A folder whose name is mistyped can look like an id. So nothing is asked where a folder of the
+    owner's name lies here, unless a revision says that the hub is meant; nothing where
+    `HF_HUB_OFFLINE` is set; and before anything is, a line says so.
 
     Args:
         identifier: `OWNER/NAME` or `OWNER/NAME@REVISION`.
@@ -110,15 +115,26 @@ def hub_folder(identifier: str, *, weights: bool = True) -> Path:
         ModelError: no such id, not cached and no network, or the terms were not accepted.
     """
     repository, _, revision = identifier.partition("@")
-    if not re.fullmatch(r"[\w.-]+/[\w.-]+", repository):
+    owner, _, name = repository.partition("/")
+    if not re.fullmatch(r"\w[\w.-]*", owner) or not re.fullmatch(r"\w[\w.-]*", name):
         raise ModelError(f"{identifier}: no such folder, and not of the form OWNER/NAME of the hub")
-    from huggingface_hub import snapshot_download
+    if not revision and Path(owner).is_dir():
+        raise ModelError(
+            f"{identifier}: no such folder; {owner}/ is one here, so the hub is not asked. Correct "
+            f"the path, or write {repository}@main for the model of that name on the hub"
+        )
+    from huggingface_hub import constants, snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
     def snapshot(patterns: Iterable[str], offline: bool) -> Path:
-        return Path(snapshot_download(repository, revision=revision or None,
-                                      allow_patterns=list(patterns),
-                                      local_files_only=offline))  # fmt: skip
+        return Path(
+            snapshot_download(
+                repository,
+                revision=revision or None,
+                allow_patterns=list(patterns),
+                local_files_only=offline,
+            )
+        )
 
     def whole(folder: Path) -> bool:
         wanted = ("*.safetensors", PICKLED) if weights else ("tokenizer.json", "vocab.txt")
@@ -128,13 +144,16 @@ def hub_folder(identifier: str, *, weights: bool = True) -> Path:
     try:
         if whole(folder := snapshot(files, offline=True)):
             return folder
-    except LocalEntryNotFoundError:
+    except (LocalEntryNotFoundError, ValueError):
         pass
+    if not constants.HF_HUB_OFFLINE:
+        said = "%s is neither a folder here nor in the cache: asking the Hugging Face hub for it"
+        logging.getLogger(__name__).warning(said, repository)
     try:
         folder = snapshot(files, offline=False)
         return folder if whole(folder) else snapshot((*files, PICKLED), offline=False)
-    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
-        reason = str(error).strip().splitlines()[0]
+    except (HfHubHTTPError, LocalEntryNotFoundError, OSError, ValueError) as error:
+        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
         raise ModelError(
             f"{identifier}: no such folder here, and the hub gives none ({reason}). Offline: "
             f"`hf download {repository}` on a machine with network, then its folder; models with "
