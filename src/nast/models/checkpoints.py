@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from nast.errors import ModelError
@@ -70,7 +69,7 @@ def read_tensors(path: Path) -> Weights:
                          "nast models list says where they are")  # fmt: skip
     with refused(f"{path}: a damaged file; fetch it again"):
         if path.suffix == ".safetensors":
-            loaded: Any = _safetensors(path)
+            loaded: Any = read_safetensors(path)
         elif is_torchscript(path):
             loaded = read_torchscript(path)
         else:
@@ -142,11 +141,14 @@ def _unknown(weights: Mapping[str, Any], path: Path, what: str) -> ModelError:
                       f"Known: {_KNOWN}")  # fmt: skip
 
 
-def _safetensors(path: Path) -> Weights:
-    try:
+def read_safetensors(path: Path) -> Weights:
+    """The tensors of a safetensors file.
+
+    Raises:
+        ModelError: the file is missing, cut short or no such file.
+    """
+    with refused(f"{path}: a broken safetensors file; fetch it again"):
         return load_file(path)
-    except SafetensorError as error:
-        raise ModelError(f"{path}: a broken safetensors file ({error}); fetch it again") from None
 
 
 def _saved_by_torch(path: Path) -> Any:

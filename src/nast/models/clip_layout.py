@@ -13,6 +13,7 @@ from transformers import CLIPConfig
 from nast.errors import ModelError
 from nast.models.checkpoints import Weights, count_blocks, grid_side
 from nast.models.folders import check_keys
+from nast.models.pretrained import SAFELY, refused
 
 HEAD_WIDTH = 64
 END_TOKEN = 49407
@@ -187,12 +188,11 @@ def filled(model_class: Any, config: Any, weights: Weights, source: str) -> Any:
     Raises:
         ModelError: a tensor is missing, left over or of another shape.
     """
-    try:
+    with refused(f"{source}: weights do not fit"):
         network, loading = model_class.from_pretrained(
-            None, config=config, state_dict=weights, dtype=torch.float32, output_loading_info=True
-        )
-    except RuntimeError as error:
-        raise ModelError(f"{source}: weights do not fit: {error}") from None
+            None, config=config, state_dict=weights, dtype=torch.float32,
+            output_loading_info=True, **SAFELY,
+        )  # fmt: skip
     check_keys(source, loading["missing_keys"], loading["unexpected_keys"])
     return network
 

@@ -18,8 +18,8 @@ from transformers import (
 )
 from transformers.utils import logging
 
-from nast.errors import ModelError
 from nast.models.folders import check_keys
+from nast.models.pretrained import SAFELY, refuse_kernels, refused
 from nast.models.resnet import ResNet
 
 logging.disable_progress_bar()
@@ -54,22 +54,19 @@ def build_encoder(
         ModelError: keys are missing or unexpected, or sizes differ.
     """
     if kind == "resnet":
-        network = ResNet(**config)
-        try:
+        with refused(f"{source}: weights do not fit a ResNet"):
+            network = ResNet(**config)
             result = network.load_state_dict(dict(weights), strict=False)
-        except RuntimeError as error:
-            raise ModelError(f"{source}: weights do not fit a ResNet: {error}") from None
         check_keys(source, result.missing_keys, result.unexpected_keys)
         return network
+    refuse_kernels(config, source)
     config_class, model_class = CLASSES[kind]
     # Swin's pooler is a mean without weights; the others' is a layer that no dual encoder reads.
     options = {} if kind in ("dinov2", "clip") else {"add_pooling_layer": pooler}
-    try:
+    with refused(f"{source}: weights do not fit this {kind}"):
         network, loading = model_class.from_pretrained(
             None, config=config_class(**config), state_dict=dict(weights), dtype=torch.float32,
-            output_loading_info=True, **options,
+            output_loading_info=True, **SAFELY, **options,
         )  # fmt: skip
-    except (RuntimeError, ValueError, TypeError) as error:
-        raise ModelError(f"{source}: weights do not fit this {kind}: {error}") from None
     check_keys(source, loading["missing_keys"], loading["unexpected_keys"])
     return network

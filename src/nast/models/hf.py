@@ -26,6 +26,7 @@ from nast.models.pretrained import (
     load_processor,
     load_tokenizer,
     refuse_adapter,
+    refuse_kernels,
     refused,
 )
 from nast.store import read_json
@@ -99,6 +100,7 @@ def _network(folder: Path) -> Any:
     if not any([*folder.glob("*.safetensors"), *folder.glob(PICKLED)]):
         raise ModelError(f"{folder}: no .safetensors file beside config.json")
     said = read_json(folder / "config.json")
+    refuse_kernels(said, str(folder / "config.json"))
     kind = said.get("model_type") if isinstance(said, dict) else None
     if kind not in CLASSES:
         raise ModelError(

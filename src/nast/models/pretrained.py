@@ -86,6 +86,24 @@ def load_processor(folder: Path) -> Any:
         return AutoImageProcessor.from_pretrained(folder, backend="pil", **SAFELY)
 
 
+def refuse_kernels(config: Any, where: str) -> None:
+    """A configuration may name attention that lies on the hub; that is code.
+
+    Args:
+        config: of a `config.json`, with what it holds.
+        where: the file, for the message.
+
+    Raises:
+        ModelError: it does.
+    """
+    if isinstance(config, dict):
+        for name, value in config.items():
+            if str(name).endswith("_implementation") and "/" in str(value):
+                raise ModelError(f"{where}: {name} names code of the hub, which is not run; take "
+                                 "the key out")  # fmt: skip
+            refuse_kernels(value, where)
+
+
 def refuse_adapter(folder: Path) -> None:
     """LoRA weights alone are no model, and transformers would fetch the base that they name.
 

@@ -10,6 +10,7 @@ from typing import Any
 from peft import PeftModel
 
 from nast.errors import ModelError, UsageError
+from nast.models.adapter import put_lora
 from nast.models.base import DualEncoder
 from nast.models.hardware import chosen_device, chosen_precision, key_at
 from nast.models.hf import load_hf
@@ -84,14 +85,16 @@ def _load(spec: str, name: str | None) -> DualEncoder:
 def _run(folder: Path, name: str) -> DualEncoder:
     manifest_of(folder)
     run = read_json(folder / "run.json")
+    named = isinstance(run, dict) and all(isinstance(run.get(k), str) for k in ("base", "base_key"))
+    if not named:
+        raise ModelError(f"{folder / 'run.json'}: no record of a run's base; expected base and "
+                         "base_key as nast train wrote them")  # fmt: skip
     model = _load(_base_of(run, folder), name)
     if not _is_base(model, run["base_key"], run.get("precision", "float32")):
         raise ModelError(f"{folder}: the base {run['base']!r} is not the one that was trained on")
     merge(model)
     with quiet():
-        model.network = PeftModel.from_pretrained(
-            model.network, folder / "lora", torch_device="cpu"
-        ).eval()
+        model.network = put_lora(model.network, folder / "lora")
     model.made_from = [*model.made_from, folder]
     model.key = content_hash(
         [run["base_key"], file_hash(checked(folder / "lora/adapter_model.safetensors"))]

@@ -18,6 +18,7 @@ from torch.nn.functional import cross_entropy, normalize
 from transformers import AutoModel, AutoTokenizer, CLIPModel
 
 from nast.models.minilm import HEAD, MAX_TOKENS, PHANTOM, load_minilm, minilm_folder
+from nast.models.pretrained import SAFELY
 from nast.models.two_tower_export import write_two_towers
 from nast.phantom.image_tower import draw_all, pooled, schedule
 from nast.phantom.patients import patients
@@ -63,7 +64,7 @@ def train_minilm(
     minilm_folder()
     studies = patients(config.patients, SEED)
     images = draw_all(studies)
-    vision = CLIPModel.from_pretrained(PHANTOM, dtype=torch.float32).vision_model
+    vision = CLIPModel.from_pretrained(PHANTOM, dtype=torch.float32, **SAFELY).vision_model
     features = pooled(vision, images)
     rng = np.random.default_rng(REPORTS_SEED)
     texts = [report(s.facts, config.negation_rate, rng) for s in studies for _ in range(REPORTS)]
@@ -81,7 +82,7 @@ def train_minilm(
 def _encode(texts: list[str], report_step: Callable[[str, int, float], None]) -> torch.Tensor:
     """Unit vectors (n, 384): the mean over tokens."""
     folder = minilm_folder()
-    tokenizer, bert = AutoTokenizer.from_pretrained(folder), AutoModel.from_pretrained(folder)
+    tokenizer, bert = (c.from_pretrained(folder, **SAFELY) for c in (AutoTokenizer, AutoModel))
     order = np.argsort([len(t) for t in texts], kind="stable")
     vectors = torch.zeros(len(texts), bert.config.hidden_size)
     for start in range(0, len(texts), BATCH):

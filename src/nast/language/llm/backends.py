@@ -147,7 +147,7 @@ def _load(path: Path) -> tuple[Any, Any]:
     is_file = path.suffix == ".gguf"
     if not (path.is_file() if is_file else (path / "config.json").is_file()):
         raise ModelError(f"{path}: no model; give a GGUF file or a folder with config.json")
-    where: dict[str, Any] = {"local_files_only": True}
+    where: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
     where |= {"gguf_file": path.name} if is_file else {"use_safetensors": True}
     folder = path.parent if is_file else path
     try:
