@@ -101,3 +101,11 @@ def tar(to: Path | BytesIO, files: dict[str, bytes], mode: str = "w:gz") -> Path
             member.size = len(data)
             archive.addfile(member, BytesIO(data))
     return to
+
+
+def wide_mapping(file: Path) -> None:
+    """The mapping of a table of patient, study and edema."""
+    file.write_text(
+        "layout: wide\ncolumns: {subject_id: patient, study_id: study}\nlabels: {Edema: edema}\n"
+        'values: {present: ["1"], absent: ["0"]}\n'
+    )

@@ -1,15 +1,14 @@
 """A long JSON list, one item at a time: a gigabyte of records in the memory of a few."""
 
 import codecs
-import gzip
 import json
 import re
-import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from nast.errors import InputError
+from nast.sources.packed import DAMAGE, GZIP, Unpacked
 
 LONGEST_ITEM = 64 * 2**20
 """Characters. A longer item is no record; it is refused before it fills the memory."""
@@ -31,7 +30,7 @@ def read_items(file: Path, expected: str) -> Iterator[Any]:
     decoder = json.JSONDecoder(object_pairs_hook=_object)
     text, place, row, after_comma = "", 0, 0, False
     try:
-        with _open(file) as stream:
+        with Unpacked(file, (GZIP,)) as stream:
             chunks = _chunks(stream)
             text, place = _skip(text, place, chunks)
             if text[place : place + 1] != "[":
@@ -55,7 +54,7 @@ def read_items(file: Path, expected: str) -> Iterator[Any]:
     except UnicodeDecodeError:
         raise InputError(file, found="bytes that are not UTF-8", row=row + 1,
                          expected="UTF-8 text; save the file as UTF-8") from None  # fmt: skip
-    except (EOFError, gzip.BadGzipFile, zlib.error):
+    except DAMAGE:
         raise InputError(file, found="a gzip file that ends early or is damaged",
                          expected="a whole file; fetch it again") from None  # fmt: skip
     except OSError as error:
@@ -69,13 +68,7 @@ class _BrokenError(ValueError):
     """What is wrong with the JSON, without its text."""
 
 
-def _open(file: Path) -> IO[bytes]:
-    with open(file, "rb") as plain:
-        zipped = plain.read(2) == b"\x1f\x8b"
-    return gzip.open(file) if zipped else open(file, "rb")  # type: ignore[return-value]
-
-
-def _chunks(stream: IO[bytes]) -> Iterator[str]:
+def _chunks(stream: Unpacked) -> Iterator[str]:
     decoder = codecs.getincrementaldecoder("utf-8-sig")()
     while data := stream.read(_CHUNK):
         yield decoder.decode(data)

@@ -2,10 +2,8 @@
 
 import csv
 import difflib
-import gzip
 import io
 import re
-import zlib
 from pathlib import Path
 from typing import NoReturn
 
@@ -13,6 +11,7 @@ import polars as pl
 
 from nast.errors import InputError, shown
 from nast.sources.dialect import header_cells, without_sep_line
+from nast.sources.packed import DAMAGE, GZIP, Unpacked
 
 LABEL_OF = {
     **dict.fromkeys(("1", "1.0", "1,0"), "present"),
@@ -22,6 +21,8 @@ LABEL_OF = {
 }
 MOST = 2**30
 """Bytes. MIMIC's largest table has 60 million; a larger file is no table."""
+MOST_CELLS = 100_000_000
+"""A table of a million rows may have a hundred columns."""
 LONGEST_LINE = 16 * 2**20
 """Bytes. A table with a longer line is none; it is refused before it fills the memory."""
 
@@ -58,10 +59,8 @@ def read_bytes(path: Path, expected: str) -> bytes:
         InputError: the file is missing or cut, one endless line or too large.
     """
     try:
-        with open(path, "rb") as plain:
-            zipped = plain.read(2) == b"\x1f\x8b"
         data, line = bytearray(), 0
-        with gzip.open(path) if zipped else open(path, "rb") as file:
+        with Unpacked(path, (GZIP,)) as file:
             while chunk := file.read(2**20):
                 data += chunk
                 line = len(chunk) - chunk.rfind(b"\n") if b"\n" in chunk else line + len(chunk)
@@ -70,7 +69,7 @@ def read_bytes(path: Path, expected: str) -> bytes:
                         found = f"{what} of more than {most >> 20} MiB"
                         raise InputError(path, found=found, expected=expected)
         return bytes(data)
-    except (EOFError, gzip.BadGzipFile, zlib.error):
+    except DAMAGE:
         found, whole = "a gzip file that ends early or is damaged", "a whole file; fetch it again"
         raise InputError(path, found=found, expected=whole) from None
     except OSError as error:
@@ -102,8 +101,13 @@ def parse_csv(text: str, path: Path, separator: str) -> pl.DataFrame:
     """The text of a table as strings; empty cells are "". Rows that are too short are filled up.
 
     Raises:
-        InputError: it is no table.
+        InputError: it is no table, or would have more than `MOST_CELLS` cells.
     """
+    columns, lines = len(header_cells(text, separator)), text.count("\n")
+    if columns * lines > MOST_CELLS:
+        # The library fills up short rows: a small file could fill the memory.
+        found = f"{columns:,} columns and {lines:,} lines"
+        raise InputError(path, found=found, expected=f"at most {MOST_CELLS:,} cells")
     try:
         rows = pl.read_csv(text.encode(), infer_schema=False, separator=separator)
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException):

@@ -11,7 +11,7 @@ import polars.selectors as cs
 from nast.errors import InputError, shown
 from nast.sources.dialect import marked_encoding, separator_of, without_sep_line
 from nast.sources.site.json_lines import read_lines
-from nast.sources.tables import parse_csv, read_bytes, read_text, refuse_ragged
+from nast.sources.tables import MOST_CELLS, parse_csv, read_bytes, read_text, refuse_ragged
 
 T = TypeVar("T")
 CELL = "cell"
@@ -126,6 +126,11 @@ def text_of(table: pl.LazyFrame, file: Path, columns: Iterable[str]) -> pl.DataF
         if not is_plain(schema[name]):
             raise InputError(file, found=f"values of the type {schema[name].base_type()}",
                              expected="text, numbers or true and false", column=name)  # fmt: skip
+    height = _quiet(file, lambda: table.select(pl.len()).collect().item())
+    if height * len(names) > MOST_CELLS:
+        # Equal values take no place in a Parquet file, and all of it in the memory.
+        found = f"{height:,} rows of {len(names):,} columns"
+        raise InputError(file, found=found, expected=f"at most {MOST_CELLS:,} cells")
     # Selectors take names as they are; `pl.col` would read "*" and "^...$" as patterns.
     rows = _quiet(file, lambda: table.select(cs.by_name(*names)).collect())
     if not len(rows):

@@ -7,6 +7,7 @@ from typing import Any
 import polars as pl
 
 from nast.errors import InputError
+from nast.sources.tables import MOST_CELLS
 
 EXPECTED = "one object a line"
 MOST_COLUMNS = 2_000
@@ -35,9 +36,10 @@ def read_lines(file: Path, text: str) -> pl.DataFrame:
         for name in record:
             if name not in columns:
                 columns[name] = [None] * (row - 1)
-        if len(columns) > MOST_COLUMNS:
-            raise InputError(file, found=f"more than {MOST_COLUMNS} names", row=row,
-                             expected="objects with the same names")  # fmt: skip
+        if len(columns) > MOST_COLUMNS or len(columns) * len(lines) > MOST_CELLS:
+            found = f"{len(columns):,} names in {len(lines):,} lines"
+            expected = f"at most {MOST_COLUMNS:,} names and {MOST_CELLS:,} cells"
+            raise InputError(file, found=found, row=row, expected=expected)
         for name, cells in columns.items():
             cells.append(record.get(name))
     if not lines:

@@ -10,6 +10,9 @@ import yaml
 from nast.errors import InputError, shown
 from nast.sources.tables import read_text
 
+LONGEST = 2**20
+"""Characters of a mapping."""
+
 
 def refuse(file: Path, key: str, found: str, expected: str) -> NoReturn:
     """Refuse what stands under a key.
@@ -37,8 +40,11 @@ def load(file: Path) -> dict[str, Any]:
     Raises:
         InputError: the file cannot be read, is no YAML, has no keys, or one of them twice.
     """
+    written = read_text(file, "a mapping")
+    if len(written) > LONGEST:
+        raise InputError(file, found="more than 1 MiB", expected="a mapping, key: value")
     try:
-        whole = yaml.load(read_text(file, "a mapping"), Loader=_Loader)
+        whole = yaml.load(written, Loader=_Loader)
     except (ValueError, RecursionError, yaml.YAMLError) as error:
         place = getattr(error, "problem_mark", None)
         found = "a key twice" if getattr(error, "problem", "") == "a key twice" else "no YAML"
