@@ -46,7 +46,7 @@ def stages(root: Path) -> dict[str, Stage]:
         "facts": Stage(["facts", *sources], ["--cut", "2"]),
         "questions": Stage(["benchmark", "build", facts, "--limit", "4"], seed),
         "claims": Stage(["contextual", "build", facts, "--groups", "6"], seed),
-        "trace": Stage(["trace", "phantom", facts], ["--beta", "2"]),
+        "trace": Stage(["trace", tiny, facts, "--aggregation", "module"], ["--beta", "2"]),
         "train": Stage([*train, "--steps", "3"], seed),
         "sweep": Stage([*train, "--sweep", str(root / "grid.yaml")], ["--lambda", "0.3"]),
         "evaluate": Stage(["evaluate", tiny, run, questions, claims], seed),
