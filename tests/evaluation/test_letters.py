@@ -122,6 +122,13 @@ def test_a_reply_that_was_withheld_is_a_refusal():
     assert option_scores(kept_of(given), OPTIONS, "letters") == (None, "refused")
 
 
+@pytest.mark.parametrize(
+    "kept", ["B", '["B", "", []]', "[1, 2, 3, 4]", '["B", "", [["A"]], ""]', "null", "[" * 9999]
+)
+def test_an_answer_that_someone_else_wrote_into_the_file_is_text(kept):
+    assert reply_of(kept) == Reply(kept)
+
+
 def test_parts_of_thoughts_are_left_out():
     parts = [{"type": "thinking", "thinking": "The answer is A."}, {"type": "text", "text": "B"}]
     kept = kept_of({"message": {"content": parts}})

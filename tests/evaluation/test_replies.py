@@ -5,7 +5,7 @@ import time
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nast.evaluation.replies import choice_of, is_refusal
@@ -95,6 +95,7 @@ def test_the_table_is_large_enough_and_says_nothing_twice():
 
 
 @pytest.mark.parametrize("mode", ["letters", "text"])
+@settings(deadline=None)
 @given(reply=st.one_of(st.text(), WORDS), options=st.lists(st.text(), min_size=1, max_size=8),
        space=st.text(" \t\n\r\u00a0"))  # fmt: skip
 def test_any_reply_is_read(mode, reply, options, space):
@@ -105,6 +106,7 @@ def test_any_reply_is_read(mode, reply, options, space):
     assert is_refusal(reply + space) == is_refusal(reply)
 
 
+@settings(deadline=None)  # The patterns of each number of options are compiled once.
 @given(st.integers(2, 26), st.data())
 def test_every_letter_is_read(n, data):
     options = [f"finding number {i}" for i in range(n)]

@@ -59,9 +59,14 @@ def kept_of(choice: Mapping[str, Any]) -> str | None:
 
 
 def reply_of(kept: str) -> Reply:
-    """The inverse of `kept_of`."""
-    said, token, near, ending = json.loads(kept)
-    return Reply(said, token, tuple((name, value) for name, value in near), ending)
+    """The inverse of `kept_of`; text of another form is what was said, and nothing more."""
+    try:
+        said, token, near, ending = json.loads(kept)
+        pairs = tuple((str(name), float(value)) for name, value in near)
+    except (ValueError, TypeError, RecursionError):
+        return Reply(kept)
+    given = all(isinstance(part, str) for part in (said, token, ending))
+    return Reply(said, token, pairs, ending) if given else Reply(kept)
 
 
 def _first_word(said: str, given: object) -> tuple[str, list[tuple[str, float]]]:

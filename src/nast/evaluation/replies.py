@@ -12,14 +12,11 @@ from nast.evaluation.reply_words import (
     ANEW,
     ASIDE,
     CHANGED,
-    CLEAN,
     DENIED,
-    RIGHT,
     STRONG,
     UNSAID,
-    WEAK,
-    Names,
-    names,
+    Grammar,
+    grammar,
 )
 from nast.exchange.documents import LETTERS
 
@@ -60,9 +57,9 @@ def choice_of(reply: str, options: Sequence[str], mode: str = "letters") -> int 
         for line in said.split("\n")
     ]
     main, aside = _apart(lines)
-    named, after = _named(main, options)
+    named, after = _named(main, len(options))
     if not named and aside:
-        named, after = _named(aside, options)
+        named, after = _named(aside, len(options))
     if not named:
         return whole if whole is not None else _by_passage(said, options)
     place = _place(named.pop(), len(options)) if len(named) == 1 else None
@@ -88,30 +85,30 @@ def _apart(lines: Sequence[str]) -> tuple[list[str], list[str]]:
     return main, aside
 
 
-def _named(lines: Sequence[str], options: Sequence[str]) -> tuple[set[str], list[str]]:
+def _named(lines: Sequence[str], n: int) -> tuple[set[str], list[str]]:
     """The names that lines choose, two where that is not clear, and the words behind a verdict."""
-    known = names(len(options))
-    weak = [*(head + known.after + CLEAN for head in WEAK), known.after + RIGHT]
-    at, found, rest = _verdicts(lines, [head + known.after for head in STRONG])
+    known = grammar(n)
+    at, found, rest = _verdicts(lines, known.strong)
     if found:
         # What comes later and names another one takes the verdict back.
         behind = (part.strip() for part in re.split(r"[.!?。)\]}>»*%~]", rest))
         later = [*behind, *lines[at + 1 :]]
-        return found | _verdicts(later, weak)[1] | _alone(later, known), [rest, *later]
+        return found | _verdicts(later, known.weak)[1] | _alone(later, known), [rest, *later]
     found = _labels(lines, known)
     if len(found) != 1:
-        found = _verdicts(lines, weak)[1] or found
+        found = _verdicts(lines, known.weak)[1] or found
     return found, []
 
 
-def _verdicts(lines: Sequence[str], patterns: Iterable[str]) -> tuple[int, set[str], str]:
+def _verdicts(
+    lines: Sequence[str], patterns: Iterable[re.Pattern[str]]
+) -> tuple[int, set[str], str]:
     """The last line with a verdict: its number, the options that it names, and what follows."""
-    compiled = [re.compile(pattern) for pattern in patterns]
     for number in range(len(lines) - 1, -1, -1):
         line = lines[number]
         found: set[str] = set()
         rest = ""
-        for pattern in compiled:
+        for pattern in patterns:
             for match in pattern.finditer(line):
                 before = line[max(0, match.start() - REACH) : match.start()]
                 if UNSAID.search(before) or DENIED.match(line, match.end()):
@@ -129,15 +126,13 @@ def _letters(text: str) -> set[str]:
     return {name.upper() for name in re.findall(r"(?<![^\W一-鿿])[A-Za-z](?![A-Za-z])|\d+", bare)}
 
 
-def _alone(lines: Iterable[str], known: Names) -> set[str]:
+def _alone(lines: Iterable[str], known: Grammar) -> set[str]:
     """Options that lines name and say nothing else."""
-    bullet, marks = r"(?:[-•>+)\]✅✔☑✓]\s*|(?:and|or)\s+)?", r"[\s.,:;!)\]>/&。、-]*"
-    alone = re.compile(rf"{bullet}(?:{known.label}{marks}(?:(?:and|or)\b\s*)?)+")
-    lone = [line for line in lines if alone.fullmatch(line)]
-    return {n for line in lone for m in re.finditer(known.label, line) for n in _letters(m[1])}
+    lone = [line for line in lines if known.alone.fullmatch(line)]
+    return {n for line in lone for m in known.names.finditer(line) for n in _letters(m[1])}
 
 
-def _labels(lines: Sequence[str], known: Names) -> set[str]:
+def _labels(lines: Sequence[str], known: Grammar) -> set[str]:
     """Options that lines name and say nothing else; without any, all labels if it starts with one.
 
     Several labels with texts are a list of the options: that chooses none of them.
@@ -146,13 +141,12 @@ def _labels(lines: Sequence[str], known: Names) -> set[str]:
     if lone:
         return lone
     said = "\n".join(lines)
-    label = re.compile(rf"{known.label}\s*(?:[)\].:,]|-\s)")
-    first = label.match(said)
+    first = known.label.match(said)
     if not first or DENIED.match(said, first.end()):
         return set()
-    labels = [m for line in lines for m in [label.match(line)] if m]
-    labels += re.finditer(rf"(?<=\s){known.label}\s*[):]", said)
-    more = re.match(rf"{known.label}[)\]]?\s*(?:,|/|&|and\b|or\b)\s*{known.label}", said)
+    labels = [m for line in lines for m in [known.label.match(line)] if m]
+    labels += known.listed.finditer(said)
+    more = known.several.match(said)
     changed = {"?"} if CHANGED.match(said, first.end()) else set()
     return {n for m in labels for n in _letters(m[1])} | (_letters(more[2]) if more else changed)
 

@@ -76,7 +76,7 @@ RIGHT = (
 )
 """What follows a name that is right: "B is correct"."""
 UNSAID = re.compile(
-    r"(?:\b(?:not|never|cannot|doubt|if|whether|unless|why|might|may|could|thought|suppose|assum\w+|"
+    r"(?:\b(?:not|never|cannot|doubt|if|whether|unless|might|may|could|thought|suppose|assum\w+|"
     r"wonder|initially|first|seems|nicht|kein|wenn|falls|ob|si|non|pas|не|если)\b|n't)"
     r"(?:\s+\w+){0,3}\s*$"
     r"|(?:^|[.!?]\s+)(?:(?:if|had)\b(?!\s+(?:i|we)\b)|wenn|falls|si|se|если|如果)\b[^.!?]*$"
@@ -122,33 +122,64 @@ TITLE = re.compile(
 """A line that is the head of the next one."""
 
 
-class Names(NamedTuple):
-    """How an option is named after a verdict, and how as a label; the groups catch its name."""
+class Grammar(NamedTuple):
+    """How options are named; the first group of each pattern catches names.
 
-    after: str
-    label: str
+    Attributes:
+        strong: verdicts.
+        weak: words that name an option and may say less than a verdict.
+        label: the name at the start of a line, with the mark behind it.
+        names: a name as a label has it.
+        alone: a line that names options and says nothing else.
+        listed: a label within a line.
+        several: two labels, the second one in the second group.
+    """
+
+    strong: tuple[re.Pattern[str], ...]
+    weak: tuple[re.Pattern[str], ...]
+    label: re.Pattern[str]
+    names: re.Pattern[str]
+    alone: re.Pattern[str]
+    listed: re.Pattern[str]
+    several: re.Pattern[str]
 
 
 @lru_cache
-def names(n: int) -> Names:
-    """The patterns of the names of n options."""
-    upper, lower = LETTERS[:n], LETTERS[:n].lower()
-    # Chinese, Japanese and Korean words may touch a letter.
-    end = r"(?![^\W一-鿿぀-ヿ가-힣]|')(?!-\w)"
-    because = (
-        "because|since|as|is|based|due|for|given|and|or|which|would|seems|appears|looks|weil|da|denn|"
-        "und|oder|car|parce|et|ou|porque|pues|y|o|perché|omdat|потому|и|или"
-    )
-    letter = (
-        rf"(?:(?![AI]\s+(?!(?:{because})\b)[^\W\d_A-Z])(?!I,?\s)[{upper}]{end}"
-        rf"|[{lower}](?=\s*(?:[)\].,;:!>。、]|$)))"
-    )
-    numbered = r"(?:(?i:option|choice|statement)\s*)\d{1,2}(?!\w)"
-    another = rf"(?:(?i:option)\s*)?[(\[]?[{upper}]{end}[)\]]?"
+def grammar(n: int) -> Grammar:
+    """The patterns for n options."""
+    letter, numbered, end = _names(n)
+    another = rf"(?:(?i:option)\s*)?[(\[]?[{LETTERS[:n]}]{end}[)\]]?"
     joined = r"(?:,|/|&|\+|、|\b(?:and|or|und|oder|et|ou|y|o|e|и|или)\b|和|或)"
     after = (
         rf"[(\[<]?(?:(?i:option|choice|statement)\s+)?"
         rf"((?:{letter}|{numbered})[)\]>]?(?:\s*{joined}\s*{another})*)"
     )
     lead = r"[(\[<]?(?:(?i:option|choice|antwort|opción|opção|opzione|opcja)\s+|选项|選項|选|選)?"
-    return Names(after, rf"{lead}({letter}|{numbered})")
+    label = rf"{lead}({letter}|{numbered})"
+    bullet, marks = r"(?:[-•>+)\]✅✔☑✓]\s*|(?:and|or)\s+)?", r"[\s.,:;!)\]>/&。、-]*"
+    weak = [*(head + after + CLEAN for head in WEAK), after + RIGHT]
+    return Grammar(
+        tuple(re.compile(head + after) for head in STRONG),
+        tuple(map(re.compile, weak)),
+        re.compile(rf"{label}\s*(?:[)\].:,]|-\s)"),
+        re.compile(label),
+        re.compile(rf"{bullet}(?:{label}{marks}(?:(?:and|or)\b\s*)?)+"),
+        re.compile(rf"(?<=\s){label}\s*[):]"),
+        re.compile(rf"{label}[)\]]?\s*(?:,|/|&|and\b|or\b)\s*{label}"),
+    )
+
+
+def _names(n: int) -> tuple[str, str, str]:
+    """A letter as the name of an option, a number, and what ends a letter."""
+    upper, lower = LETTERS[:n], LETTERS[:n].lower()
+    # Chinese, Japanese and Korean words may touch a letter.
+    end = r"(?![^\W一-鿿぀-ヿ가-힣]|')(?!-\w)"
+    because = (
+        "because|since|as|is|based|due|for|given|and|or|which|would|seems|appears|looks|"
+        "over|rather|ist|est|es|è|é|är|weil|da|denn|und|oder|car|parce|et|ou|porque|pues|y|o|perché|"
+        "omdat|потому|и|или"
+    )
+    # "A small effusion" and "I see" name nothing.
+    word = rf"(?![AI]\s+(?!(?:{because})\b)[^\W\d_A-Z])(?!I,?\s)"
+    letter = rf"(?:{word}[{upper}]{end}|[{lower}](?=\s*(?:[)\].,;:!>。、]|$)))"
+    return letter, r"(?:(?i:option|choice|statement)\s*)\d{1,2}(?!\w)", end

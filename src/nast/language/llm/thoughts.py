@@ -22,9 +22,11 @@ def spoken(reply: str, lead: str = "\n") -> str:
         reply: any text of a model.
         lead: stands for the mark that begins an answer.
     """
+    if len(reply) > LONGEST:
+        return ""
     text = _HIDDEN.sub("", reply)
     same = text.translate(_SAME)
-    start = _start(same) if len(same) <= LONGEST else None
+    start = _start(same)
     if start is None:
         return ""
     return _without_marks(text, same, start, lead)
