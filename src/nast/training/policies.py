@@ -16,6 +16,7 @@ largest one. It differs from the authors' code in four things:
 import re
 import warnings
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -87,13 +88,13 @@ def _traced(
     """The weights and the scores that a policy of a trace rests on."""
     file = trace / "layer_weights.json"
     weights, known = read_layer_weights(file), read_json(file)
+    rule = _rule(file, known)
     traced = known.get("model_key")
     # A trace runs in float32, whatever the training's precision.
     if model and traced and key_at(traced, model.precision) != model.key:
         said = f"{trace} is a trace of {known['model']}, not of {model.name}"
         warnings.warn(said, stacklevel=3)
     scores, noise, asked = known["score"], known.get("within_noise", False), beta is not None
-    rule = {key: known[key] for key in ("norm", "beta", "floor", "renorm") if key in known}
     if asked:
         rule["beta"] = beta
     own = known.get("protocol") == "paper"
@@ -109,6 +110,27 @@ def _traced(
     if (literal and not own) or (asked and (own or not noise)):
         weights = layer_weights(scores, **rule)
     return weights, scores
+
+
+def _rule(file: Path, known: Any) -> dict[str, Any]:
+    """How a trace made weights of its scores.
+
+    Raises:
+        InputError: the scores or the rule are none, as in a file that was written by hand.
+    """
+    rule = {key: known[key] for key in ("norm", "beta", "floor", "renorm") if key in known}
+    try:
+        with warnings.catch_warnings():
+            # Equal scores are spoken of where they are used.
+            warnings.simplefilter("ignore")
+            layer_weights(known["score"], **rule)
+    except (TypeError, ValueError, LookupError):
+        raise InputError(
+            file,
+            found="no scores, or no rule that makes weights of them",
+            expected="the file as nast trace writes it",
+        ) from None
+    return rule
 
 
 def _profile(file: Path, aggregation: str) -> tuple[list[float], bool]:

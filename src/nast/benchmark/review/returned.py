@@ -6,10 +6,8 @@ import warnings
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
-from zipfile import BadZipFile
 
 from openpyxl import load_workbook
-from openpyxl.utils.exceptions import InvalidFileException
 
 from nast.benchmark.review.first_page import FIRST
 from nast.benchmark.review.workbook import csv_name, unguarded
@@ -92,16 +90,18 @@ def _workbook_tables(path: Path) -> dict[str, list[list[str]]]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             book = load_workbook(path, keep_links=False)
-    except (OSError, BadZipFile, InvalidFileException, KeyError, ValueError, TypeError):
+            return {
+                page.title: [[_text(cell) for cell in row] for row in page.iter_rows()]
+                for page in book.worksheets
+            }
+    except Exception:
+        # A damaged file can break the archive, the XML or what it says: the library has no error
+        # of its own for that.
         raise InputError(
             path,
             found="no workbook that can be read",
             expected="a file saved as .xlsx, or a folder with its CSV files",
         ) from None
-    return {
-        page.title: [[_text(cell) for cell in row] for row in page.iter_rows()]
-        for page in book.worksheets
-    }
 
 
 def _text(cell) -> str:  # type: ignore[no-untyped-def]
