@@ -120,6 +120,12 @@ def test_addresses_that_are_none(address):
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize("name", ["a\udcff", "a\nb", "a\x1b[31m"])
+def test_a_name_that_cannot_be_sent_or_shown(name):
+    with pytest.raises(UsageError, match="cannot be printed"):
+        Endpoint("http://127.0.0.1:1/v1", name)
+
+
 @pytest.mark.parametrize("key", ["sk-schlüssel", "sk-“quoted”", "sk\x00", "sk-a\nb", "ключ"])
 def test_a_key_that_is_not_ascii(key, monkeypatch):
     if "\x00" in key:

@@ -43,6 +43,7 @@ STYLES = {
     "ernie": "<think>\n{}\n</think>\n\n<response>\n",
     "huatuo": "## Thinking\n\n{}\n\n## Final Response\n\n",
     "bold headings": "**Thought process:**\n{}\n**Answer:**\n",
+    "a sentence ends it": "Chain of thought:\n{}\nThe correct answer is:\n",
     "ollama": "Thinking...\n{}\n...done thinking.\n\n",
     "a fence": "```thinking\n{}\n```\n",
     "a comment": "<!-- {} -->",

@@ -59,6 +59,8 @@ class Endpoint:
                              "name the environment variable of the key (key_variable)")  # fmt: skip
         if self.key_variable and parts.scheme == "http" and not is_loopback(self.address):
             raise UsageError("a key is not sent to another machine over http; use https")
+        if not self.model.isprintable():
+            raise UsageError("the name of a model holds a character that cannot be printed")
         if min(self.concurrency, self.tries) < 1 or self.timeout <= 0:
             raise UsageError("concurrency and tries must be at least 1, the timeout above 0")
 

@@ -105,6 +105,7 @@ def _heading(match: re.Match[str]) -> tuple[str, str]:
     named = _split(match["title"]) - _FILL
     if named and named <= _SURE | _MAYBE and named & _SURE:
         return "open", "heading"
+    named -= {"is"}
     return ("answer" if named and named <= _ANSWER else ""), "heading"
 
 
