@@ -179,6 +179,7 @@ def identity(path: Path) -> str:
     Raises:
         InputError: there is no such input, it is unfinished, or it was changed.
     """
+    path = Path(path)
     if not path.is_dir():
         if not path.is_file():
             raise InputError(
@@ -187,6 +188,10 @@ def identity(path: Path) -> str:
         return file_hash(path)
     made = manifest_of(path)
     _whole(path, made)
+    return _identity(made)
+
+
+def _identity(made: dict[str, Any]) -> str:
     exact = {name: value for name, value in made["files"].items() if name in EXACT}
     return content_hash([made["config"], sorted(made["inputs"].values()), exact])
 
@@ -198,9 +203,18 @@ def contents(folder: Path) -> str:
 
 
 def input_folders(folder: Path) -> list[Path]:
-    """The folders that a finished folder was made from, as far as they are still there."""
-    found = (Path(folder) / place for place in manifest_of(folder)["inputs"])
-    return [Path(os.path.normpath(p)) for p in found if (p / MANIFEST).is_file()]
+    """The folders that a finished folder was made from, as far as they are where they were."""
+    folder = Path(folder)
+    known = manifest_of(folder)["inputs"].items()
+    return [Path(os.path.realpath(folder / p)) for p, value in known if _is(folder / p, value)]
+
+
+def _is(path: Path, known: str) -> bool:
+    """Whether a finished folder of a known identity lies at a path."""
+    try:
+        return (path / MANIFEST).is_file() and _identity(manifest_of(path)) == known
+    except InputError:
+        return False
 
 
 def access_class(path: Path) -> str:

@@ -9,6 +9,7 @@ import os
 import re
 import signal
 import sys
+import warnings
 from typing import TextIO
 
 INTERRUPTED = "interrupted; the same command goes on from here"
@@ -63,6 +64,7 @@ def prepare() -> None:
     if hasattr(signal, "setitimer"):
         signal.signal(signal.SIGALRM, _insist)
     sys.unraisablehook = _unraisable
+    warnings.showwarning = _warn
     sys.stdout, sys.stderr = _outlasting(sys.stdout), _outlasting(sys.stderr)
 
 
@@ -92,6 +94,11 @@ def _insist(number: int, frame: object) -> None:
 def _unraisable(what: "sys.UnraisableHookArgs") -> None:
     if not issubclass(what.exc_type, KeyboardInterrupt):
         sys.__unraisablehook__(what)
+
+
+def _warn(message: Warning | str, category: type[Warning], *place: object, **more: object) -> None:
+    """A warning as one line, without the line of code that gave it."""
+    print(f"nast: warning: {' '.join(str(message).split())}", file=sys.stderr)
 
 
 def _outlasting(stream: TextIO) -> TextIO:
