@@ -1,19 +1,23 @@
 """Vectors on disk, by key: safetensors chunks with a Parquet index each.
 
-A chunk is complete or absent, whatever is killed and however many write. Chunks are mapped, not
-read, so that memory does not grow with them.
+A chunk is complete or absent, whatever is killed and however many write; its vectors are known by
+their hash. Chunks are mapped, not read, so that memory does not grow with them.
 """
 
 import hashlib
+import os
+import warnings
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
 import torch
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from nast.store import atomic, write_table
+from nast.errors import NastError
+from nast.store import atomic, read_table, write_table
 
 KEY = np.dtype("S32")
 """A key: the first 32 hexadecimal digits of a SHA-256."""
@@ -24,16 +28,38 @@ class Shelf:
     """Vectors of one kind by key: chunks in order of arrival, keys in sorted order."""
 
     def __init__(self, folder: Path | None) -> None:
+        """Open the shelf of a folder, or one in memory only.
+
+        A chunk that is damaged is taken off the shelf with a warning; its vectors are made again.
+        """
         self.folder = folder
         self.chunks: list[torch.Tensor] = []
         self.starts = np.zeros(1, dtype=np.int64)
         known = [np.zeros(0, dtype=KEY)]
         for index in sorted(folder.glob("*.parquet")) if folder else ():
-            table = pl.read_parquet(index.absolute(), glob=False)
-            known.append(table["hash"].to_numpy().astype(KEY))
-            self._append(load_file(index.with_suffix(".safetensors"))["vectors"])
+            try:
+                keys, vectors = self._chunk(index)
+            except Exception as error:
+                _drop(index, error)
+                continue
+            known.append(keys)
+            self._append(vectors)
         # Two writers may have shelved the same key: any copy serves.
         self.keys, self.rows = np.unique(np.concatenate(known), return_index=True)
+
+    def _chunk(self, index: Path) -> tuple[np.ndarray, torch.Tensor]:
+        """Keys and vectors of a chunk, if both are as they were written."""
+        keys = read_table(index, _INDEX)["hash"].to_numpy().astype(KEY)
+        file = index.with_suffix(".safetensors")
+        with safe_open(file, "pt") as opened:
+            said = (opened.metadata() or {}).get("sha256")
+        vectors = load_file(file)["vectors"]
+        width = self.chunks[0].shape[1:] if self.chunks else vectors.shape[1:]
+        if vectors.dim() != 2 or len(vectors) != len(keys) or vectors.shape[1:] != width:
+            raise ValueError(f"{list(vectors.shape)} numbers for {len(keys)} keys")
+        if said is not None and said != _hash(vectors):
+            raise ValueError("other numbers than were written")
+        return keys, vectors
 
     def missing(self, keys: np.ndarray) -> np.ndarray:
         """The places of the keys that are not on the shelf, each distinct key once."""
@@ -64,7 +90,8 @@ class Shelf:
         assert self.folder
         path = self.folder / f"{hashlib.sha256(keys.tobytes()).hexdigest()[:16]}.safetensors"
         with atomic(path) as temporary:
-            save_file({"vectors": vectors.contiguous()}, temporary)
+            vectors = vectors.contiguous()
+            save_file({"vectors": vectors}, temporary, {"sha256": _hash(vectors)})
         # The index is written after the vectors: a chunk without one is ignored.
         index: dict[str, Any] = {"hash": keys.astype(str), "row": range(len(keys))}
         write_table(path.with_suffix(".parquet"), pl.DataFrame(index, schema=_INDEX), _INDEX)
@@ -80,3 +107,23 @@ class Shelf:
             return np.full(len(keys), -1)
         place = np.searchsorted(self.keys, keys).clip(max=len(self.keys) - 1)
         return np.where(self.keys[place] == keys, self.rows[place], -1)
+
+
+def _hash(vectors: torch.Tensor) -> str:
+    return hashlib.sha256(vectors.numpy().tobytes()).hexdigest()
+
+
+def _drop(index: Path, error: Exception) -> None:
+    """Remove a chunk that cannot be read. It holds nothing that cannot be made again."""
+    reason = " ".join(str(error).split())[:200] or type(error).__name__
+    file = index.with_suffix(".safetensors")
+    if not all(os.access(path, os.R_OK) for path in (index, file) if path.exists()):
+        raise NastError(f"{file}: stored vectors that you may not read; ask for the permission, or "
+                        "name another folder of vectors")  # fmt: skip
+    warnings.warn(f"{file}: damaged stored vectors ({reason}); they are made again", stacklevel=4)
+    for path in (index, file):
+        try:
+            path.unlink(missing_ok=True)
+        except OSError:
+            message = f"{path}: damaged stored vectors that cannot be removed; delete the file"
+            raise NastError(message) from None

@@ -5,12 +5,15 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors import safe_open
+from safetensors.torch import save
 
+from nast.errors import InputError
 from nast.models.registry import load_model
 from nast.training.config import TrainConfig
 from nast.training.lora import lora_by_layer
@@ -99,6 +102,32 @@ def test_the_steps_stand_in_a_tensor_for_headers_are_bounded(tiny_clip, batches,
     with safe_open(state, "pt") as file:
         assert file.get_tensor("meter/steps").shape == (2 * 4, 5)
         assert "product" not in file.metadata()["numbers"]
+
+
+def test_a_damaged_state_is_named(tiny_clip, batches, tmp_path):
+    """Cut, foreign, of another rank, or with another bit: a run would go on as another one."""
+    state = tmp_path / "state.safetensors"
+    with pytest.raises(StopError):
+        run(tiny_clip, batches, state, stop=3)
+    whole = state.read_bytes()
+    start = int.from_bytes(whole[:8], "little") + 8
+    flipped = [whole[:n] + bytes([whole[n] ^ 1]) + whole[n + 1 :]
+               for n in (3, 20, 200, start, start + 99, len(whole) - 1)]  # fmt: skip
+    others = [b"", b"{}", bytes(64), whole[:-40], whole[:start], *flipped]
+    with safe_open(state, "pt") as file:
+        said = dict(file.metadata())
+    others.append(save({"lora/x": torch.ones(1)}, said))
+    model = load_model(f"hf:{tiny_clip}")
+    for content in others:
+        state.write_bytes(content)
+        with pytest.raises(InputError, match=r"no state of this run .*delete the file") as error:
+            train(model, *batches, WEIGHTS, CONFIG, validate=lambda: {"v": 0.0}, state=state)
+        assert "\n" not in str(error.value)
+        model = load_model(f"hf:{tiny_clip}")
+    state.write_bytes(whole)
+    other = TrainConfig(**{**asdict(CONFIG), "rank": 4})
+    with pytest.raises(InputError, match="other blocks or ranks"):
+        train(model, *batches, WEIGHTS, other, validate=lambda: {"v": 0.0}, state=state)
 
 
 KILLED = """

@@ -1,5 +1,6 @@
 """The state of a run in one file, from which it goes on bit for bit."""
 
+import hashlib
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +11,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
+from nast.errors import InputError
 from nast.store import atomic
 from nast.training.lora import lora_by_layer
 from nast.training.updates import UpdateMeter
@@ -60,22 +62,56 @@ def save_state(path: Path, run: RunState) -> None:
         "rng": run.rng.bit_generator.state, "waited": run.waited,
         "best_score": run.best_score if run.best else None,
     }  # fmt: skip
+    # Clones: two names of one memory are refused.
+    whole = {name: value.detach().clone().cpu() for name, value in tensors.items()}
+    said = json.dumps(numbers)
     with atomic(path) as temporary:
-        # Clones: two names of one memory are refused.
-        save_file({n: t.detach().clone() for n, t in tensors.items()}, temporary,
-                  {"numbers": json.dumps(numbers)})  # fmt: skip
+        save_file(whole, temporary, {"numbers": said, "sha256": _hash(whole, said)})
+
+
+def _hash(tensors: dict[str, torch.Tensor], numbers: str) -> str:
+    """Of all that a state holds, so that another bit is not another run."""
+    digest = hashlib.sha256(numbers.encode())
+    for name in sorted(tensors):
+        value = tensors[name].contiguous()
+        digest.update(f"{name} {value.dtype} {list(value.shape)}".encode())
+        digest.update(value.reshape(-1).numpy().tobytes())
+    return digest.hexdigest()
 
 
 def load_state(path: Path, run: RunState) -> None:
-    """Bring a freshly started run to the saved state."""
+    """Bring a freshly started run to the saved state.
+
+    Raises:
+        InputError: the file is damaged, or is the state of another run.
+    """
+    try:
+        _load_state(path, run)
+    except Exception as error:
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        raise InputError(
+            path,
+            found=f"no state of this run ({reason})",
+            expected="it as nast train wrote it; delete the file, and the run starts over",
+        ) from error
+
+
+def _load_state(path: Path, run: RunState) -> None:
     tensors: dict[str, dict[str, torch.Tensor]] = {"lora": {}, "start": {}, "best": {},
                                                    "optimizer": {}, "meter": {}}  # fmt: skip
     with safe_open(path, "pt") as file:
-        numbers = json.loads(file.metadata()["numbers"])
-        for name in file.keys():  # noqa: SIM118
-            kind, _, rest = name.partition("/")
-            tensors[kind][rest] = file.get_tensor(name).clone()
+        said = file.metadata()
+        read = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
+    if said["sha256"] != _hash(read, said["numbers"]):
+        raise ValueError("other numbers than were written")
+    numbers = json.loads(said["numbers"])
+    for name, value in read.items():
+        kind, _, rest = name.partition("/")
+        tensors[kind][rest] = value
     parameters = _parameters(run.network)
+    found = {name: value.shape for name, value in tensors["lora"].items()}
+    if found != {name: parameter.shape for name, parameter in parameters.items()}:
+        raise ValueError("LoRA weights of other blocks or ranks")
     with torch.no_grad():
         for name, parameter in parameters.items():
             parameter.copy_(tensors["lora"][name])
