@@ -41,7 +41,8 @@ def atomic(path: Path) -> Iterator[Path]:
 def _temporary(path: Path, mode: int) -> Iterator[Path]:
     """An empty file beside `path`, with `mode` less the user's umask; gone after the block."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}{TEMPORARY}")
+    # Absolute, for polars takes a leading ~ for the home folder.
+    temporary = path.absolute().with_name(f".{path.name}.{secrets.token_hex(4)}{TEMPORARY}")
     os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode))
     try:
         yield temporary
@@ -104,7 +105,7 @@ def read_table(path: Path, schema: dict[str, Any]) -> pl.DataFrame:
     if not path.is_file():
         raise InputError(path, found="no such file", expected="a Parquet file of nast")
     try:
-        rows = pl.read_parquet(path, glob=False)
+        rows = pl.read_parquet(path.absolute(), glob=False, hive_partitioning=False)
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise InputError(path, found=f"no Parquet ({reason})", expected="a Parquet file") from None

@@ -22,7 +22,6 @@ NAMES = {
     "~": [],
 }
 """A name, and those of folders that it would mean to a reader of patterns."""
-LATER = pytest.mark.xfail(strict=True, reason="tables are written through a reader of ~")
 
 
 @pytest.fixture
@@ -45,14 +44,9 @@ def place(facts, tmp_path, monkeypatch):
     return make
 
 
-def names(*, later=()):
-    return [pytest.param(n, marks=LATER if n in later else ()) for n in NAMES]
-
-
 @pytest.mark.parametrize(
     ("name", "absolute"),
-    [(n, "absolute") for n in NAMES]
-    + [pytest.param(n, "", marks=LATER if n == "~" else ()) for n in NAMES],
+    [(n, "absolute") for n in NAMES] + [(n, "") for n in NAMES],
 )
 def test_what_is_exported_is_what_was_named(name, absolute, place, tmp_path):
     folder = place(name, absolute)
@@ -72,7 +66,7 @@ def test_what_is_exported_is_what_was_named(name, absolute, place, tmp_path):
     assert (tmp_path / f"i{name}" / "claims.parquet").is_file()
 
 
-@pytest.mark.parametrize("name", names(later=["~"]))
+@pytest.mark.parametrize("name", NAMES)
 def test_what_is_scored_and_reported_is_what_was_named(name, place, tmp_path):
     folder = place(name)
     questions = pl.read_parquet(tmp_path / name / "questions.parquet", glob=False)
@@ -100,7 +94,7 @@ def test_what_is_scored_and_reported_is_what_was_named(name, place, tmp_path):
     assert not list((tmp_path / "home").glob("*/**/scores.parquet"))
 
 
-@pytest.mark.parametrize("name", names(later=["~"]))
+@pytest.mark.parametrize("name", NAMES)
 def test_what_is_encoded_is_what_was_named(name, place, tiny_clip, tmp_path, capsys):
     folder = place(name)
     call = ["embed", f"hf:{tiny_clip}", folder, "--store", f"{name}-vectors"]
