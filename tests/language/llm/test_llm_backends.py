@@ -28,7 +28,10 @@ def test_vllm_gets_all_conversations_at_once(monkeypatch):
         def chat(self, conversations, params, use_tqdm):
             calls.append((len(conversations), params, use_tqdm))
             words = [c[0]["content"].upper() for c in conversations]
-            return [types.SimpleNamespace(outputs=[types.SimpleNamespace(text=w)]) for w in words]
+            # The second answer reaches the limit of tokens within its second line.
+            ends = zip([*words[:1], f"{words[1]}\nNO CON"], ["stop", "length"], strict=True)
+            outs = [types.SimpleNamespace(text=w, finish_reason=r) for w, r in ends]
+            return [types.SimpleNamespace(outputs=[out]) for out in outs]
 
     fake = types.SimpleNamespace(LLM=LLM, SamplingParams=lambda **given: given)
     monkeypatch.setitem(sys.modules, "vllm", fake)

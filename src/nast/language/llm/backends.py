@@ -14,6 +14,7 @@ from typing import Any
 
 from nast.errors import ModelError
 from nast.language.llm.prompts import Messages
+from nast.language.llm.retry import whole_lines
 
 Backend = Callable[[Sequence[Messages]], Sequence[str | None]]
 """Answers some conversations, in their order; None where there is no answer."""
@@ -77,7 +78,11 @@ def vllm_model(
     def backend(batch: Sequence[Messages]) -> list[str | None]:
         conversations = [[dict(turn) for turn in messages] for messages in batch]
         results = engine.chat(conversations, SamplingParams(**decoding), use_tqdm=False)
-        return [r.outputs[0].text if r.outputs else None for r in results]
+        firsts = [r.outputs[0] if r.outputs else None for r in results]
+        return [
+            one and (whole_lines(one.text) if one.finish_reason == "length" else one.text)
+            for one in firsts
+        ]
 
     return LanguageModel(
         name or Path(model).name, {"runtime": "vllm", **decoding}, backend, chunk=1024

@@ -121,7 +121,12 @@ def ending_of(choice: Mapping[str, Any]) -> str:
 def words_of(choice: Mapping[str, Any]) -> str | None:
     """The whole lines of a choice: where it was cut off, the last one is no answer."""
     text = text_of(choice)
-    return text.rpartition("\n")[0] if text and ending_of(choice) == CUT_OFF else text
+    return whole_lines(text) if text and ending_of(choice) == CUT_OFF else text
+
+
+def whole_lines(text: str) -> str:
+    """A text that was cut off, without its last line."""
+    return text.rpartition("\n")[0]
 
 
 def _advice(code: int) -> str:
