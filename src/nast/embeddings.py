@@ -16,7 +16,7 @@ import torch
 from nast.errors import ImageError, ModelError
 from nast.models.base import DualEncoder
 from nast.shelf import KEY, Shelf
-from nast.store import file_hash, manifest_of
+from nast.store import checked, file_hash, manifest_of
 
 BATCH = 256
 """Texts or images in one call of the encoder."""
@@ -138,14 +138,15 @@ def embed_folder(store: EmbeddingStore, folder: Path, split: str = "all") -> dic
         How many distinct texts and image files there are, how many texts were encoded, and how
         many images cannot be read.
     """
-    manifest_of(folder)
+    files = manifest_of(folder)["files"]
     texts: set[str] = set()
     paths: set[str] = set()
     for name, columns in TEXTS.items():
-        if not (folder / name).is_file():
+        if name not in files:
             continue
         # Neither a pattern nor the home folder: names of folders are taken as they are.
-        table = pl.scan_parquet((folder / name).absolute(), glob=False, hive_partitioning=False)
+        path = checked(folder / name).absolute()
+        table = pl.scan_parquet(path, glob=False, hive_partitioning=False)
         table = table if split == "all" else table.filter(split=split)
         paths.update(table.select(pl.col("image_path").unique()).collect()["image_path"])
         for column in columns:
