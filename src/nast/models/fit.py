@@ -12,6 +12,8 @@ from nast.models.pretrained import refused
 
 PROBES = ("no effusion", "severe edema", "no edema")
 """Each two differ in a word that every question of the benchmark turns on."""
+UNKNOWN = "qzx 7\u00b0 \u6f22"
+"""Words that few vocabularies hold; they must not be an error."""
 SPARE = 256
 """Embeddings that some models have beyond their tokens, to a round number."""
 Pixels = Callable[[Sequence[Image.Image]], Mapping[str, torch.Tensor]]
@@ -53,6 +55,7 @@ def check_tokens(model: Any) -> None:
     kind, rows = type(model.tokenizer).__name__, model.text.n_tokens
     with refused(f"{where}: {kind} cannot read a text"):
         ids, mask = model.tokenize(PROBES)
+        model.tokenize([UNKNOWN])
         beyond = max(model.tokenizer.get_vocab().values(), default=-1)
         added = max(model.tokenizer.get_added_vocab().values(), default=-1)
     largest = int(ids.max()) if ids.numel() else -1

@@ -131,7 +131,7 @@ def read_spec(path: Path) -> dict[str, Any]:
         raise ModelError(f"{path}: no such specification; shipped with nast: {known}")
     try:
         given = yaml.safe_load((path if path.is_file() else shipped).read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise ModelError(f"{path}: no YAML: {' '.join(str(error).split())}") from None
     flat = _flat(given if isinstance(given, dict) else {})
     for key in flat:
