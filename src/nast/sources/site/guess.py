@@ -91,8 +91,11 @@ def _mapping(file: Path, cells: pl.DataFrame, encoding: str) -> list[str]:
         "policy: private   # open, private or credentialed",
         "# terms: the licence of the data, in one line",
         "# site: whose ids these are, in one word; tables of one site are joined",
-        *([f"encoding: {encoding}   # look whether letters such as ä and é are right"]
-          if encoding else []),
+        *(
+            [f"encoding: {encoding}   # look whether letters such as ä and é are right"]
+            if encoding
+            else []
+        ),
         *_columns(file, cells),
         *lines,
     ]
