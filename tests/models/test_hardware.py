@@ -97,7 +97,9 @@ def test_bf16_is_close_and_another_store(family, tiny_clip, tmp_path):
 
 def test_a_trace_of_a_bf16_model_is_in_float32(tiny_clip):
     plain, low = (load_model(f"hf:{tiny_clip}", precision=p) for p in hardware.PRECISIONS)
-    assert torch.equal(low.text_features(*low.tokenize(TEXTS)), plain.encode_texts(TEXTS))
+    # bf16 differs by more than 1e-5; equal weights at another place of the memory may by 1e-7.
+    vectors = low.text_features(*low.tokenize(TEXTS))
+    assert torch.allclose(vectors, plain.encode_texts(TEXTS), atol=1e-6)
 
 
 def gradients(model, precision):

@@ -91,8 +91,9 @@ def test_constant_buffers_of_old_files_are_let_through(tiny_clip, tmp_path):
     copy = changed(
         tiny_clip, tmp_path, {"text_model.embeddings.position_ids": torch.arange(64)[None]}
     )
-    assert torch.equal(load_model(f"hf:{copy}").encode_texts(TEXTS),
-                       load_model(f"hf:{tiny_clip}").encode_texts(TEXTS))  # fmt: skip
+    # Equal weights at another place of the memory: a kernel may add in another order there.
+    vectors = [load_model(f"hf:{place}").encode_texts(TEXTS) for place in (copy, tiny_clip)]
+    assert torch.allclose(*vectors, atol=1e-6)
     copy = changed(tiny_clip, tmp_path, {"text_model.extra": torch.zeros(2)})
     with pytest.raises(ModelError, match=r"1 unexpected .*text_model\.extra"):
         load_model(f"hf:{copy}")
@@ -117,7 +118,7 @@ def test_old_weights_are_read_as_tensors_only(tiny_clip, tmp_path):
         load_model(f"hf:{copy}")
     torch.save(load_file(tiny_clip / "model.safetensors"), copy / "pytorch_model.bin")
     found, wanted = load_model(f"hf:{copy}"), load_model(f"hf:{tiny_clip}")
-    assert torch.equal(found.encode_texts(TEXTS), wanted.encode_texts(TEXTS))
+    assert torch.allclose(found.encode_texts(TEXTS), wanted.encode_texts(TEXTS), atol=1e-6)
     assert found.key != wanted.key
 
 

@@ -79,8 +79,9 @@ def test_resnet_of_a_folder(activation, images, tmp_path):
         export_model(model, "hf", tmp_path / "hf")
     export_model(model, "open-clip", tmp_path / "out")
     again = load_model(f"openclip:local-dir:{tmp_path / 'out'}")
-    assert torch.equal(again.encode_texts(TEXTS), model.encode_texts(TEXTS))
-    assert torch.equal(again.encode_images(images), model.encode_images(images))
+    # Equal weights at another place of the memory: a kernel may add in another order there.
+    assert torch.allclose(again.encode_texts(TEXTS), model.encode_texts(TEXTS), atol=1e-6)
+    assert torch.allclose(again.encode_images(images), model.encode_images(images), atol=1e-6)
 
 
 def test_resnet_of_a_bare_file(images, tmp_path, rn50):

@@ -96,15 +96,17 @@ def test_peft_weights_are_only_those_that_were_trained(tmp_path):
     config = json.loads((tmp_path / "adapter_config.json").read_text())
     assert len(config["target_modules"]) == 8
     assert "encoder.layer.1.attention.self.query" in config["target_modules"]
-    assert torch.equal(model.encode_texts(TEXTS), with_lora(loaded("cxr-clip-resnet"))
-                       .encode_texts(TEXTS)), "the run itself is as it was"  # fmt: skip
+    before = with_lora(loaded("cxr-clip-resnet")).encode_texts(TEXTS)
+    # Equal weights at another place of the memory: a kernel may add in another order there.
+    assert torch.allclose(model.encode_texts(TEXTS), before, atol=1e-6), "the run is as it was"
 
 
 def test_a_model_without_lora_is_written_too(images, tmp_path):
     model = copy.deepcopy(loaded("own-vit"))
     export_model(model, "hf", tmp_path)
     again = load_model(f"two-tower:{tmp_path / 'SPEC.yaml'}")
-    assert torch.equal(again.encode_texts(TEXTS), model.encode_texts(TEXTS))
+    # Equal weights at another place of the memory: a kernel may add in another order there.
+    assert torch.allclose(again.encode_texts(TEXTS), model.encode_texts(TEXTS), atol=1e-6)
 
 
 def test_padding_stays_with_the_string(images, tmp_path):

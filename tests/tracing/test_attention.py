@@ -61,4 +61,6 @@ def test_selectivity_equals_a_plain_loop(model, eager):
 def test_the_order_of_a_pair_does_not_matter(models):
     probes, _ = make_probes(models["clip"], CONDITIONS)
     one, other = (negator_attention(models["clip"], probes[i::2]) for i in (0, 1))
-    assert one.equals(other)
+    # The rows of a batch are swapped: a kernel may add in another order for its last rows.
+    assert one.drop("selectivity").equals(other.drop("selectivity"))
+    assert one["selectivity"].to_list() == pytest.approx(other["selectivity"].to_list(), abs=1e-6)
