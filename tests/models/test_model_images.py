@@ -1,6 +1,7 @@
 """Image files of every depth, against values worked out by hand."""
 
 import os
+import random
 import struct
 import subprocess
 import zlib
@@ -431,3 +432,28 @@ def test_of_an_animation_the_first_frame_is_read(tmp_path):
     frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:], loop=0)
     with pytest.raises(ImageError, match="a broken image"):
         open_image(tmp_path / "a.gif")
+
+
+@pytest.mark.parametrize("kind", ["jpg", "png", "deep.png", "tif", "bmp", "dcm", "bare.dcm"])
+def test_damaged_images_are_images_or_refused(kind, tmp_path):
+    """Cut and flipped bytes; the message holds no path and nothing of the header."""
+    path = tmp_path / f"p10000032.{kind}"
+    if kind.endswith("dcm"):
+        dicom(path, RAMP[:8, :8], WindowCenter=2048, WindowWidth=1024, PixelPaddingValue=3)
+        path.write_bytes(path.read_bytes()[132 if kind.startswith("bare") else 0 :])
+    else:
+        values = RAMP[:16] if kind.startswith("deep") else (RAMP[:16] // 16).astype(np.uint8)
+        Image.fromarray(values).save(path)
+    whole, draw = path.read_bytes(), random.Random(0)
+    changed = [whole[: int(len(whole) * part)] for part in (0, 0.05, 0.2, 0.5, 0.9)]
+    for _ in range(200):
+        place = draw.randrange(len(whole))
+        changed.append(whole[:place] + bytes([draw.randrange(256)]) + whole[place + 1 :])
+    for content in changed:
+        path.write_bytes(content)
+        image_problem(path)
+        try:
+            assert open_image(path).mode == "RGB"
+        except ImageError as error:
+            assert "10000032" not in str(error) and "Doe" not in str(error)
+        crop(path, (0, 0, 2, 2), tmp_path / "part.png")
