@@ -50,7 +50,8 @@ def evaluated(questions, tmp_path_factory):
 
 @pytest.fixture
 def result(evaluated, tmp_path):
-    return shutil.copytree(evaluated, tmp_path / "out")
+    # With the file of scores beside it: what a result was made from must be there to add to it.
+    return shutil.copytree(evaluated.parent, tmp_path / "there") / evaluated.name
 
 
 @pytest.fixture
