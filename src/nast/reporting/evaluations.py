@@ -65,7 +65,7 @@ def join_evaluations(folders: Sequence[Path]) -> Evaluations:
     harm: dict[tuple[str, ...], dict[str, Any]] = {}
     for folder, manifest in made.items():
         twice = set()
-        for model, figures in read_json(folder / "metrics.json").items():
+        for model, figures in _metrics(folder / "metrics.json").items():
             found = {_named(f, manifest, labels): figure for f, figure in figures.items()}
             if set(found) & set(metrics.get(model, {})) and model != FREE:
                 twice.add(model)
@@ -75,11 +75,15 @@ def join_evaluations(folders: Sequence[Path]) -> Evaluations:
                 f"{', '.join(sorted(twice))} in two evaluations of the same data: one would hide "
                 "the other's figures; report them apart, or score all models in one nast evaluate"
             )
-        for row in read_json(folder / "no_harm.json"):
+        for row in _harm(folder / "no_harm.json"):
             row["figure"] = _named(row["figure"], manifest, labels)
             harm.setdefault((row["figure"], row["model"], row["reference"]), row)
     scores = pl.concat(read_table(f / "scores.parquet", SCORES_SCHEMA) for f in folders)
-    metrics = in_order(metrics, scores)
+    try:
+        metrics = in_order(metrics, scores)
+    except KeyError:
+        raise InputError(folders[0], found="scores of a model without its figures",
+                         expected="metrics.json as nast evaluate writes it") from None  # fmt: skip
     parts = [
         Part(data_name(label), figures,
              scores.filter(pl.col("data").is_in([n for n in names if labels[n] == label])))
@@ -87,6 +91,28 @@ def join_evaluations(folders: Sequence[Path]) -> Evaluations:
     ]  # fmt: skip
     margin = min(m["config"]["margin"] for m in made.values())
     return Evaluations(metrics, parts, list(harm.values()), margin)
+
+
+def _metrics(path: Path) -> dict[str, dict[str, Any]]:
+    """Model -> figure -> its numbers."""
+    found = read_json(path)
+    figures = list(found.values()) if isinstance(found, dict) else [None]
+    if not all(
+        isinstance(f, dict) and all(isinstance(v, dict) for v in f.values()) for f in figures
+    ):
+        raise InputError(path, found="something else", expected="the figures of each model")
+    return dict(found)
+
+
+def _harm(path: Path) -> list[dict[str, Any]]:
+    """What each model may have lost, a row per figure."""
+    found = read_json(path)
+    names = {"figure", "model", "reference"}
+    if not isinstance(found, list) or not all(
+        isinstance(r, dict) and names <= set(r) for r in found
+    ):
+        raise InputError(path, found="something else", expected="rows of nast evaluate")
+    return found
 
 
 def _data(manifest: Mapping[str, Any]) -> Iterator[tuple[str, dict[str, str]]]:

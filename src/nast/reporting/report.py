@@ -16,7 +16,7 @@ from nast.reporting.evaluations import Evaluations, Part, join_evaluations
 from nast.reporting.figures import figure3
 from nast.reporting.harm import harm_tables
 from nast.reporting.scored import audits_of, claims_per_set, example_of, labels_of
-from nast.reporting.tables import Table, cell, tables_of, write_tables
+from nast.reporting.tables import MEASURES, Table, cell, tables_of, write_tables
 from nast.reporting.trace_figures import CAPTIONS, draw_trace
 from nast.reporting.update_figures import CAPTION, by_policy, depth, draw_updates, update_shares
 from nast.reporting.verdicts import verdict_table
@@ -80,7 +80,7 @@ def build_report(folders: Sequence[Path], out: Path, *, fresh: bool = False) -> 
 def updates_by_policy(runs: Sequence[Path]) -> dict[str, list[dict[str, Any]]]:
     """Update shares of runs, joined by policy."""
     return {
-        policy: [update_shares(folder) for folder in seeds]
+        policy: [update_shares(folder, MEASURES) for folder in seeds]
         for policy, seeds in by_policy(runs).items()
     }
 

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
+from nast.errors import InputError
 from nast.folders import identity
 from nast.records import QUESTIONS_SCHEMA
 from nast.store import manifest_of, read_json, read_table
@@ -50,11 +51,20 @@ def audits_of(found: Mapping[str, Sequence[Path]]) -> Audits:
         labels = labels_of(scored)
         for folder in scored:
             mark = f" of {labels[folder]}" if len(scored) > 1 else ""
-            for form, baselines in read_json(folder / "audit.json").items():
-                best = max(baselines, key=lambda r: r["accuracy"])
+            for form, best in _best(folder / "audit.json").items():
                 rows.append({"set": f"{name}{mark}, {form}", **best})
         left_out += [labels_of(others)[folder] for folder in others]
     return Audits(rows, left_out)
+
+
+def _best(path: Path) -> dict[str, dict[str, Any]]:
+    """Form -> the blind baseline that is right most often."""
+    found = read_json(path)
+    try:
+        return {form: max(rows, key=lambda r: r["accuracy"]) for form, rows in found.items()}
+    except (AttributeError, TypeError, LookupError, ValueError):
+        raise InputError(path, found="something else", expected="rows of nast benchmark audit, by "
+                         "form") from None  # fmt: skip
 
 
 def example_of(found: Mapping[str, Sequence[Path]]) -> dict[str, str] | None:

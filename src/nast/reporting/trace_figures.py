@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from nast.errors import InputError
 from nast.reporting.figures import plt, save
 from nast.store import atomic, read_table
 
@@ -59,7 +60,7 @@ def draw_trace(folder: Path, out: Path) -> dict[str, Path]:
         InputError: a table is missing, damaged or of something else.
     """
     trace, scores, attention = (
-        read_table(folder / f"{name}.parquet", columns) for name, columns in DRAWN.items()
+        _filled(folder / f"{name}.parquet", columns) for name, columns in DRAWN.items()
     )
     merged = scores.filter(condition="all", subset="both").sort("aggregation", "layer")
     return {
@@ -67,6 +68,13 @@ def draw_trace(folder: Path, out: Path) -> dict[str, Path]:
         "profiles": profiles(merged, out),
         "figure5": attention_map(attention, merged.filter(aggregation="attention"), out),
     }
+
+
+def _filled(path: Path, columns: dict[str, Any]) -> pl.DataFrame:
+    rows = read_table(path, columns)
+    if not len(rows):
+        raise InputError(path, found="no row", expected="a table of nast trace")
+    return rows
 
 
 def cte_map(trace: pl.DataFrame, folder: Path) -> Path:

@@ -1,7 +1,7 @@
 """How the update shares of Table 4 come about over the steps of training (section 5.6)."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -52,25 +52,21 @@ def depth(run: Path) -> int:
     return len(update_shares(run)["parameters"])
 
 
-def update_shares(run: Path) -> dict[str, list[float]]:
-    """Table 4's numbers of one run, a share per block for each measure.
+def update_shares(run: Path, measures: Iterable[str] = ("parameters",)) -> dict[str, list[float]]:
+    """Table 4's numbers of one run, a share per block for each of some measures.
 
     Raises:
         InputError: `updates.json` holds something else.
     """
     path = run / "updates.json"
     found = read_json(path)
-    measures = {k: v for k, v in found.items() if k in MEASURES} if isinstance(found, dict) else {}
-    lists = [v for v in measures.values() if isinstance(v, list)]
-    whole = len(lists) == len(measures) and len({len(v) for v in lists}) == 1
-    if (
-        "parameters" not in measures
-        or not whole
-        or not all(isinstance(v, int | float) for part in lists for v in part)
-    ):
+    names = list(measures)
+    lists: list[Any] = [found.get(name) for name in names] if isinstance(found, dict) else []
+    whole = all(isinstance(part, list) for part in lists) and len({len(p) for p in lists}) == 1
+    if not whole or not all(isinstance(v, int | float) for part in lists for v in part):
         raise InputError(path, found="something else", expected="a share per block and measure, "
                          "as nast train writes them")  # fmt: skip
-    return measures
+    return {name: found[name] for name in names}
 
 
 def share_paths(run: Path) -> pl.DataFrame:
@@ -105,7 +101,7 @@ def share_paths(run: Path) -> pl.DataFrame:
 
 def _steps(file: Path) -> pl.DataFrame:
     """The columns `step`, `block`, and those measures of Table 4 that the file has."""
-    rows = read_csv(checked(file), ["step", "block"])
+    rows = read_csv(checked(file), ["step", "block", "parameters"])
     measures = [m for m in MEASURES if m in rows.columns]
     kinds = {"step": pl.Int64, "block": pl.Int64} | dict.fromkeys(measures, pl.Float64)
     try:
