@@ -89,7 +89,8 @@ def _workbook_tables(path: Path) -> dict[str, list[list[str]]]:
         # Programs save parts that openpyxl does not know and warns of; no text is among them.
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            book = load_workbook(path, keep_links=False)
+            # From memory: the library leaves the file of a damaged archive open.
+            book = load_workbook(io.BytesIO(path.read_bytes()), keep_links=False)
             return {
                 page.title: [[_text(cell) for cell in row] for row in page.iter_rows()]
                 for page in book.worksheets
