@@ -105,6 +105,15 @@ def test_a_tokenizer_with_more_words_than_the_model(kind, tiny_clip, tmp_path):
         load_model(place)
 
 
+def test_padding_beyond_the_embeddings(tiny_clip, tmp_path):
+    """A special token that the vocabulary lacks gets a new id behind it."""
+    folder, place = families(tmp_path, tiny_clip)["openclip"]
+    file = folder / "tokenizer_config.json"
+    file.write_text(file.read_text().replace("[PAD]", "[OTHER]"))
+    with pytest.raises(ModelError, match="tokenizer: BertTokenizer has ids up to 20 and the model"):
+        load_model(place)
+
+
 def test_a_tokenizer_with_far_fewer_words_is_asked_about(tiny_clip, tmp_path):
     folder, place = families(tmp_path, tiny_clip)["siglip"]
     only(folder, "no", "severe", "edema", "effusion")

@@ -12,8 +12,8 @@ from nast.models.pretrained import refused
 
 PROBES = ("no effusion", "severe edema", "no edema")
 """Each two differ in a word that every question of the benchmark turns on."""
-UNKNOWN = "qzx 7\u00b0 \u6f22"
-"""Words that few vocabularies hold; they must not be an error."""
+OTHERS = ("qzx 7\u00b0 \u6f22", "no effusion and no edema")
+"""Words that few vocabularies hold, and a text that the others are padded to."""
 SPARE = 256
 """Embeddings that some models have beyond their tokens, to a round number."""
 Pixels = Callable[[Sequence[Image.Image]], Mapping[str, torch.Tensor]]
@@ -54,14 +54,14 @@ def check_tokens(model: Any) -> None:
     where = f"{model.spec.get('source', model.name)}: tokenizer"
     kind, rows = type(model.tokenizer).__name__, model.text.n_tokens
     with refused(f"{where}: {kind} cannot read a text"):
-        ids, mask = model.tokenize(PROBES)
-        model.tokenize([UNKNOWN])
+        ids, mask = model.tokenize([*PROBES, *OTHERS])
         beyond = max(model.tokenizer.get_vocab().values(), default=-1)
         added = max(model.tokenizer.get_added_vocab().values(), default=-1)
     largest = int(ids.max()) if ids.numel() else -1
     if largest >= rows or (beyond >= rows and added != beyond):
         raise ModelError(f"{where}: {kind} has ids up to {max(beyond, largest)} and the model "
                          f"{rows} embeddings; expected the tokenizer of this model")  # fmt: skip
+    ids, mask = ids[: len(PROBES)], mask[: len(PROBES)]
     if model.text.causal and ids.numel():
         ends = model.text.pooled_row(ids, mask)
         seen = [row[: int(end) + 1].tolist() for row, end in zip(ids, ends, strict=True)]
