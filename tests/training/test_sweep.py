@@ -70,9 +70,41 @@ def test_no_grid(text, tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("steps: [a]", "found str, expected a whole number"),
+        ("steps: {a: 1}", "found dict, expected a whole number"),
+        ("steps: true", "found bool, expected a whole number"),
+        ("rank: 2.5", "found float, expected a whole number"),
+        ("lambda: [[0.5]]", "found list, expected a number"),
+        ("layers: [3]", "found int, expected a word"),
+        ("mode: [null]", "found NoneType, expected a word"),
+        ("beta: x", "found str, expected a number"),
+        ("beta: -1", "found -1, expected a number of 0 or more"),
+        ("steps: 2020-99-99", "found no YAML"),
+        ("seed: !!python/object/apply:os.getpid []", "found no YAML"),
+    ],
+)
+def test_a_value_of_another_kind(text, found, tmp_path):
+    path = tmp_path / "grid.yaml"
+    path.write_text(text)
+    with pytest.raises(InputError, match=found):
+        read_grid(path)
+
+
+def test_numbers_as_yaml_reads_them(tmp_path):
+    path = tmp_path / "grid.yaml"
+    path.write_text("steps: 1e2\nlearning_rate: 1e-3\nclaim_scale: null")
+    (cell,) = read_grid(path)
+    assert (cell["steps"], cell["learning_rate"], cell["claim_scale"]) == (100, 1e-3, None)
+    assert isinstance(cell["steps"], int)
+
+
+@pytest.mark.parametrize(
     "line",
     [
         "lambda: 3",
+        "seed: -1",
         "objective: siglip",
         "mode: adam",
         "lora: vision",

@@ -58,6 +58,8 @@ def import_items(
     file = Path(file)
     if source not in READERS:
         raise UsageError(f"--source is {source!r}; choose one of {', '.join(READERS)}")
+    if file.is_dir():
+        raise UsageError(f"{file} is a folder; give the file in it, as its authors released it")
     policy = _policy(policy, file)
     config: dict[str, Any] = {
         "stage": "import", "source": source, "policy": policy,

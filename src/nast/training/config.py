@@ -14,7 +14,7 @@ RANGES: dict[str, tuple[float, float]] = {
     "claim_scale": (1e-6, math.inf), "rank": (1, math.inf), "alpha": (1, math.inf),
     "learning_rate": (1e-12, 1e3), "warm_up": (0, math.inf), "weight_decay": (0, math.inf),
     "clip": (1e-12, math.inf), "chunk": (1, math.inf), "validate_every": (0, math.inf),
-    "patience": (0, math.inf),
+    "patience": (0, math.inf), "seed": (0, 2**63 - 1),
 }  # fmt: skip
 """Smallest and largest value of each number of a run."""
 

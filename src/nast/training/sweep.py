@@ -1,5 +1,6 @@
 """A grid of runs from one file, each resumable, with a table at the end."""
 
+import math
 import re
 from collections.abc import Iterator
 from dataclasses import fields
@@ -23,6 +24,11 @@ LAYER_KEYS = ("layers", "beta")
 DEFAULTS: dict[str, Any] = {**{f.name: f.default for f in fields(TrainConfig)},
             "layers": "uniform", "beta": None, "validate_every": None}  # fmt: skip
 """What a cell may set, and what it has where it does not."""
+WORDS = {name: (str,) for name, value in DEFAULTS.items() if isinstance(value, str)}
+NUMBERS = {name: (int, float) for name, value in DEFAULTS.items() if isinstance(value, float)} | {
+    "beta": (int, float), "claim_scale": (int, float),
+}  # fmt: skip
+"""Which values are words, and which numbers need not be whole."""
 _FIXED = re.compile(r"uniform|(front|top)-\d+|.*\.json")
 """Policies that beta does not change."""
 TABLE, STORE = "sweep.csv", "store"
@@ -40,7 +46,7 @@ def read_grid(path: Path) -> list[dict[str, Any]]:
     """
     try:
         read = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError):
+    except (OSError, ValueError, RecursionError, yaml.YAMLError):
         raise InputError(path, found="no YAML", expected="a mapping of names to values") from None
     grids = read if isinstance(read, list) else [read]
     cells = [cell for grid in grids for cell in _cells(grid, path)]
@@ -63,7 +69,27 @@ def _cells(grid: Any, path: Path) -> Iterator[dict[str, Any]]:
     lists = [v if isinstance(v, list) else [v] for v in named.values()]
     for values in product(*lists):
         cell = dict(zip(named, values, strict=True))
-        yield {name: _number(value) if name != "layers" else value for name, value in cell.items()}
+        yield {name: _fitting(name, value, path) for name, value in cell.items()}
+
+
+def _fitting(name: str, value: Any, path: Path) -> Any:
+    """A value of the kind that its setting has.
+
+    Raises:
+        InputError: it is of another kind.
+    """
+    value = _number(value) if name not in WORDS else value
+    kinds = WORDS.get(name, NUMBERS.get(name, (int,)))
+    # The truth values of YAML are numbers to Python; so is 1e2, which is no whole one.
+    if isinstance(value, float) and kinds == (int,) and value.is_integer():
+        value = int(value)
+    if name == "beta" and isinstance(value, int | float) and not 0 <= value < math.inf:
+        raise InputError(path, found=value, expected="a number of 0 or more", column=name)
+    optional = value is None and DEFAULTS[name] is None
+    if optional or (isinstance(value, kinds) and not isinstance(value, bool)):
+        return value
+    expected = {(str,): "a word", (int,): "a whole number", (int, float): "a number"}[kinds]
+    raise InputError(path, found=type(value).__name__, expected=expected, column=name)
 
 
 def _number(value: Any) -> Any:
