@@ -1,9 +1,10 @@
 """Tiny random models of every family, written as their authors' files are laid out."""
 
+import atexit
 import re
 from functools import cache
 from pathlib import Path
-from tempfile import mkdtemp
+from tempfile import TemporaryDirectory, mkdtemp
 
 import numpy as np
 import torch
@@ -217,11 +218,16 @@ TWO_TOWERS = {
 FAMILIES = ["clip", "siglip", "siglip2", *TWO_TOWERS]
 
 
+HOME = TemporaryDirectory(prefix="nast-tiny-")
+"""Where the models lie as long as the tests run."""
+atexit.register(HOME.cleanup)
+
+
 @cache
 def two_tower(name):
     """The YAML file of a tiny model, its weights and tokenizer beside it."""
     torch.manual_seed(0)
-    folder = Path(mkdtemp(prefix="nast-tiny-"))
+    folder = Path(mkdtemp(dir=HOME.name))
     write_bert_tokenizer(folder / "tokenizer")
     spec = TWO_TOWERS[name](folder)
     (folder / f"{name}.yaml").write_text(yaml.safe_dump(spec))
@@ -239,7 +245,7 @@ VISION = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 1,
 def siglip(name):
     """A folder of a tiny SiglipModel, or of a Siglip2Model for images of any shape."""
     torch.manual_seed(0)
-    folder = Path(mkdtemp(prefix="nast-tiny-"))
+    folder = Path(mkdtemp(dir=HOME.name))
     if name == "siglip":
         tokenizer = train_tokenizer(patients(100, 7), 7)
         processor = SiglipImageProcessorPil(size={"height": 32, "width": 32})
