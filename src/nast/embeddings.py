@@ -23,6 +23,8 @@ BATCH = 256
 CHUNK, SECONDS = 4096, 30.0
 """A chunk is written after so many vectors or seconds, whichever comes first: what a killed run
 loses at most."""
+READER = 2
+"""Of `nast.models.images`: vectors of images that were read in another way are not mixed."""
 TEXTS = {
     "questions.parquet": ("negated", "affirmative", "omitted"),
     "claims.parquet": ("claims",),
@@ -49,7 +51,7 @@ class EmbeddingStore:
         self.model = model
         place = Path(folder) / policy / model.key[:16] if folder else None
         self._texts = Shelf(place / "texts" if place else None)
-        self._images = Shelf(place / "images" if place else None)
+        self._images = Shelf(place / f"images-{READER}" if place else None)
         self._hashes: dict[Path, bytes] = {}
 
     def texts(self, texts: Sequence[str]) -> torch.Tensor:

@@ -17,11 +17,10 @@ from tiny_models import BERT as TINY_BERT
 from tiny_models import TWO_TOWERS, siglip, two_tower, words, write_bert_tokenizer, write_image
 from transformers import BertConfig, BertModel
 
-from nast.errors import ModelError
 from nast.models import minilm, openclip_config
 from nast.models.openclip_config import Architecture
 from nast.models.registry import load_model
-from nast.store import content_hash, file_hash, read_json, write_json
+from nast.store import read_json, write_json
 
 TEXTS = ["No edema.", "There is no pleural effusion, and no severe left pneumonia is seen."]
 
@@ -244,41 +243,6 @@ def test_what_decides_no_vector_leaves_the_key(family, tmp_path, small):
         # Weights that the cache holds now, and did not before.
         save_file({"a": torch.ones(1)}, tmp_path / "tokenizer" / "model.safetensors")
     assert load_model(place).key == before
-
-
-@pytest.mark.parametrize("state", ["unused", "used"])
-def test_runs_of_earlier_releases_are_taken(state, tmp_path, small):
-    """They hashed the tokenizer as its library writes it, after use with its padding and cut."""
-    place = FAMILIES["openclip: bare"](tmp_path)
-    run = make_run(place, tmp_path / "run")
-    model = load_model(place)
-    tokenizer = model.tokenizer
-    tokenizer("no effusion", truncation=False)
-    if state == "used":
-        model.tokenize(TEXTS)
-    settings = openclip_config.Settings("quick_gelu", 24)
-    written = tokenizer.backend_tokenizer.to_str()
-    former = content_hash([file_hash(tmp_path / "x.safetensors"), settings, written])
-    assert former != model.key
-    write_json(tmp_path / "run/run.json", {"base": place, "base_key": former})
-    resealed(tmp_path / "run")
-    assert load_model(run).made_from == [tmp_path / "run"]
-    write_json(tmp_path / "run/run.json", {"base": place, "base_key": former[::-1]})
-    resealed(tmp_path / "run")
-    with pytest.raises(ModelError, match="is not the one that was trained on"):
-        load_model(run)
-
-
-def test_a_run_of_two_towers_by_an_earlier_release_is_taken(tmp_path):
-    place = FAMILIES["own-vit"](tmp_path)
-    run = make_run(f"pad:{place}", tmp_path / "run")
-    former = load_model(f"pad:{place}").former_keys()
-    assert len(former) == 1
-    write_json(tmp_path / "run/run.json", {"base": f"pad:{place}", "base_key": former[0]})
-    resealed(tmp_path / "run")
-    assert load_model(run).key == content_hash(
-        [former[0], file_hash(tmp_path / "run/lora/adapter_model.safetensors")]
-    )
 
 
 def test_keys_do_not_hold_paths(tmp_path):

@@ -234,7 +234,13 @@ def _blind(tables: Sequence[Data], asked: Settings) -> dict[str, Any]:
     for data in tables:
         if data.kind == "captions":
             every = read_table(data.folder / "captions.parquet", CAPTIONS_SCHEMA)
-            scores = blind_retrieval(data.table, every.filter(split="train"), data.name,
-                                     asked.gallery, truths_behind(data, beside), asked.seed)  # fmt: skip
+            scores = blind_retrieval(
+                data.table,
+                every.filter(split="train"),
+                data.name,
+                asked.gallery,
+                truths_behind(data, beside),
+                asked.seed,
+            )
             return {"blind": metrics_of(scores, asked.seed)}
     return {}

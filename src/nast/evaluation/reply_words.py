@@ -154,7 +154,10 @@ def grammar(n: int) -> Grammar:
         rf"[(\[<]?(?:(?i:option|choice|statement)\s+)?"
         rf"((?:{letter}|{numbered})[)\]>]?(?:\s*{joined}\s*{another})*)"
     )
-    lead = r"[(\[<]?(?:(?i:option|choice|antwort|opción|opção|opzione|opcja)\s+[(\[]?|选项|選項|选|選)?"
+    lead = (
+        r"[(\[<]?(?:(?i:option|choice|antwort|opción|opção|opzione|opcja)\s+[(\[]?"
+        r"|选项|選項|选|選)?"
+    )
     label = rf"{lead}({letter}|{numbered})"
     bullet, marks = r"(?:[-•>+)\]✅✔☑✓]\s*|(?:and|or)\s+)?", r"[\s.,:;!)\]>/&。、-]*"
     weak = [*(head + after + CLEAN for head in WEAK), after + RIGHT]

@@ -141,8 +141,6 @@ class DualEncoder:
         text_rules: what is done to a text before it is tokenised, see `nast.models.rules`.
         made_from: finished folders whose data policy the model inherits: the runs it comes from.
         precision: of encoding and training, see `nast.models.hardware`.
-        former_keys: gives the keys, in float32, by which earlier releases knew the same model;
-            runs have recorded them.
     """
 
     name: str
@@ -160,7 +158,6 @@ class DualEncoder:
     text_rules: Sequence[str] = ()
     made_from: list[Path] = field(default_factory=list)
     precision: str = "float32"
-    former_keys: Callable[[], Sequence[str]] = tuple
 
     def __post_init__(self) -> None:
         """Freeze the weights: only LoRA is ever trained, and batch statistics never move.

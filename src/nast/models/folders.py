@@ -53,14 +53,9 @@ def check_keys(source: str, missing: Iterable[str], unexpected: Iterable[str]) -
         )
 
 
-def files_key(folder: Path, without: Iterable[str] = RECORDS) -> str:
-    """Hash of all files of a folder that decide a vector.
-
-    Args:
-        folder: of a model.
-        without: names that do not count.
-    """
-    files = {p for kind in FILES for p in folder.glob(kind)} - {folder / name for name in without}
+def files_key(folder: Path) -> str:
+    """Hash of all files of a model's folder that decide a vector."""
+    files = {p for kind in FILES for p in folder.glob(kind)} - {folder / name for name in RECORDS}
     if not any(p.suffix == ".safetensors" for p in files):
         files |= set(folder.glob(PICKLED))
     return _key(files)

@@ -54,9 +54,7 @@ def load_hf(place: str | Path, name: str) -> DualEncoder:
     if not isinstance(network, Siglip2Model):
         side = network.config.vision_config.image_size
         check_pixels(str(place), partial(processor, return_tensors="pt"), side)
-    model = dual_encoder(network, tokenizer, processor, name, files_key(folder), str(place))
-    model.former_keys = lambda: [files_key(folder, ())]
-    return model
+    return dual_encoder(network, tokenizer, processor, name, files_key(folder), str(place))
 
 
 def dual_encoder(

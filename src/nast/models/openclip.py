@@ -4,7 +4,6 @@ NegCLIP, ConCLIP, NegBench's models, CheXzero, OpenAI's and LAION's own files be
 of transformers, number for number; BiomedCLIP and UniMed-CLIP become two towers.
 """
 
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +29,7 @@ from nast.models.openclip_config import (
     weights_in,
 )
 from nast.models.openclip_images import chexzero_pixels, image_processor
-from nast.models.openclip_key import former_keys, openclip_key
+from nast.models.openclip_key import openclip_key
 from nast.models.openclip_siglip import SiglipSettings, siglip, siglip_settings
 from nast.models.openclip_towers import folder_tokenizer, load_towers
 from nast.models.pretrained import refuse_adapter
@@ -70,8 +69,8 @@ def load_openclip(place: str, name: str) -> DualEncoder:
     bias = None if layout.image == "siglip" else weights.pop("logit_bias", None)
     try:
         found = _siglip_settings(file) if layout.image == "siglip" else None
-        keyed = (file, settings, found, settings.own_tokenizer or layout.text == "bert")
-        key = openclip_key(*keyed)
+        own_tokenizer = settings.own_tokenizer or layout.text == "bert"
+        key = openclip_key(file, settings, found, own_tokenizer)
         if found:
             model = _siglip(weights, settings, found, name, key, place, file)
         elif layout.text == "clip":
@@ -82,7 +81,6 @@ def load_openclip(place: str, name: str) -> DualEncoder:
         raise ModelError(f"{file}: no tensor {error} among the weights") from None
     if bias is not None:
         model.logit_bias = model.spec["logit bias"] = _number(bias, file)
-    model.former_keys = partial(former_keys, *keyed)
     return model
 
 

@@ -35,13 +35,8 @@ def pad_images(model: DualEncoder) -> DualEncoder:
         "padded": "black bars to a square",
         **model.spec["preprocessing"],
     }
-    model.key, former = _padded_key(model.key), model.former_keys
-    model.former_keys = lambda: [_padded_key(key) for key in former()]
+    model.key = content_hash([model.key, "black bars to a square"])
     return model
-
-
-def _padded_key(key: str) -> str:
-    return content_hash([key, "black bars to a square"])
 
 
 def padded_from(pixels: Any) -> Any:

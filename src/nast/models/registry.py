@@ -90,7 +90,7 @@ def _run(folder: Path, name: str) -> DualEncoder:
         raise ModelError(f"{folder / 'run.json'}: no record of a run's base; expected base and "
                          "base_key as nast train wrote them")  # fmt: skip
     model = _load(_base_of(run, folder), name)
-    if not _is_base(model, run["base_key"], run.get("precision", "float32")):
+    if key_at(model.key, run.get("precision", "float32")) != run["base_key"]:
         raise ModelError(f"{folder}: the base {run['base']!r} is not the one that was trained on")
     merge(model)
     with quiet():
@@ -99,7 +99,6 @@ def _run(folder: Path, name: str) -> DualEncoder:
     model.key = content_hash(
         [run["base_key"], file_hash(checked(folder / "lora/adapter_model.safetensors"))]
     )
-    model.former_keys = tuple
     return model
 
 
@@ -134,12 +133,6 @@ def _base_of(run: dict[str, Any], folder: Path) -> str:
         f"{folder}: its base is neither at {run['base_at']} nor here as {run['base']}; put it "
         "back, or start where it can be found"
     )
-
-
-def _is_base(model: DualEncoder, recorded: str, precision: str) -> bool:
-    if key_at(model.key, precision) == recorded:
-        return True
-    return recorded in (key_at(key, precision) for key in model.former_keys())
 
 
 def merge(model: DualEncoder) -> None:

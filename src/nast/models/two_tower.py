@@ -17,7 +17,7 @@ from nast.errors import ModelError
 from nast.models.base import DualEncoder
 from nast.models.checkpoints import read_tensors
 from nast.models.encoders import build_encoder
-from nast.models.folders import check_keys, files_key, hub_folder, tokenizer_key
+from nast.models.folders import check_keys, hub_folder, tokenizer_key
 from nast.models.heads import build_head
 from nast.models.image_towers import ImageTower
 from nast.models.preprocess import to_pixels
@@ -68,7 +68,6 @@ def load_two_tower(place: str, name: str) -> DualEncoder:
         _tokenizer(folder), partial(to_pixels, settings=spec["preprocessing"]), scale,
         spec["text"], name=name, source=place, key=_key(spec, folder, files),
     )  # fmt: skip
-    model.former_keys = lambda: [_former_key(spec, folder, files)]
     model.spec["preprocessing"] = spec["preprocessing"]
     model.spec |= {k: spec[k] for k in ("name", "licence", "trained_on")}
     return model
@@ -81,13 +80,6 @@ def _key(spec: dict[str, Any], tokenizer: Path, files: dict[str, Files]) -> str:
         said[part] = {k: v for k, v in spec[part].items() if k not in ("weights", "tokenizer")}
     hashes = {part: [file_hash(file) for file in group] for part, group in files.items()}
     return content_hash([said, tokenizer_key(tokenizer), hashes])
-
-
-def _former_key(spec: dict[str, Any], tokenizer: Path, files: dict[str, Files]) -> str:
-    """The key of releases that hashed the files' names too, and all that lay by the tokenizer."""
-    sections = {k: spec[k] for k in ("text", "image", "preprocessing", "scale")}
-    hashes = [file_hash(file) for group in files.values() for file in group]
-    return content_hash([sections, files_key(tokenizer, ()), *hashes])
 
 
 def _files(spec: Path, key: str, entry: str | list[str]) -> Files:
