@@ -46,6 +46,10 @@ def _temporary(path: Path, mode: int) -> Iterator[Path]:
     os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode))
     try:
         yield temporary
+    except OSError as error:
+        # A disk that is full says so of no file.
+        error.filename = error.filename or str(path)
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -6,6 +6,7 @@ alpha_l is the layer's score scaled to [0, 1]; its update is scaled by alpha_l *
 
 import math
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -168,6 +169,7 @@ def build_trace(
     seed: int = 0,
     store: Path | None = None,
     fresh: bool = False,
+    draw: Callable[[Path, Path], Any] | None = None,
 ) -> dict[str, Any]:
     """Trace a model on the training facts and derive its layer weights.
 
@@ -189,6 +191,7 @@ def build_trace(
         seed: of the control in random order.
         store: folder for vectors.
         fresh: start over in a folder of another configuration.
+        draw: makes pictures of the tables of a folder in another one, here `figures/`.
 
     Returns:
         The manifest with the trace's summary.
@@ -213,6 +216,8 @@ def build_trace(
         write_table(out / "attention.parquet", tables.attention, ATTENTION_SCHEMA)
         write_table(out / "layer_scores.parquet", tables.scores, SCORES_SCHEMA)
         _write_weights(out, model, tables, rule, protocol, seed)
+        if draw:
+            draw(out, out / "figures")
         return {"counts": {"sites": len(tables.sites)}, "trace": tables.summary}
 
     return stage(folder, config, inputs, make, fresh=fresh)

@@ -42,9 +42,6 @@ STAGES = {
 """Folder -> the command that makes it."""
 ADDRESS = "a README holds the absolute path of its folder"
 OPEN = {
-    "trace": "a mean over groups in no order, and pictures drawn after the manifest",
-    "page": "its manifest holds the absolute path of the page",
-    "page-of-the-trace": "it holds the numbers and the picture of the causal tracing map",
     "review": "a workbook holds the time at which it was written",
     **dict.fromkeys(("to-negbench", "to-clip-benchmark", "to-open-clip", "to-lm-eval",
                      "to-inspect", "to-hf-datasets", "to-jsonl"), ADDRESS),
@@ -96,7 +93,6 @@ def test_a_readme_names_no_place_of_this_machine(twice, stage):
         assert str(place.parent) not in text
 
 
-@marked("a mean over groups that come in no order")
 def test_the_map_of_a_trace_is_the_same_whenever_it_is_drawn(twice, tmp_path):
     for number in range(3):
         draw_trace(twice[0] / "trace", tmp_path / str(number))

@@ -24,4 +24,4 @@ def report(
     """
     from nast.reporting.report import build_report
 
-    print(Path(build_report(folders, out, fresh=fresh)["report"]).resolve())
+    print((out / build_report(folders, out, fresh=fresh)["report"]).resolve())

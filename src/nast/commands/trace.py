@@ -88,8 +88,8 @@ def trace(
             load_model(model, precision="float32"), facts, out, aggregation=aggregation,
             template=template, direction=direction, protocol=protocol, norm=norm, beta=beta,
             floor=floor, renorm=renorm, failing=failing, seed=seed, fresh=fresh,
+            draw=draw_trace,
         )  # fmt: skip
-    draw_trace(out, out / "figures")
     _say(manifest["trace"], read_json(out / "layer_weights.json"))
 
 

@@ -9,9 +9,9 @@ import polars as pl
 
 from nast.errors import InputError
 from nast.evaluation.datasets import labels_of
+from nast.folders import identity
 from nast.language.templates import FORMS
 from nast.records import CAPTIONS_SCHEMA, CLAIMS_SCHEMA, QUESTIONS_SCHEMA, STUDIES_SCHEMA
-from nast.folders import identity
 from nast.store import hashed_ids, manifest_of, read_table
 
 SCHEMAS = {

@@ -1,5 +1,6 @@
 """Figure 3 (question accuracy by form), SVG and PNG."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ import matplotlib as mpl
 mpl.use("Agg")
 import matplotlib.pyplot as plt
 
-from nast.store import atomic
+from nast.store import atomic, content_hash
 
 COLORS = {"negated": "#b5443c", "affirmative": "#3c6fb5", "omitted": "#9a9a9a"}
 mpl.rcParams.update({
@@ -24,8 +25,23 @@ def save(figure: Any, folder: Path, name: str) -> Path:
         with atomic(folder / f"{name}.{kind}") as temporary:
             meta = {"Date": None} if kind == "svg" else {}
             figure.savefig(temporary, format=kind, dpi=150, bbox_inches="tight", metadata=meta)
+            if kind == "svg":
+                temporary.write_text(_numbered(temporary.read_text()))
     plt.close(figure)
     return folder / f"{name}.svg"
+
+
+def _numbered(svg: str) -> str:
+    """A picture whose clips are named by what it shows: matplotlib's names change between runs.
+
+    A page holds several pictures, whose clips must not have one name.
+    """
+    names = dict.fromkeys(re.findall(r'id="(p[0-9a-f]{10})"', svg))
+    shown = content_hash(re.sub("|".join(names) or "$^", "", svg))[:10]
+    for number, name in enumerate(names):
+        clip = f"clip{number}-{shown}"
+        svg = svg.replace(f'"{name}"', f'"{clip}"').replace(f"#{name})", f"#{clip})")
+    return svg
 
 
 def figure3(metrics: Mapping[str, Mapping[str, Any]], folder: Path, data: str = "") -> Path | None:

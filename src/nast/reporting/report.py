@@ -45,7 +45,7 @@ def build_report(folders: Sequence[Path], out: Path, *, fresh: bool = False) -> 
         fresh: start over in a folder of another configuration.
 
     Returns:
-        The manifest; `report` is the path of the page.
+        The manifest; `report` is the name of the page.
 
     Raises:
         InputError, UsageError: no evaluation among the folders, or some that cannot stand side
@@ -72,7 +72,7 @@ def build_report(folders: Sequence[Path], out: Path, *, fresh: bool = False) -> 
         write_json(target / "metrics.json", joined.metrics)
         write_text(target / "report.html", _page(joined, tables, found, target))
         return {"counts": {"models": len(joined.metrics), "tables": len(tables)},
-                "report": str(target / "report.html")}  # fmt: skip
+                "report": "report.html"}  # fmt: skip
 
     return stage(out, {"stage": "report"}, folders, make, fresh=fresh)
 

@@ -80,9 +80,11 @@ def _filled(path: Path, columns: dict[str, Any]) -> pl.DataFrame:
 def cte_map(trace: pl.DataFrame, folder: Path) -> Path:
     """CTE by site, token role and layer: mean over positions, then pairs, then subsets."""
     keys = ["site", "role", "layer"]
-    pairs = trace.group_by(*keys, "subset", "condition").agg(pl.col("cte_mean").mean())
-    means = pairs.group_by(*keys, "subset").agg(pl.col("cte_mean").mean())
-    means = means.group_by(keys).agg(pl.col("cte_mean").mean()).sort(keys)
+    means = trace
+    # In the order of the rows: the last digit of a mean is that of the order of its terms.
+    for over in ([*keys, "subset", "condition"], [*keys, "subset"], keys):
+        means = means.group_by(over, maintain_order=True).agg(pl.col("cte_mean").mean())
+    means = means.sort(keys)
     _write_csv(means, folder, "cte_map")
     known = {(site, role, layer): value for site, role, layer, value in means.rows()}
     roles = [r for r in ROLES if r in set(means["role"])]
@@ -140,8 +142,8 @@ def attention_map(attention: pl.DataFrame, means: pl.DataFrame, folder: Path) ->
         means: merged rows of `SCORES_SCHEMA` of the aggregation `attention`.
         folder: gets the files.
     """
-    cells = attention.group_by("layer", "head").agg(pl.col("selectivity").mean())
-    cells = cells.sort("layer", "head")
+    groups = attention.group_by("layer", "head", maintain_order=True)
+    cells = groups.agg(pl.col("selectivity").mean()).sort("layer", "head")
     _write_csv(cells.join(means.select("layer", layer_mean="score", low="low", high="high"),
                           on="layer"), folder, "figure5")  # fmt: skip
     layers, heads = cells["layer"].n_unique(), cells["head"].n_unique()

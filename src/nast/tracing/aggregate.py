@@ -68,7 +68,9 @@ def pair_scores(
         "module": _mean(trace.filter(pl.col("site") != "residual"), summed=True),
     }
     if attention is not None:
-        heads = attention.group_by("condition", "layer").agg(score=pl.col("selectivity").mean())
+        heads = attention.group_by("condition", "layer", maintain_order=True).agg(
+            score=pl.col("selectivity").mean()
+        )
         parts["attention"] = heads.with_columns(subset=pl.lit("negation in caption"))
     if gradients is not None:
         parts["gradnorm"] = gradients
@@ -86,7 +88,7 @@ def _mean(rows: pl.DataFrame, summed: bool = False) -> pl.DataFrame:
     """Mean over the positions of each pair and layer, or the sum over positions and sites."""
     score, effect = pl.col("cte_mean"), pl.col("sum_effect")
     total = pl.when(score.is_null().any()).then(None).otherwise(score.sum())
-    return rows.group_by("condition", "subset", "layer").agg(
+    return rows.group_by("condition", "subset", "layer", maintain_order=True).agg(
         (total if summed else score.mean()).alias("score"),
         (effect.sum() if summed else effect.mean()).alias("sum_effect"),
         pl.col("sum_d").first(),
