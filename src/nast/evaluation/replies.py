@@ -52,10 +52,7 @@ def choice_of(reply: str, options: Sequence[str], mode: str = "letters") -> int 
     if mode == "text":
         return whole if whole is not None else _by_passage(said, options)
     # What is asked is not chosen.
-    lines = [
-        "".join(s for s in _SENTENCE.findall(line) if "?" not in s).strip()
-        for line in said.split("\n")
-    ]
+    lines = [line.strip() for line in _stated(said).split("\n")]
     main, aside = _apart(lines)
     named, after = _named(main, len(options))
     if not named and aside:
@@ -68,6 +65,13 @@ def choice_of(reply: str, options: Sequence[str], mode: str = "letters") -> int 
     if any(other is not None and _differ(options, other, place) for other in others):
         return None
     return place
+
+
+def _stated(said: str) -> str:
+    """What is said and not asked; a sentence that takes back those before it begins a line."""
+    sentences = (s for line in said.split("\n") for s in [*_SENTENCE.findall(line), "\n"])
+    kept = (s for s in sentences if "?" not in s)
+    return "".join(f"\n{s}" if ANEW.match(s.lstrip()) else s for s in kept)
 
 
 def _apart(lines: Sequence[str]) -> tuple[list[str], list[str]]:

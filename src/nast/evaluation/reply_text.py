@@ -13,10 +13,13 @@ LONGEST = 200_000
 _FINAL = "\nFinal answer: "
 _BOX = re.compile(r"\\boxed\b", re.IGNORECASE)
 _MARKS = re.compile(r"\\[a-z]+\b|[*`#$~{}\"\\]|(?<!\w)'|'(?!\w)")
+_STRUCK = re.compile(r"~~[^~\n]+~~")
+"""What a model wrote and struck out."""
 _SAME = str.maketrans("‘’“”_–—−", "''\"\" ---")
 _ANSWER_KEY = re.compile(
     r"(?:(?:final|correct|right|best|chosen|selected|predicted|my|the)[\s_-]*)*"
-    r"(?:answer|option|choice|letter|response|prediction|selection|antwort|答案)"
+    r"(?:answer|option|choice|letter|response|prediction|selection|label|verdict|decision|"
+    r"conclusion|final|selected|chosen|antwort|答案)"
     r"(?:[\s_-]*(?:letter|choice|option|text|key))?",
     re.IGNORECASE,
 )
@@ -41,6 +44,7 @@ def plain(reply: str) -> str:
     said = spoken(reply, _FINAL)
     if len(said) > LONGEST:
         return ""
+    said = _STRUCK.sub("", said)
     said = _without_objects(unicodedata.normalize("NFKC", said).translate(_SAME))
     said = _MARKS.sub("", _BOX.sub(_FINAL, said))
     lines: list[str] = []
@@ -64,9 +68,15 @@ def _without_objects(said: str) -> str:
         except (ValueError, RecursionError):
             start = said.find("{", start + 1)
             continue
-        parts += [said[place:start], *(_FINAL + value for value in _answers(found)), "\n"]
+        between = said[place:start]
+        if place and between.strip() == ",":
+            # Entries of one list are one answer, and none where they differ.
+            parts += [" and ", " and ".join(_answers(found))]
+        else:
+            parts += [between, *(_FINAL + value for value in _answers(found))]
         place = end
         start = said.find("{", end)
+        parts += [] if said[end:start].strip() == "," else ["\n"]
     return "".join([*parts, said[place:]])
 
 
@@ -79,7 +89,8 @@ def _answers(found: Any) -> list[str]:
             words += _answers(value)
         elif isinstance(value, str | list):
             words.append(" and ".join(map(str, value)) if isinstance(value, list) else value)
-    return words
+    text = found.get("text")
+    return [*words, text] if words and isinstance(text, str) else words
 
 
 def is_refusal(reply: str) -> bool:

@@ -29,7 +29,7 @@ _IS = (
     r"(?:is|would\s+be|should\s+be|must\s+be|ist|lautet|wäre|est|serait|es|sería|è|é|seria|to|är|"
     r"adalah|là|είναι|है|هي|هو)"
 )
-_THEN = r"\s*(?:\b" + _IS + r"(?!\w)|[:=]|->|→)[\s:]*"
+_THEN = r"\s*(?:\b" + _IS + r"(?!\w)|'s(?!\w)|[:=]|->|→)[\s:]*"
 _WORDS = (
     r"(?:(?:the|option|choice|letter|statement|likely|most|probably|clearly|therefore|thus|die|der|"
     r"das|buchstabe|la|le|lettre|el|letra|(?-i:a|o)|opción|opção|opzione|lettera|вариант)\s+|l'|选项|選項)*"
@@ -49,13 +49,21 @@ STRONG = _heads(
     rf"\b{_NOUN}(?:\s+{_ADJECTIVE})*{_THEN}",
     rf"\b{_ADJECTIVE}\s+(?:likely\s+)?{_THING}{_THEN}|\b{_THING}\s+{_ADJECTIVE}{_THEN}",
     r"\b(?:that|which)\s+is\s+(?:right|correct)" + _THEN,
-    r"^(?:option|choice|letter|final|result|output|solution|pick)\s*[:=]\s*",
+    r"^(?:my\s+)?(?:option|choice|letter|final|result|output|solution|pick|ans|selected|label)"
+    r"\s*[:=]\s*",
+    rf"\b(?:{_NOUN}|{_THING})\s+(?:that|which)\s+(?:best\s+)?(?:fits|matches|applies|remains)"
+    rf"(?:\s+(?:the|this)\s+\w+)?{_THEN}",
     rf"^(?:{_ADJECTIVE}\s+)*{_NOUN}\s+(?=\W?\w\W*(?:$|[.,;:)\]]))",
     _EASTERN,
 )
 """Verdicts: "the correct answer is", "Antwort:"."""
 WEAK = _heads(
-    r"\b(?:I|I'd|I'll|I\s+would|we)\s+(?:choose|pick|select|go\s+with|say|answer|opt\s+for)\s+",
+    r"\b(?:I|I'd|I'll|I\s+would|we)\s+"
+    r"(?:choose|pick|select|go\s+with|say|answer|opt\s+for|conclude\s*:|lean\s+(?:to|towards?))\s+",
+    r"\b(?:ich\s+(?:wähle|nehme)|je\s+choisis|elijo|scelgo|escolho|wybieram|ik\s+kies)\s+",
+    r"\b(?:not|nicht)\s+(?-i:[A-Z]),?\s+(?:but|sondern)\s+",
+    r"^(?:overall|sure|certainly|of\s+course|that\s+would\s+be)[,:!]?\s+",
+    r"\b(?:left\s+with|leaves|leaving)\s+",
     r"(?:→|=>|->|⇒)\s*",
     r"\bbut\s+(?:rather\s+|instead\s+)?",
     r"\b(?:so|therefore|thus|hence)[,:]?\s+(?:it\s+is\s+|it's\s+|it\s+must\s+be\s+)?",
@@ -69,16 +77,20 @@ CLEAN = (
 )
 """What may follow a name behind one of `WEAK`."""
 RIGHT = (
-    r"(?i:\s*(?:\b(?:is|seems|appears|looks|would\s+be|ist|est|es|è|é|är)\b|是|は)\s*(?:to\s+be\s+)?"
+    r"(?i:\s*(?:\b(?:is|seems|appears|looks|would\s+be|must\s+be|ist|est|es|è|é|är)\b|是|は)\s*(?:to\s+be\s+)?"
     r"(?:(?:the|die|das|la|el|most|only|likely)\s+)*"
     r"(?:correct[ao]?e?|right|best|true|accurate|answer|appropriate|richtig|korrekt|juste|corret[ao]|"
     r"giust[ao]|rätt|正确|正確|正解)(?![a-z]))"
 )
 """What follows a name that is right: "B is correct"."""
 UNSAID = re.compile(
-    r"(?:\b(?:not|never|cannot|doubt|if|whether|unless|might|may|could|thought|suppose|assum\w+|"
-    r"wonder|initially|first|seems|nicht|kein|wenn|falls|ob|si|non|pas|не|если)\b|n't)"
+    r"(?:\b(?:not|never|cannot|(?<!\bno )doubt|nobody|no\s+one|if|whether|unless|"
+    r"might|may|could|thought|suppose|assum\w+|wonder|initially|first|seems|nicht|kein|wenn|falls|ob|si|non|pas|не|если)\b|n't)"
     r"(?:\s+\w+){0,3}\s*$"
+    r"|\b(?:wrong|incorrect|false|worst|unlikely|improbable|impossible|least|falsche|mauvaise|"
+    r"incorrecta|sbagliata)(?:\s+(?:likely|plausible|probable|suitable|fitting|correct))?\s*$"
+    r"|\b(?:unlikely|improbable|impossible|wrong|false|incorrect|no\s+(?:evidence|reason|sign|way))"
+    r"\s+(?:that|for|to)(?:\s+\w+){0,3}\s*$"
     r"|(?:^|[.!?]\s+)(?:(?:if|had)\b(?!\s+(?:i|we)\b)|wenn|falls|si|se|если|如果)\b[^.!?]*$"
     r"|(?:[不非别未勿]|如果|若)[^\W\d_A-Za-z]{0,3}$",
     re.IGNORECASE,
@@ -86,8 +98,8 @@ UNSAID = re.compile(
 """Words before a verdict that take it back: "I do not think that the answer is"."""
 DENIED = re.compile(
     r"\W*(?:(?:is|are|was|would\s+be|can\s+be|ist|est|es)\s+)?(?:(?:clearly|also|most|only)\s+)?"
-    r"(?:not\b(?!\s+[A-Z]\b)|isn't|does|cannot\b|can't|wrong|incorrect|false\b|unlikely|excluded|"
-    r"ruled\s+out|out\b|impossible|unless\b|if\b|when\b|provided\b|assuming\b|falsch|nicht|faux|"
+    r"(?:(?:not|nicht)\b(?!\s+[A-Z]\b)|isn't|does|cannot\b|can't|wrong|incorrect|false\b|unlikely|excluded|"
+    r"ruled\s+out|out\b|impossible|unless\b|if\b|when\b|provided\b|assuming\b|falsch|faux|"
     r"falso|错误|不|では|じゃ|[가이은는]?\s*아니)",
     re.IGNORECASE,
 )
