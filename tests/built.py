@@ -4,6 +4,7 @@ import json
 from functools import cache
 from pathlib import Path
 
+import polars as pl
 import torch
 from torch.nn.functional import normalize
 
@@ -27,6 +28,15 @@ def question_set(facts: Path) -> Path:
     folder = facts.with_name("questions")
     build_benchmark(facts, folder, limit=5)
     return folder
+
+
+def validated(folder):
+    """A contextual set, every fourth of whose groups has patients to validate on from now on."""
+    claims = pl.read_parquet(folder / "claims.parquet")
+    fourth = claims["group_id"].unique(maintain_order=True).gather_every(4).to_list()
+    split = pl.when(pl.col("group_id").is_in(fourth)).then(pl.lit("validate")).otherwise("split")
+    claims.with_columns(split=split).write_parquet(folder / "claims.parquet")
+    return resealed(folder)
 
 
 def write_tiny_clip(folder):

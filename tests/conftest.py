@@ -60,13 +60,7 @@ def real_nih():
 @pytest.fixture(scope="session")
 def validated_set(facts, tmp_path_factory):
     """A contextual set, every fourth of its groups with patients to validate on."""
-    import polars as pl
-    from built import contextual_set, resealed
+    from built import contextual_set, validated
 
     folder = tmp_path_factory.mktemp("validated") / "contextual"
-    shutil.copytree(contextual_set(facts), folder)
-    claims = pl.read_parquet(folder / "claims.parquet")
-    fourth = claims["group_id"].unique(maintain_order=True).gather_every(4).to_list()
-    split = pl.when(pl.col("group_id").is_in(fourth)).then(pl.lit("validate")).otherwise("split")
-    claims.with_columns(split=split).write_parquet(folder / "claims.parquet")
-    return resealed(folder)
+    return validated(shutil.copytree(contextual_set(facts), folder))
