@@ -220,3 +220,28 @@ def test_damage_raises_only_our_errors(tmp_path_factory, form, place, junk):
     only_nast_errors(lambda: read_table_file(file))
     (folder / "t.mapping.yaml").unlink()
     only_nast_errors(lambda: write_mapping(file))
+
+
+def test_what_spreadsheets_do_to_ids(tmp_path):
+    shortened = "PatientID;StudyID;Pneumothorax;Edema\n1,23E+11;S1;ja;nein\n"
+    with pytest.raises(InputError, match="shortened"):
+        found(table(tmp_path, shortened.encode()))
+    zeros = 'PatientID;StudyID;Pneumothorax;Edema\n="007";S1;ja;nein\n'
+    assert found(table(tmp_path, zeros.encode()))[0][0] == "007"
+    rows = "".join(f"{i};{i};ja;nein\n" for i in ("1", "1.000", "1.234"))
+    thousands = "PatientID;StudyID;Pneumothorax;Edema\n" + rows
+    assert [row[0] for row in found(table(tmp_path, thousands.encode()))] == ["1", "1.000", "1.234"]
+    floats = thousands.replace("1.234", "2.50").replace("1;1;", "3;3;")
+    assert [row[0] for row in found(table(tmp_path, floats.encode()))] == ["3", "1", "2.50"]
+
+
+def test_empty_columns_beside_a_table_and_lines_above_it(tmp_path):
+    wider = "".join(f"{line};;;\r\n" for line in text().splitlines())
+    assert found(table(tmp_path, ("\r\n" + wider).encode())) == READ
+
+
+def test_the_truth_values_of_spreadsheets_are_guessed(tmp_path):
+    words = "PatientID;StudyID;Pneumothorax;Edema\nP1;S1;WAHR;FALSCH\nP2;S2;FALSCH;WAHR\n"
+    file = table(tmp_path, words.encode(), None)
+    write_mapping(file)
+    assert found(file) == [("P1", "S1", "present", "absent"), ("P2", "S2", "absent", "present")]

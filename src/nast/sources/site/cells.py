@@ -22,6 +22,10 @@ WINDOWS = "cp1252"
 """The encoding of most tables of western Europe that are not UTF-8."""
 EXPECTED = "a table: .csv, .tsv, .jsonl, .ndjson (each also .gz) or .parquet"
 RENAME = "; give a text table one of these names, its separator and encoding are found"
+_THOUSANDS = r"^[1-9][0-9]{0,2}\.(?:[0-9]{3}\.)*(?:[1-9][0-9]{2}|0[1-9][0-9]|00[1-9])$"
+_PARTS = r"\.[0-9]{1,2}$|\.[0-9]{4,}$"
+_FORMULA = r'^="(.*)"$'
+"""How spreadsheets keep the zeros of "007"."""
 _DECIMALS = r"^(-?[0-9]+)(?:\.0+|,00?)$"
 """A whole number that was saved with decimals; a comma and three zeros are thousands."""
 
@@ -58,10 +62,13 @@ def scan_table(file: Path, encoding: str = "", separator: str = "") -> pl.LazyFr
     text = table_text(file, encoding)
     if kind in LINES:
         return read_lines(file, text).lazy()
-    text, named = without_sep_line(text)
+    text, named = without_sep_line(text.lstrip("\r\n"))
     separator = separator or named or separator_of(text, SEPARATORS[kind])
     rows = _quiet(file, lambda: parse_csv(text, file, separator))
     refuse_ragged(text, file, separator)
+    # Spreadsheets leave empty columns beside a table and empty rows at its end.
+    nameless = [name for name in rows.columns if re.fullmatch(r"(?:_duplicated_\d+)?", name)]
+    rows = rows.drop(name for name in nameless if not (rows.get_column(name) != "").any())
     for number, name in enumerate(rows.columns, 1):
         # The library renames the second of two columns of one name.
         stem, mark, _ = name.rpartition("_duplicated_")
@@ -69,7 +76,6 @@ def scan_table(file: Path, encoding: str = "", separator: str = "") -> pl.LazyFr
             # Without a heading the first patient would stand there, so the name is not shown.
             found = f"the name of column {rows.columns.index(stem) + 1} again in column {number}"
             raise InputError(file, found=found, expected="each name once")
-    # Spreadsheets leave empty rows at the end.
     filled = rows.select(pl.any_horizontal(pl.all() != "")).to_series()
     return rows.head(len(rows) - int(filled.reverse().arg_max() or 0)).lazy()
 
@@ -205,7 +211,10 @@ def _text(cells: pl.Series) -> pl.Series:
     if cells.dtype.is_float():
         cells = _float_text(cells.fill_nan(None))
     text = cells.cast(pl.String).fill_null("").str.strip_chars()
-    return text.str.replace(_DECIMALS, "${1}")
+    text = text.str.replace(_FORMULA, "${1}")
+    # Beside 1.234 the id 1.000 has thousands, too: it is not the id 1.
+    thousands = text.str.contains(_THOUSANDS).any() and not text.str.contains(_PARTS).any()
+    return text if thousands else text.str.replace(_DECIMALS, "${1}")
 
 
 def _float_text(cells: pl.Series) -> pl.Series:

@@ -29,9 +29,13 @@ FACTS = {
 }  # fmt: skip
 """Name in `facts.parquet` -> names that its column may have, the likeliest first."""
 _YES = (
-    "1 yes y true t positive pos present + ja j oui o vrai si sí s sim sì vero tak prawda ano áno"
+    "1 yes y true t positive pos present + ja j oui o vrai si sí s sim sì vero tak prawda ano áno "
+    "wahr verdadero verdadeiro waar sant sand"
 )
-_NO = "0 no n false f negative neg absent nein non faux não nao nee nej nei falso nie fałsz ne"
+_NO = (
+    "0 no n false f negative neg absent nein non faux não nao nee nej nei falso nie fałsz ne "
+    "falsch onwaar falskt falsk"
+)
 _PERHAPS = (
     "-1 uncertain u maybe possible equivocal unclear indeterminate ? fraglich unklar unsicher "
     "möglich vielleicht incertain douteux dudoso posible incierto dubbio incerto possibile "

@@ -16,7 +16,7 @@ from nast.sources.source import DATA_SETS, FRONTAL, Source, is_phantom, study_co
 from nast.sources.splits import add_split
 from nast.sources.tables import cells_of, refuse_split_patients
 
-_SHORTENED = r"^[0-9]+\.[0-9]+[eE]\+?[0-9]+$|^[0-9]+[eE]\+[0-9]+$"
+_SHORTENED = r"^[0-9]+[.,][0-9]+[eE]\+?[0-9]+$|^[0-9]+[eE]\+[0-9]+$"
 
 
 def read_table_file(file: Path) -> Source:
