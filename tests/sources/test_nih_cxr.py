@@ -464,3 +464,22 @@ def test_the_small_sample_is_read(tmp_path):
         manifest = build_facts([f"nih-cxr:{tmp_path / name}"], tmp_path / f"out{name}")
         assert manifest["images"] == 1
         assert read_facts(tmp_path / f"out{name}")[1]["condition"].to_list() == ["Lung Lesion"]
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".PNG"])
+def test_copies_in_another_format_keep_images_and_split(tmp_path, suffix):
+    listed(tmp_path, train_val_list=TRAINING, test_list=TEST)
+    table = tmp_path / "Data_Entry_2017_v2020.csv"
+    table.write_text(table.read_text().replace(".png", suffix))
+    picture(tmp_path / f"images/00000001_000{suffix}")
+    assert {n for n, split in parts(tmp_path)[0].items() if split == "test"} == set(TEST)
+    first = read_nih_cxr(tmp_path).studies.select("study_id", "image_path").row(0)
+    assert first == ("00000001_000", f"images/00000001_000{suffix}")
+
+
+def test_packed_lists_are_read(tmp_path):
+    listed(tmp_path, train_val_list=TRAINING, test_list=TEST)
+    for name in ("train_val_list.txt", "test_list.txt"):
+        (tmp_path / f"{name}.gz").write_bytes(gzip.compress((tmp_path / name).read_bytes()))
+        (tmp_path / name).unlink()
+    assert {n for n, split in parts(tmp_path)[0].items() if split == "test"} == set(TEST)

@@ -11,7 +11,7 @@ import polars as pl
 from nast.errors import InputError, shown
 from nast.facts.conditions import CONDITIONS, labelled
 from nast.sources.images import images_below, refuse_outside
-from nast.sources.nih_split import nih_split
+from nast.sources.nih_split import SUFFIX, nih_split
 from nast.sources.source import Source, fact_columns, study_columns, tally
 from nast.sources.splits import add_split
 from nast.sources.tables import one_of, read_csv, refuse_duplicates, whole_ids
@@ -73,9 +73,9 @@ def read_nih_cxr(root: Path) -> Source:
     if boxes:
         _boxes(boxes, facts, judged, account)
     labels = _listed(rows, entry, facts, judged, account)
-    lists = [_maybe(root, f"{name}*.txt") for name in ("train_val_list", "test_list")]
+    lists = [_maybe(root, f"{name}*.txt*") for name in ("train_val_list", "test_list")]
     splits, unlisted = nih_split(rows, *lists)
-    stems = rows["Image Index"].str.strip_suffix(".png")
+    stems = rows["Image Index"].str.replace(SUFFIX, "")
     images = images_below(root, set(stems))
     studies = rows.select(
         pl.col("Patient ID").alias("subject_id"),
@@ -90,7 +90,7 @@ def read_nih_cxr(root: Path) -> Source:
         )
     )
     table = [
-        {"subject_id": patient, "study_id": image.removesuffix(".png"), **fact}
+        {"subject_id": patient, "study_id": re.sub(SUFFIX, "", image), **fact}
         for image, patient in rows.select("Image Index", "Patient ID").iter_rows()
         for fact in facts[image]
     ]

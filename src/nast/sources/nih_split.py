@@ -9,6 +9,9 @@ from nast.errors import InputError
 from nast.sources.splits import TRAINING_SHARES, split_of
 from nast.sources.tables import read_text
 
+SUFFIX = r"(?i)\.(?:png|jpe?g)$"
+"""Copies of the data set that were made smaller are often JPEG, as their tables then say."""
+
 
 def nih_split(
     rows: pl.DataFrame, training: Path | None, test: Path | None
@@ -33,7 +36,7 @@ def nih_split(
     """
     if training is None and test is None:
         return {}, {}
-    image = pl.col("Image Index").str.strip_suffix(".png")
+    image = pl.col("Image Index").str.replace(SUFFIX, "")
     learnt, tested = (_listed_images(path) if path else [] for path in (training, test))
     patients = (
         rows.group_by(pl.col("Patient ID").alias("subject_id"))
