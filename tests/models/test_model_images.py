@@ -457,3 +457,31 @@ def test_damaged_images_are_images_or_refused(kind, tmp_path):
         except ImageError as error:
             assert "10000032" not in str(error) and "Doe" not in str(error)
         crop(path, (0, 0, 2, 2), tmp_path / "part.png")
+
+
+def test_a_window_written_as_text(tmp_path):
+    """A comma for a point, as European systems write, and words, which are no window."""
+    files = {}
+    for name, width in (("plain", "1024.0"), ("comma", "1024,0"), ("words", "wide")):
+        path = dicom(tmp_path / f"{name}.dcm", RAMP)
+        data = pydicom.dcmread(path)
+        data.add_new("WindowCenter", "LO", "2048")
+        data.add_new("WindowWidth", "LO", width)
+        data.save_as(path)
+        files[name] = grey(path)
+    assert (files["comma"] == files["plain"]).all()
+    assert np.abs(files["words"] - spread(RAMP)).max() <= 1
+
+
+def test_a_blank_centre_leaves_its_own_width_out(tmp_path):
+    path = dicom(tmp_path / "a.dcm", RAMP, WindowCenter=["", 2048], WindowWidth=[8, 1024])
+    alone = dicom(tmp_path / "b.dcm", RAMP, WindowCenter=2048, WindowWidth=1024)
+    assert (grey(path) == grey(alone)).all()
+
+
+def test_values_in_the_upper_bits(tmp_path):
+    """Twelve bits stored in the upper ones of sixteen, signed or not."""
+    for sign, pixels in ((0, RAMP), (1, RAMP.astype(np.int16) - 2048)):
+        shifted = dicom(tmp_path / "a.dcm", pixels << 4, HighBit=15, PixelRepresentation=sign)
+        usual = dicom(tmp_path / "b.dcm", pixels, PixelRepresentation=sign)
+        assert (grey(shifted) == grey(usual)).all()

@@ -91,7 +91,7 @@ def _decoded(path: Path) -> tuple[Any, np.ndarray]:
         frames = int(data.get("NumberOfFrames") or 1) * int(data.get("SamplesPerPixel") or 1)
         if int(data.Rows) * int(data.Columns) * frames > LARGEST:
             raise ImageError(path, f"an image of more than {LARGEST // 10**6} million pixels")
-        pixels = data.pixel_array
+        pixels = _pixels(data)
     except ImageError:
         raise
     except (RuntimeError, NotImplementedError) as error:
@@ -104,6 +104,18 @@ def _decoded(path: Path) -> tuple[Any, np.ndarray]:
         raise ImageError(path, "a DICOM file without a readable image") from None
     grey = data.PhotometricInterpretation not in _COLOURS
     return data, pixels[0] if grey and pixels.ndim == 3 and len(pixels) == 1 else pixels
+
+
+def _pixels(data: Any) -> np.ndarray:
+    """Stored values; pydicom takes the lowest bits, and some files keep them in the upper ones."""
+    stored, above = int(data.get("BitsStored") or 0), int(data.get("HighBit") or 0) + 1
+    unused = above - stored
+    if "PixelData" not in data or not 0 < stored < above <= int(data.BitsAllocated):
+        return np.asarray(data.pixel_array)
+    data.BitsStored = above
+    pixels = np.asarray(data.pixel_array) >> unused
+    data.BitsStored = stored
+    return pixels
 
 
 def _colour(pixels: np.ndarray, data: Any) -> Image.Image:
@@ -139,9 +151,10 @@ def _modality(pixels: np.ndarray, data: Any) -> np.ndarray:
 
     if data.get("ModalityLUTSequence"):
         return np.asarray(apply_modality_lut(pixels, data), dtype=np.float64)
-    slope, intercept = (_numbers(data, name)[:1] for name in ("RescaleSlope", "RescaleIntercept"))
-    factor = slope[0] if slope and slope[0] else 1.0
-    return pixels.astype(np.float64) * factor + (intercept[0] if intercept else 0.0)
+    # A blank one is none, and text makes an image whose values nobody knows.
+    given: list[Any] = [data.get(name) or 0 for name in ("RescaleSlope", "RescaleIntercept")]
+    slope, intercept = (float(v[0] if hasattr(v, "append") else v) for v in given)
+    return pixels.astype(np.float64) * (slope or 1.0) + intercept
 
 
 def _shades(values: np.ndarray, data: Any, seen: np.ndarray) -> np.ndarray:
@@ -159,7 +172,7 @@ def _shades(values: np.ndarray, data: Any, seen: np.ndarray) -> np.ndarray:
     least = 0 if function in ("LINEAR_EXACT", "SIGMOID") else 1
     centres, widths = (_numbers(data, name) for name in ("WindowCenter", "WindowWidth"))
     for centre, width in zip(centres, widths, strict=False):
-        if width > 0 and width >= least:
+        if math.isfinite(centre) and width > 0 and width >= least:
             return _windowed(values, centre, width, function)
     return _spread(values, *np.percentile(values[seen], PERCENTILES))
 
@@ -186,10 +199,18 @@ def _inverse(data: Any) -> bool:
 
 
 def _numbers(data: Any, name: str) -> list[float]:
-    """The values of an element that are numbers; it may be empty, or hold several."""
+    """The values of an element, in their places; what is no number is nan, which is no window."""
     found = data.get(name)
     several = found if isinstance(found, (list, tuple)) or hasattr(found, "append") else [found]
-    return [float(n) for n in several if n not in (None, "") and math.isfinite(float(n))]
+    return [_number(value) for value in several]
+
+
+def _number(value: Any) -> float:
+    try:
+        number = float(str(value).replace(",", "."))
+    except ValueError:
+        return math.nan
+    return number if math.isfinite(number) else math.nan
 
 
 def _quiet_pydicom() -> None:
