@@ -3,6 +3,9 @@
 import argparse
 import pickle
 import zipfile
+from datetime import UTC, datetime
+from pathlib import Path
+from uuid import uuid4
 
 import numpy as np
 import pytest
@@ -41,10 +44,12 @@ def assert_read(path):
         lambda w: {"generator": w, "optim_g": {"state": {0: w}}, "epoch": 3},
         lambda w: {"model": "ViT-B-32", "config": {"width": 3}, "state_dict": w},
         lambda w: {"model": {"width": 3}, "weights": w},
+        lambda w: {f"_fsdp_wrapped_module._orig_mod.{k}": v for k, v in w.items()},
+        lambda w: {"state_dict": w, "root": Path("a"), "at": datetime.now(UTC), "id": uuid4()},
     ],
     ids=["bare", "state_dict", "Namespace", "module.", "nested", "model_state_dict", "compiled",
          "compiled in parallel", "parallel, compiled", "compiled tower", "mean", "ema",
-         "own name", "model is a name", "model is a table of settings"],
+         "own name", "model is a name", "model is a table of settings", "sharded", "settings"],
 )  # fmt: skip
 @pytest.mark.parametrize("zipped", [True, False])
 def test_containers(wrap, zipped, tmp_path):
@@ -256,3 +261,29 @@ def test_unknown_layouts_list_what_was_found(keys, words, tmp_path):
     with pytest.raises(ModelError, match=words) as error:
         recognise(dict.fromkeys(keys, torch.ones(1)), tmp_path / "x.pt")
     assert "Known: image tower: visual.conv1.weight" in str(error.value)
+
+
+@pytest.mark.parametrize("name", ["model.", "clip.", "model._orig_mod.", "model.module."])
+def test_a_model_within_a_training_module(name, tmp_path):
+    torch.save({"state_dict": {name + k: v for k, v in WEIGHTS.items()}}, tmp_path / "x.ckpt")
+    assert read_weights(tmp_path / "x.ckpt").keys() == WEIGHTS.keys()
+
+
+@pytest.mark.parametrize("changed", [
+    lambda v: torch.quantize_per_tensor(v, 0.1, 0, torch.qint8), lambda v: v.to_sparse(),
+    lambda v: v.int(), lambda v: v.to("meta"), lambda v: v.to(torch.complex64),
+])  # fmt: skip
+@pytest.mark.filterwarnings("ignore:torch.quantize_per_tensor")
+def test_weights_of_another_kind_are_named(changed, tmp_path):
+    torch.save(WEIGHTS | {"visual.proj": changed(WEIGHTS["visual.proj"])}, tmp_path / "x.pt")
+    with pytest.raises(ModelError, match=r"x\.pt: visual\.proj holds .* floating-point"):
+        read_weights(tmp_path / "x.pt")
+
+
+def test_no_message_says_how_to_let_code_run(tmp_path):
+    torch.save({"callback": Evil()}, tmp_path / "x.pt")
+    (tmp_path / "y.pt").write_bytes(b"x" * 600)
+    for name in ("x.pt", "y.pt"):
+        with pytest.raises(ModelError) as caught:
+            read_tensors(tmp_path / name)
+        assert "weights_only" not in str(caught.value) and "add_safe" not in str(caught.value)

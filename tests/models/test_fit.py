@@ -197,3 +197,14 @@ def test_a_scale_that_is_a_list_of_one(tiny_clip, tmp_path):
                   metadata={"format": "pt"})  # fmt: skip
         with pytest.raises(ModelError, match=r"logit_scale has shape \[2\], expected \["):
             load_model(f"hf:{folder}")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_weights_that_are_no_numbers(kind, tiny_clip, tmp_path):
+    folder, model = families(tmp_path, tiny_clip)[kind]
+    file = sorted((folder if kind != "two-tower" else folder.parent).rglob("*.safetensors"))[0]
+    weights = load_file(file)
+    name = max(weights, key=lambda n: weights[n].ndim)
+    save_file(weights | {name: torch.full_like(weights[name], torch.nan)}, file)
+    with pytest.raises(ModelError, match="no numbers"):
+        load_model(model)

@@ -15,7 +15,7 @@ import torch
 from PIL import Image
 from torch.nn.functional import normalize
 
-from nast.models.fit import check_tokens
+from nast.models.fit import check_numbers, check_tokens
 from nast.models.hardware import products, tf32
 from nast.models.images import open_image, read_ahead
 from nast.models.rules import apply_rules
@@ -163,9 +163,11 @@ class DualEncoder:
         """Freeze the weights: only LoRA is ever trained, and batch statistics never move.
 
         Raises:
-            ModelError: the tokenizer is not that of the model, see `nast.models.fit`.
+            ModelError: the tokenizer is not that of the model, or a weight is no number, see
+                `nast.models.fit`.
         """
         self.network.eval().requires_grad_(False)
+        check_numbers(str(self.spec.get("source", self.name)), self.network)
         check_tokens(self)
 
     @property

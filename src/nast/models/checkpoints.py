@@ -16,7 +16,7 @@ import torch
 from safetensors.torch import load_file
 
 from nast.errors import ModelError
-from nast.models.containers import Weights, plain_names, unwrapped
+from nast.models.containers import Weights, plain_names, unwrapped, within_modules
 from nast.models.numpy_names import BOXED
 from nast.models.pretrained import refused
 from nast.models.torchscript import is_torchscript, read_torchscript
@@ -80,18 +80,31 @@ def read_tensors(path: Path) -> Weights:
 def read_weights(path: Path) -> Weights:
     """Read the tensors of a checkpoint of a CLIP under open_clip's names, in float32.
 
+    Names that a training module puts before all of them (`model.`, `clip.`) are taken off.
     CLIP's text tower is called `transformer.*` also where a file says `text.transformer.*`,
     UniMed-CLIP's `text_encoder.*` becomes `text.*`, and keys that no vector depends on are dropped.
 
     Raises:
         ModelError: see `read_tensors`.
     """
-    weights = read_tensors(path)
+    weights = within_modules(read_tensors(path))
     if any(key.startswith("text_encoder.") for key in weights):
         weights = {_PREFIX.sub("text.", key): v for key, v in weights.items()}
     if "text.token_embedding.weight" in weights:
         weights = {key.removeprefix("text."): v for key, v in weights.items()}
-    return {k: v.float() for k, v in weights.items() if k not in _NOT_WEIGHTS}
+    weights = {k: v for k, v in weights.items() if k not in _NOT_WEIGHTS}
+    for key, value in weights.items():
+        if not (_is_plain(value) or key.endswith("num_batches_tracked")):
+            raise ModelError(
+                f"{path}: {key} holds {value.dtype} on {value.device.type} ({value.layout}); "
+                "expected plain floating-point numbers: save the weights unquantised and dense"
+            )
+    return {k: v.float() for k, v in weights.items()}
+
+
+def _is_plain(value: torch.Tensor) -> bool:
+    dense = value.layout == torch.strided and not value.is_meta and not value.is_quantized
+    return dense and value.is_floating_point()
 
 
 def recognise(weights: Mapping[str, torch.Tensor], path: Path) -> Layout:
@@ -162,12 +175,13 @@ def _saved_by_torch(path: Path) -> Any:
         with torch.serialization.safe_globals([argparse.Namespace, *BOXED]):
             return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
-        reason = next((x for x in str(error).splitlines() if "GLOBAL" in x), str(error))
-        reason = " ".join(reason.split())
+        # The rest of PyTorch's message explains how to let the code run.
+        asked = re.search(r"GLOBAL (\S{1,100})", str(error))
+        found = f"it asks for {asked[1]}" if asked else "no file of torch.save"
         raise ModelError(
-            f"{path}: the file wants to run code or is damaged and is not read ({reason[:200]}); "
+            f"{path}: the file wants to run code or is damaged and is not read ({found}); "
             "load it where you trust it and save its state_dict with safetensors"
         ) from None
     except (RuntimeError, EOFError, ValueError, KeyError) as error:
-        words = " ".join(str(error).split())[:200]
+        words = " ".join(str(error).split())[:200] or "an empty or cut file"
         raise ModelError(f"{path}: no checkpoint of PyTorch ({words}); fetch it again") from None

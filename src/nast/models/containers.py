@@ -25,7 +25,11 @@ _AVERAGED = ("ema", "model_ema", "ema_model", "ema_state_dict", "state_dict_ema"
 """Containers of weights, and of their running means; the weights themselves are read first."""
 _NOT_MODEL = ("optim", "sched", "lr_sched", "scaler", "loss", "teacher")
 """What other containers of tensors are called, or begin with."""
-_COMPILED = re.compile(r"(^|\.)_orig_mod\.")
+_COMPILED = re.compile(
+    r"(^|\.)(?:(?:_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\.)+"
+)
+_WITHIN = ("model.", "clip.", "clip_model.", "net.", "network.", "module.", "_forward_module.")
+"""What scripts call the model within a module of theirs, as PyTorch Lightning has them do."""
 _MEAN = "n_averaged"
 _DEEPEST = 6
 
@@ -79,6 +83,16 @@ def _holds_tensors(value: Any, depth: int = _DEEPEST) -> bool:
         return False
     inner = value.values()
     return any(isinstance(v, torch.Tensor) or _holds_tensors(v, depth - 1) for v in inner)
+
+
+def within_modules(weights: Weights) -> Weights:
+    """The names of a model that is the only part of another module."""
+    for _ in range(_DEEPEST):
+        first = next((part for part in _WITHIN if all(k.startswith(part) for k in weights)), None)
+        if first is None or not weights:
+            break
+        weights = {key.removeprefix(first): value for key, value in weights.items()}
+    return weights
 
 
 def plain_names(weights: Weights, path: Path) -> Weights:

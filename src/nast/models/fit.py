@@ -1,4 +1,4 @@
-"""Whether tokenizer and preprocessing are those of the model beside them, tried on a few inputs."""
+"""Whether tokenizer and preprocessing are those of the model beside them, and weights numbers."""
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -38,6 +38,20 @@ def check_pixels(where: str, pixels: Pixels, size: Any) -> None:
             f"{where}: preprocessing makes images of shape {shape} and the image tower takes "
             f"{wanted}; expected the preprocessing of this model"
         )
+
+
+def check_numbers(where: str, network: torch.nn.Module) -> None:
+    """Every weight must be a number: those of a training that diverged are none.
+
+    Raises:
+        ModelError: names the first weight that holds another value.
+    """
+    for name, value in network.named_parameters():
+        if not torch.isfinite(value).all():
+            raise ModelError(
+                f"{where}: {name} holds values that are no numbers, as after a training that "
+                "diverged; take an earlier checkpoint"
+            )
 
 
 def check_tokens(model: Any) -> None:

@@ -1,6 +1,7 @@
-"""Names of numpy in files of `torch.save`, let through without numpy being called.
+"""Names of numpy and of plain values in files of `torch.save`, let through without a call.
 
-Training scripts save a best accuracy as a numpy scalar, a state of a random generator as an array.
+Training scripts save a best accuracy as a numpy scalar, a state of a random generator as an array,
+paths and times among their settings.
 No weight depends on them. numpy's own functions take whatever a file gives them, flags of a dtype
 and raw memory included, so each name stands for a box here that keeps nothing.
 """
@@ -23,9 +24,17 @@ _CLASSES = ("Bool", "Int8", "Int16", "Int32", "Int64", "UInt8", "UInt16", "UInt3
             "Float16", "Float32", "Float64", "LongDouble", "Complex64", "Complex128", "Str",
             "Bytes", "Void", "DateTime64", "TimeDelta64")  # fmt: skip
 
+_VALUES = (
+    *(f"pathlib{part}.{name}" for part in ("", "._local")
+      for name in ("PosixPath", "WindowsPath", "PurePosixPath", "PureWindowsPath")),
+    *(f"datetime.{name}" for name in ("datetime", "date", "time", "timedelta", "timezone")),
+    "uuid.UUID",
+    "decimal.Decimal",
+)  # fmt: skip
+
 
 class Box:
-    """Stands for a value of numpy; takes any arguments and any state, and keeps none."""
+    """Stands for a value that is no weight; takes any arguments and any state, and keeps none."""
 
     def __init__(self, *given: Any) -> None:
         pass
@@ -38,6 +47,7 @@ BOXED: list[Any] = [
     (Box, name)
     for name in (
         *_FUNCTIONS,
+        *_VALUES,
         *(f"numpy.{kind}{end}" for kind in _KINDS for end in ("", "_")),
         *(f"numpy.dtypes.{name}DType" for name in _CLASSES),
     )
