@@ -18,6 +18,7 @@ from nast.store import (
     key_file,
     read_json,
     read_table,
+    remove_parts,
     seed_of,
     write_json,
     write_table,
@@ -156,3 +157,24 @@ def test_a_damaged_key_is_our_error(tmp_path, monkeypatch, text):
     (tmp_path / "id.key").write_text(text)
     with pytest.raises(InputError, match="something else than a key"):
         hashed_ids(["1"])
+
+
+PART = """
+import os, sys
+from pathlib import Path
+from nast.store import atomic
+with atomic(Path(sys.argv[1])) as temporary:
+    os.kill(os.getpid(), 9)
+"""
+
+
+def test_parts_of_killed_processes_go_and_those_of_others_stay(tmp_path):
+    subprocess.run([sys.executable, "-c", PART, tmp_path / "a.txt"])
+    (left,) = os.listdir(tmp_path)
+    assert left.startswith(".a.txt.") and left.endswith(".part")
+    elsewhere = tmp_path / ".b.txt.1@another-machine.00000000.part"
+    elsewhere.touch()
+    with atomic(tmp_path / "c.txt") as mine:
+        remove_parts(tmp_path)
+        assert set(tmp_path.iterdir()) == {elsewhere, mine}
+    remove_parts(tmp_path / "gone")

@@ -17,7 +17,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from nast.errors import NastError
-from nast.store import atomic, read_table, write_table
+from nast.store import atomic, read_table, remove_parts, write_table
 
 KEY = np.dtype("S32")
 """A key: the first 32 hexadecimal digits of a SHA-256."""
@@ -33,6 +33,8 @@ class Shelf:
         A chunk that is damaged is taken off the shelf with a warning; its vectors are made again.
         """
         self.folder = folder
+        if folder:
+            remove_parts(folder)
         self.chunks: list[torch.Tensor] = []
         self.starts = np.zeros(1, dtype=np.int64)
         known = [np.zeros(0, dtype=KEY)]

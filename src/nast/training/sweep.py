@@ -13,7 +13,7 @@ import yaml
 
 from nast.errors import InputError
 from nast.models.registry import load_model
-from nast.store import atomic
+from nast.store import atomic, remove_parts
 from nast.training.config import TrainConfig
 from nast.training.policies import layer_policy
 from nast.training.processes import processes
@@ -163,6 +163,7 @@ def sweep(
         rows += [{**{n: _short(cell[n]) for n in varied}, **best} for best in _best(made)]
     table = _pooled(pl.DataFrame(rows), [n for n in varied if n != "seed"])
     if processes()[0] == 0:
+        remove_parts(folder)
         with atomic(folder / TABLE) as temporary:
             table.write_csv(temporary)
     return table
