@@ -267,3 +267,12 @@ def test_splits_are_drawn_from_the_ids_of_the_site(tmp_path):
     studies, _ = read_facts(tmp_path / "out")
     by_patient = studies.group_by("subject_id").agg(pl.col("split").n_unique(), pl.len())
     assert set(by_patient["split"]) == {1} and set(by_patient["len"]) == {2}
+
+
+def test_ids_with_a_prefix_of_an_earlier_reading_are_kept_apart_too(tmp_path):
+    one = wide(tmp_path / "one.csv", [("1", "10", "1"), ("table#2:1", "table#2:10", "0")])
+    two = wide(tmp_path / "two.csv", [("1", "10", "1")])
+    build_facts([one, two], tmp_path / "out")
+    assert labels_of(tmp_path / "out") == {
+        "10": "present", "table#2:10": "absent", "+table#2:10": "present",
+    }  # fmt: skip

@@ -49,6 +49,9 @@ def part_ids(sources: Sequence[Source]) -> tuple[list[Source], dict[str, int]]:
         if any(equal):
             counts = {what: n + more for (what, n), more in zip(counts.items(), equal, strict=True)}
             prefix = names[places[0]].replace(" ", "") + ":"
+            # A table of ids that were told apart before may hold this prefix already.
+            while any(i.startswith(prefix) for found in taken.values() for i in found):
+                prefix = "+" + prefix
             own = {key: {prefix + i for i in found} for key, found in own.items()}
             for n in places:
                 result[n] = prefixed(sources[n], prefix)
