@@ -288,3 +288,22 @@ def test_replies_that_hide_their_letter_are_counted_apart(data):
     assert notes[BY_WORDS] == ["d questions (5 of 24 items)"]
     best = rows.group_by("item_id", "form").agg(pl.col("score").max())["score"]
     assert (best == 1).sum() == 5 and (best < 0).sum() == 19
+
+
+@pytest.mark.parametrize(("reason", "way"), [
+    ("MAX_TOKENS", "cut off"), ("max_output_tokens", "cut off"), ("Length", "cut off"),
+    ("model_context_window_exceeded", "cut off"), ("abort", "cut off"), ("time_limit", "cut off"),
+    ("insufficient_system_resource", "cut off"), ("incomplete", "cut off"), ("error", "cut off"),
+    ("RECITATION", "refused"), ("PROHIBITED_CONTENT", "refused"), ("sensitive", "refused"),
+    ("stop", BY_WORDS), ("eos_token", BY_WORDS), ("stop_sequence", BY_WORDS),
+    ("end_turn", BY_WORDS), ("", BY_WORDS), (None, BY_WORDS),
+])  # fmt: skip
+def test_every_word_for_an_end_before_the_end(reason, way):
+    kept = kept_of({"message": {"content": "B"}, "finish_reason": reason})
+    assert option_scores(kept, OPTIONS, "letters")[1] == way
+
+
+def test_a_refusal_among_the_parts_of_a_content():
+    parts = [{"type": "refusal", "refusal": "Not this."}]
+    kept = kept_of({"message": {"content": parts}, "finish_reason": "stop"})
+    assert option_scores(kept, OPTIONS, "letters")[1] == "refused"

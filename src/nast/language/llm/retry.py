@@ -3,6 +3,7 @@
 import asyncio
 import json
 import random
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -18,6 +19,15 @@ LONGEST = 300.0
 
 
 CUT_OFF, WITHHELD = "cut off", "withheld"
+_STOPPED = re.compile(
+    r"length|max|limit|exceed|context|abort|error|incomplete|insufficient|time_?out|cancel|"
+    r"interrupt|pause",
+    re.IGNORECASE,
+)
+_KEPT_BACK = re.compile(
+    r"filter|safety|refus|recitation|prohibited|blocklist|spii|moderat|sensitive|guardrail",
+    re.IGNORECASE,
+)
 TEXT = ("text", "output_text", None)
 """Types of the parts of a content that are said; those of thoughts are `thinking`, `reasoning`."""
 
@@ -109,13 +119,21 @@ def text_of(choice: Mapping[str, Any]) -> str | None:
 
 
 def ending_of(choice: Mapping[str, Any]) -> str:
-    """Why a choice ends where it does: `CUT_OFF`, `WITHHELD`, or blank where it was finished."""
+    """Why a choice ends where it does: `CUT_OFF`, `WITHHELD`, or blank where it was finished.
+
+    Servers have many words for it; each that speaks of an end before the end counts.
+    """
     reason = choice.get("finish_reason") if choice else None
-    reason = reason.lower() if isinstance(reason, str) else ""
-    if reason in ("length", "max_tokens", "model_length", "max_length"):
+    reason = reason if isinstance(reason, str) else ""
+    if _STOPPED.search(reason):
         return CUT_OFF
-    refusal = choice["message"].get("refusal") if choice else None
-    return WITHHELD if refusal or reason in ("content_filter", "safety", "refusal") else ""
+    message = choice["message"] if choice else {}
+    content = message.get("content")
+    parts = (
+        [part for part in content if isinstance(part, dict)] if isinstance(content, list) else []
+    )
+    refused = message.get("refusal") or any(part.get("type") == "refusal" for part in parts)
+    return WITHHELD if refused or _KEPT_BACK.search(reason) else ""
 
 
 def words_of(choice: Mapping[str, Any]) -> str | None:
