@@ -16,6 +16,7 @@ from nast.lock import LOCK, locked
 from nast.store import (
     MANIFEST,
     RUN,
+    TEMPORARY,
     checked,
     file_hash,
     manifest_of,
@@ -384,3 +385,33 @@ def test_run_yaml_says_what_was_asked(tmp_path):
     run = yaml.safe_load((tmp_path / "out" / RUN).read_text())
     assert run["config"] == {"seed": 1} and run["format"] == 2
     assert run["inputs"] == {"../facts": identity(tmp_path / "facts")}
+
+
+def test_starting_over_removes_no_folder_of_another_command(tmp_path):
+    stage(tmp_path / "facts", {"stage": "x"}, [], make)
+    stage(tmp_path / "facts" / "run", {"stage": "y"}, [], make)
+    with pytest.raises(UsageError, match=r"run is a folder of another .* move it out"):
+        stage(tmp_path / "facts", {"stage": "x", "seed": 1}, [], make, fresh=True)
+    assert manifest_of(tmp_path / "facts") and manifest_of(tmp_path / "facts" / "run")
+
+
+def test_a_finished_folder_that_cannot_be_written_is_taken_with_leftovers(tmp_path, monkeypatch):
+    made = stage(tmp_path, {"stage": "x"}, [], make)
+    (tmp_path / f".a.json.1234abcd{TEMPORARY}").write_text("")
+
+    def refuse(folder):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("nast.folders.locked", refuse)
+    assert stage(tmp_path, {"stage": "x"}, [], make) == made
+
+
+def test_a_manifest_that_may_not_be_read_is_not_called_damaged(tmp_path, monkeypatch):
+    stage(tmp_path, {"stage": "x"}, [], make)
+
+    def refuse(path):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("pathlib.Path.read_bytes", refuse)
+    with pytest.raises(InputError, match="found permission denied"):
+        manifest_of(tmp_path)

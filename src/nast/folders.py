@@ -10,6 +10,7 @@ import os
 import shutil
 import warnings
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -288,6 +289,10 @@ def _empty(folder: Path, inputs: Sequence[Path]) -> None:
     """Empty a folder of ours: later stages would read old files as if they were of this run."""
     if any(p.resolve().is_relative_to(folder.resolve()) for p in inputs):
         raise UsageError(f"{folder} holds an input of this stage; choose another output folder")
+    for within in folder.rglob(RUN):
+        if within.parent != folder:
+            raise UsageError(f"{within.parent} is a folder of another command and would be removed "
+                             f"with what lies in {folder}; move it out")  # fmt: skip
     write_text(folder / RUN, yaml.safe_dump(EMPTYING))
     (folder / MANIFEST).unlink(missing_ok=True)
     for child in folder.iterdir():
@@ -302,7 +307,8 @@ def _empty(folder: Path, inputs: Sequence[Path]) -> None:
 def _tidy(folder: Path) -> None:
     """Remove what a process that was killed before it began left in a finished folder."""
     if any(_passing(p.name) and p.name not in (MANIFEST, RUN) for p in folder.iterdir()):
-        with locked(folder):
+        # Where nothing can be written the result is whole all the same.
+        with suppress(OSError), locked(folder):
             _remove_parts(folder)
 
 

@@ -162,7 +162,10 @@ def manifest_of(folder: Path) -> dict[str, Any]:
         )
     try:
         made = json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError):
+    except OSError as error:
+        found = (error.strerror or "no file").lower()
+        raise InputError(path, found=found, expected="a manifest that can be read") from None
+    except (ValueError, RecursionError):
         made = None
     if not isinstance(made, dict):
         raise InputError(path, found="no manifest", expected=f"a manifest of nast; {again}")
