@@ -4,7 +4,7 @@ import pytest
 from built import contextual_set, question_set
 
 from nast.cli import run
-from nast.commands.arguments import NAMES, PREFIXES, is_model, part_models
+from nast.commands.arguments import NAMES, PREFIXES, is_model, loadable, part_models
 from nast.errors import UsageError
 from nast.folders import stage
 
@@ -143,3 +143,9 @@ def test_a_number_out_of_range_is_one_line(options, said, place):
     line = said(*options, *last)
     assert options[-2] in line or options[-2].strip("-").replace("-", "_") in line
     assert not (place / "out").exists()
+
+
+def test_a_mend_is_never_what_was_given():
+    with pytest.raises(UsageError) as told:
+        loadable("scores:x")
+    assert "did you mean" not in str(told.value)

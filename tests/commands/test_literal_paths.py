@@ -108,3 +108,12 @@ def test_what_is_encoded_is_what_was_named(name, place, tiny_clip, tmp_path, cap
     assert run(call) == 0
     assert f"texts {len(texts)}, texts encoded 0, " in capsys.readouterr().out
     assert (tmp_path / call[-1]).is_dir()
+
+
+@pytest.mark.parametrize("command", ["phantom {}", "facts mimic-cxr-jpg:x -o {}", "report x -o {}"])
+def test_a_name_that_is_no_text_is_refused_in_one_line(command, tmp_path, capsys):
+    """Tables and cards hold names as text; such a one cannot stand in them."""
+    assert run([a.format(f"{tmp_path}/f\udcff") for a in command.split()]) == 2
+    told = capsys.readouterr().err
+    assert "is no text" in told and "LC_ALL" in told and told.count("\n") == 1
+    assert not list(tmp_path.iterdir())

@@ -83,3 +83,14 @@ def test_a_range_holds_for_a_file_of_options_too(tmp_path, capsys):
     err = capsys.readouterr().err
     assert code == 2
     assert "at least 1, for example" in err and err.count("\n") == 1
+
+
+@pytest.mark.parametrize("value", ["1.5", "2.0000001", "1e3", ".5", "nan", "ten", ""])
+@pytest.mark.parametrize(
+    "call",
+    [["phantom", "{out}", "--patients"], ["train", "phantom", "a", "b", "-o", "{out}", "--steps"]],
+)
+def test_whole_numbers_are_not_rounded(call, value, tmp_path, capsys):
+    assert run([*(a.format(out=tmp_path / "out") for a in call), value]) == 2
+    assert "whole number" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())

@@ -1,5 +1,6 @@
 """The tree of commands: one subcommand per file of this folder, loaded when it is called."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -74,12 +75,25 @@ def call(arguments: list[str]) -> None:
         UsageError, cyclopts.CycloptsError: the call was wrong.
         Exception: whatever the command raises.
     """
+    _refuse_bytes(arguments)
     app(
         _with_config(arguments),
         exit_on_error=False,
         print_error=False,
         result_action="return_value",
     )
+
+
+def _refuse_bytes(arguments: list[str]) -> None:
+    """Refuse names that are no text here: tables, cards and records could not hold them."""
+    for name in (*arguments, os.path.abspath(os.curdir)):
+        try:
+            name.encode()
+        except UnicodeEncodeError:
+            raise UsageError(
+                f"{name!a} is no text in the encoding of this system; rename it, or set a "
+                "locale of UTF-8 (export LC_ALL=C.UTF-8)"
+            ) from None
 
 
 def _with_config(arguments: list[str]) -> list[str]:

@@ -81,7 +81,8 @@ def _mend(argument: str, models_only: bool = False) -> str:
         if not (models_only and found.startswith("scores:")):
             return f"write {found} for that file; "
     kind, mark, rest = argument.partition(":")
-    near = get_close_matches(kind, (*PREFIXES, *SCORED), 1) if mark else []
+    kinds = PREFIXES if models_only else (*PREFIXES, *SCORED)
+    near = get_close_matches(kind, kinds, 1) if mark else []
     if near:
         return f"did you mean {near[0]}:{rest}? "
     beside = [] if models_only else _beside(path)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from nast.commands.arguments import loadable
-from nast.commands.options import NotNegativeNumber, Seed
+from nast.commands.options import NotNegativeNumber, Seed, Whole
 from nast.commands.progress import Progress
 
 if TYPE_CHECKING:
@@ -26,15 +26,15 @@ def train(
     trace: Path | None = None,
     mode: str | None = None,
     beta: NotNegativeNumber | None = None,
-    steps: int | None = None,
-    captions: int | None = None,
-    claims: int | None = None,
+    steps: Whole | None = None,
+    captions: Whole | None = None,
+    claims: Whole | None = None,
     learning_rate: float | None = None,
     lambda_: Annotated[float | None, Parameter(name="--lambda")] = None,
     lora: str | None = None,
-    rank: int | None = None,
-    validate_every: int | None = None,
-    patience: int | None = None,
+    rank: Whole | None = None,
+    validate_every: Whole | None = None,
+    patience: Whole | None = None,
     seed: Seed | None = None,
     protocol: str = "default",
     published: bool = False,
