@@ -232,10 +232,11 @@ def test_a_file_that_wants_to_run_code(tmp_path, capsys):
     ],
 )
 def test_what_a_download_can_be_instead(content, words, tmp_path):
-    path = tmp_path / "x.pt"
-    path.write_bytes(content)
-    with pytest.raises(ModelError, match=words):
-        read_tensors(path)
+    for name in ("x.pt", "x.safetensors"):
+        path = tmp_path / name
+        path.write_bytes(content)
+        with pytest.raises(ModelError, match=words):
+            read_tensors(path)
 
 
 def test_missing_or_empty(tmp_path):
@@ -287,3 +288,15 @@ def test_no_message_says_how_to_let_code_run(tmp_path):
         with pytest.raises(ModelError) as caught:
             read_tensors(tmp_path / name)
         assert "weights_only" not in str(caught.value) and "add_safe" not in str(caught.value)
+
+
+def test_a_length_that_looks_like_a_web_page_is_none(tmp_path):
+    """Safetensors begin with the length of their header: 0x13c is b"<\\x01"."""
+    path = tmp_path / "x.safetensors"
+    save_file(WEIGHTS, path)
+    data = path.read_bytes()
+    length = int.from_bytes(data[:8], "little")
+    header = data[8 : 8 + length].ljust(0x13C)
+    path.write_bytes(len(header).to_bytes(8, "little") + header + data[8 + length :])
+    assert path.read_bytes().startswith(b"<")
+    assert_read(path)

@@ -265,3 +265,12 @@ def test_kinds_are_documented():
         "phantom", "phantom-minilm", "hf:PLACE", "openclip:ARCH:FILE", "two-tower:SPEC.yaml",
         "run:FOLDER", "pad:MODEL",
     }  # fmt: skip
+
+
+def test_a_pointer_in_the_place_of_weights_is_named(tiny_clip, tmp_path):
+    folder = tmp_path / "clip"
+    shutil.copytree(tiny_clip, folder)
+    pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n"
+    (folder / "model.safetensors").write_text(pointer)
+    with pytest.raises(ModelError, match=r"model\.safetensors: a pointer of Git LFS"):
+        load_model(f"hf:{folder}")

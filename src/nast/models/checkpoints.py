@@ -67,6 +67,7 @@ def read_tensors(path: Path) -> Weights:
     if not path.is_file():
         raise ModelError(f"{path}: no such file; nast downloads no checkpoints, "
                          "nast models list says where they are")  # fmt: skip
+    refuse_stand_in(path)
     with refused(f"{path}: a damaged file; fetch it again"):
         if path.suffix == ".safetensors":
             loaded: Any = read_safetensors(path)
@@ -154,6 +155,23 @@ def _unknown(weights: Mapping[str, Any], path: Path, what: str) -> ModelError:
                       f"Known: {_KNOWN}")  # fmt: skip
 
 
+def refuse_stand_in(path: Path) -> None:
+    """Refuse what a download can leave in the place of weights.
+
+    Raises:
+        ModelError: the file is a web page, or a pointer of Git LFS.
+    """
+    with path.open("rb") as file:
+        start = file.read(64)
+    # The length with which safetensors begin may look like "<", and has zeros behind it.
+    text = b"\0" not in start[:8]
+    start = start.lstrip().lower()
+    if text and start.startswith((b"<", b"version https://git-lfs")):
+        what = "a web page" if start.startswith(b"<") else "a pointer of Git LFS"
+        raise ModelError(f"{path}: {what} instead of weights; fetch the file itself "
+                         "(with gdown, or git lfs pull)")  # fmt: skip
+
+
 def read_safetensors(path: Path) -> Weights:
     """The tensors of a safetensors file.
 
@@ -165,12 +183,6 @@ def read_safetensors(path: Path) -> Weights:
 
 
 def _saved_by_torch(path: Path) -> Any:
-    with path.open("rb") as file:
-        start = file.read(64).lstrip().lower()
-    if start.startswith((b"<", b"version https://git-lfs")):
-        what = "a web page" if start.startswith(b"<") else "a pointer of Git LFS"
-        raise ModelError(f"{path}: {what} instead of weights; fetch the file itself "
-                         "(with gdown, or git lfs pull)")  # fmt: skip
     try:
         with torch.serialization.safe_globals([argparse.Namespace, *BOXED]):
             return torch.load(path, map_location="cpu", weights_only=True)

@@ -18,7 +18,7 @@ from transformers.utils import logging
 from nast.errors import ModelError
 from nast.models.attention import attended, attention_weights
 from nast.models.base import DualEncoder
-from nast.models.checkpoints import read_tensors
+from nast.models.checkpoints import read_tensors, refuse_stand_in
 from nast.models.fit import check_pixels
 from nast.models.folders import PICKLED, check_keys, files_key, hub_folder
 from nast.models.pretrained import (
@@ -95,8 +95,11 @@ def dual_encoder(
 def _network(folder: Path) -> Any:
     if not (folder / "config.json").is_file():
         raise ModelError(f"{folder}: no config.json; hf:FOLDER needs a saved CLIP or SigLIP model")
-    if not any([*folder.glob("*.safetensors"), *folder.glob(PICKLED)]):
+    files = [*folder.glob("*.safetensors"), *folder.glob(PICKLED)]
+    if not files:
         raise ModelError(f"{folder}: no .safetensors file beside config.json")
+    for file in files:
+        refuse_stand_in(file)
     said = read_json(folder / "config.json")
     refuse_kernels(said, str(folder / "config.json"))
     kind = said.get("model_type") if isinstance(said, dict) else None
