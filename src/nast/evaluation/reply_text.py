@@ -23,6 +23,13 @@ _ANSWER_KEY = re.compile(
     r"(?:[\s_-]*(?:letter|choice|option|text|key))?",
     re.IGNORECASE,
 )
+_JUDGED = re.compile(
+    r"(?:is[\s_-]*)?(?:correct|right|true|valid|selected|chosen)|verdict|judge?ment|status|"
+    r"assessment|evaluation",
+    re.IGNORECASE,
+)
+_NO = ("incorrect", "wrong", "false", "no", "not correct", "unlikely", "rejected", "excluded")
+"""What keys say of an option that is not the answer: "verdict": "incorrect"."""
 _OBJECTS = 50
 """JSON objects that are looked for in a reply."""
 _DUTY = (
@@ -59,7 +66,7 @@ def plain(reply: str) -> str:
 
 def _without_objects(said: str) -> str:
     """Objects of JSON as what their answer says; nothing where none of their keys is an answer."""
-    parts, place, tries = [], 0, 0
+    parts, place, tries, listed = [], 0, 0, False
     start = said.find("{")
     while start >= 0 and tries < _OBJECTS:
         tries += 1
@@ -69,11 +76,14 @@ def _without_objects(said: str) -> str:
             start = said.find("{", start + 1)
             continue
         between = said[place:start]
+        answers = _answers(found)
         if place and between.strip() == ",":
             # Entries of one list are one answer, and none where they differ.
-            parts += [" and ", " and ".join(_answers(found))]
+            parts += [(" and " if listed else _FINAL) + " and ".join(answers)] if answers else []
+            listed = listed or bool(answers)
         else:
-            parts += [between, *(_FINAL + value for value in _answers(found))]
+            parts += [between, *(_FINAL + value for value in answers)]
+            listed = bool(answers)
         place = end
         start = said.find("{", end)
         parts += [] if said[end:start].strip() == "," else ["\n"]
@@ -82,6 +92,8 @@ def _without_objects(said: str) -> str:
 
 def _answers(found: Any) -> list[str]:
     """What the keys of an object that name an answer hold."""
+    if any(_JUDGED.fullmatch(key) and _is_no(value) for key, value in found.items()):
+        return []
     values = [v for key, v in found.items() if _ANSWER_KEY.fullmatch(key)]
     words = []
     for value in values:
@@ -90,7 +102,11 @@ def _answers(found: Any) -> list[str]:
         elif isinstance(value, str | list):
             words.append(" and ".join(map(str, value)) if isinstance(value, list) else value)
     text = found.get("text")
-    return [*words, text] if words and isinstance(text, str) else words
+    return [f"{word}) {text}" for word in words] if isinstance(text, str) else words
+
+
+def _is_no(value: Any) -> bool:
+    return value is False or (isinstance(value, str) and value.strip().lower() in _NO)
 
 
 def is_refusal(reply: str) -> bool:
