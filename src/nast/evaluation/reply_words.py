@@ -106,7 +106,8 @@ DENIED = re.compile(
 """Words after a name that deny it or make it depend on something."""
 CHANGED = re.compile(
     r"\W*(?:no\s*[,.;:!-]|nope\b|wait\b|hmm|actually\b|sorry\b|rather\b(?!\s+than)|scratch\s+that|correction\b|"
-    r"or\s+(?:maybe|perhaps|rather|is)\b|[^.!?\n]*\b(?:otherwise|else|sonst|sinon)\b)",
+    r"or\s+(?:maybe|perhaps|rather|is)\b|[^.!?\n]*\b(?:otherwise|else|sonst|sinon)\b|"
+    r"[^\n]*\b(?:could|might|may|can)\s+(?:also|equally|just\s+as\s+well|as\s+well)\s+be\s+(?:option\s+)?(?-i:[A-Z])\b)",
     re.IGNORECASE,
 )
 """Words after a name that look for another one."""

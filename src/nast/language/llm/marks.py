@@ -74,7 +74,7 @@ SCAN = re.compile(
     r"|(?P<answering>here(?:['’]s|\s+is)\s+my\s+response\b:?|\.{3}\s*done\s+thinking\.?"
     r"|(?-i:assistantfinal(?![a-z])))"
     r"|^[ \t]*```+[ \t]*(?P<fence>\w*)"
-    r"|^[ \t#*_>-]*(?P<title>[^\W\d_][^\W\d_' -]{0,12}(?:['\s-][^\W\d_' -]{1,12}){0,4}?)[ \t*_]*"
+    r"|^[ \t#*_>(\[-]*(?P<title>[^\W\d_][^\W\d_' -]{0,12}(?:['\s-][^\W\d_' -]{1,12}){0,4}?)[ \t*_]*"
     r"(?P<colon>:|[.…]{1,3}[ \t]*$|$)",
     re.IGNORECASE | re.MULTILINE,
 )
@@ -162,6 +162,10 @@ def instead_of(match: re.Match[str], text: str, lead: str) -> str | None:
     if match["fence"] is not None or match["title"] or match["comment"] or match["uncomment"]:
         return None
     if match["other"]:
+        said, colon, _ = match["other"].partition(":")
+        if colon and _split(said) <= _SURE | _MAYBE:
+            # "(thinking: A looks right)"
+            return " "
         what, _ = _bracket(match)
         return lead if what == "answer" else "\n" if what or match["other_slash"] else None
     if match["name"] is None:
