@@ -146,8 +146,8 @@ def read_layer_weights(path: Path) -> LayerWeights:
     except (KeyError, TypeError, ValueError):
         alpha, scale = [], []
     sound = all(math.isfinite(v) and v >= 0 for v in [*alpha, *scale])
-    if not alpha or len(alpha) != len(scale) or not sound:
-        expected = "alpha and scale, each a list with one number of 0 or more per block"
+    if not alpha or len(alpha) != len(scale) or not sound or not any(scale):
+        expected = "alpha and scale, each a list with one number of 0 or more per block, not all 0"
         raise InputError(path, found="something else", expected=expected)
     return LayerWeights(alpha, scale)
 

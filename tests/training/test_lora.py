@@ -3,9 +3,15 @@
 import pytest
 import torch
 
+from nast.errors import UsageError
 from nast.training.lora import add_lora, lora_by_layer
 
 TEXTS = ["There is no edema.", "There is severe pleural effusion."]
+
+
+def test_a_rank_beyond_the_layers_is_refused(model):
+    with pytest.raises(UsageError, match="rank is 33; it must be from 1 to 32"):
+        add_lora(model, [1], rank=33)
 
 
 def test_zero_b_leaves_the_scores(model):

@@ -301,6 +301,14 @@ def test_a_run_is_found_from_every_working_folder(tiny_clip, facts, tmp_path, mo
     monkeypatch.chdir(tmp_path / "elsewhere")
     with pytest.raises(ModelError, match=r"neither at .*models/clip nor here as hf:models/clip"):
         load_model("run:../moved/run")
+    # Another model where the base was: the one that was trained on is taken, or none.
+    shutil.copytree(tmp_path / "moved" / "models", tmp_path / "models")
+    with open(tmp_path / "models" / "clip" / "config.json", "a") as file:
+        file.write("\n")
+    with pytest.raises(ModelError, match="is not the one that was trained on"):
+        load_model("run:../moved/run")
+    monkeypatch.chdir(tmp_path / "moved")
+    assert load_model("run:run").key == key
 
 
 def test_layer_weights_that_differ_by_rounding_are_one_run(tiny_clip, facts, tmp_path):

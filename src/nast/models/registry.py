@@ -89,9 +89,7 @@ def _run(folder: Path, name: str) -> DualEncoder:
     if not named:
         raise ModelError(f"{folder / 'run.json'}: no record of a run's base; expected base and "
                          "base_key as nast train wrote them")  # fmt: skip
-    model = _load(_base_of(run, folder), name)
-    if key_at(model.key, run.get("precision", "float32")) != run["base_key"]:
-        raise ModelError(f"{folder}: the base {run['base']!r} is not the one that was trained on")
+    model = _base_of(run, folder, name)
     merge(model)
     with quiet():
         model.network = put_lora(model.network, folder / "lora")
@@ -122,13 +120,16 @@ def _split(spec: str) -> tuple[str, str]:
     return f"{kind}:", place
 
 
-def _base_of(run: dict[str, Any], folder: Path) -> str:
-    """The MODEL string of a run's base: where it was, or by the name under which it was given."""
-    if "base_at" not in run:
-        return str(run["base"])
-    for spec in (run["base_at"], run["base"]):
-        if os.path.exists(_split(spec)[1]):
-            return str(spec)
+def _base_of(run: dict[str, Any], folder: Path, name: str) -> DualEncoder:
+    """The base of a run: where it was, or by the name under which it was given."""
+    places = dict.fromkeys((run.get("base_at", run["base"]), run["base"]))
+    here = [p for p in places if "base_at" not in run or os.path.exists(_split(p)[1])]
+    for place in here:
+        model = _load(place, name)
+        if key_at(model.key, run.get("precision", "float32")) == run["base_key"]:
+            return model
+    if here:
+        raise ModelError(f"{folder}: the base {here[0]!r} is not the one that was trained on")
     raise ModelError(
         f"{folder}: its base is neither at {run['base_at']} nor here as {run['base']}; put it "
         "back, or start where it can be found"

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import torch
 from peft import LoraConfig, get_peft_model
 
+from nast.errors import UsageError
 from nast.models.base import DualEncoder
 from nast.models.registry import merge, quiet
 
@@ -41,6 +42,7 @@ def add_lora(
 
     Raises:
         ValueError: no layer is given, or no such targets.
+        UsageError: the rank is larger than the side of a layer, and LoRA larger than the layer.
     """
     if not layers:
         raise ValueError("no layer gets LoRA: every layer weight is 0")
@@ -51,6 +53,16 @@ def add_lora(
     paths = [getattr(model.text, name) for name in TARGETS[targets]]
     target = "|".join(path.replace(r"(\d+)", f"({numbers})", 1) for path in paths)
     merge(model)
+    widths = [
+        min(module.weight.shape)
+        for name, module in model.network.named_modules()
+        if re.fullmatch(target, name)
+    ]
+    if rank > min(widths, default=rank):
+        raise UsageError(
+            f"rank is {rank}; it must be from 1 to {min(widths)}, the shortest side of the layers "
+            "that get LoRA"
+        )
     config = LoraConfig(r=rank, lora_alpha=alpha, target_modules=target, lora_dropout=0.0)
     with quiet():
         model.network = get_peft_model(model.network, config).eval()
