@@ -35,7 +35,6 @@ KNOWN = {
     "language/llm/backends.py": {"vllm"},
     "training/sinks.py": {"wandb"},
     # The name of this machine, nothing more.
-    "lock.py": {"socket"},
 }
 
 

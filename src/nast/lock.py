@@ -2,7 +2,7 @@
 
 import errno
 import os
-import socket
+import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -45,7 +45,7 @@ def locked(folder: Path) -> Iterator[Lock]:
     lock = _take(folder)
     try:
         os.ftruncate(lock.descriptor, 0)
-        os.pwrite(lock.descriptor, f"process {os.getpid()} on {socket.gethostname()}".encode(), 0)
+        os.pwrite(lock.descriptor, f"process {os.getpid()} on {platform.node()}".encode(), 0)
         yield lock
     finally:
         # Before the lock is free: whoever waits for it then sees that the file is gone.

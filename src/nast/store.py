@@ -7,9 +7,9 @@ import hashlib
 import hmac
 import json
 import os
+import platform
 import re
 import secrets
-import socket
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -44,7 +44,7 @@ def _temporary(path: Path, mode: int) -> Iterator[Path]:
     """An empty file beside `path`, with `mode` less the user's umask; gone after the block."""
     path.parent.mkdir(parents=True, exist_ok=True)
     # Absolute, for polars takes a leading ~ for the home folder.
-    mine = f"{os.getpid()}@{socket.gethostname()}.{secrets.token_hex(4)}"
+    mine = f"{os.getpid()}@{platform.node()}.{secrets.token_hex(4)}"
     temporary = path.absolute().with_name(f".{path.name}.{mine}{TEMPORARY}")
     os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode))
     try:
@@ -61,11 +61,11 @@ def remove_parts(folder: Path) -> None:
     """Remove what processes of this machine that are gone have left half-written in a folder."""
     for path in folder.iterdir() if folder.is_dir() else ():
         who = _PART.search(path.name)
-        if who and who[2] == socket.gethostname() and not _runs(int(who[1])):
+        if who and who[2] == platform.node() and not _runs(int(who[1])):
             path.unlink(missing_ok=True)
 
 
-_PART = re.compile(rf"^\..*\.(\d+)@(.+)\.[0-9a-f]{{8}}{re.escape(TEMPORARY)}$")
+_PART = re.compile(rf"^\..*\.(\d+)@(.*)\.[0-9a-f]{{8}}{re.escape(TEMPORARY)}$")
 
 
 def _runs(process: int) -> bool:

@@ -124,8 +124,7 @@ def test_a_server_that_refuses_costs_nothing(refused, result, questions, refusin
     assert lost(before, result) == []
 
 
-@KEPT
-def test_weights_that_give_no_numbers_cost_nothing(refused, result, questions, tiny_clip, tmp_path):
+def test_weights_that_are_no_numbers_cost_nothing(refused, result, questions, tiny_clip, tmp_path):
     before = contents(result)
     broken = shutil.copytree(tiny_clip, tmp_path / "broken")
     weights = load_file(broken / "model.safetensors")
