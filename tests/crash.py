@@ -58,11 +58,11 @@ def stages(root: Path) -> dict[str, Stage]:
         "import": Stage(["benchmark", "import", str(root / "exported" / IMPORTED), "--source",
                          "jsonl"], ["--policy", "credentialed"]),
         "review": Stage(["benchmark", "review", "export", questions], seed),
-        "weights": Stage(["models", "export", run, "--to", "hf"], ["--to", "peft"]),
+        "weights": Stage(["models", "export", run, "--to", "hf"], None),
     }  # fmt: skip
 
 
-IMPORTED = "claims-test-negated.jsonl"
+IMPORTED = "claims-test.jsonl"
 GRID = "seed: [0, 1]\nsteps: 2\ncaptions: 8\nclaims: 4\n"
 
 

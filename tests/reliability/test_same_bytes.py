@@ -42,7 +42,6 @@ STAGES = {
 """Folder -> the command that makes it."""
 ADDRESS = "a README holds the absolute path of its folder"
 OPEN = {
-    "review": "a workbook holds the time at which it was written",
     **dict.fromkeys(("to-negbench", "to-clip-benchmark", "to-open-clip", "to-lm-eval",
                      "to-inspect", "to-hf-datasets", "to-jsonl"), ADDRESS),
 }  # fmt: skip

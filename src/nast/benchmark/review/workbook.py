@@ -3,9 +3,11 @@
 import csv
 import re
 from collections.abc import Sequence
+from io import BytesIO
 from itertools import groupby
 from pathlib import Path
 from typing import get_args
+from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 from openpyxl import Workbook
 from openpyxl.cell import Cell
@@ -31,6 +33,7 @@ from nast.facts.conditions import PhraseClass
 from nast.store import atomic
 
 CLASSES = get_args(PhraseClass)
+_TIMES = re.compile(rb"(<dcterms:(?:created|modified)[^>]*>)[^<]*")
 NOT_ASKED = "n/a"
 """Stands in a check that does not apply to a row."""
 LONGEST = 32_767
@@ -68,8 +71,21 @@ def write_workbook(path: Path, first: Sequence[tuple[str, str]], sheets: Sequenc
     _write_first(page, first)
     for sheet in sheets:
         _write_sheet(book.create_sheet(sheet.name), sheet)
+    written = BytesIO()
+    book.save(written)
     with atomic(path) as temporary:
-        book.save(temporary)
+        _without_times(written, temporary)
+
+
+def _without_times(written: BytesIO, path: Path) -> None:
+    """The same workbook without the times of its writing: the same questions, the same bytes."""
+    with ZipFile(written) as book, ZipFile(path, "w", ZIP_DEFLATED) as timeless:
+        for name in book.namelist():
+            data = book.read(name)
+            if name == "docProps/core.xml":
+                data = _TIMES.sub(rb"\g<1>1980-01-01T00:00:00Z", data)
+            # The entry of a name without more has the first time that an archive knows.
+            timeless.writestr(ZipInfo(name), data, ZIP_DEFLATED)
 
 
 def _write_first(page: Worksheet, lines: Sequence[tuple[str, str]]) -> None:
