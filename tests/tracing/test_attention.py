@@ -38,8 +38,8 @@ def test_weights_equal_eager_attention(model, eager):
         mask[:] = 1  # Rows behind the end token are computed, but nothing reads them.
     for layer in range(1, tower.n_layers + 1):
         found = tower.attention(layer, states, mask)
-        # Both ways round in another order. An error of 6e-8 in the states, of size 1 to 10, grows to
-        # some 1e-6 in the logits over twelve blocks, and a weight moves by a quarter of its logit at
+        # Both round, in another order. An error of 6e-8 in states of size 1 to 10 grows to some
+        # 1e-6 in the logits over twelve blocks, and a weight moves by a quarter of its logit at
         # most. Another mask, scale or head would move weights by more than 0.01.
         assert (found - wanted[layer - 1]).abs().max() < 5e-6
         assert torch.allclose(found.sum(-1), torch.ones(found.shape[:-1]), atol=1e-5)
