@@ -90,8 +90,10 @@ def beside_plain(root, pairs):
     parts = list(caption_slices(plan))
     ours = time.perf_counter() - start
     rows = pl.concat(parts).drop("realiser").rows()
-    weights = {r[:3]: plan.weights[r[3]] for r in plan.about.select(
-        "polarity", "kind", "condition", "cell").rows()}  # fmt: skip
+    weights = {
+        r[:3]: plan.weights[r[3]]
+        for r in plan.about.select("polarity", "kind", "condition", "cell").rows()
+    }
     start = time.perf_counter()
     theirs = plain(studies, facts, weights, wordings)
     return ours, time.perf_counter() - start, len(rows), hashed(rows) == hashed(theirs)
@@ -129,12 +131,20 @@ def plain(studies, facts, weights, wordings, per_study=2, seed=0):
                 forms = caption_forms(fact.existence)
                 for again in range(wordings):
                     form = forms[(way + again * len(forms) // wordings) % len(forms)]
-                    rows.append((
-                        f"{study_id}-{polarity}-{nth * wordings + again + 1}",
-                        *(keys[study_id][n] for n in ("subject_id", "study_id", "split",
-                                                      "image_path")),
-                        fact.condition, kind, polarity, caption(fact, form), fact.as_dict(),
-                    ))  # fmt: skip
+                    rows.append(
+                        (
+                            f"{study_id}-{polarity}-{nth * wordings + again + 1}",
+                            *(
+                                keys[study_id][n]
+                                for n in ("subject_id", "study_id", "split", "image_path")
+                            ),
+                            fact.condition,
+                            kind,
+                            polarity,
+                            caption(fact, form),
+                            fact.as_dict(),
+                        )
+                    )
     return rows
 
 
@@ -146,9 +156,11 @@ def mixed(number):
 
 
 def bytes_with(threads, root, out):
-    code = (f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
-            "from contextual_scale import columns\nfrom pathlib import Path\n"
-            f"columns(Path({str(root)!r}), {PLAIN}, Path({str(out)!r}))")  # fmt: skip
+    code = (
+        f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\n"
+        "from contextual_scale import columns\nfrom pathlib import Path\n"
+        f"columns(Path({str(root)!r}), {PLAIN}, Path({str(out)!r}))"
+    )
     environment = os.environ | {"POLARS_MAX_THREADS": str(threads)}
     subprocess.run([sys.executable, "-c", code], env=environment, check=True)
     return sha256((out / "captions.parquet").read_bytes()).hexdigest()
@@ -171,8 +183,11 @@ def main():
         print(f"build    {rows:>10,}: {spent:6.1f} ({busy:.1f}), {most:,.0f}", flush=True)
         ours, theirs, rows, same = pool.apply(beside_plain, (root, PLAIN))
         said = "the same rows" if same else "OTHER ROWS"
-        print(f"loop     {rows:>10,}: {theirs:6.1f}, columns {ours:.1f}, ratio "
-              f"{theirs / ours:.1f}, {said}", flush=True)  # fmt: skip
+        print(
+            f"loop     {rows:>10,}: {theirs:6.1f}, columns {ours:.1f}, ratio "
+            f"{theirs / ours:.1f}, {said}",
+            flush=True,
+        )
         one, eight = (bytes_with(n, root, out) for n in (1, 8))
         print(f"1 and 8 threads: {'the same bytes' if one == eight else 'OTHER BYTES'}")
 

@@ -40,8 +40,13 @@ def plain_seconds(model, texts: list[str]) -> float:
     begun = time.perf_counter()
     for start in range(0, PART, BATCH):
         part = texts[start : start + BATCH]
-        ids = model.tokenizer(part, padding="max_length", max_length=model.max_tokens,
-                              truncation=True, return_tensors="pt")  # fmt: skip
+        ids = model.tokenizer(
+            part,
+            padding="max_length",
+            max_length=model.max_tokens,
+            truncation=True,
+            return_tensors="pt",
+        )
         model.text_features(ids["input_ids"], ids["attention_mask"])
     return (time.perf_counter() - begun) * len(texts) / PART
 
@@ -82,8 +87,10 @@ def print_image_speed(model, paths: list[Path]) -> None:
         before = found.get(images.WORKERS, made)
         found[images.WORKERS] = tuple(map(max, made, before))
     for workers, (reading, encoding) in found.items():
-        print(f"{model.name}: {len(paths)} images, {workers} threads: read and preprocessed "
-              f"{reading:.1f} a second, encoded {encoding:.1f} a second")  # fmt: skip
+        print(
+            f"{model.name}: {len(paths)} images, {workers} threads: read and preprocessed "
+            f"{reading:.1f} a second, encoded {encoding:.1f} a second"
+        )
 
 
 MEMORY = """

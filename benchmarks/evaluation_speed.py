@@ -42,18 +42,22 @@ def retrieval(number: int) -> None:
         found = rng.standard_normal((number, 512), dtype=np.float32)
         found /= np.linalg.norm(found, axis=1, keepdims=True)
         vectors.append(found)
-    captions = pl.DataFrame({
-        "image_path": [f"{i}.png" for i in range(number)],
-        "caption": [f"text {i}" for i in range(number)],
-        "polarity": [("negated", "affirmative")[i % 2] for i in range(number)],
-        "subject_id": [f"p{i}" for i in range(number)],
-        "condition": ["Edema"] * number,
-    })  # fmt: skip
+    captions = pl.DataFrame(
+        {
+            "image_path": [f"{i}.png" for i in range(number)],
+            "caption": [f"text {i}" for i in range(number)],
+            "polarity": [("negated", "affirmative")[i % 2] for i in range(number)],
+            "subject_id": [f"p{i}" for i in range(number)],
+            "condition": ["Edema"] * number,
+        }
+    )
     start, used = time.perf_counter(), time.process_time()
     table = retrieval_table(*vectors, captions, "random", "random")
     spent, used = time.perf_counter() - start, time.process_time() - used
-    print(f"retrieval, {number:,} x {number:,}, both ways, unique and strict: {spent:.0f} s "
-          f"({used:.0f} s of processor time), {peak()} MB; {len(table)} rows")  # fmt: skip
+    print(
+        f"retrieval, {number:,} x {number:,}, both ways, unique and strict: {spent:.0f} s "
+        f"({used:.0f} s of processor time), {peak()} MB; {len(table)} rows"
+    )
 
 
 if __name__ == "__main__":

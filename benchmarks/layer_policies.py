@@ -68,8 +68,10 @@ def data(work: Path, patients: int, seed: int, groups: int, questions: int) -> P
     """A tree of phantom patients with its facts, questions and claim sets."""
     tree = work / f"patients-{seed}"
     build_phantom(tree / "phantom", patients, seed)
-    build_facts([f"mimic-cxr-jpg:{tree / 'phantom'}",
-                 f"cad-chest:{tree / 'phantom' / 'cad_disease.json'}"], tree / "facts")  # fmt: skip
+    build_facts(
+        [f"mimic-cxr-jpg:{tree / 'phantom'}", f"cad-chest:{tree / 'phantom' / 'cad_disease.json'}"],
+        tree / "facts",
+    )
     build_benchmark(tree / "facts", tree / "questions", limit=questions)
     build_contextual(tree / "facts", tree / "claims", groups=groups)
     return tree
@@ -143,12 +145,27 @@ def trained(asked: argparse.Namespace, train: Path, folder: Path, store: Path) -
         if asked.only and label not in (*asked.only, BASELINE):
             continue
         run = folder / "runs" / f"{label}#{seed}"
-        config = TrainConfig(**{"seed": seed, "steps": asked.steps, "learning_rate": RATES[model],
-                                **SETTINGS[model], **settings})  # fmt: skip
+        config = TrainConfig(
+            **{
+                "seed": seed,
+                "steps": asked.steps,
+                "learning_rate": RATES[model],
+                **SETTINGS[model],
+                **settings,
+            }
+        )
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="mode='gradient'")
-            build_run(load_model(model), model, train / "facts", train / "claims", run, policy,
-                      config, store=store)  # fmt: skip
+            build_run(
+                load_model(model),
+                model,
+                train / "facts",
+                train / "claims",
+                run,
+                policy,
+                config,
+                store=store,
+            )
         runs[run.name] = run
     return runs
 
@@ -159,8 +176,13 @@ def main() -> None:
     parser.add_argument("model", choices=SETTINGS)
     parser.add_argument("--seeds", type=int, default=5, help="how many")
     parser.add_argument("--first", type=int, default=0, help="the first of them")
-    parser.add_argument("--test", type=int, nargs=2, default=(12, 150),
-                        help="seed and number of the patients that are scored")  # fmt: skip
+    parser.add_argument(
+        "--test",
+        type=int,
+        nargs=2,
+        default=(12, 150),
+        help="seed and number of the patients that are scored",
+    )
     parser.add_argument("--steps", type=int, default=100)
     parser.add_argument("--only", nargs="+", help='labels such as "nast, uniform"')
     asked = parser.parse_args()
@@ -171,8 +193,13 @@ def main() -> None:
     runs = trained(asked, train, folder, store)
     models = [load_model(asked.model, "base")]
     models += [load_model(f"run:{run}", name) for name, run in runs.items()]
-    evaluate(models, [test / "questions", test / "claims"], folder / f"scores-{seed}", split="all",
-             store=store)  # fmt: skip
+    evaluate(
+        models,
+        [test / "questions", test / "claims"],
+        folder / f"scores-{seed}",
+        split="all",
+        store=store,
+    )
     seeds: dict[str, list[Path]] = {}
     for name, run in runs.items():
         seeds.setdefault(name.partition("#")[0], []).append(run)

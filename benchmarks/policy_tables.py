@@ -19,10 +19,12 @@ from nast.tracing.tables import trace_tables
 from nast.training.updates import top_share
 
 SHOWN = (
-    ("claims/accuracy", "negated"), ("claims/accuracy", "affirmative"),
-    ("questions/accuracy", "negated"), ("questions/accuracy", "affirmative"),
+    ("claims/accuracy", "negated"),
+    ("claims/accuracy", "affirmative"),
+    ("questions/accuracy", "negated"),
+    ("questions/accuracy", "affirmative"),
     ("questions/accuracy", "omitted"),
-)  # fmt: skip
+)
 MOVED = ("cue", "drop", "scope", "gradnorm")
 
 
@@ -33,8 +35,9 @@ def print_tables(scores: Path, seeds: dict[str, list[Path]]) -> None:
         scores: folder of `nast evaluate`.
         seeds: label -> its run folders.
     """
-    updates = {name: [read_json(run / "updates.json") for run in runs]
-               for name, runs in seeds.items()}  # fmt: skip
+    updates = {
+        name: [read_json(run / "updates.json") for run in runs] for name, runs in seeds.items()
+    }
     for table in tables_of(read_json(scores / "metrics.json"), updates):
         print(f"\n{markdown(table)}")
 
@@ -60,17 +63,27 @@ def print_differences(scores: Path, baseline: str) -> None:
             sign = 1 if row["reference"] == baseline else -1
             other = row["model"] if sign == 1 else row["reference"]
             if row["figure"] == name and baseline in (row["model"], row["reference"]):
-                found[other] = (sign * row["value"], *sorted(sign * v for v in row["interval"]),
-                                row["p"])  # fmt: skip
-        holm = dict(zip(found, multipletests([f[-1] for f in found.values()], method="holm")[1],
-                        strict=True))  # fmt: skip
-        print(f"\n**{name}, minus {baseline}**\n\n| | over patients | p, Holm | over seeds | sd of "
-              "seeds |\n|---|---|---|---|---|")  # fmt: skip
+                found[other] = (
+                    sign * row["value"],
+                    *sorted(sign * v for v in row["interval"]),
+                    row["p"],
+                )
+        holm = dict(
+            zip(
+                found, multipletests([f[-1] for f in found.values()], method="holm")[1], strict=True
+            )
+        )
+        print(
+            f"\n**{name}, minus {baseline}**\n\n| | over patients | p, Holm | over seeds | sd of "
+            "seeds |\n|---|---|---|---|---|"
+        )
         rows = means.filter(metric=metric, form=form)
         for other, (value, low, high, _) in found.items():
-            print(f"| {other} | {value:+.3f} [{low:+.3f}, {high:+.3f}] | {holm[other]:.2g} | "
-                  f"{_over_seeds(rows, other, baseline)} | "
-                  f"{figures[other][name].get('seed_sd', float('nan')):.3f} |")  # fmt: skip
+            print(
+                f"| {other} | {value:+.3f} [{low:+.3f}, {high:+.3f}] | {holm[other]:.2g} | "
+                f"{_over_seeds(rows, other, baseline)} | "
+                f"{figures[other][name].get('seed_sd', float('nan')):.3f} |"
+            )
 
 
 def _over_seeds(rows: pl.DataFrame, label: str, baseline: str) -> str:
@@ -80,8 +93,9 @@ def _over_seeds(rows: pl.DataFrame, label: str, baseline: str) -> str:
     change = (both["value"] - both["value_right"]).to_list()
     if len(change) < 2:
         return ""
-    low, high = stats.t.interval(0.95, len(change) - 1, loc=mean(change),
-                                 scale=max(stats.sem(change), 1e-12))  # fmt: skip
+    low, high = stats.t.interval(
+        0.95, len(change) - 1, loc=mean(change), scale=max(stats.sem(change), 1e-12)
+    )
     return f"[{low:+.3f}, {high:+.3f}], {len(change)}"
 
 
@@ -92,8 +106,10 @@ def print_concentration(scores: Path, seeds: dict[str, list[Path]]) -> None:
     points: dict[str, list[tuple[float, float]]] = {}
     for name, runs in seeds.items():
         if name.startswith("nast, ") and name != "nast, mlp":
-            points[name] = [(top_share(read_json(run / "updates.json")["parameters"], 3),
-                             accuracy[run.name]) for run in runs]  # fmt: skip
+            points[name] = [
+                (top_share(read_json(run / "updates.json")["parameters"], 3), accuracy[run.name])
+                for run in runs
+            ]
     # Seeds of one policy share its concentration: policies are the units, runs are shown beside.
     means = [tuple(map(mean, zip(*some, strict=True))) for some in points.values()]
     every = [point for some in points.values() for point in some]

@@ -29,30 +29,69 @@ IU = Path.home() / ".cache" / "nast-test-labels" / "NLMCXR_reports.tgz"
 TABLE = yaml.safe_load((Path(__file__).parents[1] / "src/nast/facts/conditions.yaml").read_text())
 PATH = "files/p{0:.2}/p{0}/s{1}/{2}.jpg"
 STUDIES, IMAGES, PATIENTS, APART = 227_827, 377_110, 65_379, 8
-# fmt: off
+
 KEYS = "study_id split image_path view", "study_id condition existence side zone severity"
-LABELS = {"Atelectasis": (1976, 41, 432), "Fracture": (165, 39, 13), "Pneumonia": (688, 1067, 777),
-          "Cardiomegaly": (1706, 699, 258), "Edema": (1147, 1111, 513), "No Finding": (3323, 0, 0),
-          "Enlarged Cardiomediastinum": (305, 232, 405), "Lung Opacity": (2223, 125, 92),
-          "Consolidation": (458, 350, 131), "Lung Lesion": (267, 37, 45),
-          "Pleural Effusion": (2320, 1191, 233), "Pleural Other": (85, 5, 32),
-          "Pneumothorax": (411, 1852, 38), "Support Devices": (2872, 135, 4)}
+LABELS = {
+    "Atelectasis": (1976, 41, 432),
+    "Fracture": (165, 39, 13),
+    "Pneumonia": (688, 1067, 777),
+    "Cardiomegaly": (1706, 699, 258),
+    "Edema": (1147, 1111, 513),
+    "No Finding": (3323, 0, 0),
+    "Enlarged Cardiomediastinum": (305, 232, 405),
+    "Lung Opacity": (2223, 125, 92),
+    "Consolidation": (458, 350, 131),
+    "Lung Lesion": (267, 37, 45),
+    "Pleural Effusion": (2320, 1191, 233),
+    "Pleural Other": (85, 5, 32),
+    "Pneumothorax": (411, 1852, 38),
+    "Support Devices": (2872, 135, 4),
+}
 ENTITIES = {
-    "pleural effusion": (4625, 1310, 295, 26, 1337), "pneumothorax": (5665, 175, 26, 2, 258),
-    "edema": (1444, 511, 187, 37, 694), "atelectasis": (53, 496, 66, 26, 2695),
-    "cardiomegaly": (29, 381, 537, 127, 594), "consolidation": (2321, 11, 7, 20, 669),
-    "pneumonia": (1286, 13, 1, 21, 1349), "lung opacity": (257, 205, 49, 14, 2557),
-    "fracture": (220, 10, 1, 7, 322), "emphysema": (5, 11, 4, 29, 198),
-    "vascular congestion": (404, 250, 19, 1, 297), "": (1, 7, 2, 1, 66)}
+    "pleural effusion": (4625, 1310, 295, 26, 1337),
+    "pneumothorax": (5665, 175, 26, 2, 258),
+    "edema": (1444, 511, 187, 37, 694),
+    "atelectasis": (53, 496, 66, 26, 2695),
+    "cardiomegaly": (29, 381, 537, 127, 594),
+    "consolidation": (2321, 11, 7, 20, 669),
+    "pneumonia": (1286, 13, 1, 21, 1349),
+    "lung opacity": (257, 205, 49, 14, 2557),
+    "fracture": (220, 10, 1, 7, 322),
+    "emphysema": (5, 11, 4, 29, 198),
+    "vascular congestion": (404, 250, 19, 1, 297),
+    "": (1, 7, 2, 1, 66),
+}
 """In 10,000 studies: positive, negative, uncertain; absent, mild, moderate, severe, ungraded."""
-PLACES = {"bilateral": 22419, "right": 19908, "left": 19145, "bibasilar": 15273, "rib": 3757,
-          "left lower lung": 6924, "retrocardiac": 6128, "right basilar": 6204, "pericardial": 200}
-SAID = {("positive", 3): 150, ("likely", 2): 25, ("may", 2): 13, ("possibl", 2): 5, ("might", 1): 1,
-        ("not exclude", 1): 8, ("cannot be assessed", 0): 3, ("unlikely", -2): 1}
+PLACES = {
+    "bilateral": 22419,
+    "right": 19908,
+    "left": 19145,
+    "bibasilar": 15273,
+    "rib": 3757,
+    "left lower lung": 6924,
+    "retrocardiac": 6128,
+    "right basilar": 6204,
+    "pericardial": 200,
+}
+SAID = {
+    ("positive", 3): 150,
+    ("likely", 2): 25,
+    ("may", 2): 13,
+    ("possibl", 2): 5,
+    ("might", 1): 1,
+    ("not exclude", 1): 8,
+    ("cannot be assessed", 0): 3,
+    ("unlikely", -2): 1,
+}
 DENIED = {("no ", -3): 60, ("without", -3): 25, ("negative", -3): 5, ("clear of", -3): 4}
-VIEWS = {"AP": "antero-posterior", "PA": "postero-anterior", "LATERAL": "lateral",
-         "LL": "left lateral", "": None, "LAO": "left anterior oblique"}
-# fmt: on
+VIEWS = {
+    "AP": "antero-posterior",
+    "PA": "postero-anterior",
+    "LATERAL": "lateral",
+    "LL": "left lateral",
+    "": None,
+    "LAO": "left anterior oblique",
+}
 
 
 def make(root, studies):
@@ -78,12 +117,14 @@ def make(root, studies):
     ids = {"dicom_id": dicom, "subject_id": subject[of], "study_id": study[of]}
     metadata = ids | {
         "PerformedProcedureStepDescription": np.where(view == "AP", "CHEST (PORTABLE AP)", "CHEST"),
-        "ViewPosition": view, **{n: rng.choice([3056, 2544], images) for n in ("Rows", "Columns")},
+        "ViewPosition": view,
+        **{n: rng.choice([3056, 2544], images) for n in ("Rows", "Columns")},
         "StudyDate": rng.integers(21100101, 22001231, number)[of],
         "StudyTime": rng.integers(0, 235959999, images) / 1000,
         "ProcedureCodeSequence_CodeMeaning": ["CHEST (PA AND LAT)"] * images,
         "ViewCodeSequence_CodeMeaning": [VIEWS[v] for v in view.tolist()],
-        "PatientOrientationCodeSequence_CodeMeaning": ["Erect"] * images}  # fmt: skip
+        "PatientOrientationCodeSequence_CodeMeaning": ["Erect"] * images,
+    }
     labels = {"subject_id": subject, "study_id": study}
     for name, counts in sorted(LABELS.items()):
         place = np.searchsorted(np.cumsum(counts) / 10_000, rng.random(number), side="right")
@@ -112,10 +153,19 @@ def make(root, studies):
                 name, words, (word, score) = names[kind], levels[grade], said if grade else denied
                 level = [words[int(luck[0] * len(words))]] if words else None
                 located = grade and name in CAD_NAMES.values() and luck[1] < 0.435
-                entity = {"id": len(found), "entity_name": name, "report_name": name, "type": None,
-                          "location": place.split() if located else None, "level": level,
-                          **(blank if luck[2] < 0.6 else {}), "infer": None, "derived_from": None,
-                          "probability": word, "probability_score": score}  # fmt: skip
+                entity = {
+                    "id": len(found),
+                    "entity_name": name,
+                    "report_name": name,
+                    "type": None,
+                    "location": place.split() if located else None,
+                    "level": level,
+                    **(blank if luck[2] < 0.6 else {}),
+                    "infer": None,
+                    "derived_from": None,
+                    "probability": word,
+                    "probability_score": score,
+                }
                 if located and place == "left" and luck[2] < 0.1:
                     entity |= {"location2": ["right", "lower"], "level2": level}
                 found[name.replace("descending aorta", "descending aorta ")] = entity
@@ -230,9 +280,11 @@ def main():
         if args.only != "iu" and not (root / "PHANTOM").exists():
             pool.apply(make, (root, args.studies))
         mimic, cad = f"mimic-cxr-jpg:{root}", f"cad-chest:{root / 'cad_disease.json'}"
-        jobs = [("mimic", [mimic], plain_mimic, (root, False), "10 s, 1 GB"),
-                ("cad", [mimic, cad], plain_mimic, (root, True), "40 s, 2 GB"),
-                ("iu", [f"iu-xray:{IU}"], plain_iu, (IU,), "15 s")]  # fmt: skip
+        jobs = [
+            ("mimic", [mimic], plain_mimic, (root, False), "10 s, 1 GB"),
+            ("cad", [mimic, cad], plain_mimic, (root, True), "40 s, 2 GB"),
+            ("iu", [f"iu-xray:{IU}"], plain_iu, (IU,), "15 s"),
+        ]
         print("       seconds (processor), MB: ours | plain | plain / ours | target")
         for name, specs, plain, given, target in jobs:
             if name == "iu" and not IU.exists():

@@ -99,11 +99,17 @@ class RowCounter:
 
 def facts_table(names):
     rows = [
-        {"subject_id": str(i), "study_id": str(i), "split": "train", "image_path": str(i),
-         "condition": names[i % len(names)], "existence": ("absent", "present")[i // 13 % 2],
-         "severity": (None, "severe")[i // 13 % 2]}
+        {
+            "subject_id": str(i),
+            "study_id": str(i),
+            "split": "train",
+            "image_path": str(i),
+            "condition": names[i % len(names)],
+            "existence": ("absent", "present")[i // 13 % 2],
+            "severity": (None, "severe")[i // 13 % 2],
+        }
         for i in range(SAMPLES)
-    ]  # fmt: skip
+    ]
     return pl.DataFrame(rows)
 
 
@@ -143,8 +149,10 @@ def main() -> None:
     model = random_vit_b_32()
     probes, dropped = make_probes(model, NAMES)
     lengths = sorted({len(p.correct_ids) for p in probes})
-    print(f"{len(probes)} ordered pairs of {lengths[0]} to {lengths[-1]} tokens, "
-          f"{len(dropped)} conditions dropped")  # fmt: skip
+    print(
+        f"{len(probes)} ordered pairs of {lengths[0]} to {lengths[-1]} tokens, "
+        f"{len(dropped)} conditions dropped"
+    )
     pairs = [(p.correct_ids, p.foil_ids) for p in probes]
     sweep(model.text, *pairs[0])
     counter = RowCounter(model)
@@ -158,15 +166,22 @@ def main() -> None:
     say(f"{len(part)} of the {len(pairs)} pairs by sweeps", swept)
     say("the same by plain hooks", hooked)
     ratios = [h / s for h, s in zip(hooked, swept, strict=True)]
-    print(f"{ratios[0]:.1f} times faster ({ratios[1]:.1f} in processor time); vectors differ by "
-          f"{off:.1e} at most")  # fmt: skip
+    print(
+        f"{ratios[0]:.1f} times faster ({ratios[1]:.1f} in processor time); vectors differ by "
+        f"{off:.1e} at most"
+    )
     naive = sum(13 * len(ids) * len(ids) * 12 for ids, _ in pairs) * SAMPLES / len(pairs)
-    print(f"token rows through blocks: {rows:,} against {naive:,.0f} of a loop over samples, "
-          f"{naive / rows:,.0f} times fewer")  # fmt: skip
+    print(
+        f"token rows through blocks: {rows:,} against {naive:,.0f} of a loop over samples, "
+        f"{naive / rows:,.0f} times fewer"
+    )
     store, facts = ReadyImages(model), facts_table(NAMES)
     tables, *seconds = timed(lambda: trace_tables(store, facts))
-    say(f"whole trace of {tables.summary['samples']:,} samples ({', '.join(SITES)}; attention, "
-        f"gradients, intervals; {len(tables.sites):,} sites)", seconds)  # fmt: skip
+    say(
+        f"whole trace of {tables.summary['samples']:,} samples ({', '.join(SITES)}; attention, "
+        f"gradients, intervals; {len(tables.sites):,} sites)",
+        seconds,
+    )
 
 
 def say(what, seconds):

@@ -44,9 +44,13 @@ def model_folder(folder: Path) -> None:
     config.text_config.eos_token_id = phantom.network.config.text_config.eos_token_id
     CLIPModel(config).save_pretrained(folder)
     phantom.tokenizer.save_pretrained(folder)
-    processor = {"do_resize": True, "size": {"shortest_edge": 224}, "do_center_crop": True,
-                 "crop_size": {"height": 224, "width": 224},
-                 "image_processor_type": "CLIPImageProcessor"}  # fmt: skip
+    processor = {
+        "do_resize": True,
+        "size": {"shortest_edge": 224},
+        "do_center_crop": True,
+        "crop_size": {"height": 224, "width": 224},
+        "image_processor_type": "CLIPImageProcessor",
+    }
     (folder / "preprocessor_config.json").write_text(json.dumps(processor))
 
 
@@ -81,8 +85,9 @@ def plain(folder: Path, facts: Path, contextual: Path) -> dict[str, float]:
     files = rows.unique("study_id", keep="first", maintain_order=True)["image_path"].to_list()
 
     def texts(words: list[str]) -> torch.Tensor:
-        ids = model.tokenizer(words, padding="max_length", max_length=77, truncation=True,
-                              return_tensors="pt")  # fmt: skip
+        ids = model.tokenizer(
+            words, padding="max_length", max_length=77, truncation=True, return_tensors="pt"
+        )
         return normalize(network.get_text_features(**ids).pooler_output, dim=-1)
 
     first, begun = None, time.perf_counter()

@@ -41,8 +41,16 @@ def main(path: str) -> None:
             words = [fact.severity, fact.side, fact.zone] if fact else []
             axis.set_title(" ".join(w for w in words if w), fontsize=7, pad=2)
             axis.axis("off")
-        line[0].text(-0.08, 0.5, name, rotation=90, va="center", ha="right", fontsize=9,
-                     transform=line[0].transAxes)  # fmt: skip
+        line[0].text(
+            -0.08,
+            0.5,
+            name,
+            rotation=90,
+            va="center",
+            ha="right",
+            fontsize=9,
+            transform=line[0].transAxes,
+        )
     figure.subplots_adjust(left=0.05, right=0.995, top=0.99, bottom=0.005, wspace=0.03, hspace=0.12)
     figure.savefig(path, dpi=75, pil_kwargs={"quality": 80} if path.endswith("jpg") else None)
 

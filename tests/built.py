@@ -49,13 +49,27 @@ def write_tiny_clip(folder):
     torch.set_num_threads(1)
     torch.manual_seed(0)
     tokenizer = train_tokenizer(patients(100, 7), 7)
-    text = {"vocab_size": len(tokenizer), "hidden_size": 32, "intermediate_size": 64,
-            "num_hidden_layers": 4, "num_attention_heads": 4, "max_position_embeddings": 64,
-            "bos_token_id": 2, "eos_token_id": 3, "pad_token_id": 1,
-            "projection_dim": 16}  # fmt: skip
-    vision = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2,
-              "num_attention_heads": 4, "image_size": 96, "patch_size": 32,
-              "projection_dim": 16}  # fmt: skip
+    text = {
+        "vocab_size": len(tokenizer),
+        "hidden_size": 32,
+        "intermediate_size": 64,
+        "num_hidden_layers": 4,
+        "num_attention_heads": 4,
+        "max_position_embeddings": 64,
+        "bos_token_id": 2,
+        "eos_token_id": 3,
+        "pad_token_id": 1,
+        "projection_dim": 16,
+    }
+    vision = {
+        "hidden_size": 32,
+        "intermediate_size": 64,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 4,
+        "image_size": 96,
+        "patch_size": 32,
+        "projection_dim": 16,
+    }
     CLIPModel(
         CLIPConfig(text_config=text, vision_config=vision, projection_dim=16)
     ).save_pretrained(folder)

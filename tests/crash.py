@@ -51,15 +51,18 @@ def stages(root: Path) -> dict[str, Stage]:
         # What is varied stands in its file alone.
         "sweep": Stage([*train[:4], "--sweep", str(root / "grid.yaml")], None),
         "evaluate": Stage(["evaluate", tiny, run, questions, claims], seed),
-        "report": Stage(["report", str(root / "scores"), str(root / "trace"), str(root / "run")],
-                        [questions]),
+        "report": Stage(
+            ["report", str(root / "scores"), str(root / "trace"), str(root / "run")], [questions]
+        ),
         "export": Stage(["contextual", "export", claims, "--to", "jsonl"], seed),
         "shards": Stage(["contextual", "export", claims, "--to", "open-clip"], seed),
-        "import": Stage(["benchmark", "import", str(root / "exported" / IMPORTED), "--source",
-                         "jsonl"], ["--policy", "credentialed"]),
+        "import": Stage(
+            ["benchmark", "import", str(root / "exported" / IMPORTED), "--source", "jsonl"],
+            ["--policy", "credentialed"],
+        ),
         "review": Stage(["benchmark", "review", "export", questions], seed),
         "weights": Stage(["models", "export", run, "--to", "hf"], None),
-    }  # fmt: skip
+    }
 
 
 IMPORTED = "claims-test.jsonl"
@@ -74,9 +77,15 @@ def prepare(root: Path) -> None:
     write_tiny_clip(root / "tiny")
     (root / "grid.yaml").write_text(GRID)
     nast("phantom", str(root / "tree"), "--patients", "60", "--seed", "3")
-    for name, stage in (("facts", "facts"), ("questions", "questions"), ("claims", "claims"),
-                        ("run", "train"), ("trace", "trace"), ("scores", "evaluate"),
-                        ("exported", "export")):  # fmt: skip
+    for name, stage in (
+        ("facts", "facts"),
+        ("questions", "questions"),
+        ("claims", "claims"),
+        ("run", "train"),
+        ("trace", "trace"),
+        ("scores", "evaluate"),
+        ("exported", "export"),
+    ):
         nast(*made[stage].call, "-o", str(root / name))
         if name == "claims":
             validated(root / name)
@@ -137,8 +146,11 @@ def watch(root: Path, kill_at: int, count: Path) -> None:
 
 def digests(folder: Path) -> dict[str, str]:
     """Relative path -> hash of every file below a folder."""
-    return {p.relative_to(folder).as_posix(): hashlib.sha256(p.read_bytes()).hexdigest()
-            for p in sorted(folder.rglob("*")) if p.is_file()}  # fmt: skip
+    return {
+        p.relative_to(folder).as_posix(): hashlib.sha256(p.read_bytes()).hexdigest()
+        for p in sorted(folder.rglob("*"))
+        if p.is_file()
+    }
 
 
 def known_by(folder: Path, moving: set[str]) -> dict[str, Any]:
@@ -214,8 +226,9 @@ class Bench:
         self.succeed(self.call(name, *([] if start == "new" else ["--fresh"])))
         return len((self.root / "count").read_bytes())
 
-    def kill(self, name: str, start: str, point: int, wanted: dict[str, Any],
-             moving: set[str]) -> str:  # fmt: skip
+    def kill(
+        self, name: str, start: str, point: int, wanted: dict[str, Any], moving: set[str]
+    ) -> str:
         """Kill a stage at a point and run it again: `equal`, or what went wrong."""
         self.start(name, start)
         code = self.run(self.call(name, *([] if start == "new" else ["--fresh"])), point)
@@ -250,11 +263,22 @@ def campaign(bench: Bench, names: list[str], points: int, seconds: float) -> lis
             chosen = every if not points else every[:: max(1, len(every) // points)][:points]
             ends = {p: bench.kill(name, start, p, wanted, moving) for p in chosen}
             bad = {p: end for p, end in ends.items() if end != "equal"}
-            rows.append({"stage": name, "start": start, "events": len(every),
-                         "killed": len(ends), "equal": len(ends) - len(bad), "bad": bad,
-                         "moving": sorted(moving)})  # fmt: skip
-            print(f"{name:10} {start:6} events {len(every):4}  killed {len(ends):4}  equal "
-                  f"{len(ends) - len(bad):4}  {bad or ''}", flush=True)  # fmt: skip
+            rows.append(
+                {
+                    "stage": name,
+                    "start": start,
+                    "events": len(every),
+                    "killed": len(ends),
+                    "equal": len(ends) - len(bad),
+                    "bad": bad,
+                    "moving": sorted(moving),
+                }
+            )
+            print(
+                f"{name:10} {start:6} events {len(every):4}  killed {len(ends):4}  equal "
+                f"{len(ends) - len(bad):4}  {bad or ''}",
+                flush=True,
+            )
     return rows
 
 

@@ -158,9 +158,11 @@ e.EmbeddingStore(Slow(words, {}), Path(sys.argv[1])).texts(list(words))
 
 def test_kill_leaves_whole_chunks_only(tmp_path):
     process = subprocess.Popen(
-        [sys.executable, "-c", KILLED, tmp_path], stdout=subprocess.PIPE, text=True,
+        [sys.executable, "-c", KILLED, tmp_path],
+        stdout=subprocess.PIPE,
+        text=True,
         env=os.environ | {"PYTHONPATH": str(Path(__file__).parent)},
-    )  # fmt: skip
+    )
     lines = (line for line in process.stdout)
     next(line for line in lines if int(line) >= 40)
     process.kill()

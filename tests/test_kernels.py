@@ -63,8 +63,13 @@ def run(folder, kernels, tiny_clip, commands, how="whole"):
     features = dispatched() if kernels == "plain" else []
     env = os.environ | KERNELS[kernels] | {"NPY_DISABLE_CPU_FEATURES": " ".join(features)}
     calls = [c.format(model=f"hf:{tiny_clip}") for c in commands]
-    done = subprocess.run([sys.executable, "-c", RUN, how, *calls], cwd=folder, env=env,
-                          capture_output=True, text=True)  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-c", RUN, how, *calls],
+        cwd=folder,
+        env=env,
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 0, done.stderr[-2000:]
     return done.stderr
 

@@ -11,33 +11,74 @@ from nast.errors import PolicyError, UsageError
 from nast.policy import POLICIES, RULES, Override, guard, is_loopback, strictest
 
 HERE = [
-    "localhost", "LOCALHOST", "localhost:8000", "localhost/v1", "http://localhost", "http://localhost:8000/v1",
-    "https://LocalHost:443/v1?a=b#c", "127.0.0.1", "127.0.0.1:11434", "127.255.3.4", "http://127.9.9.9:80/",
-    "[::1]", "[::1]:8000", "http://[::1]/v1", "http://[0:0:0:0:0:0:0:1]:80",
+    "localhost",
+    "LOCALHOST",
+    "localhost:8000",
+    "localhost/v1",
+    "http://localhost",
+    "http://localhost:8000/v1",
+    "https://LocalHost:443/v1?a=b#c",
+    "127.0.0.1",
+    "127.0.0.1:11434",
+    "127.255.3.4",
+    "http://127.9.9.9:80/",
+    "[::1]",
+    "[::1]:8000",
+    "http://[::1]/v1",
+    "http://[0:0:0:0:0:0:0:1]:80",
     "http://user:pass@localhost:8000/",
-]  # fmt: skip
+]
 ELSEWHERE = [
-    "api.example.com", "https://api.example.com/v1", "192.168.0.7", "10.0.0.1:8000", "http://8.8.8.8",
-    "[2001:db8::1]", "http://[fe80::1]:80",
+    "api.example.com",
+    "https://api.example.com/v1",
+    "192.168.0.7",
+    "10.0.0.1:8000",
+    "http://8.8.8.8",
+    "[2001:db8::1]",
+    "http://[fe80::1]:80",
     # Names that only begin or end like ours.
-    "http://localhost.evil.example", "http://evil.example/localhost", "evil-localhost",
+    "http://localhost.evil.example",
+    "http://evil.example/localhost",
+    "evil-localhost",
     "localhosts",
-    "http://127.0.0.1.evil.example/", "http://evil.example:127",
+    "http://127.0.0.1.evil.example/",
+    "http://evil.example:127",
     # User names that look like hosts.
-    "http://127.0.0.1@evil.example/", "http://localhost:80@evil.example", "localhost@evil.example",
+    "http://127.0.0.1@evil.example/",
+    "http://localhost:80@evil.example",
+    "localhost@evil.example",
     "http://localhost%40evil.example/",
     # Readers of URLs that disagree: for a browser, and for urllib3, "\\" begins the path.
-    "http://evil.example\\@localhost/", "http://evil.example\\@127.0.0.1:80/",
+    "http://evil.example\\@localhost/",
+    "http://evil.example\\@127.0.0.1:80/",
     "evil.example\\@localhost",
-    "http://localhost\\@evil.example/", "http://localhost\\.evil.example/",
-    "http://evil.example#@localhost", "http://evil.example?@localhost/", "evil.example//localhost",
+    "http://localhost\\@evil.example/",
+    "http://localhost\\.evil.example/",
+    "http://evil.example#@localhost",
+    "http://evil.example?@localhost/",
+    "evil.example//localhost",
     # Spellings that some resolvers take for loopback; asking again does no harm.
-    "127.1", "2130706433", "0x7f.0.0.1", "0177.0.0.1", "0.0.0.0", "[::]", "http://127.0.0.1.:80",
-    "127.0.0.256", "１２７.0.0.1", "ⓛocalhost", "http://[::ffff:8.8.8.8]",
+    "127.1",
+    "2130706433",
+    "0x7f.0.0.1",
+    "0177.0.0.1",
+    "0.0.0.0",
+    "[::]",
+    "http://127.0.0.1.:80",
+    "127.0.0.256",
+    "１２７.0.0.1",
+    "ⓛocalhost",
+    "http://[::ffff:8.8.8.8]",
     # No address at all.
-    "", " ", "//", "http://", "http:///localhost", "http:localhost", "http://[::1",
+    "",
+    " ",
+    "//",
+    "http://",
+    "http:///localhost",
+    "http:localhost",
+    "http://[::1",
     "unix:/run/server.socket",
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("address", HERE)
@@ -51,9 +92,30 @@ def test_other_addresses(address):
 
 
 @settings(max_examples=300, deadline=None)
-@given(st.text(max_size=30) | st.lists(st.sampled_from(
-    ["http://", "localhost", "127.0.0.1", "evil.example", "@", ":", "80", "/", "\\", "#", "[", "]",
-     "::1", "%", "."])).map("".join))  # fmt: skip
+@given(
+    st.text(max_size=30)
+    | st.lists(
+        st.sampled_from(
+            [
+                "http://",
+                "localhost",
+                "127.0.0.1",
+                "evil.example",
+                "@",
+                ":",
+                "80",
+                "/",
+                "\\",
+                "#",
+                "[",
+                "]",
+                "::1",
+                "%",
+                ".",
+            ]
+        )
+    ).map("".join)
+)
 def test_any_text_is_an_address_or_not(address):
     assert is_loopback(address) in (True, False)
 
@@ -104,9 +166,13 @@ def test_a_loopback_address_needs_the_users_word(policy):
 def test_an_override_is_written_down(policy):
     override = Override("A. Person", "2026-02-28", "ethics vote 17")
     assert guard("https://api.example.com", policy, override=override) == {
-        "address": "https://api.example.com", "policy": policy, "allowed_by": "override",
-        "person": "A. Person", "date": "2026-02-28", "reason": "ethics vote 17",
-    }  # fmt: skip
+        "address": "https://api.example.com",
+        "policy": policy,
+        "allowed_by": "override",
+        "person": "A. Person",
+        "date": "2026-02-28",
+        "reason": "ethics vote 17",
+    }
 
 
 def test_an_override_of_open_data_is_none():

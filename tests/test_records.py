@@ -5,16 +5,26 @@ import pytest
 from nast.records import ClaimSet, Fact, Question
 
 QUESTION = {
-    "question_id": "q", "group_id": "g", "conditions": ("Edema", "Fracture"),
-    "options": ((1, 0), (0, 1)), "negated": ("a", "b"), "affirmative": ("c", "d"),
-    "omitted": ("e", "f"), "answer": 1,
-}  # fmt: skip
+    "question_id": "q",
+    "group_id": "g",
+    "conditions": ("Edema", "Fracture"),
+    "options": ((1, 0), (0, 1)),
+    "negated": ("a", "b"),
+    "affirmative": ("c", "d"),
+    "omitted": ("e", "f"),
+    "answer": 1,
+}
 TRUE = (Fact("Edema", "absent"),)
 FALSE = (Fact("Edema", "present"),)
 CLAIMS = {
-    "set_id": "s", "group_id": "g", "form": "negated", "claims": ("no", "yes"),
-    "kinds": ("truth", "existence"), "facts": (TRUE, FALSE), "answer": 0,
-}  # fmt: skip
+    "set_id": "s",
+    "group_id": "g",
+    "form": "negated",
+    "claims": ("no", "yes"),
+    "kinds": ("truth", "existence"),
+    "facts": (TRUE, FALSE),
+    "answer": 0,
+}
 
 
 @pytest.mark.parametrize(

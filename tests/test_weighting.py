@@ -92,9 +92,14 @@ def test_other_norms():
 
 @pytest.mark.parametrize(
     ("scores", "options"),
-    [([0.1, float("nan")], {}), ([0, 1], {"beta": -1}), ([0, 1], {"renorm": "sum"}),
-     ([0, 1], {"norm": "softmax"}), ([0, 1], {"floor": 2})],
-)  # fmt: skip
+    [
+        ([0.1, float("nan")], {}),
+        ([0, 1], {"beta": -1}),
+        ([0, 1], {"renorm": "sum"}),
+        ([0, 1], {"norm": "softmax"}),
+        ([0, 1], {"floor": 2}),
+    ],
+)
 def test_what_makes_no_sense_is_refused(scores, options):
     with pytest.raises(ValueError, match=r"beta|renorm|norm|floor"):
         layer_weights(scores, **options)
@@ -116,8 +121,10 @@ def test_controls_have_the_total_step_of_the_profile():
 
 def test_order_and_choice_of_blocks():
     assert reordered(layer_weights([0, 1, 0.5], floor=0, renorm="max"), [2, 3, 1]).scale == [
-        1, 0.5, 0,
-    ]  # fmt: skip
+        1,
+        0.5,
+        0,
+    ]
     assert only(4, [2]) == ([0, 1, 0, 0], [0, 4, 0, 0])
 
 
@@ -128,9 +135,15 @@ def test_file_written_by_hand(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "text", ["{}", '{"alpha": [1], "scale": [1, 1]}', "[1, 2]", "nonsense",
-             '{"alpha": ["much"], "scale": [1]}']
-)  # fmt: skip
+    "text",
+    [
+        "{}",
+        '{"alpha": [1], "scale": [1, 1]}',
+        "[1, 2]",
+        "nonsense",
+        '{"alpha": ["much"], "scale": [1]}',
+    ],
+)
 def test_bad_file_is_an_input_error(tmp_path, text):
     path = tmp_path / "layer_weights.json"
     path.write_text(text)
@@ -155,8 +168,9 @@ def test_build_trace_leaves_a_readable_profile(tiny_clip, facts, tmp_path):
         p.name for p in (tmp_path / "trace" / "controls").iterdir()
     }
     assert read_layer_weights(tmp_path / "trace" / "controls" / "uniform.json") == uniform(4)
-    assert set(read_table(tmp_path / "trace" / "layer_scores.parquet", SCORES_SCHEMA)[
-        "aggregation"]) == set(AGGREGATIONS)  # fmt: skip
+    assert set(
+        read_table(tmp_path / "trace" / "layer_scores.parquet", SCORES_SCHEMA)["aggregation"]
+    ) == set(AGGREGATIONS)
     phantom = load_model("phantom")
     build_trace(phantom, facts, tmp_path / "phantom", aggregation="scope")
     found = read_json(tmp_path / "phantom" / "layer_weights.json")

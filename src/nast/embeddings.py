@@ -65,8 +65,12 @@ class EmbeddingStore:
         missing = self._texts.missing(keys)
         # Sorted by length, a batch holds little padding.
         missing = missing[np.argsort([len(texts[i]) for i in missing], kind="stable")]
-        self._fill(self._texts, keys, missing,
-                   lambda part: self.model.encode_texts([texts[i] for i in part]))  # fmt: skip
+        self._fill(
+            self._texts,
+            keys,
+            missing,
+            lambda part: self.model.encode_texts([texts[i] for i in part]),
+        )
         return len(missing)
 
     def images(self, paths: Sequence[str | Path]) -> torch.Tensor:
@@ -77,8 +81,12 @@ class EmbeddingStore:
         """
         files = [Path(p) for p in paths]
         keys = np.array([self._file_key(p) for p in files], dtype=KEY)
-        self._fill(self._images, keys, self._images.missing(keys),
-                   lambda part: self.model.encode_images([files[i] for i in part]))  # fmt: skip
+        self._fill(
+            self._images,
+            keys,
+            self._images.missing(keys),
+            lambda part: self.model.encode_images([files[i] for i in part]),
+        )
         return self._images.take(keys)
 
     def readable(self, paths: Sequence[str | Path]) -> tuple[set[str], dict[str, str]]:
@@ -157,8 +165,12 @@ def embed_folder(store: EmbeddingStore, folder: Path, split: str = "all") -> dic
             texts.update(words.collect()[column])
     encoded = store.fill_texts(sorted(texts))
     good, bad = store.readable(sorted(paths))
-    return {"texts": len(texts), "texts encoded": encoded, "images": len(good),
-            "images that cannot be read": len(bad)}  # fmt: skip
+    return {
+        "texts": len(texts),
+        "texts encoded": encoded,
+        "images": len(good),
+        "images that cannot be read": len(bad),
+    }
 
 
 def _text_keys(texts: Sequence[str]) -> np.ndarray:

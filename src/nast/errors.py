@@ -71,9 +71,12 @@ class ImageError(InputError):
     """
 
     def __init__(self, file: str | Path, found: str) -> None:
-        super().__init__("an image of the data", found=found,
-                         expected="a whole JPEG, PNG or DICOM image; nast facts lists the bad "
-                         "ones in manifest.json")  # fmt: skip
+        super().__init__(
+            "an image of the data",
+            found=found,
+            expected="a whole JPEG, PNG or DICOM image; nast facts lists the bad "
+            "ones in manifest.json",
+        )
         self.file = Path(file)
 
 

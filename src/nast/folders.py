@@ -109,8 +109,11 @@ def _finished(folder: Path, asked: dict[str, Any]) -> dict[str, Any] | None:
     from nast import __version__
 
     if made.get("version") != __version__:
-        warnings.warn(f"{folder}: made by nast {made.get('version')}, whose folders are alike; "
-                      "taken as it is (--fresh makes it again)", stacklevel=3)  # fmt: skip
+        warnings.warn(
+            f"{folder}: made by nast {made.get('version')}, whose folders are alike; "
+            "taken as it is (--fresh makes it again)",
+            stacklevel=3,
+        )
     return made
 
 
@@ -167,8 +170,16 @@ def seal_folder(folder: Path, made: dict[str, Any]) -> dict[str, Any]:
 
     files = [p for p in sorted(folder.rglob("*")) if p.is_file() and not _passing(p.name)]
     hashes = {p.relative_to(folder).as_posix(): file_hash(p) for p in files}
-    made = _plain({"config": {}, "inputs": {}, "format": FORMAT, **made,
-                   "version": __version__, "files": hashes})  # fmt: skip
+    made = _plain(
+        {
+            "config": {},
+            "inputs": {},
+            "format": FORMAT,
+            **made,
+            "version": __version__,
+            "files": hashes,
+        }
+    )
     made["seal"] = seal(made)
     write_json(folder / MANIFEST, made)
     return made
@@ -291,8 +302,10 @@ def _empty(folder: Path, inputs: Sequence[Path]) -> None:
         raise UsageError(f"{folder} holds an input of this stage; choose another output folder")
     for within in folder.rglob(RUN):
         if within.parent != folder:
-            raise UsageError(f"{within.parent} is a folder of another command and would be removed "
-                             f"with what lies in {folder}; move it out")  # fmt: skip
+            raise UsageError(
+                f"{within.parent} is a folder of another command and would be removed "
+                f"with what lies in {folder}; move it out"
+            )
     write_text(folder / RUN, yaml.safe_dump(EMPTYING))
     (folder / MANIFEST).unlink(missing_ok=True)
     for child in folder.iterdir():

@@ -120,8 +120,10 @@ def _drop(index: Path, error: Exception) -> None:
     reason = " ".join(str(error).split())[:200] or type(error).__name__
     file = index.with_suffix(".safetensors")
     if not all(os.access(path, os.R_OK) for path in (index, file) if path.exists()):
-        raise NastError(f"{file}: stored vectors that you may not read; ask for the permission, or "
-                        "name another folder of vectors")  # fmt: skip
+        raise NastError(
+            f"{file}: stored vectors that you may not read; ask for the permission, or "
+            "name another folder of vectors"
+        )
     warnings.warn(f"{file}: damaged stored vectors ({reason}); they are made again", stacklevel=4)
     for path in (index, file):
         try:

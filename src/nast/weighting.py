@@ -71,8 +71,10 @@ def layer_weights(
     """
     values = np.asarray(scores, dtype=float)
     if beta < 0 or not 0 <= floor <= 1 or not np.isfinite(values).all():
-        raise ValueError(f"beta {beta}, floor {floor}, scores {scores}: beta must be 0 or more, "
-                         "floor from 0 to 1, and every score finite")  # fmt: skip
+        raise ValueError(
+            f"beta {beta}, floor {floor}, scores {scores}: beta must be 0 or more, "
+            "floor from 0 to 1, and every score finite"
+        )
     for name, value, known in (("norm", norm, NORMS), ("renorm", renorm, RENORMS)):
         if value not in known:
             raise ValueError(f"{name} {value!r}; choose one of {', '.join(known)}")
@@ -197,21 +199,32 @@ def build_trace(
         The manifest with the trace's summary.
     """
     given = {"norm": norm, "beta": beta, "floor": floor, "renorm": renorm}
-    rule = {"aggregation": aggregation, **PROTOCOLS[protocol],
-            **{k: v for k, v in given.items() if v is not None}}  # fmt: skip
+    rule = {
+        "aggregation": aggregation,
+        **PROTOCOLS[protocol],
+        **{k: v for k, v in given.items() if v is not None},
+    }
     literal: dict[str, Any] = {"protocol": protocol} if protocol != "default" else {}
     if failing:
         literal["failing"] = True
-    config = {"stage": "trace", "key": model.key, **rule,
-              "template": template, "direction": direction, "seed": seed, **literal}  # fmt: skip
+    config = {
+        "stage": "trace",
+        "key": model.key,
+        **rule,
+        "template": template,
+        "direction": direction,
+        "seed": seed,
+        **literal,
+    }
     inputs = [Path(facts), *model.made_from]
 
     def make(out: Path) -> dict[str, Any]:
         _, table = read_facts(facts)
         vectors = EmbeddingStore(model, store, policy_of(inputs))
         tau = None if protocol == "paper" else TAU_SHARE
-        tables = trace_tables(vectors, table, template=template, direction=direction, tau_share=tau,
-                              failing=failing)  # fmt: skip
+        tables = trace_tables(
+            vectors, table, template=template, direction=direction, tau_share=tau, failing=failing
+        )
         write_table(out / "trace.parquet", tables.sites, TRACE_SCHEMA)
         write_table(out / "attention.parquet", tables.attention, ATTENTION_SCHEMA)
         write_table(out / "layer_scores.parquet", tables.scores, SCORES_SCHEMA)
@@ -254,14 +267,26 @@ def _write_weights(
     how = {k: v for k, v in rule.items() if k != "aggregation"}
     weights = uniform(len(chosen)) if flat else layer_weights(chosen, **how)
     known = {
-        "model": model.name, "model_key": model.key, "layers": rows["layer"].to_list(),
+        "model": model.name,
+        "model_key": model.key,
+        "layers": rows["layer"].to_list(),
         "tokenizer": type(model.tokenizer).__name__,
-    }  # fmt: skip
-    write_json(out / "layer_weights.json", {
-        **known, "protocol": protocol, **rule, "within_noise": noise, "score": chosen,
-        "interval": [list(i) for i in rows.select("low", "high").rows()],
-        "alpha": weights.alpha, "scale": weights.scale, "trace": summary,
-    })  # fmt: skip
+    }
+    write_json(
+        out / "layer_weights.json",
+        {
+            **known,
+            "protocol": protocol,
+            **rule,
+            "within_noise": noise,
+            "score": chosen,
+            "interval": [list(i) for i in rows.select("low", "high").rows()],
+            "alpha": weights.alpha,
+            "scale": weights.scale,
+            "trace": summary,
+        },
+    )
     for name, control in controls(weights, chosen, seed=seed).items():
-        write_json(out / "controls" / f"{name}.json",
-                   {**known, "control": name, **control._asdict()})  # fmt: skip
+        write_json(
+            out / "controls" / f"{name}.json", {**known, "control": name, **control._asdict()}
+        )

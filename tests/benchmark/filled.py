@@ -55,8 +55,10 @@ def fill_csv(review, path, name, answers):
             rows[0][1] = name or ""
         for row in rows:
             given = answers.get(row[0], {}) if sheet != FIRST else {}
-            row[:] = [(given[c] or "") if c in given and text != "n/a" else text
-                      for c, text in zip(header, row, strict=True)]  # fmt: skip
+            row[:] = [
+                (given[c] or "") if c in given and text != "n/a" else text
+                for c, text in zip(header, row, strict=True)
+            ]
         write_rows(path / csv_name(sheet), [header, *rows])
     return path
 

@@ -37,8 +37,11 @@ def test_balanced_groups_are_at_chance():
 
 
 @settings(max_examples=20, deadline=None)
-@given(st.lists(st.lists(st.text("abn o-", max_size=12), min_size=5, max_size=5), min_size=1,
-                max_size=6))  # fmt: skip
+@given(
+    st.lists(
+        st.lists(st.text("abn o-", max_size=12), min_size=5, max_size=5), min_size=1, max_size=6
+    )
+)
 def test_any_words_in_balanced_groups_are_at_chance(groups):
     items = [Item(tuple(o), k, f"g{n}") for n, o in enumerate(groups) for k in range(5)]
     for name, row in audit(items).items():
@@ -66,8 +69,12 @@ def test_single_flips_are_caught_by_the_medoid(form, style):
 
 
 def test_flipped_attributes_are_caught_by_the_medoid():
-    claims = ("Small left pleural effusion.", "Large left pleural effusion.",
-              "Small right pleural effusion.", "No left pleural effusion.")  # fmt: skip
+    claims = (
+        "Small left pleural effusion.",
+        "Large left pleural effusion.",
+        "Small right pleural effusion.",
+        "No left pleural effusion.",
+    )
     # Words shared of all: the first has 3/5, 3/5 and 3/5; each other one 3/5, 2/6 and 2/6.
     items = [Item(claims[-k:] + claims[:-k], k, f"g{n}") for n in range(10) for k in range(4)]
     rows = audit(items)

@@ -18,18 +18,31 @@ def studies(*labels, subjects=None, split="test", **columns):
     for number, marks in enumerate(labels):
         values = [WORDS[m] for m in marks.ljust(len(NAMES), ".")]
         subject = subjects[number] if subjects else f"p{number}"
-        rows.append({"subject_id": subject, "study_id": f"s{number}", "split": split,
-                     **dict(zip(NAMES, values, strict=True))})  # fmt: skip
+        rows.append(
+            {
+                "subject_id": subject,
+                "study_id": f"s{number}",
+                "split": split,
+                **dict(zip(NAMES, values, strict=True)),
+            }
+        )
     return pl.DataFrame(rows).with_columns(pl.Series(n, v) for n, v in columns.items())
 
 
 @pytest.mark.parametrize(
     ("marks", "passes"),
     [
-        ("++---", True), ("+----", False), ("++--?", False), ("++--.", False), ("+++++", False),
-        ("+?---", False), ("++---????", True), ("-" * 11 + "++", True), ("." * 13, False),
+        ("++---", True),
+        ("+----", False),
+        ("++--?", False),
+        ("++--.", False),
+        ("+++++", False),
+        ("+?---", False),
+        ("++---????", True),
+        ("-" * 11 + "++", True),
+        ("." * 13, False),
     ],
-)  # fmt: skip
+)
 def test_two_present_and_three_absent(marks, passes):
     assert len(eligible(studies(marks))) == passes
 

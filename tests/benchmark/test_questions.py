@@ -37,23 +37,30 @@ def test_option_texts_by_hand():
     texts = option_texts(("Cardiomegaly", "Edema"), ((1, 0), (0, 0)), "no")
     assert texts == {
         "negated": ["Cardiomegaly, no pulmonary edema.", "No cardiomegaly or pulmonary edema."],
-        "affirmative": ["Cardiomegaly, normal pulmonary vascularity.",
-                        "Normal heart size and normal pulmonary vascularity."],
+        "affirmative": [
+            "Cardiomegaly, normal pulmonary vascularity.",
+            "Normal heart size and normal pulmonary vascularity.",
+        ],
         "omitted": ["Cardiomegaly.", "Chest radiograph."],
-    }  # fmt: skip
+    }
     with pytest.raises(ValueError, match="not a condition"):
         option_texts(("Cold",), ((1,),), "no")
 
 
 def test_the_answer_holds_for_the_study_and_no_other_option_does(questions, facts):
-    studies = pl.read_parquet(facts / "studies.parquet").rows_by_key("study_id", named=True,
-                                                                     unique=True)  # fmt: skip
+    studies = pl.read_parquet(facts / "studies.parquet").rows_by_key(
+        "study_id", named=True, unique=True
+    )
     for q in questions.iter_rows(named=True):
         study = studies[q["study_id"]]
         labels = [{"present": 1, "absent": 0}[study[c]] for c in q["conditions"]]
         assert [o == labels for o in q["options"]] == [i == q["answer"] for i in range(4)]
         assert (q["subject_id"], q["split"], q["image_path"], q["view"]) == (
-            study["subject_id"], study["split"], study["image_path"], study["view"])  # fmt: skip
+            study["subject_id"],
+            study["split"],
+            study["image_path"],
+            study["view"],
+        )
 
 
 def test_forms_say_what_the_options_state(questions):
@@ -98,7 +105,8 @@ def test_equal_seeds_give_equal_bytes(folder, facts, tmp_path):
     for name in ("questions.parquet", "audit.json"):
         assert file_hash(folder / name) == file_hash(tmp_path / "same" / name)
     assert file_hash(folder / "questions.parquet") != file_hash(
-        tmp_path / "other" / "questions.parquet")  # fmt: skip
+        tmp_path / "other" / "questions.parquet"
+    )
 
 
 def test_a_limit_counts_groups_per_split(facts):

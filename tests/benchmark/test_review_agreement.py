@@ -19,8 +19,12 @@ def units(observers):
 
 def pairs(both, first, second, neither):
     """Ratings of two reviewers by how often each pair of yes and no stands."""
-    kinds = {("yes", "yes"): both, ("yes", "no"): first, ("no", "yes"): second,
-             ("no", "no"): neither}  # fmt: skip
+    kinds = {
+        ("yes", "yes"): both,
+        ("yes", "no"): first,
+        ("no", "yes"): second,
+        ("no", "no"): neither,
+    }
     return [list(pair) for pair, n in kinds.items() for _ in range(n)]
 
 

@@ -39,8 +39,10 @@ def problems(sheet, folder, tmp_path):
     """The lines of the message that some files, or answers of reviewers A, B, ..., lead to."""
 
     def _problems(*files):
-        paths = [f if not isinstance(f, dict) else fill(sheet, tmp_path / n, n, f)
-                 for n, f in zip("ABC", files, strict=False)]  # fmt: skip
+        paths = [
+            f if not isinstance(f, dict) else fill(sheet, tmp_path / n, n, f)
+            for n, f in zip("ABC", files, strict=False)
+        ]
         with pytest.raises(NastError) as raised:
             import_review(folder, paths, tmp_path / "new")
         assert not (tmp_path / "new").exists()
@@ -68,10 +70,13 @@ def test_all_problems_are_reported_together(problems, sheet):
     ids = [row["Id"] for row in rows_of(sheet, "Phrases")]
     phrase, name = ids.index(PHRASE) + 2, ids.index(NAME) + 2
     found = problems(
-        {PHRASE: {"Verdict": "acept", "Natural wording": None}, NAME: {"Verdict": "edit"},
-         rows_of(sheet, "Option sets")[0]["Id"]: {"Verdict": "edit"}},
+        {
+            PHRASE: {"Verdict": "acept", "Natural wording": None},
+            NAME: {"Verdict": "edit"},
+            rows_of(sheet, "Option sets")[0]["Id"]: {"Verdict": "edit"},
+        },
         {PHRASE: {**dict.fromkeys(YES), "Corrected phrase": "dry spaces"}},
-    )  # fmt: skip
+    )
     at = f"A, sheet 'Phrases', row {phrase}, column"
     assert found[:2] == [
         f"{at} 'Natural wording': found a blank, expected one of yes, no, for the row is begun: "
@@ -83,20 +88,27 @@ def test_all_problems_are_reported_together(problems, sheet):
     assert found[3].startswith(f"{at} edit and no corrected text")
     assert found[4].startswith("A, sheet 'Option sets', row 2, column 'Verdict': found edit and no")
     columns = [line.partition(": ")[0] for line in found[5:]]
-    assert columns == [f"B, sheet 'Phrases', row {phrase}, column {c!r}"
-                       for c in (*YES, "Corrected phrase")]  # fmt: skip
+    assert columns == [
+        f"B, sheet 'Phrases', row {phrase}, column {c!r}" for c in (*YES, "Corrected phrase")
+    ]
 
 
-@pytest.mark.parametrize(("phrase", "fault"), [
-    ("no effusion", "the negation 'no', expected affirmative words only"),
-    ("Dry spaces.", "a sentence, expected a phrase in small letters without a full stop"),
-    ("Dry spaces", "a sentence, expected a phrase in small letters without a full stop"),
-    ("normal heart size", "the phrase of another condition"),
-    ("dry spaces without edema", "the negation 'without'"),
-    ("dry lungs and cardiomegaly", "words that read as (Cardiomegaly: present), expected words"),
-    ("clear lung parenchyma all over", "words that read as (Consolidation: absent)"),
-    ("...!", "no words, expected a phrase"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("phrase", "fault"),
+    [
+        ("no effusion", "the negation 'no', expected affirmative words only"),
+        ("Dry spaces.", "a sentence, expected a phrase in small letters without a full stop"),
+        ("Dry spaces", "a sentence, expected a phrase in small letters without a full stop"),
+        ("normal heart size", "the phrase of another condition"),
+        ("dry spaces without edema", "the negation 'without'"),
+        (
+            "dry lungs and cardiomegaly",
+            "words that read as (Cardiomegaly: present), expected words",
+        ),
+        ("clear lung parenchyma all over", "words that read as (Consolidation: absent)"),
+        ("...!", "no words, expected a phrase"),
+    ],
+)
 def test_a_corrected_phrase_must_be_one(faults, phrase, fault):
     found = faults({PHRASE: {"Corrected phrase": phrase}})
     assert len(found) == 1
@@ -113,17 +125,25 @@ def test_one_phrase_cannot_serve_two_conditions(faults):
 def test_a_corrected_option_must_say_its_labels_in_both_forms(problems, sheet):
     row = rows_of(sheet, "Option sets")[0]
     negated = [line[3:] for line in row["Negated form"].split("\n")]
-    found = problems({row["Id"]: {
-        "Verdict": "edit", "Corrected negated form, A": negated[2],
-        "Corrected affirmative form, B": negated[0],
-        "Corrected negated form, C": "An image\nin two lines."},
-        PHRASE: {"Verdict": "edit", "Corrected phrase": "no effusion"}})  # fmt: skip
+    found = problems(
+        {
+            row["Id"]: {
+                "Verdict": "edit",
+                "Corrected negated form, A": negated[2],
+                "Corrected affirmative form, B": negated[0],
+                "Corrected negated form, C": "An image\nin two lines.",
+            },
+            PHRASE: {"Verdict": "edit", "Corrected phrase": "no effusion"},
+        }
+    )
     assert [line.partition(": found ")[0] for line in found] == [
         f"A, sheet 'Phrases', row {2 + [r['Id'] for r in rows_of(sheet, 'Phrases')].index(PHRASE)}"
         ", column 'Corrected phrase'",
-        *(f"A, sheet 'Option sets', row 2, column 'Corrected {form}'"
-          for form in ("negated form, A", "negated form, C", "affirmative form, B")),
-    ]  # fmt: skip
+        *(
+            f"A, sheet 'Option sets', row 2, column 'Corrected {form}'"
+            for form in ("negated form, A", "negated form, C", "affirmative form, B")
+        ),
+    ]
     assert "found words that read as (" in found[1] and "expected (" in found[1]
     assert "found other marks, expected one line" in found[2]
 
@@ -143,8 +163,9 @@ def test_an_affirmative_form_with_a_cue_and_forms_that_part(faults, sheet):
         if line.count("absent") in (1, 2)
     )
     letter = "ABCD"[place]
-    negated, affirmative = (row[f"{form} form"].split("\n")[place][3:]
-                            for form in ("Negated", "Affirmative"))  # fmt: skip
+    negated, affirmative = (
+        row[f"{form} form"].split("\n")[place][3:] for form in ("Negated", "Affirmative")
+    )
     form = f"Corrected affirmative form, {letter}"
     assert "found the negation '" in faults({row["Id"]: {form: negated}})[0]
     other = "Today " + affirmative[0].lower() + affirmative[1:]
@@ -152,21 +173,29 @@ def test_an_affirmative_form_with_a_cue_and_forms_that_part(faults, sheet):
     assert len(found) == 1 and found[0].startswith(f"here, column '{form}': found words that diffe")
     found = faults({row["Id"]: {f"Corrected negated form, {letter}": affirmative}})
     assert len(found) == 1 and "expected each absence denied by a negation" in found[0]
-    both = {form: other, f"Corrected negated form, {letter}": "Today " + negated[0].lower()
-            + negated[1:]}  # fmt: skip
+    both = {
+        form: other,
+        f"Corrected negated form, {letter}": "Today " + negated[0].lower() + negated[1:],
+    }
     assert faults({row["Id"]: both}) == []
 
 
 def test_a_correction_without_the_verdict(problems):
-    found = problems({"table5:Fracture": {"Verdict": "edit", "Corrected class": "odd"},
-                      PHRASE: {"Corrected phrase": "dry spaces"}})  # fmt: skip
+    found = problems(
+        {
+            "table5:Fracture": {"Verdict": "edit", "Corrected class": "odd"},
+            PHRASE: {"Corrected phrase": "dry spaces"},
+        }
+    )
     assert "found 'odd', expected one of equivalent, broader, view-dependent" in found[0]
     assert "found a correction and no verdict 'edit'" in found[1]
 
 
 def test_reviewers_must_agree_on_one_correction(problems):
-    one, two = ({PHRASE: {"Verdict": "edit", "Corrected phrase": f"{w} pleural spaces"}}
-                for w in ("dry", "thin"))  # fmt: skip
+    one, two = (
+        {PHRASE: {"Verdict": "edit", "Corrected phrase": f"{w} pleural spaces"}}
+        for w in ("dry", "thin")
+    )
     found = problems(one, two)
     assert len(found) == 1
     assert found[0].startswith("B, sheet 'Phrases', row")
@@ -218,8 +247,10 @@ def test_fixed_cells_and_rows(problems, sheet, changed):
 def test_answers_where_none_are_asked(problems, sheet, changed):
     row = [row["Id"] for row in rows_of(sheet, "Phrases")].index(NAME) + 2
     header = list(rows_of(sheet, "Phrases")[0])
-    one, phrase = (f"{chr(65 + header.index(c))}{row}"
-                   for c in ("Exactly one right option", "Corrected phrase"))  # fmt: skip
+    one, phrase = (
+        f"{chr(65 + header.index(c))}{row}"
+        for c in ("Exactly one right option", "Corrected phrase")
+    )
     found = problems(changed({("Phrases", one): "yes", ("Phrases", phrase): "effusion"}))
     assert [line.split("column ")[1] for line in found] == [
         "'Exactly one right option': found 'yes', expected nothing: the row is not open for it",

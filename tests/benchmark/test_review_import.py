@@ -44,8 +44,7 @@ def questions_of(folder):
 
 def taken(sheet, folder, tmp_path, *answers, accept=()):
     """The new folder after reviewers A, B, ... gave some answers each."""
-    files = [fill(sheet, tmp_path / n, n, a, accept)
-             for n, a in zip("ABCD", answers, strict=False)]  # fmt: skip
+    files = [fill(sheet, tmp_path / n, n, a, accept) for n, a in zip("ABCD", answers, strict=False)]
     import_review(folder, files, tmp_path / "new")
     return tmp_path / "new"
 
@@ -60,8 +59,10 @@ def whole_and_true(new):
     use_conditions(new / "conditions.yaml")
     for q in questions.iter_rows(named=True):
         for i, values in enumerate(q["options"]):
-            facts = {Fact(n, "present" if v else "absent")
-                     for n, v in zip(q["conditions"], values, strict=True)}  # fmt: skip
+            facts = {
+                Fact(n, "present" if v else "absent")
+                for n, v in zip(q["conditions"], values, strict=True)
+            }
             assert facts_of(q["negated"][i]) == facts_of(q["affirmative"][i]) == facts
             assert facts_of(q["omitted"][i]) == {f for f in facts if f.existence == "present"}
             assert not cues(q["affirmative"][i])
@@ -93,14 +94,18 @@ def test_a_review_without_objections_changes_the_status_only(sheet, folder, tmp_
 def test_a_rejected_phrase_takes_its_questions_with_it(sheet, folder, tmp_path):
     new = taken(sheet, folder, tmp_path, {PHRASE: {"Verdict": "reject"}})
     old, left = questions_of(folder), whole_and_true(new)
-    holding = {q["group_id"] for q in old.iter_rows(named=True)
-               if "sharp costophrenic angles" in " ".join(q["affirmative"]).lower()}  # fmt: skip
+    holding = {
+        q["group_id"]
+        for q in old.iter_rows(named=True)
+        if "sharp costophrenic angles" in " ".join(q["affirmative"]).lower()
+    }
     assert set(old["group_id"]) - set(left["group_id"]) == holding != set()
     record = read_json(new / "review.json")
     assert record["dropped"] == {
-        "groups": len(holding), "questions": 4 * len(holding),
+        "groups": len(holding),
+        "questions": 4 * len(holding),
         "questions by sheet": {"Phrases": 4 * len(holding), "Option sets": 0, "Questions": 0},
-    }  # fmt: skip
+    }
     assert CONDITIONS["Pleural Effusion"].normal is None
     counts = manifest_of(new)["counts"]
     assert counts["questions"] == len(left) == sum(counts["questions by split"].values())
@@ -124,16 +129,28 @@ def test_a_rejected_form_takes_its_questions_with_it(sheet, folder, tmp_path):
 
 
 def test_a_corrected_phrase_changes_every_question_that_holds_it(sheet, folder, tmp_path):
-    new = taken(sheet, folder, tmp_path, {PHRASE: {
-        "Verdict": "edit", "Corrected phrase": "dry pleural spaces",
-        "Corrected class": "equivalent"}})  # fmt: skip
+    new = taken(
+        sheet,
+        folder,
+        tmp_path,
+        {
+            PHRASE: {
+                "Verdict": "edit",
+                "Corrected phrase": "dry pleural spaces",
+                "Corrected class": "equivalent",
+            }
+        },
+    )
     old, left = questions_of(folder), whole_and_true(new)
     assert left["question_id"].equals(old["question_id"])
     assert left["negated"].equals(old["negated"]) and left["omitted"].equals(old["omitted"])
     for q, was in zip(left.iter_rows(named=True), old.iter_rows(named=True), strict=True):
-        expected = [t.replace("sharp costophrenic angles", "dry pleural spaces")
-                    .replace("Sharp costophrenic angles", "Dry pleural spaces")
-                    for t in was["affirmative"]]  # fmt: skip
+        expected = [
+            t.replace("sharp costophrenic angles", "dry pleural spaces").replace(
+                "Sharp costophrenic angles", "Dry pleural spaces"
+            )
+            for t in was["affirmative"]
+        ]
         assert q["affirmative"] == expected
         mark = "+review1" if expected != was["affirmative"] else ""
         assert q["realiser"] == was["realiser"] + mark
@@ -158,9 +175,18 @@ def test_a_corrected_option_set_is_a_new_version_of_its_questions(sheet, folder,
     id_, letter, terms, absent = edit_of(sheet)
     negated = f"We see {terms}, no {absent.term}."
     affirmative = f"We see {terms}, {absent.normal}."
-    new = taken(sheet, folder, tmp_path, {id_: {
-        "Verdict": "edit", f"Corrected negated form, {letter}": negated,
-        f"Corrected affirmative form, {letter}": affirmative}})  # fmt: skip
+    new = taken(
+        sheet,
+        folder,
+        tmp_path,
+        {
+            id_: {
+                "Verdict": "edit",
+                f"Corrected negated form, {letter}": negated,
+                f"Corrected affirmative form, {letter}": affirmative,
+            }
+        },
+    )
     left = whole_and_true(new)
     changed = left.filter(pl.col("realiser").str.ends_with("+review1"))
     assert len(changed) == 4 and changed["group_id"].n_unique() == 1
@@ -168,7 +194,8 @@ def test_a_corrected_option_set_is_a_new_version_of_its_questions(sheet, folder,
         place = q["negated"].index(negated)
         assert q["affirmative"][place] == affirmative
         assert facts_of(q["omitted"][place]) == {
-            f for f in facts_of(negated) if f.existence == "present"}  # fmt: skip
+            f for f in facts_of(negated) if f.existence == "present"
+        }
     others = [f for f in left.columns if f not in ("negated", "affirmative", "omitted", "realiser")]
     assert left.select(others).equals(questions_of(folder).select(others))
     # The id of the set stays; its version changes.
@@ -179,24 +206,42 @@ def test_a_corrected_option_set_is_a_new_version_of_its_questions(sheet, folder,
     assert [i for i in page if page[i]["Version"] != first[i]["Version"]] == [id_]
 
 
-@pytest.mark.parametrize(("verdicts", "decision"), [
-    (["reject"], "reject"), (["accept", "reject"], "reject"), (["edit", "accept"], "edit"),
-    (["accept", "reject", "accept"], "accept"), (["reject", "accept", "edit"], "edit"),
-    (["reject", "reject", "accept"], "reject"), (["accept"] * 2 + ["reject"] * 2, "reject"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("verdicts", "decision"),
+    [
+        (["reject"], "reject"),
+        (["accept", "reject"], "reject"),
+        (["edit", "accept"], "edit"),
+        (["accept", "reject", "accept"], "accept"),
+        (["reject", "accept", "edit"], "edit"),
+        (["reject", "reject", "accept"], "reject"),
+        (["accept"] * 2 + ["reject"] * 2, "reject"),
+    ],
+)
 def test_the_middle_verdict_decides_the_stricter_of_two(verdicts, decision):
     assert decide(verdicts) == decision
 
 
 def test_dissent_stays_visible(sheet, folder, tmp_path):
-    new = taken(sheet, folder, tmp_path, {PHRASE: {"Verdict": "reject", "Comment": "views?"}},
-                {PHRASE: {"Exactly one right option": "no"}}, {PHRASE: {}})  # fmt: skip
+    new = taken(
+        sheet,
+        folder,
+        tmp_path,
+        {PHRASE: {"Verdict": "reject", "Comment": "views?"}},
+        {PHRASE: {"Exactly one right option": "no"}},
+        {PHRASE: {}},
+    )
     record = read_json(new / "review.json")
     assert record["decisions"] == []
-    assert record["dissent"] == [{
-        "sheet": "Phrases", "id": PHRASE, "decision": "accept", "verdicts": {"A": "reject"},
-        "no": {"one right": ["B"]},
-    }]  # fmt: skip
+    assert record["dissent"] == [
+        {
+            "sheet": "Phrases",
+            "id": PHRASE,
+            "decision": "accept",
+            "verdicts": {"A": "reject"},
+            "no": {"one right": ["B"]},
+        }
+    ]
     assert record["comments"] == [{"reviewer": "A", "id": PHRASE, "comment": "views?"}]
     card = (new / "README.md").read_text()
     assert "1 rows stay although a reviewer would have them otherwise, 1 of them" in card
@@ -205,8 +250,9 @@ def test_dissent_stays_visible(sheet, folder, tmp_path):
 def test_agreement_is_in_the_record_and_the_card(sheet, folder, tmp_path):
     ids = [r["Id"] for r in rows_of(sheet, "Questions")][:10]
     no = {"Natural wording": "no"}
-    new = taken(sheet, folder, tmp_path, {i: no for i in ids[:4]}, {i: no for i in ids[2:6]},
-                accept=ids)  # fmt: skip
+    new = taken(
+        sheet, folder, tmp_path, {i: no for i in ids[:4]}, {i: no for i in ids[2:6]}, accept=ids
+    )
     found = read_json(new / "review.json")["agreement"]["Questions"]
     # Both "no" twice, both "yes" four times, apart four times: (0.6 - 0.52) / (1 - 0.52).
     assert found["natural"]["value"] == pytest.approx(0.08 / 0.48)
@@ -220,13 +266,21 @@ def test_agreement_is_in_the_record_and_the_card(sheet, folder, tmp_path):
 
 
 def test_a_second_round_counts_all_reviewers(sheet, folder, tmp_path):
-    new = taken(sheet, folder, tmp_path, {PHRASE: {
-        "Verdict": "edit", "Corrected phrase": "dry pleural spaces"}})  # fmt: skip
+    new = taken(
+        sheet,
+        folder,
+        tmp_path,
+        {PHRASE: {"Verdict": "edit", "Corrected phrase": "dry pleural spaces"}},
+    )
     export_review(new, tmp_path / "again", number=5)
     again = tmp_path / "again"
     assert "Review so far,reviewed by 1\n" in (again / "csv" / "read_me_first.csv").read_text()
-    file = fill(again, tmp_path / "E", "E", {PHRASE: {
-        "Verdict": "edit", "Corrected phrase": "dry costal spaces"}})  # fmt: skip
+    file = fill(
+        again,
+        tmp_path / "E",
+        "E",
+        {PHRASE: {"Verdict": "edit", "Corrected phrase": "dry costal spaces"}},
+    )
     import_review(new, [file], tmp_path / "third")
     record = read_json(tmp_path / "third" / "review.json")
     assert (record["status"], record["round"]) == ("reviewed by 2", 2)
@@ -236,15 +290,20 @@ def test_a_second_round_counts_all_reviewers(sheet, folder, tmp_path):
 
 
 def test_the_csv_twins_serve_as_well_and_order_does_not_matter(sheet, folder, tmp_path):
-    csv = fill(sheet, tmp_path / "csv", "Ä. Müller",
-               {PHRASE: {"Verdict": "reject", "Comment": "'- odd"}})  # fmt: skip
+    csv = fill(
+        sheet, tmp_path / "csv", "Ä. Müller", {PHRASE: {"Verdict": "reject", "Comment": "'- odd"}}
+    )
     other = fill(sheet, tmp_path / "B.xlsx", "B", {PHRASE: {}})
     import_review(folder, [csv, other], tmp_path / "one")
     import_review(folder, [other, csv], tmp_path / "two")
     record = read_json(tmp_path / "one" / "review.json")
     assert record["reviewers"] == ["B", "Ä. Müller"]
-    assert record["decisions"][0] == {"sheet": "Phrases", "id": PHRASE, "verdict": "reject",
-                                      "corrections": {}}  # fmt: skip
+    assert record["decisions"][0] == {
+        "sheet": "Phrases",
+        "id": PHRASE,
+        "verdict": "reject",
+        "corrections": {},
+    }
     assert record["comments"][0]["comment"] == "- odd"
     for name in ("questions.parquet", "review.json", "audit.json", "README.md"):
         assert file_hash(tmp_path / "one" / name) == file_hash(tmp_path / "two" / name)

@@ -36,10 +36,12 @@ def test_table_5_is_there_whole_with_its_classes(sheets):
 def test_phrases_know_the_groups_that_hold_them(sheets, questions):
     rows = {r.id: r for r in sheets["Phrases"].rows}
     for name in labelled():
-        holding = {q["group_id"] for q in questions.iter_rows(named=True)
-                   if CONDITIONS[name].normal in " ".join(q["affirmative"]).lower()}  # fmt: skip
-        asking = {q["group_id"] for q in questions.iter_rows(named=True)
-                  if name in q["conditions"]}  # fmt: skip
+        holding = {
+            q["group_id"]
+            for q in questions.iter_rows(named=True)
+            if CONDITIONS[name].normal in " ".join(q["affirmative"]).lower()
+        }
+        asking = {q["group_id"] for q in questions.iter_rows(named=True) if name in q["conditions"]}
         assert rows[f"table5:{name}"].groups == holding
         named = rows.get(f"name:{name}:{CONDITIONS[name].term}")
         assert (named.groups if named else set()) == asking
@@ -89,7 +91,8 @@ def test_equal_seeds_give_equal_sheets(sheets, questions):
     other = sheets_of(questions, 9, 1)
     assert [r.id for r in other[1].rows] != [r.id for r in sheets["Option sets"].rows]
     assert {r.id: r.fixed for r in other[1].rows} == {
-        r.id: r.fixed for r in sheets["Option sets"].rows}  # fmt: skip
+        r.id: r.fixed for r in sheets["Option sets"].rows
+    }
 
 
 def test_another_word_is_another_build(questions):

@@ -18,20 +18,48 @@ from nast.benchmark.review.workbook import (
 )
 from nast.errors import InputError
 
-NASTY = ["=1+1", "+1", "-no effusion", "@SUM(A1)", "'tis", "'=1", "#N/A", "007", "1e5", "TRUE",
-         "a\nb", " x ", "\tx", "<&>", "Müller 胸部 🫁", '=LINK("x","y")', "=", "''"]  # fmt: skip
+NASTY = [
+    "=1+1",
+    "+1",
+    "-no effusion",
+    "@SUM(A1)",
+    "'tis",
+    "'=1",
+    "#N/A",
+    "007",
+    "1e5",
+    "TRUE",
+    "a\nb",
+    " x ",
+    "\tx",
+    "<&>",
+    "Müller 胸部 🫁",
+    '=LINK("x","y")',
+    "=",
+    "''",
+]
 texts = st.text(
-    st.characters(exclude_categories=("Cs", "Cc"), exclude_characters="\ufffe\uffff",
-                  include_characters="\n\t=+-@'\","), max_size=40,
-).filter(lambda t: "_x" not in t and "x005F_" not in t)  # fmt: skip
+    st.characters(
+        exclude_categories=("Cs", "Cc"),
+        exclude_characters="\ufffe\uffff",
+        include_characters="\n\t=+-@'\",",
+    ),
+    max_size=40,
+).filter(lambda t: "_x" not in t and "x005F_" not in t)
 
 
 def sheet(cells):
     rows = [
-        Row(f"set:{n}", {"Id": f"set:{n}", "Must say": text, "Version": "v"}, ("faithful",),
-            {"Corrected": text}, frozenset(), None)
+        Row(
+            f"set:{n}",
+            {"Id": f"set:{n}", "Must say": text, "Version": "v"},
+            ("faithful",),
+            {"Corrected": text},
+            frozenset(),
+            None,
+        )
         for n, text in enumerate(cells)
-    ]  # fmt: skip
+    ]
     return Sheet("Option sets", ("Id", "Must say", "Version"), ("Corrected",), rows)
 
 
@@ -53,7 +81,8 @@ def test_texts_come_back(tmp_path_factory, cells):
         assert found.headers["Option sets"] == list(sheet(cells).header)
         assert [line.cells["Must say"] for line in found.lines["Option sets"]] == cells
         assert [line.number for line in found.lines["Option sets"]] == [
-            n + 2 for n in range(len(cells))]  # fmt: skip
+            n + 2 for n in range(len(cells))
+        ]
 
 
 def test_no_cell_is_a_formula(tmp_path):
@@ -97,9 +126,18 @@ def test_cells_that_are_filled_in_are_open_yellow_and_offered(tmp_path):
     book, _ = written(tmp_path, ["one", "two"])
     page = load_workbook(book)["Option sets"]
     header = [cell.value for cell in page[1]]
-    assert header == ["Id", "Must say", "Version", "Faithful to the labels",
-                      "Differs only in polarity", "Natural wording", "Exactly one right option",
-                      "Verdict", "Corrected", "Comment"]  # fmt: skip
+    assert header == [
+        "Id",
+        "Must say",
+        "Version",
+        "Faithful to the labels",
+        "Differs only in polarity",
+        "Natural wording",
+        "Exactly one right option",
+        "Verdict",
+        "Corrected",
+        "Comment",
+    ]
     row = dict(zip(header, page[2], strict=True))
     open_ = {name for name, cell in row.items() if not cell.protection.locked}
     assert open_ == {"Faithful to the labels", "Verdict", "Corrected", "Comment"}

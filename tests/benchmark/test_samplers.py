@@ -78,10 +78,12 @@ def test_a_study_keeps_its_questions_when_others_leave(studies):
 def test_the_paper_keeps_conflicts(studies):
     """A parent absent and its child present: left out by default, kept by the paper."""
     torn = studies.with_columns(
-        pl.lit("absent").alias("Lung Opacity"), pl.lit("present").alias("Edema"),
-        pl.lit("present").alias("Cardiomegaly"), pl.lit("absent").alias("Fracture"),
+        pl.lit("absent").alias("Lung Opacity"),
+        pl.lit("present").alias("Edema"),
+        pl.lit("present").alias("Cardiomegaly"),
+        pl.lit("absent").alias("Fracture"),
         pl.lit("absent").alias("Pneumothorax"),
-    )  # fmt: skip
+    )
     found, counts = make_questions(torn, PAPER)
     assert len(found) == len(studies.filter(pl.col("No Finding") != "present"))
     assert counts["studies that contradict the label hierarchy"] == counts["eligible studies"]
@@ -135,6 +137,12 @@ def test_equal_bytes_and_a_card(facts, tmp_path):
     for name in ("questions.parquet", "audit.json", "README.md"):
         assert file_hash(tmp_path / "a" / name) == file_hash(tmp_path / "b" / name)
     card = (tmp_path / "a" / "README.md").read_text()
-    for words in ("Data policy: **open**", "not reviewed", "| Pneumothorax |", "0.937 / 0.918",
-                  "| negated | medoid | 0.250 | 0.250 |", "cad-chest: synthetic"):  # fmt: skip
+    for words in (
+        "Data policy: **open**",
+        "not reviewed",
+        "| Pneumothorax |",
+        "0.937 / 0.918",
+        "| negated | medoid | 0.250 | 0.250 |",
+        "cad-chest: synthetic",
+    ):
         assert words in card

@@ -51,11 +51,15 @@ def test_what_is_written_as_a_model_is_what_can_be_loaded():
         (["my-clip", "questions"], "'my-clip' is not a folder of data; write hf:my-clip for"),
         (["tuned", "questions"], "'tuned' is not a folder of data; write run:tuned for the model"),
         (["towers", "questions"], "write two-tower:towers/SPEC.yaml for the model in it"),
-        (["phantom", "qestions"], "'qestions' is not a model, and no folder is there; did you "
-                                  "mean questions?"),
+        (
+            ["phantom", "qestions"],
+            "'qestions' is not a model, and no folder is there; did you mean questions?",
+        ),
         (["phantom", "./questios"], "did you mean questions?"),
-        (["phantm", "questions"], "'phantm' is not a model, and no folder is there; did you mean "
-                                  "phantom?"),
+        (
+            ["phantm", "questions"],
+            "'phantm' is not a model, and no folder is there; did you mean phantom?",
+        ),
         (["opencilp:ViT-B-32:x.pt", "questions"], "did you mean openclip:ViT-B-32:x.pt?"),
         (["others.csv", "questions"], "write scores:others.csv for that file"),
         (["weights.pt", "questions"], "write openclip:ARCH:weights.pt for that file"),
@@ -65,7 +69,7 @@ def test_what_is_written_as_a_model_is_what_can_be_loaded():
         (["phantom"], "give at least one model and one finished data folder"),
         ([], "give at least one model and one finished data folder"),
     ],
-)  # fmt: skip
+)
 def test_evaluate_names_what_is_neither(arguments, mend, said, place):
     assert mend in said("evaluate", *arguments, "-o", "out")
     assert not (place / "out").exists()

@@ -171,8 +171,9 @@ def test_a_mark_in_any_field_of_cad_chest_is_not_shown(said, marked, mark, tmp_p
     for number, bad in enumerate(broken):
         file = tmp_path / f"{number}.json"
         file.write_text(json.dumps([bad, *others]))
-        _, text = said("facts", f"mimic-cxr-jpg:{marked}", f"cad-chest:{file}",
-                       "-o", tmp_path / f"out{number}")  # fmt: skip
+        _, text = said(
+            "facts", f"mimic-cxr-jpg:{marked}", f"cad-chest:{file}", "-o", tmp_path / f"out{number}"
+        )
         assert_silent(text, [DIGITS, "quokka"])
     # A file cut in the middle of a report.
     whole = (marked / "cad_disease.json").read_text()

@@ -94,10 +94,12 @@ def test_what_the_parser_refuses_exits_2(call, arguments, message, tmp_path):
         (["trace", "hf:{model}", "{tmp}/unfinished", "-o", "{out}"], "no manifest.json"),
         (["report", "{tmp}/unfinished", "-o", "{out}"], "no manifest.json"),
         (["train", "hf:{model}", "{facts}", "{tmp}/unfinished", "-o", "{out}"], "no manifest.json"),
-        (["train", "hf:{model}", "{facts}", "x", "--layers", "{tmp}/w.json", "-o", "{out}"],
-         "w.json: found no such file"),
+        (
+            ["train", "hf:{model}", "{facts}", "x", "--layers", "{tmp}/w.json", "-o", "{out}"],
+            "w.json: found no such file",
+        ),
     ],
-)  # fmt: skip
+)
 def test_work_that_fails_exits_1(call, arguments, message, facts, tiny_clip, tmp_path):
     (tmp_path / "unfinished").mkdir()
     (tmp_path / "unfinished" / "run.yaml").write_text("{}")
@@ -111,8 +113,9 @@ def test_work_that_fails_exits_1(call, arguments, message, facts, tiny_clip, tmp
 def test_unfinished_data_is_not_taken_for_a_model(call, tiny_clip, facts, tmp_path):
     (tmp_path / "questions").mkdir()
     (tmp_path / "questions" / "run.yaml").write_text("{}")
-    code, _, err = call("evaluate", f"hf:{tiny_clip}", facts, tmp_path / "questions",
-                        "-o", tmp_path / "out")  # fmt: skip
+    code, _, err = call(
+        "evaluate", f"hf:{tiny_clip}", facts, tmp_path / "questions", "-o", tmp_path / "out"
+    )
     assert code == 1
     assert "no manifest.json" in one_line(err)
 

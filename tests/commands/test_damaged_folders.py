@@ -79,9 +79,12 @@ def scored(facts, tmp_path_factory):
     """An evaluation of questions by a file of scores."""
     folder = tmp_path_factory.mktemp("scored")
     questions = pl.read_parquet(question_set(facts) / "questions.parquet")
-    rows = [{"item": f"{i}-{form}", "option": o, "score": float(o)}
-            for i in questions["question_id"] for form in ("negated", "affirmative")
-            for o in range(4)]  # fmt: skip
+    rows = [
+        {"item": f"{i}-{form}", "option": o, "score": float(o)}
+        for i in questions["question_id"]
+        for form in ("negated", "affirmative")
+        for o in range(4)
+    ]
     pl.DataFrame(rows).write_csv(folder / "m.csv")
     call = ["evaluate", f"scores:{folder / 'm.csv'}", question_set(facts), "--split", "all"]
     assert run([str(a) for a in (*call, "-o", folder / "scores")]) == 0

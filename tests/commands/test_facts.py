@@ -78,10 +78,12 @@ def mimic_tree(root, studies):
     names = [NO_FINDING, *labelled()]
     tables = {
         "chexpert": [["study_id", *names], *([t, *[""] * len(names)] for _, t, _ in studies)],
-        "metadata": [["dicom_id", "subject_id", "study_id", "ViewPosition", "Rows", "Columns"],
-                     *([f"d{t}", s, t, "PA", 9, 9] for s, t, _ in studies)],
+        "metadata": [
+            ["dicom_id", "subject_id", "study_id", "ViewPosition", "Rows", "Columns"],
+            *([f"d{t}", s, t, "PA", 9, 9] for s, t, _ in studies),
+        ],
         "split": [["dicom_id", "split"], *([f"d{t}", split] for _, t, split in studies)],
-    }  # fmt: skip
+    }
     for name, lines in tables.items():
         text = "\n".join(",".join(map(str, line)) for line in lines)
         (root / f"mimic-cxr-2.0.0-{name}.csv").write_text(text + "\n")

@@ -78,8 +78,11 @@ def test_what_is_scored_and_reported_is_what_was_named(name, place, tmp_path):
     ]
     scored = tmp_path / name / ".." / f"s{name}"
     scored.mkdir()
-    for suffix, write in (("csv", pl.DataFrame.write_csv), ("jsonl", pl.DataFrame.write_ndjson),
-                          ("parquet", pl.DataFrame.write_parquet)):  # fmt: skip
+    for suffix, write in (
+        ("csv", pl.DataFrame.write_csv),
+        ("jsonl", pl.DataFrame.write_ndjson),
+        ("parquet", pl.DataFrame.write_parquet),
+    ):
         write(pl.DataFrame(rows), scored / f"m{name}.{suffix}")
         out = f"e{name}/{suffix}" if name != "~" else f"~/{suffix}"
         model = f"scores:s{name}/m{name}.{suffix}"

@@ -78,8 +78,17 @@ def test_a_benchmark_of_nothing_is_refused(facts, tmp_path, option):
 def test_a_range_holds_for_a_file_of_options_too(tmp_path, capsys):
     config = tmp_path / "c.yaml"
     config.write_text("per_study: 0\n")
-    code = run(["contextual", "build", "chexpert:gone.csv", "-o", str(tmp_path / "out"),
-                "--config", str(config)])  # fmt: skip
+    code = run(
+        [
+            "contextual",
+            "build",
+            "chexpert:gone.csv",
+            "-o",
+            str(tmp_path / "out"),
+            "--config",
+            str(config),
+        ]
+    )
     err = capsys.readouterr().err
     assert code == 2
     assert "at least 1, for example" in err and err.count("\n") == 1

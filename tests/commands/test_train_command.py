@@ -48,9 +48,11 @@ def test_gradient_mode_leaves_the_rates(call):
     lines = [line.split() for line in seen["said"].splitlines()[:4]]
     assert [line[6] for line in lines] == ["1.00e-03"] * 4
     assert [line[7:] for line in lines] == [
-        ["gradient", "x", "2.500"], ["gradient", "x", "1.250"], ["no", "LoRA"],
+        ["gradient", "x", "2.500"],
+        ["gradient", "x", "1.250"],
+        ["no", "LoRA"],
         ["gradient", "x", "0.250"],
-    ]  # fmt: skip
+    ]
 
 
 @pytest.mark.parametrize("lora", ["attention", "mlp", "all"])
@@ -66,8 +68,11 @@ def test_the_papers_choices_at_once(call, tmp_path):
     _, seen, _ = call("--trace", "{tmp}", "--protocol", "paper")
     config = seen["config"]
     assert (config.mode, config.targets, config.caption_polarity, config.claim_scale) == (
-        "gradient", "diagonal", "negated", 1.0,
-    )  # fmt: skip
+        "gradient",
+        "diagonal",
+        "negated",
+        1.0,
+    )
     assert seen["weights"].scale == pytest.approx([0, 1, 0.5, 0.25])
 
 

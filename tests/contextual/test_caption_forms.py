@@ -77,22 +77,37 @@ def test_thirty_forms_of_every_kind():
 @pytest.mark.parametrize(
     ("fact", "form", "text"),
     [
-        (Fact("Support Devices", "absent"), "no {noun} {is} identified",
-         "No support devices are identified."),
+        (
+            Fact("Support Devices", "absent"),
+            "no {noun} {is} identified",
+            "No support devices are identified.",
+        ),
         (Fact("Support Devices", "absent"), "{a} {is} not seen", "Support devices are not seen."),
         (Fact("Support Devices", "present"), "there {is} {a}", "There are support devices."),
         (Fact("Fracture", "present", "left"), "there {is} {a}", "There is a left fracture."),
-        (Fact("Enlarged Cardiomediastinum", "present"), "the image shows {a}",
-         "The image shows an enlarged cardiomediastinum."),
-        (Fact("Atelectasis", "present", severity="mild"), "{a} {is} seen",
-         "Mild atelectasis is seen."),
-        (Fact("Consolidation", "absent", "right", "lower"), "there is no evidence of {noun}",
-         "There is no evidence of consolidation in the right lower zone."),
+        (
+            Fact("Enlarged Cardiomediastinum", "present"),
+            "the image shows {a}",
+            "The image shows an enlarged cardiomediastinum.",
+        ),
+        (
+            Fact("Atelectasis", "present", severity="mild"),
+            "{a} {is} seen",
+            "Mild atelectasis is seen.",
+        ),
+        (
+            Fact("Consolidation", "absent", "right", "lower"),
+            "there is no evidence of {noun}",
+            "There is no evidence of consolidation in the right lower zone.",
+        ),
         (Fact("Pneumothorax", "absent"), "{noun} {is} absent", "Pneumothorax is absent."),
-        (Fact("Pleural Effusion", "absent", severity="severe"), "the chest is free of {noun}",
-         "The chest is free of large pleural effusion."),
+        (
+            Fact("Pleural Effusion", "absent", severity="severe"),
+            "the chest is free of {noun}",
+            "The chest is free of large pleural effusion.",
+        ),
     ],
-)  # fmt: skip
+)
 def test_captions_by_hand(fact, form, text):
     assert caption(fact, form) == text
 

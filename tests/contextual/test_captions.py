@@ -70,9 +70,10 @@ def test_at_most_two_of_a_polarity_and_other_conditions_first(captions, known):
     for (study, polarity), group in captions.group_by("study_id", "polarity"):
         assert len(group) <= 2
         sayable = {
-            name for name, some in known[study].items()
+            name
+            for name, some in known[study].items()
             if any(s.polarity == polarity for s in true_statements(some))
-        }  # fmt: skip
+        }
         assert group["condition"].n_unique() == min(len(sayable), len(group))
 
 
@@ -86,17 +87,26 @@ def test_attributes_are_denied_of_present_findings_only(captions, known):
 
 def said(*facts):
     found = list(true_statements(facts))
-    return {p: {(s.fact.side, s.fact.zone, s.fact.severity) for s in found if s.polarity == p}
-            for p in ("negated", "affirmative")}  # fmt: skip
+    return {
+        p: {(s.fact.side, s.fact.zone, s.fact.severity) for s in found if s.polarity == p}
+        for p in ("negated", "affirmative")
+    }
 
 
 def test_statements_by_hand():
     name = "Pleural Effusion"
     one = said(Fact(name, "present", "left", None, "mild"))
-    assert one["negated"] == {("right", None, None), (None, None, "moderate"),
-                              (None, None, "severe")}  # fmt: skip
-    assert one["affirmative"] == {(None, None, None), ("left", None, None), (None, None, "mild"),
-                                  ("left", None, "mild")}  # fmt: skip
+    assert one["negated"] == {
+        ("right", None, None),
+        (None, None, "moderate"),
+        (None, None, "severe"),
+    }
+    assert one["affirmative"] == {
+        (None, None, None),
+        ("left", None, None),
+        (None, None, "mild"),
+        ("left", None, "mild"),
+    }
     assert said(Fact(name, "absent")) == {"negated": {(None, None, None)}, "affirmative": set()}
     both = said(Fact(name, "present", "left"), Fact(name, "present", "right"))
     assert both["negated"] == set()
@@ -116,7 +126,9 @@ def test_places_by_hand():
 
 def test_a_side_that_is_not_annotated_is_neither_stated_nor_denied():
     assert said(Fact("Pleural Effusion", "present")) == {
-        "negated": set(), "affirmative": {(None, None, None)}}  # fmt: skip
+        "negated": set(),
+        "affirmative": {(None, None, None)},
+    }
 
 
 def test_seeds(tables, captions):
@@ -161,8 +173,9 @@ def test_more_statements_keep_the_first_ones(tables, captions):
         assert group["fact"].n_unique() == len(group)
 
 
-@pytest.mark.parametrize("wrong", [{"per_study": 0}, {"paraphrases": 0},
-                                   {"paraphrases": MOST_PARAPHRASES + 1}])  # fmt: skip
+@pytest.mark.parametrize(
+    "wrong", [{"per_study": 0}, {"paraphrases": 0}, {"paraphrases": MOST_PARAPHRASES + 1}]
+)
 def test_numbers_out_of_range(tables, wrong):
     with pytest.raises(ValueError, match="at least one statement"):
         make_captions(*tables, **wrong)
@@ -170,10 +183,16 @@ def test_numbers_out_of_range(tables, wrong):
 
 def study_rows(number, *statements):
     """Facts and a study row of study `number`, whose id sorts as its number."""
-    keys = {"subject_id": f"p{number:04}", "study_id": f"s{number:04}", "split": "train",
-            "image_path": f"{number}.png"}  # fmt: skip
-    rows = [{**f.as_dict(), **keys, "fact_id": f"{number}-{i}", "source": "made up", "words": None}
-            for i, f in enumerate(statements)]  # fmt: skip
+    keys = {
+        "subject_id": f"p{number:04}",
+        "study_id": f"s{number:04}",
+        "split": "train",
+        "image_path": f"{number}.png",
+    }
+    rows = [
+        {**f.as_dict(), **keys, "fact_id": f"{number}-{i}", "source": "made up", "words": None}
+        for i, f in enumerate(statements)
+    ]
     return keys | {"view": "PA"}, rows
 
 
@@ -215,17 +234,23 @@ def annotated(draw):
         return (Fact(condition.name, "absent"),)
     number = draw(st.integers(1, 2))
     one = st.builds(
-        Fact, st.just(condition.name), st.just("present"),
+        Fact,
+        st.just(condition.name),
+        st.just("present"),
         st.sampled_from([None, *SIDES] if condition.sided else [None]),
         st.sampled_from([None, *condition.zones]),
         st.sampled_from([None, *SEVERITIES] if condition.grades else [None]),
-    )  # fmt: skip
+    )
     return tuple(draw(one) for _ in range(number))
 
 
 @settings(max_examples=25, deadline=None)
-@given(st.lists(annotated(), min_size=1, max_size=4, unique_by=lambda a: a[0].condition),
-       st.integers(1, 5), st.integers(1, 3), st.integers(0, 9))  # fmt: skip
+@given(
+    st.lists(annotated(), min_size=1, max_size=4, unique_by=lambda a: a[0].condition),
+    st.integers(1, 5),
+    st.integers(1, 3),
+    st.integers(0, 9),
+)
 def test_any_annotations_give_true_different_captions(some, per_study, paraphrases, seed):
     facts = [f for one in some for f in one]
     table = make_captions(*made_up(facts), per_study, seed, paraphrases=paraphrases)

@@ -26,8 +26,9 @@ def claims(request, tables):
 
 def annotations(facts):
     found = defaultdict(list)
-    for study, *values in facts.select("study_id", "condition", "existence", "side", "zone",
-                                       "severity").rows():  # fmt: skip
+    for study, *values in facts.select(
+        "study_id", "condition", "existence", "side", "zone", "severity"
+    ).rows():
         found[study, values[0]].append(Fact(*values))
     return found
 
@@ -83,8 +84,16 @@ def test_every_claim_has_an_absence_and_says_its_facts(claims):
 
 
 def test_forms_are_paired(claims):
-    same = ["group_id", "study_id", "answer", "facts", "kinds", "conditions", "realiser",
-            "image_path"]  # fmt: skip
+    same = [
+        "group_id",
+        "study_id",
+        "answer",
+        "facts",
+        "kinds",
+        "conditions",
+        "realiser",
+        "image_path",
+    ]
     negated, affirmative = (
         claims[1].filter(form=form).sort("group_id", "study_id").select(same)
         for form in ("negated", "affirmative")
@@ -113,10 +122,16 @@ def test_no_claim_contradicts_its_study(claims, tables):
     for row in claims[1].iter_rows(named=True):
         study = row["study_id"]
         present = {n: "present" for n in labelled() if labels[study][n] == "present"}
-        present |= {n: "present" for n in labelled()
-                    if any(f.existence == "present" for f in known[study, n])}  # fmt: skip
-        denied = {f["condition"]: "absent" for f in row["facts"][row["answer"]]
-                  if f["existence"] == "absent"}  # fmt: skip
+        present |= {
+            n: "present"
+            for n in labelled()
+            if any(f.existence == "present" for f in known[study, n])
+        }
+        denied = {
+            f["condition"]: "absent"
+            for f in row["facts"][row["answer"]]
+            if f["existence"] == "absent"
+        }
         assert not contradicts_hierarchy(present | denied)
         assert not phrase_conflicts(present | denied)
 
@@ -129,10 +144,16 @@ def test_many_conditions_serve(claims):
 
 @pytest.mark.parametrize(
     ("k", "construction", "allowed"),
-    [(2, "balanced", "5 to 7"), (4, "balanced", "5 to 7"), (8, "balanced", "5 to 7"),
-     (2, "single_flip", "3 to 7"), (8, "single", "3 to 7"), (3, "sides", "2 claims"),
-     (5, "other", "no claims")],
-)  # fmt: skip
+    [
+        (2, "balanced", "5 to 7"),
+        (4, "balanced", "5 to 7"),
+        (8, "balanced", "5 to 7"),
+        (2, "single_flip", "3 to 7"),
+        (8, "single", "3 to 7"),
+        (3, "sides", "2 claims"),
+        (5, "other", "no claims"),
+    ],
+)
 def test_how_many_claims(tables, k, construction, allowed):
     with pytest.raises(ValueError, match=allowed):
         make_claims(*tables, k=k, construction=construction)

@@ -94,10 +94,17 @@ def test_the_audit_catches_single_flips_by_the_medoid(tables, k):
 def difference(true, other):
     """The attributes in which two claims differ, by condition."""
     return [
-        (a.condition, [n for n in ("existence", "side", "zone", "severity")
-                       if getattr(a, n) != getattr(b, n)])
-        for a, b in zip(true, other, strict=True) if a != b
-    ]  # fmt: skip
+        (
+            a.condition,
+            [
+                n
+                for n in ("existence", "side", "zone", "severity")
+                if getattr(a, n) != getattr(b, n)
+            ],
+        )
+        for a, b in zip(true, other, strict=True)
+        if a != b
+    ]
 
 
 def test_single_flips_alter_one_attribute(made):

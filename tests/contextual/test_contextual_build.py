@@ -45,8 +45,12 @@ def test_equal_seeds_give_equal_bytes(folder, facts, tmp_path):
 def test_ids_of_items_hold_no_study_and_no_patient(folder, facts, tmp_path):
     """Items are named in results, reports and messages, where no study may be."""
     build_benchmark(facts, tmp_path / "questions", limit=4)
-    places = [folder / "claims.parquet", folder / "captions.parquet", facts / "facts.parquet",
-              tmp_path / "questions" / "questions.parquet"]  # fmt: skip
+    places = [
+        folder / "claims.parquet",
+        folder / "captions.parquet",
+        facts / "facts.parquet",
+        tmp_path / "questions" / "questions.parquet",
+    ]
     studies, _ = read_facts(facts)
     secret = {*studies["study_id"], *studies["subject_id"]}
     assert min(map(len, secret)) == 8
@@ -84,8 +88,9 @@ def test_counts(folder):
     counts = manifest_of(folder)["counts"]
     claims = read_table(folder / "claims.parquet", CLAIMS_SCHEMA)
     captions = read_table(folder / "captions.parquet", CAPTIONS_SCHEMA)
-    assert counts["claim sets"] == len(claims) == sum(
-        counts["claim sets by split and form"].values())  # fmt: skip
+    assert (
+        counts["claim sets"] == len(claims) == sum(counts["claim sets by split and form"].values())
+    )
     assert sum(counts["false claims by kind"].values()) == 4 * len(claims)
     assert counts["captions"] == len(captions)
     groups = claims.filter(form="negated").unique("group_id").group_by("split").len()
@@ -147,8 +152,11 @@ def test_the_card(folder):
     assert "`described`" in card and "Synthetic" in card and "Data policy: **open**" in card
     captions = read_table(folder / "captions.parquet", CAPTIONS_SCHEMA)
     cell = captions.filter(polarity="negated", kind="severity", condition="Pleural Effusion")
-    rows = [line for line in card.split("**negated**")[1].splitlines()
-            if line.startswith("| Pleural Effusion |")]  # fmt: skip
+    rows = [
+        line
+        for line in card.split("**negated**")[1].splitlines()
+        if line.startswith("| Pleural Effusion |")
+    ]
     numbers = [int(n.replace(",", "")) for n in rows[0].split("|")[2:-1]]
     assert sum(numbers[6:]) == len(cell) > 0
     for name, number in counts["captions below half of an even share"].items():
@@ -162,16 +170,21 @@ def test_negated_and_affirmative_sets_ask_about_the_same(folder):
 
 
 def test_shortfalls_by_hand():
-    rows = [("train", "negated", "existence", "Edema", 50),
-            ("train", "negated", "existence", "Fracture", 50),
-            ("train", "negated", "location", "Fracture", 100),
-            ("train", "negated", "severity", "Edema", 90),
-            ("test", "negated", "severity", "Edema", 10),
-            ("train", "affirmative", "existence", "Edema", 5)]  # fmt: skip
+    rows = [
+        ("train", "negated", "existence", "Edema", 50),
+        ("train", "negated", "existence", "Fracture", 50),
+        ("train", "negated", "location", "Fracture", 100),
+        ("train", "negated", "severity", "Edema", 90),
+        ("test", "negated", "severity", "Edema", 10),
+        ("train", "affirmative", "existence", "Edema", 5),
+    ]
     columns = ["split", "polarity", "kind", "condition", "len"]
     short = shortfalls(pl.DataFrame(rows, schema=columns, orient="row"))
-    assert short == {"affirmative existence Fracture": 0, "affirmative location Fracture": 0,
-                     "affirmative severity Edema": 0}  # fmt: skip
+    assert short == {
+        "affirmative existence Fracture": 0,
+        "affirmative location Fracture": 0,
+        "affirmative severity Edema": 0,
+    }
 
 
 def test_the_papers_set_leaks_and_says_so(facts, tmp_path, capsys):
@@ -220,9 +233,11 @@ def test_private_facts_do_not_leave_the_machine(facts, tmp_path, capsys):
 
 def test_no_patient_of_an_evaluation_set_is_in_training(facts, folder, tmp_path):
     build_benchmark(facts, tmp_path / "questions", allow_leaks=True)
-    tables = [read_table(tmp_path / "questions" / "questions.parquet", QUESTIONS_SCHEMA),
-              read_table(folder / "claims.parquet", CLAIMS_SCHEMA),
-              read_table(folder / "captions.parquet", CAPTIONS_SCHEMA)]  # fmt: skip
+    tables = [
+        read_table(tmp_path / "questions" / "questions.parquet", QUESTIONS_SCHEMA),
+        read_table(folder / "claims.parquet", CLAIMS_SCHEMA),
+        read_table(folder / "captions.parquet", CAPTIONS_SCHEMA),
+    ]
     both = pl.concat([t.select("subject_id", "split") for t in tables])
     training = set(both.filter(split="train")["subject_id"])
     evaluated = set(both.filter(pl.col("split") != "train")["subject_id"])
@@ -232,9 +247,12 @@ def test_no_patient_of_an_evaluation_set_is_in_training(facts, folder, tmp_path)
 def test_a_patient_in_two_splits_is_refused(facts, tmp_path):
     studies, table = read_facts(facts)
     moved = studies.with_columns(
-        pl.when(pl.int_range(pl.len()) == 0).then(pl.lit("test")).otherwise(pl.lit("train"))
-        .alias("split"), pl.lit("p").alias("subject_id")
-    )  # fmt: skip
+        pl.when(pl.int_range(pl.len()) == 0)
+        .then(pl.lit("test"))
+        .otherwise(pl.lit("train"))
+        .alias("split"),
+        pl.lit("p").alias("subject_id"),
+    )
 
     def make(out):
         write_table(out / "studies.parquet", moved, STUDIES_SCHEMA)

@@ -56,10 +56,16 @@ BOTH = Frame(("Fracture", EFFUSION), ("existence", "side and severity"))
 @pytest.mark.parametrize(
     ("facts", "frame", "expected"),
     [
-        ((yes(EFFUSION, "left", "mild"), no("Fracture")), SIDES,
-         (no("Fracture"), yes(EFFUSION, "left"))),
-        ((yes(EFFUSION, "left", "mild"), no("Fracture")), BOTH,
-         (no("Fracture"), yes(EFFUSION, "left", "mild"))),
+        (
+            (yes(EFFUSION, "left", "mild"), no("Fracture")),
+            SIDES,
+            (no("Fracture"), yes(EFFUSION, "left")),
+        ),
+        (
+            (yes(EFFUSION, "left", "mild"), no("Fracture")),
+            BOTH,
+            (no("Fracture"), yes(EFFUSION, "left", "mild")),
+        ),
         ((no(EFFUSION), yes("Fracture", "left")), SIDES, (yes("Fracture"), no(EFFUSION))),
         ((no(EFFUSION), no("Fracture")), BOTH, (no("Fracture"), no(EFFUSION))),
         # Nothing absent; not annotated; no side; both sides; no grade; a second instance.
@@ -70,7 +76,7 @@ BOTH = Frame(("Fracture", EFFUSION), ("existence", "side and severity"))
         ((yes(EFFUSION, "left"), no("Fracture")), BOTH, None),
         ((yes(EFFUSION, "left"), yes(EFFUSION, "right"), no("Fracture")), SIDES, None),
     ],
-)  # fmt: skip
+)
 def test_joint_values(facts, frame, expected):
     assert joint_value(study(*facts), frame) == expected
 
@@ -109,8 +115,12 @@ def test_frames_can_fill_k_claims(k):
 
 
 def test_joint_values_exclude_each_other():
-    options = [no(EFFUSION), yes(EFFUSION, "left", "mild"), yes(EFFUSION, "left", "severe"),
-               yes(EFFUSION, "right", "mild")]  # fmt: skip
+    options = [
+        no(EFFUSION),
+        yes(EFFUSION, "left", "mild"),
+        yes(EFFUSION, "left", "severe"),
+        yes(EFFUSION, "right", "mild"),
+    ]
     held = [(e, f) for e in options for f in (no("Fracture"), yes("Fracture", "left"))]
     members = [(study(*facts), joint_value(study(*facts), BOTH)) for facts in held]
     members = [(s, j) for s, j in members if j is not None]
@@ -123,8 +133,12 @@ def test_joint_values_exclude_each_other():
 
 
 def test_holders_group_studies_by_value():
-    held = [study(yes(EFFUSION, "left"), no("Fracture")), study(no(EFFUSION), yes("Fracture")),
-            study(yes(EFFUSION, "left", "mild"), no("Fracture")), study(no(EFFUSION))]  # fmt: skip
+    held = [
+        study(yes(EFFUSION, "left"), no("Fracture")),
+        study(no(EFFUSION), yes("Fracture")),
+        study(yes(EFFUSION, "left", "mild"), no("Fracture")),
+        study(no(EFFUSION)),
+    ]
     found = holders(held, 2)
     assert {joint: members.tolist() for joint, members in found[SIDES].items()} == {
         (no("Fracture"), yes(EFFUSION, "left")): [0, 2],
@@ -158,8 +172,10 @@ def test_frames_of_one_condition_and_without_denials():
     held = [study(yes(EFFUSION, "left")), study(no(EFFUSION)), study(yes(EFFUSION, "right"))]
     found = holders(held, 3, (1,), "any")[Frame((EFFUSION,), ("side",))]
     assert {joint: rows.tolist() for joint, rows in found.items()} == {
-        (yes(EFFUSION, "left"),): [0], (no(EFFUSION),): [1], (yes(EFFUSION, "right"),): [2]
-    }  # fmt: skip
+        (yes(EFFUSION, "left"),): [0],
+        (no(EFFUSION),): [1],
+        (yes(EFFUSION, "right"),): [2],
+    }
     pair = [study(yes(EFFUSION, "left"), yes("Fracture", side)) for side in ("left", "right")]
     both = holders([*pair, study(yes(EFFUSION, "left"), no("Fracture"))], 2, (2,), "none")
     frame = Frame(("Fracture", EFFUSION), ("side", "existence"))

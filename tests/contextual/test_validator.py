@@ -12,8 +12,13 @@ from nast.records import Fact
 from nast.sources.collect import read_facts
 
 EACH = 100
-GRADES = {"small": "large", "mild": "severe", "large": "small", "severe": "mild",
-          "moderate": "mild"}  # fmt: skip
+GRADES = {
+    "small": "large",
+    "mild": "severe",
+    "large": "small",
+    "severe": "mild",
+    "moderate": "mild",
+}
 
 
 def wrong_side(text, fact, rng):
@@ -27,8 +32,10 @@ def wrong_grade(text, fact, rng):
 
 
 def dropped_negation(text, fact, rng):
-    cues = (r"\b(?:no|without|negative for|free of)(?: (?:evidence|signs?) of)? |\bnot |"
-            r"\b(?:is|are) absent")  # fmt: skip
+    cues = (
+        r"\b(?:no|without|negative for|free of)(?: (?:evidence|signs?) of)? |\bnot |"
+        r"\b(?:is|are) absent"
+    )
     return re.sub(cues, "", text, count=1, flags=re.I)
 
 
@@ -42,8 +49,11 @@ def negated_twice(text, fact, rng):
     if "not " in text:
         return text.replace("not ", "not absent and not without being ", 1)
     cue = r"\b(no|without|absent|negative|free)\b"
-    ways = [f"Not that {text[0].lower()}{text[1:]}", text[:-1] + " is not so.",
-            re.sub(cue, r"not \1", text, count=1, flags=re.I)]  # fmt: skip
+    ways = [
+        f"Not that {text[0].lower()}{text[1:]}",
+        text[:-1] + " is not so.",
+        re.sub(cue, r"not \1", text, count=1, flags=re.I),
+    ]
     return ways[int(rng.integers(len(ways)))]
 
 
@@ -78,7 +88,10 @@ def test_what_share_of_damaged_captions_is_caught(good, capsys):
         shares[kind] = caught / EACH
     rejected = [text for text, fact in good if check_negated(text, [fact])]
     with capsys.disabled():
-        print("\ncaught: " + ", ".join(f"{k} {share:.0%}" for k, share in shares.items())
-              + f"; good ones rejected {len(rejected) / len(good):.1%} of {len(good)}")  # fmt: skip
+        print(
+            "\ncaught: "
+            + ", ".join(f"{k} {share:.0%}" for k, share in shares.items())
+            + f"; good ones rejected {len(rejected) / len(good):.1%} of {len(good)}"
+        )
     assert sum(shares.values()) / len(shares) >= 0.99
     assert len(rejected) <= 0.01 * len(good)

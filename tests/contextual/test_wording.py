@@ -64,8 +64,15 @@ def model(answer=faultless, log=None):
 def built(facts, tmp_path_factory):
     out = tmp_path_factory.mktemp("written") / "out"
     log = []
-    build_contextual(facts, out, groups=6, seed=1, paraphrases=2, model=model(log=log),
-                     cache=out.with_name("answers.jsonl"))  # fmt: skip
+    build_contextual(
+        facts,
+        out,
+        groups=6,
+        seed=1,
+        paraphrases=2,
+        model=model(log=log),
+        cache=out.with_name("answers.jsonl"),
+    )
     return out, log
 
 
@@ -114,8 +121,15 @@ def test_the_card_tells_who_wrote(built):
 
 def test_a_second_run_asks_nothing(built, facts, tmp_path):
     log = []
-    build_contextual(facts, tmp_path / "out", groups=6, seed=1, paraphrases=2,
-                     model=model(log=log), cache=built[0].with_name("answers.jsonl"))  # fmt: skip
+    build_contextual(
+        facts,
+        tmp_path / "out",
+        groups=6,
+        seed=1,
+        paraphrases=2,
+        model=model(log=log),
+        cache=built[0].with_name("answers.jsonl"),
+    )
     assert log == []
     for name in ("claims.parquet", "captions.parquet"):
         assert (tmp_path / "out" / name).read_bytes() == (built[0] / name).read_bytes()

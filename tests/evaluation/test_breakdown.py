@@ -22,9 +22,16 @@ WORDS = ["B and C, no A", "A, B, and C", "C, without A or B", "A, no B or C"]
 
 def question(number, answer, conditions=("Edema", "Cardiomegaly", "Fracture"), view="AP"):
     texts = {"negated": WORDS, "affirmative": ["w", "x", "y", "z"], "omitted": ["w", "x", "y", "z"]}
-    return {"question_id": f"q{number}", "group_id": f"g{number // 4}", "subject_id": f"p{number}",
-            "conditions": list(conditions), "options": OPTIONS, "answer": answer, "view": view,
-            **texts}  # fmt: skip
+    return {
+        "question_id": f"q{number}",
+        "group_id": f"g{number // 4}",
+        "subject_id": f"p{number}",
+        "conditions": list(conditions),
+        "options": OPTIONS,
+        "answer": answer,
+        "view": view,
+        **texts,
+    }
 
 
 QUESTIONS = pl.DataFrame([question(n, n % 4, view="AP" if n < 4 else "PA") for n in range(8)])
@@ -38,12 +45,24 @@ def choices(task, chosen, ids, model="m", k=4, answers=None):
             answer = number % 4 if answers is None else answers[number]
             for option in range(k):
                 best = option < 2 if pick is None else option == pick
-                rows.append({
-                    "item_id": ids(number, form), "model": model, "data": "d", "task": task,
-                    "polarity": form, "form": form, "group_id": f"g{number // 4}",
-                    "subject": f"p{number}", "option": option, "score": float(best), "rank": 1.0,
-                    "answer": option == answer, "tie": False, "truncated": False,
-                })  # fmt: skip
+                rows.append(
+                    {
+                        "item_id": ids(number, form),
+                        "model": model,
+                        "data": "d",
+                        "task": task,
+                        "polarity": form,
+                        "form": form,
+                        "group_id": f"g{number // 4}",
+                        "subject": f"p{number}",
+                        "option": option,
+                        "score": float(best),
+                        "rank": 1.0,
+                        "answer": option == answer,
+                        "tie": False,
+                        "truncated": False,
+                    }
+                )
     return pl.DataFrame(rows, schema=SCORES_SCHEMA)
 
 
@@ -76,8 +95,10 @@ def test_wrong_options_by_hand(figures):
     assert value(figures, "questions/wrong/negated/missed denial") == 2 / 8
     assert value(figures, "questions/wrong/negated/tie") == 1 / 8
     assert value(figures, "questions/wrong/negated/missed presence") == 0
-    chances = [figures[f"questions/wrong/negated/{k}"]["chance"]
-               for k in ("missed denial", "missed presence", "both")]  # fmt: skip
+    chances = [
+        figures[f"questions/wrong/negated/{k}"]["chance"]
+        for k in ("missed denial", "missed presence", "both")
+    ]
     assert sum(chances) == approx(3 / 4)
     assert "questions/wrong/affirmative/tie" not in figures
 
@@ -98,7 +119,12 @@ def test_pairs_by_hand(figures):
     assert value(figures, "questions/pairs/neither") == 0
     assert figures["questions/pairs/both right"]["chance"] == 1 / 16
     assert figures["questions/accuracy/gap"]["mcnemar"] == {
-        "both": 3, "only first": 2, "only second": 3, "neither": 0, "p": 1.0}  # fmt: skip
+        "both": 3,
+        "only first": 2,
+        "only second": 3,
+        "neither": 0,
+        "p": 1.0,
+    }
     assert value(figures, "questions/accuracy/gap to all") == approx(1 / 16)
 
 
@@ -141,9 +167,16 @@ def claim(number, form, answer=0):
     texts = ["no edema or fracture", "fracture, no edema"]
     if form == "affirmative":
         texts = ["clear", "fracture and clear"]
-    return {"set_id": f"c{number}-{form}", "group_id": f"g{number}", "form": form, "claims": texts,
-            "facts": facts, "answer": answer, "conditions": ["Edema", "Fracture"],
-            "kinds": ["truth", "existence"] if answer == 0 else ["existence", "truth"]}  # fmt: skip
+    return {
+        "set_id": f"c{number}-{form}",
+        "group_id": f"g{number}",
+        "form": form,
+        "claims": texts,
+        "facts": facts,
+        "answer": answer,
+        "conditions": ["Edema", "Fracture"],
+        "kinds": ["truth", "existence"] if answer == 0 else ["existence", "truth"],
+    }
 
 
 def test_subsets_of_claims_by_hand():
@@ -160,8 +193,9 @@ def test_subsets_of_claims_by_hand():
 
 def test_claims_without_cues_are_the_filter_subset():
     table = pl.DataFrame([claim(n, "affirmative", n % 2) for n in range(4)])
-    scores = choices("claims", {"affirmative": [0, 1, 1, 1]}, lambda n, f: f"c{n}-{f}", k=2,
-                     answers=[0, 1, 0, 1])  # fmt: skip
+    scores = choices(
+        "claims", {"affirmative": [0, 1, 1, 1]}, lambda n, f: f"c{n}-{f}", k=2, answers=[0, 1, 0, 1]
+    )
     found = breakdown(scores, known("claims", table))
     assert value(found, "claims/accuracy/filter") == 3 / 4
     assert found["claims/accuracy/filter"]["chance"] == 0.5
@@ -179,10 +213,13 @@ def test_sets_of_the_form_filter_have_figures_of_their_own():
 
 
 def test_seeds_are_averaged_after_pairs_and_groups_are_formed():
-    seeds = [{"negated": [0, 1, 2, 3], "affirmative": [1, 1, 1, 1]},
-             {"negated": [1, 1, 1, 1], "affirmative": [0, 1, 2, 3]}]  # fmt: skip
-    scores = pl.concat(choices("questions", s, lambda n, _: f"q{n}", f"policy#{i}")
-                       for i, s in enumerate(seeds))  # fmt: skip
+    seeds = [
+        {"negated": [0, 1, 2, 3], "affirmative": [1, 1, 1, 1]},
+        {"negated": [1, 1, 1, 1], "affirmative": [0, 1, 2, 3]},
+    ]
+    scores = pl.concat(
+        choices("questions", s, lambda n, _: f"q{n}", f"policy#{i}") for i, s in enumerate(seeds)
+    )
     found = breakdown(scores, known("questions", QUESTIONS.head(4)))
     assert value(found, "questions/pairs/both right") == 1 / 4
     assert value(found, "questions/group accuracy/negated") == 1 / 2
@@ -192,9 +229,14 @@ def test_options_of_equal_length_by_hand():
     rows = [question(0, 0), {**question(1, 1), "negated": ["a b", "c  d", "e", " f g "]}]
     found = equal_lengths("questions", pl.DataFrame(rows))
     # WORDS have 5, 4, 5 and 5 words; "C, without A or B" five, too: within one of each other.
-    assert set(found.rows()) == {("q0", "negated"), ("q1", "negated"), ("q0", "affirmative"),
-                                 ("q1", "affirmative"), ("q0", "omitted"),
-                                 ("q1", "omitted")}  # fmt: skip
+    assert set(found.rows()) == {
+        ("q0", "negated"),
+        ("q1", "negated"),
+        ("q0", "affirmative"),
+        ("q1", "affirmative"),
+        ("q0", "omitted"),
+        ("q1", "omitted"),
+    }
     rows[1]["negated"] = ["a b", "c d", "e", "f g h"]
     found = equal_lengths("questions", pl.DataFrame(rows))
     assert ("q1", "negated") not in found.rows() and ("q1", "omitted") in found.rows()
@@ -202,15 +244,16 @@ def test_options_of_equal_length_by_hand():
 
 def test_length_matched_items_count_in_their_own_form():
     table = QUESTIONS.with_columns(
-        negated=pl.when(pl.col("view") == "AP").then("negated").otherwise(
-            pl.lit(["a", "b", "c", "d e f"])
-        )
-    )  # fmt: skip
+        negated=pl.when(pl.col("view") == "AP")
+        .then("negated")
+        .otherwise(pl.lit(["a", "b", "c", "d e f"]))
+    )
     scores = choices("questions", CHOSEN, lambda n, _: f"q{n}")
     found = breakdown(scores, known("questions", table))
     # The first four in the negated form, all right; all eight in the affirmative one.
-    negated, affirmative, gap = (found[f"questions/accuracy/{f}/length=equal"]
-                                 for f in ("negated", "affirmative", "gap"))  # fmt: skip
+    negated, affirmative, gap = (
+        found[f"questions/accuracy/{f}/length=equal"] for f in ("negated", "affirmative", "gap")
+    )
     assert (negated["value"], negated["n"]) == (1, 4)
     assert (affirmative["value"], affirmative["n"]) == (6 / 8, 8)
     assert (gap["value"], gap["n"]) == (-1 / 4, 4)

@@ -87,18 +87,29 @@ def knowing(data):
 def shown_items(data, out):
     """The rows of the tables behind `scores.parquet`."""
     scored = pl.read_parquet(out / "scores.parquet")["item_id"].unique().to_list()
-    questions, claims = (pl.read_parquet(f / f"{k}.parquet")
-                         for f, k in zip(data, ("questions", "claims"), strict=True))  # fmt: skip
-    return (questions.filter(pl.col("question_id").is_in(scored)),
-            claims.filter(pl.col("set_id").is_in(scored)))  # fmt: skip
+    questions, claims = (
+        pl.read_parquet(f / f"{k}.parquet")
+        for f, k in zip(data, ("questions", "claims"), strict=True)
+    )
+    return (
+        questions.filter(pl.col("question_id").is_in(scored)),
+        claims.filter(pl.col("set_id").is_in(scored)),
+    )
 
 
 def test_always_the_first_letter_is_at_chance(data, tmp_path, capsys, caplog):
     caplog.set_level("DEBUG")
     out = tmp_path / "out"
     with serving(says("Answer: A, as the quokka says.")) as (address, script):
-        call = ["evaluate", f"chat:{address}#scripted", *map(str, data), "-o", str(out),
-                "--limit", "12"]  # fmt: skip
+        call = [
+            "evaluate",
+            f"chat:{address}#scripted",
+            *map(str, data),
+            "-o",
+            str(out),
+            "--limit",
+            "12",
+        ]
         assert run(call) == 0
         assert run(call) == 0
     questions, claims = shown_items(data, out)
@@ -112,8 +123,10 @@ def test_always_the_first_letter_is_at_chance(data, tmp_path, capsys, caplog):
     assert {figures[f"questions/replies/negated/{k}"]["value"] for k in FAILED} == {0}
     manifest = read_json(out / "manifest.json")
     items = 3 * len(questions)
-    by_words = [f"contextual claims ({len(claims)} of {len(claims)} items)",
-                f"questions questions ({items} of {items} items)"]  # fmt: skip
+    by_words = [
+        f"contextual claims ({len(claims)} of {len(claims)} items)",
+        f"questions questions ({items} of {items} items)",
+    ]
     assert manifest["notes"][NAME] == {SKIPPED: ["contextual captions"], BY_WORDS: by_words}
     assert manifest["sent"][NAME]["allowed_by"] == "open data"
     scores = read_table(out / "scores.parquet", SCORES_SCHEMA)
@@ -298,8 +311,15 @@ def test_equal_options_tie(data):
 
 
 def test_faults_pass_and_what_chooses_nothing_is_counted(data, tmp_path, waits):
-    faults = [status(429), status(500), cut, reset, returns(b"<html>"), returns({"error": "x"}),
-              slow(0.3, says("A"))]  # fmt: skip
+    faults = [
+        status(429),
+        status(500),
+        cut,
+        reset,
+        returns(b"<html>"),
+        returns({"error": "x"}),
+        slow(0.3, says("A")),
+    ]
     replies = [says(t) for t in ["I'm sorry, I can't help with that."] * 3 + ["A and C"] * 2 + [""]]
     out = tmp_path / "out"
     with serving(*faults, *replies, says("A")) as (address, script):
@@ -315,8 +335,10 @@ def test_faults_pass_and_what_chooses_nothing_is_counted(data, tmp_path, waits):
     assert len(empty) == 4 * len(named)
     figures = read_json(out / "metrics.json")[NAME]
     for kind, count in counts.items():
-        shares = [figures[f"questions/replies/{form}/{kind}"] for form in
-                  ("negated", "affirmative", "omitted")]  # fmt: skip
+        shares = [
+            figures[f"questions/replies/{form}/{kind}"]
+            for form in ("negated", "affirmative", "omitted")
+        ]
         assert sum(s["value"] * s["n"] for s in shares) == pytest.approx(count)
 
 
@@ -333,8 +355,13 @@ def test_a_killed_run_asks_for_what_is_missing_only(data, tmp_path):
     assert 0 < kept < total
     with serving(says("A")) as (address, script):
         for folder in (out, tmp_path / "again"):
-            evaluate([chat_model(f"chat:{address}#scripted")], data[:1], folder, answers=answers,
-                     limit=16)  # fmt: skip
+            evaluate(
+                [chat_model(f"chat:{address}#scripted")],
+                data[:1],
+                folder,
+                answers=answers,
+                limit=16,
+            )
             assert len(script.requests) == total - kept
     again = tmp_path / "again"
     assert (out / "scores.parquet").read_bytes() == (again / "scores.parquet").read_bytes()
@@ -353,8 +380,11 @@ def test_credentialed_data_stay(credentialed, tmp_path, monkeypatch, capsys):
 
     monkeypatch.setattr(server, "_post", leak)
     out = tmp_path / "out"
-    for address in ("https://chat.example.org/v1", "http://10.0.0.7:8000/v1",
-                    "http://127.0.0.1:9/v1"):  # fmt: skip
+    for address in (
+        "https://chat.example.org/v1",
+        "http://10.0.0.7:8000/v1",
+        "http://127.0.0.1:9/v1",
+    ):
         call = ["evaluate", f"chat:{address}#scripted", str(credentialed), "-o", str(out)]
         assert run(call) == 1
         assert "Credentialed Health Data Use Agreement" in capsys.readouterr().err
@@ -374,8 +404,9 @@ def test_what_lets_credentialed_data_go(credentialed, tmp_path):
     assert stays["sent"][NAME]["allowed_by"] == "loopback"
     assert named["sent"][NAME]["person"] == "A. Person"
     assert stays["policy"] == named["policy"] == "credentialed"
-    remote = chat_model("chat:https://chat.example.org/v1#x",
-                        override=Override("A. Person", "2025-05-01", "agreed"))  # fmt: skip
+    remote = chat_model(
+        "chat:https://chat.example.org/v1#x", override=Override("A. Person", "2025-05-01", "agreed")
+    )
     assert remote.server("credentialed").allowed["allowed_by"] == "override"
 
 
@@ -390,8 +421,9 @@ def test_an_unreadable_image_leaves_with_its_group(data, tmp_path):
     table.write_parquet(folder / "questions.parquet")
     resealed(folder)
     with serving(says("A")) as (address, _):
-        made = evaluate([chat_model(f"chat:{address}#scripted")], [folder], tmp_path / "out",
-                        max_bad=1)  # fmt: skip
+        made = evaluate(
+            [chat_model(f"chat:{address}#scripted")], [folder], tmp_path / "out", max_bad=1
+        )
     lost = set(table.filter(image_path=str(bad))["group_id"])
     assert made["bad_images"] == 1
     assert not lost & set(pl.read_parquet(tmp_path / "out" / "scores.parquet")["group_id"])

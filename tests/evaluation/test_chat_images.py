@@ -45,10 +45,16 @@ def test_bytes_go_as_they_are(tmp_path, ending, kind):
 
 @pytest.mark.parametrize(
     ("ending", "options"),
-    [("jpg", {"comment": NAME.encode()}), ("jpg", {"exif": exif()}), ("png", {"pnginfo": words()}),
-     ("png", {"exif": exif()}), ("jpg", None), ("png", None)],
+    [
+        ("jpg", {"comment": NAME.encode()}),
+        ("jpg", {"exif": exif()}),
+        ("png", {"pnginfo": words()}),
+        ("png", {"exif": exif()}),
+        ("jpg", None),
+        ("png", None),
+    ],
     ids=["comment", "exif", "text", "png exif", "behind", "png behind"],
-)  # fmt: skip
+)
 def test_words_in_a_file_stay(tmp_path, ending, options):
     path = tmp_path / f"a.{ending}"
     PICTURE.save(path, **options or {})

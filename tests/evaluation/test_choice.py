@@ -18,8 +18,15 @@ def item(tmp_path):
 
     def make(options, answer):
         path = str(tmp_path / "x.png")
-        return {"item_id": "i", "group_id": "g", "subject_id": "p1", "form": "negated",
-                "image_path": path, "options": options, "answer": answer}  # fmt: skip
+        return {
+            "item_id": "i",
+            "group_id": "g",
+            "subject_id": "p1",
+            "form": "negated",
+            "image_path": path,
+            "options": options,
+            "answer": answer,
+        }
 
     return make
 
@@ -76,12 +83,18 @@ def test_a_broken_vector_is_named_by_its_item(item, broken):
 
 def test_a_question_is_scored_in_three_forms(store, item):
     row = item([], 1)
-    row |= {"question_id": "q", "negated": ["down", "up"], "affirmative": ["up", "down"],
-            "omitted": ["half", "up"]}  # fmt: skip
+    row |= {
+        "question_id": "q",
+        "negated": ["down", "up"],
+        "affirmative": ["up", "down"],
+        "omitted": ["half", "up"],
+    }
     table = correctness(score_questions(store, pl.DataFrame([row]).drop("options"), "d"))
     assert dict(table.select("form", "correct").iter_rows()) == {
-        "negated": 1.0, "affirmative": 0.0, "omitted": 1.0,
-    }  # fmt: skip
+        "negated": 1.0,
+        "affirmative": 0.0,
+        "omitted": 1.0,
+    }
 
 
 def test_claims_carry_their_form(store, item):

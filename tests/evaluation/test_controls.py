@@ -33,10 +33,19 @@ def group(tmp_path):
     """A balanced group of four whose images answer to one option each."""
     for i, n in enumerate(NAMES):
         Image.new("L", (8, 8), 40 * i).save(tmp_path / f"{n}.png")
-    rows = [{"question_id": f"q{i}", "group_id": "g", "subject_id": f"p{i}", "answer": i,
-             "image_path": str(tmp_path / f"{n}.png"), "negated": [f"no {m}" for m in NAMES],
-             "affirmative": [f"no {m}" for m in NAMES], "omitted": [f"no {m}" for m in NAMES]}
-            for i, n in enumerate(NAMES)]  # fmt: skip
+    rows = [
+        {
+            "question_id": f"q{i}",
+            "group_id": "g",
+            "subject_id": f"p{i}",
+            "answer": i,
+            "image_path": str(tmp_path / f"{n}.png"),
+            "negated": [f"no {m}" for m in NAMES],
+            "affirmative": [f"no {m}" for m in NAMES],
+            "omitted": [f"no {m}" for m in NAMES],
+        }
+        for i, n in enumerate(NAMES)
+    ]
     return pl.DataFrame(rows)
 
 

@@ -55,16 +55,23 @@ def test_labels_by_hand():
     one = [("a", "questions", "/a"), ("b", "claims", "/b"), ("b", "captions", "/b")]
     assert labels_of(one) == {"a": "", "b": ""}
     assert labels_of([*one, ("c", "claims", "/c")]) == {
-        "a": "data=a/", "b": "data=b/", "c": "data=c/"}  # fmt: skip
+        "a": "data=a/",
+        "b": "data=b/",
+        "c": "data=c/",
+    }
     with pytest.raises(UsageError, match=r"two data sets with claims are called 'b'.*rename one"):
         labels_of([*one, ("b", "claims", "/other/b")])
     assert split_label("data=a b/claims/accuracy") == ("data=a b/", "claims/accuracy")
     assert split_label("claims/accuracy/negated") == ("", "claims/accuracy/negated")
     metrics = {"m": {"data=a/x": 1, "y": 2}, "n": {"data=a/x": 3}}
     assert by_data(metrics) == {"data=a/": {"m": {"x": 1}, "n": {"x": 3}}, "": {"m": {"y": 2}}}
-    kinds = {"questions/pairs/neither": "questions", "claims/accuracy/gap": "claims",
-             "retrieval text to image/R@1/negated": "captions", "cohort/X/AP": "studies",
-             "prompt pairs": "studies"}  # fmt: skip
+    kinds = {
+        "questions/pairs/neither": "questions",
+        "claims/accuracy/gap": "claims",
+        "retrieval text to image/R@1/negated": "captions",
+        "cohort/X/AP": "studies",
+        "prompt pairs": "studies",
+    }
     assert {figure: kind_of(figure) for figure in kinds} == kinds
 
 
@@ -81,8 +88,11 @@ def test_each_data_set_has_the_figures_of_a_run_of_its_own(together, models, dat
             assert there == {label + f: v for f, v in alone[3].get(model, {}).items()}
         for ours, theirs in ((compared, alone[1]), (harm, alone[2])):
             rows = [r for r in ours if r["figure"].startswith(label)]
-            assert rows == [{**r, "figure": label + r["figure"]} for r in theirs
-                            if not r["figure"].startswith("neutral ")]  # fmt: skip
+            assert rows == [
+                {**r, "figure": label + r["figure"]}
+                for r in theirs
+                if not r["figure"].startswith("neutral ")
+            ]
     assert {split_label(f)[0] for figures in metrics.values() for f in figures} == {
         f"data={folder.name}/" for folder in data
     }
@@ -91,8 +101,10 @@ def test_each_data_set_has_the_figures_of_a_run_of_its_own(together, models, dat
 def test_the_manifest_names_the_data(together, data):
     found = together[0]["data"]
     assert {name: set(kinds) for name, kinds in found.items()} == {
-        data[0].name: {"questions"}, "half": {"questions"},
-        data[2].name: {"claims", "captions"}}  # fmt: skip
+        data[0].name: {"questions"},
+        "half": {"questions"},
+        data[2].name: {"claims", "captions"},
+    }
     assert found["half"]["questions"] == identity(data[1])
     assert found["half"]["questions"] in together[0]["inputs"].values()
 
@@ -104,8 +116,14 @@ def test_adding_a_model_costs_only_that_model(together, models, data, store, tmp
     monkeypatch.setattr(models[0], "encode_images", None)
     # Vectors in memory would have to be made again.
     evaluate([models[1]], data, out, controls=True)
-    for name in ("scores.parquet", "metrics.json", "comparisons.json", "no_harm.json",
-                 "controls.json", "neutral.parquet"):  # fmt: skip
+    for name in (
+        "scores.parquet",
+        "metrics.json",
+        "comparisons.json",
+        "no_harm.json",
+        "controls.json",
+        "neutral.parquet",
+    ):
         assert (out / name).read_bytes() == (together[1] / name).read_bytes(), name
 
 
@@ -119,8 +137,9 @@ def test_one_name_for_two_folders_is_refused(models, data, tmp_path):
 
 def test_scores_of_a_file_are_not_lent_to_another_data_set(data, tmp_path):
     table = pl.read_parquet(data[0] / "questions.parquet").filter(split="test")
-    rows = [(i, option, "negated", float(option)) for i in table["question_id"]
-            for option in range(4)]  # fmt: skip
+    rows = [
+        (i, option, "negated", float(option)) for i in table["question_id"] for option in range(4)
+    ]
     file = tmp_path / "other.csv"
     pl.DataFrame(rows, schema=["item", "option", "form", "score"], orient="row").write_csv(file)
     with pytest.raises(UsageError, match="cannot tell them apart"):
@@ -149,9 +168,16 @@ def test_replies_that_choose_nothing_count_for_their_data_set(data, tmp_path):
     with serving(says(answer)) as (address, _):
         made = evaluate([chat_model(f"chat:{address}#m")], [data[1], other], out, limit=8)
     figures = read_json(out / "metrics.json")["m (letters)"]
-    shares = {(d, f): figures[f"data={d}/questions/replies/{f}/unparsed"]["value"]
-              for d in ("half", "other") for f in ("negated", "affirmative")}  # fmt: skip
-    assert shares == {("half", "negated"): 0, ("half", "affirmative"): 0,
-                      ("other", "negated"): 1, ("other", "affirmative"): 0}  # fmt: skip
+    shares = {
+        (d, f): figures[f"data={d}/questions/replies/{f}/unparsed"]["value"]
+        for d in ("half", "other")
+        for f in ("negated", "affirmative")
+    }
+    assert shares == {
+        ("half", "negated"): 0,
+        ("half", "affirmative"): 0,
+        ("other", "negated"): 1,
+        ("other", "affirmative"): 0,
+    }
     notes = made["notes"]["m (letters)"]
     assert "data=other/questions unparsed, counted as wrong" in notes

@@ -35,17 +35,30 @@ def test_every_task_is_scored(scored):
     _, _, out = scored
     scores = read_table(out / "scores.parquet", SCORES_SCHEMA)
     figures = read_json(out / "metrics.json")
-    ways = {f"retrieval {way}{reading}" for way in ("image to text", "text to image")
-            for reading in ("", " strict", " fact")}  # fmt: skip
+    ways = {
+        f"retrieval {way}{reading}"
+        for way in ("image to text", "text to image")
+        for reading in ("", " strict", " fact")
+    }
     assert set(scores["task"]) == {"questions", "claims", *ways, *SETS}
     assert {"tiny", "blind"} == set(figures)
-    wanted = {f"{t}/accuracy/{f}" for t in ("questions", "claims")
-              for f in ("negated", "affirmative", "gap")}  # fmt: skip
-    wanted |= {"questions/accuracy/omitted", "retrieval image to text/R@1/gap",
-               "claims/accuracy/gap to all", "retrieval image to text/R@5/gap to all",
-               "questions/pairs/both right", "questions/accuracy/gap/denying",
-               "questions/wrong/negated/missed denial", "claims/pairwise/negated/existence",
-               "claims/group accuracy/negated", "retrieval image to text/gallery"}  # fmt: skip
+    wanted = {
+        f"{t}/accuracy/{f}"
+        for t in ("questions", "claims")
+        for f in ("negated", "affirmative", "gap")
+    }
+    wanted |= {
+        "questions/accuracy/omitted",
+        "retrieval image to text/R@1/gap",
+        "claims/accuracy/gap to all",
+        "retrieval image to text/R@5/gap to all",
+        "questions/pairs/both right",
+        "questions/accuracy/gap/denying",
+        "questions/wrong/negated/missed denial",
+        "claims/pairwise/negated/existence",
+        "claims/group accuracy/negated",
+        "retrieval image to text/gallery",
+    }
     assert wanted <= set(figures["tiny"])
     assert figures["tiny"]["questions/accuracy/negated"]["chance"] == 0.25
     assert figures["tiny"]["claims/accuracy/negated"]["chance"] == pytest.approx(0.2)

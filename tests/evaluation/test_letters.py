@@ -32,9 +32,14 @@ B = {"B": 0.3, "A": 0.4, " B": 0.2, "(B": 0.05, "C)": 0.01, "The": 0.005}
 
 def choice(said, *tokens):
     """A response's choice; a token is its text and the candidates with their probabilities."""
-    content = [{"token": token, "logprob": log(near[token]),
-                "top_logprobs": [{"token": t, "logprob": log(p)} for t, p in near.items()]}
-               for token, near in tokens]  # fmt: skip
+    content = [
+        {
+            "token": token,
+            "logprob": log(near[token]),
+            "top_logprobs": [{"token": t, "logprob": log(p)} for t, p in near.items()],
+        }
+        for token, near in tokens
+    ]
     return {"message": {"content": said}, "logprobs": {"content": content}}
 
 
@@ -149,9 +154,12 @@ def test_the_letter_itself_counts_where_the_server_leaves_it_out_of_the_best():
 
 @pytest.mark.parametrize(
     ("said", "first"),
-    [("The answer is B.", "The"), ("A left effusion is seen, so the answer is B.", "A"),
-     ("Answer: B", "Answer")],
-)  # fmt: skip
+    [
+        ("The answer is B.", "The"),
+        ("A left effusion is seen, so the answer is B.", "A"),
+        ("Answer: B", "Answer"),
+    ],
+)
 def test_a_reply_that_begins_with_something_else_is_read_as_words(said, first):
     scores, way = scored(said, (first, {first: 0.9, "A": 0.1}))
     assert way == BY_WORDS and [scores[t] for t in OPTIONS] == [0, 1, 0, 0]
@@ -170,15 +178,27 @@ def test_options_in_the_same_words_tie():
 
 @pytest.mark.parametrize(
     "logprobs",
-    [None, 3, [], {}, {"content": None}, {"content": "A"}, {"content": [None, 3]},
-     {"content": [{"token": "A"}]}, {"content": [{"token": 3, "logprob": -1.0}]},
-     {"content": [{"token": "A", "logprob": -1.0}]},
-     {"content": [{"token": "A", "logprob": -1.0, "top_logprobs": None}]},
-     {"content": [{"token": "A", "logprob": -1.0, "top_logprobs": []}]},
-     {"content": [{"token": "A", "logprob": float("nan"), "top_logprobs": [{"token": "A"}]}]},
-     {"content": [{"token": "A", "logprob": -1.0,
-                   "top_logprobs": [{"token": "A", "logprob": -1.0}]}]}],
-)  # fmt: skip
+    [
+        None,
+        3,
+        [],
+        {},
+        {"content": None},
+        {"content": "A"},
+        {"content": [None, 3]},
+        {"content": [{"token": "A"}]},
+        {"content": [{"token": 3, "logprob": -1.0}]},
+        {"content": [{"token": "A", "logprob": -1.0}]},
+        {"content": [{"token": "A", "logprob": -1.0, "top_logprobs": None}]},
+        {"content": [{"token": "A", "logprob": -1.0, "top_logprobs": []}]},
+        {"content": [{"token": "A", "logprob": float("nan"), "top_logprobs": [{"token": "A"}]}]},
+        {
+            "content": [
+                {"token": "A", "logprob": -1.0, "top_logprobs": [{"token": "A", "logprob": -1.0}]}
+            ]
+        },
+    ],
+)
 def test_log_probabilities_of_another_form_count_as_none(logprobs):
     kept = kept_of({"message": {"content": "B"}, "logprobs": logprobs})
     assert reply_of(kept) == Reply("B")
@@ -290,14 +310,29 @@ def test_replies_that_hide_their_letter_are_counted_apart(data):
     assert (best == 1).sum() == 5 and (best < 0).sum() == 19
 
 
-@pytest.mark.parametrize(("reason", "way"), [
-    ("MAX_TOKENS", "cut off"), ("max_output_tokens", "cut off"), ("Length", "cut off"),
-    ("model_context_window_exceeded", "cut off"), ("abort", "cut off"), ("time_limit", "cut off"),
-    ("insufficient_system_resource", "cut off"), ("incomplete", "cut off"), ("error", "cut off"),
-    ("RECITATION", "refused"), ("PROHIBITED_CONTENT", "refused"), ("sensitive", "refused"),
-    ("stop", BY_WORDS), ("eos_token", BY_WORDS), ("stop_sequence", BY_WORDS),
-    ("end_turn", BY_WORDS), ("", BY_WORDS), (None, BY_WORDS),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("reason", "way"),
+    [
+        ("MAX_TOKENS", "cut off"),
+        ("max_output_tokens", "cut off"),
+        ("Length", "cut off"),
+        ("model_context_window_exceeded", "cut off"),
+        ("abort", "cut off"),
+        ("time_limit", "cut off"),
+        ("insufficient_system_resource", "cut off"),
+        ("incomplete", "cut off"),
+        ("error", "cut off"),
+        ("RECITATION", "refused"),
+        ("PROHIBITED_CONTENT", "refused"),
+        ("sensitive", "refused"),
+        ("stop", BY_WORDS),
+        ("eos_token", BY_WORDS),
+        ("stop_sequence", BY_WORDS),
+        ("end_turn", BY_WORDS),
+        ("", BY_WORDS),
+        (None, BY_WORDS),
+    ],
+)
 def test_every_word_for_an_end_before_the_end(reason, way):
     kept = kept_of({"message": {"content": "B"}, "finish_reason": reason})
     assert option_scores(kept, OPTIONS, "letters")[1] == way

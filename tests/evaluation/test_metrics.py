@@ -15,13 +15,24 @@ def claim_rows(model, answers, data="d"):
         for form, good in zip(("negated", "affirmative"), right, strict=True):
             for option in range(4):
                 best = option == (0 if good else 1)
-                rows.append({
-                    "item_id": f"c{number}-{form}", "model": model, "data": data, "task": "claims",
-                    "polarity": form, "form": form, "group_id": f"g{number // 2}",
-                    "subject": f"p{number}", "option": option, "score": float(best),
-                    "rank": 1.0 if best else 3.0, "answer": option == 0, "tie": False,
-                    "truncated": False,
-                })  # fmt: skip
+                rows.append(
+                    {
+                        "item_id": f"c{number}-{form}",
+                        "model": model,
+                        "data": data,
+                        "task": "claims",
+                        "polarity": form,
+                        "form": form,
+                        "group_id": f"g{number // 2}",
+                        "subject": f"p{number}",
+                        "option": option,
+                        "score": float(best),
+                        "rank": 1.0 if best else 3.0,
+                        "answer": option == 0,
+                        "tie": False,
+                        "truncated": False,
+                    }
+                )
     return pl.DataFrame(rows, schema=SCORES_SCHEMA)
 
 

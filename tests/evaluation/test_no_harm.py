@@ -12,16 +12,39 @@ def rows(model, right, hits):
     """Claim sets of two options in both forms and image queries, right where 1 stands."""
     found = []
     for number, (claim, hit) in enumerate(zip(right, hits, strict=True)):
-        shared = {"model": model, "data": "d", "group_id": "", "subject": f"p{number}", "rank": 1.0,
-                  "tie": False, "truncated": False}  # fmt: skip
+        shared = {
+            "model": model,
+            "data": "d",
+            "group_id": "",
+            "subject": f"p{number}",
+            "rank": 1.0,
+            "tie": False,
+            "truncated": False,
+        }
         for form, good in (("negated", 0), ("affirmative", claim)):
             shared |= {"form": form, "polarity": form}
-            found += [shared | {"item_id": f"c{number}-{form}", "task": "claims", "option": o,
-                                "score": float((o == 0) == bool(good)), "answer": o == 0}
-                      for o in range(2)]  # fmt: skip
-        found.append(shared | {"item_id": f"image to text {number}", "option": 1, "answer": True,
-                               "task": "retrieval image to text", "score": float(hit),
-                               "gallery": 5})  # fmt: skip
+            found += [
+                shared
+                | {
+                    "item_id": f"c{number}-{form}",
+                    "task": "claims",
+                    "option": o,
+                    "score": float((o == 0) == bool(good)),
+                    "answer": o == 0,
+                }
+                for o in range(2)
+            ]
+        found.append(
+            shared
+            | {
+                "item_id": f"image to text {number}",
+                "option": 1,
+                "answer": True,
+                "task": "retrieval image to text",
+                "score": float(hit),
+                "gallery": 5,
+            }
+        )
     return pl.DataFrame(found, schema=SCORES_SCHEMA)
 
 
@@ -32,8 +55,7 @@ TUNED = rows("tuned", [1] * 19 + [0], [1, 0] * 10)
 @pytest.mark.parametrize(("margin", "verdict"), [(0.01, "not shown"), (0.3, "not inferior")])
 def test_affirmative_claims_and_retrieval(margin, verdict):
     found = {r["figure"]: r for r in no_harm(pl.concat([BASE, TUNED]), margin=margin)}
-    assert set(found) == {"claims/accuracy/affirmative",
-                          "retrieval image to text/R@1/affirmative"}  # fmt: skip
+    assert set(found) == {"claims/accuracy/affirmative", "retrieval image to text/R@1/affirmative"}
     claims = found["claims/accuracy/affirmative"]
     assert (claims["value"], claims["n"]) == (approx(-1 / 20), 20)
     assert (claims["margin"], claims["verdict"]) == (margin, verdict)

@@ -75,22 +75,32 @@ def negbench(items, folder):
 
 def cc_neg(items, folder):
     """README of CoN-CLIP 503388a: batches of pairs, the diagonals side by side, argmax is 0."""
-    found = [{"image_path": f"{image}.png", "json": {"caption": t[0]},
-              "sop_data": {"negative-prompt": t[1]}} for image, t, _ in items]  # fmt: skip
+    found = [
+        {
+            "image_path": f"{image}.png",
+            "json": {"caption": t[0]},
+            "sop_data": {"negative-prompt": t[1]},
+        }
+        for image, t, _ in items
+    ]
     (folder / "ccneg.jsonl").write_text("\n".join(map(json.dumps, found)))
     correct = 0
     for start in range(0, len(items), 32):
         batch = items[start : start + 32]
-        dense = [np.array([similarities(image, [t[side] for _, t, _ in batch])
-                           for image, _, _ in batch]) for side in (0, 1)]  # fmt: skip
+        dense = [
+            np.array([similarities(image, [t[side] for _, t, _ in batch]) for image, _, _ in batch])
+            for side in (0, 1)
+        ]
         both = np.stack([np.diag(d) for d in dense], axis=1)
         correct += (both.argmax(axis=-1) == 0).sum()
     return folder / "ccneg.jsonl", "cc-neg", correct / len(items)
 
 
 def crepe_file(items, folder):
-    found = {f"i{n}": {"filename": f"{image}.png", "caption": t[0], "negative_caption": t[1]}
-             for n, (image, t, _) in enumerate(items)}  # fmt: skip
+    found = {
+        f"i{n}": {"filename": f"{image}.png", "caption": t[0], "negative_caption": t[1]}
+        for n, (image, t, _) in enumerate(items)
+    }
     (folder / "replace_obj.json").write_text(json.dumps(found))
     return folder / "replace_obj.json", "sugar-crepe"
 
@@ -104,8 +114,10 @@ def sugar_crepe(items, folder):
 
 def clip_benchmark(items, folder):
     """`image_caption_selection.py:67-75` of CLIP_benchmark 48de38c: text_acc of one image."""
-    correct = [bool((np.array([similarities(image, t)]).argmax(axis=1) == np.arange(1)).all())
-               for image, t, _ in items]  # fmt: skip
+    correct = [
+        bool((np.array([similarities(image, t)]).argmax(axis=1) == np.arange(1)).all())
+        for image, t, _ in items
+    ]
     return *crepe_file(items, folder), np.mean(correct)
 
 
@@ -116,8 +128,10 @@ def aro_scores(items):
 
 
 def aro_file(items, folder, names):
-    found = [{"image_path": f"{image}.png", "true_caption": t[0], "false_caption": t[1], **name}
-             for (image, t, _), name in zip(items, names, strict=True)]  # fmt: skip
+    found = [
+        {"image_path": f"{image}.png", "true_caption": t[0], "false_caption": t[1], **name}
+        for (image, t, _), name in zip(items, names, strict=True)
+    ]
     (folder / "aro.json").write_text(json.dumps(found))
     return folder / "aro.json", "aro"
 
@@ -133,10 +147,15 @@ def figures_of(images, folder, file, source, protocol):
     return read_json(folder / protocol / "metrics.json")["table"]
 
 
-PEERS = [("negbench", negbench, 4, None), ("negbench", negbench, 4, 0),
-         ("negbench", negbench, 2, None), ("cc-neg", cc_neg, 2, 0),
-         ("sugar-crepe", sugar_crepe, 2, 0), ("clip-benchmark", clip_benchmark, 2, 0),
-         ("aro", aro, 2, 0)]  # fmt: skip
+PEERS = [
+    ("negbench", negbench, 4, None),
+    ("negbench", negbench, 4, 0),
+    ("negbench", negbench, 2, None),
+    ("cc-neg", cc_neg, 2, 0),
+    ("sugar-crepe", sugar_crepe, 2, 0),
+    ("clip-benchmark", clip_benchmark, 2, 0),
+    ("aro", aro, 2, 0),
+]
 
 
 def test_every_peer_is_here():
@@ -186,15 +205,20 @@ def test_the_macro_accuracy_of_aro(images, tmp_path, key):
         masks = {f"{n}_x": m for n, m in masks.items() if m.sum() >= ARO_CASES}
     theirs = {f"{key.removesuffix('_name')}={n}": hits[m].mean() for n, m in masks.items()}
     start = "claims/pairwise/affirmative/"
-    found = {name.removeprefix(start): f["value"] for name, f in figures.items()
-             if name.startswith(start) and "=" in name}  # fmt: skip
+    found = {
+        name.removeprefix(start): f["value"]
+        for name, f in figures.items()
+        if name.startswith(start) and "=" in name
+    }
     assert found == approx(theirs)
 
 
 def test_the_pairs_of_cxr_align(images, tmp_path):
     items = items_of(3, 0)[:6]
-    found = {str(image): dict(zip(("report", "negation", "omitted"), t, strict=True))
-             for image, t, _ in items}  # fmt: skip
+    found = {
+        str(image): dict(zip(("report", "negation", "omitted"), t, strict=True))
+        for image, t, _ in items
+    }
     for image in range(6):
         Image.new("L", (8, 8), 30 * image).save(tmp_path / f"{image}.jpg")
     (tmp_path / "cxr-align.json").write_text(json.dumps({"mimic": found}))

@@ -26,10 +26,15 @@ def studies(tmp_path):
     for i in range(6):
         Image.new("L", (8, 8), 20 * i).save(tmp_path / f"{i}.png")
     other = {name: ["not_mentioned"] * 6 for name in labelled()}
-    return pl.DataFrame({
-        "subject_id": [f"p{i}" for i in range(6)], "study_id": [f"s{i}" for i in range(6)],
-        "image_path": [str(tmp_path / f"{i}.png") for i in range(6)], **other, "Edema": LABELS,
-    })  # fmt: skip
+    return pl.DataFrame(
+        {
+            "subject_id": [f"p{i}" for i in range(6)],
+            "study_id": [f"s{i}" for i in range(6)],
+            "image_path": [str(tmp_path / f"{i}.png") for i in range(6)],
+            **other,
+            "Edema": LABELS,
+        }
+    )
 
 
 class Texts(dict):
@@ -48,8 +53,11 @@ def scores_of(studies, no, name="m"):
 
 
 def values(scores, task="prompt pairs"):
-    return {name.split("/")[-1]: figure["value"] for name, figure in prompt_pair_metrics(scores)
-            if name.startswith(f"{task}/")}  # fmt: skip
+    return {
+        name.split("/")[-1]: figure["value"]
+        for name, figure in prompt_pair_metrics(scores)
+        if name.startswith(f"{task}/")
+    }
 
 
 def test_a_model_that_does_not_hear_no(studies):
@@ -99,8 +107,11 @@ def test_cohort_search_by_hand(studies):
     assert found == approx({"AP": (1 + 2 / 3) / 2, "P@10": 0.5})
     # One that does not ranks them backwards: 0, 2, 1, 3.
     assert values(scores_of(studies, [1, 0]), "cohort")["AP"] == approx((1 / 2 + 2 / 4) / 2)
-    (chance,) = {f["chance"] for n, f in prompt_pair_metrics(scores_of(studies, [1, 0]))
-                 if n.startswith("cohort")}  # fmt: skip
+    (chance,) = {
+        f["chance"]
+        for n, f in prompt_pair_metrics(scores_of(studies, [1, 0]))
+        if n.startswith("cohort")
+    }
     assert chance == 0.5
 
 
@@ -111,8 +122,13 @@ def test_the_sets_of_the_field():
     there, not_there = prompts_of("slice post-position", "Edema")
     assert there + not_there == ["Pulmonary edema is present.", "Pulmonary edema is absent."]
     assert "No Finding" not in labelled()
-    assert not any("No Finding" in t for s in SETS for n in labelled() for side in prompts_of(s, n)
-                   for t in side)  # fmt: skip
+    assert not any(
+        "No Finding" in t
+        for s in SETS
+        for n in labelled()
+        for side in prompts_of(s, n)
+        for t in side
+    )
 
 
 def test_slices_are_scored_where_they_are_about_one_condition(studies):
@@ -136,10 +152,15 @@ def many(tmp_path):
         Image.new("L", (2, 2), i).save(tmp_path / f"{i}.png")
         vectors[f"{i}.png"] = [3 + rng.normal() + (label == "present"), 3]
     other = {name: ["not_mentioned"] * 80 for name in labelled()}
-    studies = pl.DataFrame({
-        "subject_id": [f"p{i}" for i in range(80)], "study_id": [f"s{i}" for i in range(80)],
-        "image_path": [str(tmp_path / f"{i}.png") for i in range(80)], **other, "Edema": labels,
-    })  # fmt: skip
+    studies = pl.DataFrame(
+        {
+            "subject_id": [f"p{i}" for i in range(80)],
+            "study_id": [f"s{i}" for i in range(80)],
+            "image_path": [str(tmp_path / f"{i}.png") for i in range(80)],
+            **other,
+            "Edema": labels,
+        }
+    )
 
     def scored(name, yes):
         return score_prompt_pairs(

@@ -21,7 +21,11 @@ def scores(real_nih, tmp_path_factory):
 def test_prompt_pairs_are_at_chance_and_say_so(scores):
     pairs = {n: f for n, f in scores.items() if n.startswith("prompt pairs")}
     assert {n.split("/")[1] for n in pairs} == {
-        "Fracture", "Lung Lesion", "Lung Opacity", "Pneumothorax"}  # fmt: skip
+        "Fracture",
+        "Lung Lesion",
+        "Lung Opacity",
+        "Pneumothorax",
+    }
     for name, figure in pairs.items():
         low, high = figure["interval"]
         assert low < 0.5 < high, (name, figure)

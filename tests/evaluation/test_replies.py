@@ -10,15 +10,41 @@ from hypothesis import strategies as st
 
 from nast.evaluation.replies import choice_of, is_refusal
 
-OPTIONS = ("No pneumothorax.", "Pneumothorax present, but no pleural effusion.",
-           "No pleural effusion or pneumothorax.", "Left pleural effusion.")  # fmt: skip
+OPTIONS = (
+    "No pneumothorax.",
+    "Pneumothorax present, but no pleural effusion.",
+    "No pleural effusion or pneumothorax.",
+    "Left pleural effusion.",
+)
 REPLIES = [
     line.split("\t")
     for line in Path(__file__).with_name("replies.tsv").read_text("utf-8").splitlines()[1:]
 ]
-WORDS = st.lists(st.sampled_from([*"ABCDEabcd", "answer", "is", "Option", ":", ")", "(", "\n", ".",
-                                  "and", "not", "1", "2", "<think>", "</think>", "\\boxed{", "}",
-                                  *OPTIONS]), max_size=12).map(" ".join)  # fmt: skip
+WORDS = st.lists(
+    st.sampled_from(
+        [
+            *"ABCDEabcd",
+            "answer",
+            "is",
+            "Option",
+            ":",
+            ")",
+            "(",
+            "\n",
+            ".",
+            "and",
+            "not",
+            "1",
+            "2",
+            "<think>",
+            "</think>",
+            "\\boxed{",
+            "}",
+            *OPTIONS,
+        ]
+    ),
+    max_size=12,
+).map(" ".join)
 
 
 @pytest.mark.parametrize(("mode", "reply", "chosen"), REPLIES)
@@ -96,8 +122,11 @@ def test_the_table_is_large_enough_and_says_nothing_twice():
 
 @pytest.mark.parametrize("mode", ["letters", "text"])
 @settings(deadline=None)
-@given(reply=st.one_of(st.text(), WORDS), options=st.lists(st.text(), min_size=1, max_size=8),
-       space=st.text(" \t\n\r\u00a0"))  # fmt: skip
+@given(
+    reply=st.one_of(st.text(), WORDS),
+    options=st.lists(st.text(), min_size=1, max_size=8),
+    space=st.text(" \t\n\r\u00a0"),
+)
 def test_any_reply_is_read(mode, reply, options, space):
     for offered in (options, OPTIONS):
         place = choice_of(reply, offered, mode)
@@ -112,8 +141,18 @@ def test_every_letter_is_read(n, data):
     options = [f"finding number {i}" for i in range(n)]
     place = data.draw(st.integers(0, n - 1))
     letter = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"[place]
-    shape = data.draw(st.sampled_from(["{}", "({})", "Answer: {}", "{}) " + options[place],
-                                       "The answer is {}.", "\\boxed{{{}}}"]))  # fmt: skip
+    shape = data.draw(
+        st.sampled_from(
+            [
+                "{}",
+                "({})",
+                "Answer: {}",
+                "{}) " + options[place],
+                "The answer is {}.",
+                "\\boxed{{{}}}",
+            ]
+        )
+    )
     assert choice_of(shape.format(letter), options) == place
     assert choice_of(options[place].upper(), options, "text") == place
 

@@ -43,17 +43,25 @@ def test_hit_probability_by_brute_force(seed, k):
 
 
 TEXTS = ["no a", "has b", "no b", "has a"]
-MATRIX = np.array([
-    [0.9, 0.3, 0.1, 0.2],
-    [0.5, 0.1, 0.5, 0.6],
-    [0.4, 0.2, 0.3, 0.4],
-], dtype=np.float32)  # fmt: skip
+MATRIX = np.array(
+    [
+        [0.9, 0.3, 0.1, 0.2],
+        [0.5, 0.1, 0.5, 0.6],
+        [0.4, 0.2, 0.3, 0.4],
+    ],
+    dtype=np.float32,
+)
 CAPTIONS = pl.DataFrame(
-    [("0.png", "no a", "negated", "p0", "a"), ("0.png", "has b", "affirmative", "p0", "b"),
-     ("1.png", "no b", "negated", "p1", "b"), ("1.png", "has a", "affirmative", "p1", "a"),
-     ("2.png", "has a", "affirmative", "p2", "a")],
-    schema=["image_path", "caption", "polarity", "subject_id", "condition"], orient="row",
-)  # fmt: skip
+    [
+        ("0.png", "no a", "negated", "p0", "a"),
+        ("0.png", "has b", "affirmative", "p0", "b"),
+        ("1.png", "no b", "negated", "p1", "b"),
+        ("1.png", "has a", "affirmative", "p1", "a"),
+        ("2.png", "has a", "affirmative", "p2", "a"),
+    ],
+    schema=["image_path", "caption", "polarity", "subject_id", "condition"],
+    orient="row",
+)
 
 
 def by_hand(gallery="unique", **more):
@@ -91,8 +99,10 @@ def test_strict_counts_rows_by_hand():
     # "has a" of 1.png finds 1.png; "has a" of 2.png does not find 2.png.
     rows = table.filter(task="retrieval text to image strict", polarity="affirmative", option=1)
     assert dict(rows.select("item_id", "score").iter_rows()) == {
-        "text to image strict 1": 1.0, "text to image strict 3": 1.0,
-        "text to image strict 3.1": 0.0}  # fmt: skip
+        "text to image strict 1": 1.0,
+        "text to image strict 3": 1.0,
+        "text to image strict 3.1": 0.0,
+    }
     assert hits(by_hand("full"), "image to text", "affirmative", 1)[0] == [0.0, 0.5, approx(1 / 3)]
 
 
@@ -134,11 +144,21 @@ def sets(draw):
     """Captions of a few images with many equal texts and vectors, in chunks of any size."""
     rng = np.random.default_rng(draw(st.integers(0, 10**6)))
     images, texts = draw(st.integers(1, 4)), draw(st.integers(2, 5))
-    rows = draw(st.lists(st.tuples(st.integers(0, images - 1), st.integers(0, texts - 1)),
-                         min_size=1, max_size=10))  # fmt: skip
+    rows = draw(
+        st.lists(
+            st.tuples(st.integers(0, images - 1), st.integers(0, texts - 1)),
+            min_size=1,
+            max_size=10,
+        )
+    )
     captions = pl.DataFrame(
-        [(f"{i}.png", f"text {t}", ("negated", "affirmative")[t % 2], f"p{i}", str(t % 3))
-         for i, t in rows], schema=CAPTIONS.schema, orient="row")  # fmt: skip
+        [
+            (f"{i}.png", f"text {t}", ("negated", "affirmative")[t % 2], f"p{i}", str(t % 3))
+            for i, t in rows
+        ],
+        schema=CAPTIONS.schema,
+        orient="row",
+    )
     n, m = captions["image_path"].n_unique(), captions["caption"].n_unique()
     vectors = [rng.integers(-1, 2, (k, 2)).astype(np.float32) for k in (n, m)]
     return captions, *vectors, draw(st.sampled_from([1, 7, 10**6]))
@@ -154,8 +174,9 @@ def test_equals_loops_over_the_whole_matrix(drawn):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ranking, "CELLS", cells)
         table = retrieval_table(image_vectors, text_vectors, captions, "m", "d")
-    found = {(r["item_id"], r["polarity"], r["option"]): r["score"]
-             for r in table.iter_rows(named=True)}  # fmt: skip
+    found = {
+        (r["item_id"], r["polarity"], r["option"]): r["score"] for r in table.iter_rows(named=True)
+    }
     rows = captions.select("image_path", "caption", "polarity").rows()
     wanted = {}
     for k in (1, 5):
@@ -175,8 +196,9 @@ def test_equals_loops_over_the_whole_matrix(drawn):
             for nth, path in enumerate(x for x, t, _ in rows if t == text):
                 name = f"text to image strict {j}" + (f".{nth}" if nth else "")
                 wanted[name, polarity, k] = line, [p == path for p in paths]
-    assert found == {key: approx(hit_probability(*counted(*value), key[2]))
-                     for key, value in wanted.items()}  # fmt: skip
+    assert found == {
+        key: approx(hit_probability(*counted(*value), key[2])) for key, value in wanted.items()
+    }
 
 
 def fact_rows():
@@ -193,11 +215,24 @@ def fact_rows():
     ]
     captions = pl.DataFrame(
         [(i, i[0], t, p, f"p{i[0]}", f.condition, f.as_dict()) for i, t, p, f in said],
-        schema={"image_path": pl.String, "study_id": pl.String, "caption": pl.String,
-                "polarity": pl.String, "subject_id": pl.String, "condition": pl.String,
-                "fact": FACT_STRUCT}, orient="row")  # fmt: skip
-    facts = pl.DataFrame([{"study_id": i[0], "subject_id": f"p{i[0]}", **f.as_dict()}
-                          for i, fs in stated.items() for f in fs])  # fmt: skip
+        schema={
+            "image_path": pl.String,
+            "study_id": pl.String,
+            "caption": pl.String,
+            "polarity": pl.String,
+            "subject_id": pl.String,
+            "condition": pl.String,
+            "fact": FACT_STRUCT,
+        },
+        orient="row",
+    )
+    facts = pl.DataFrame(
+        [
+            {"study_id": i[0], "subject_id": f"p{i[0]}", **f.as_dict()}
+            for i, fs in stated.items()
+            for f in fs
+        ]
+    )
     return captions, facts, stated, said
 
 
@@ -216,15 +251,23 @@ def test_facts_make_texts_of_others_right_and_leave_unknown_ones_out():
         codes = {True: 1, False: -1, None: 0}
         assert truths.row(np.array([i]))[0].tolist() == [codes[v] for v in verdicts]
     # 0.png, negated: both denials are right, "left effusion" is wrong; "edema" is true: left out.
-    images, texts = np.eye(2, dtype=np.float32), np.array(
-        [[0.1, 0.9], [0.8, 0.7], [0.3, 0.6], [0.4, 0.2]], dtype=np.float32)  # fmt: skip
+    images, texts = (
+        np.eye(2, dtype=np.float32),
+        np.array([[0.1, 0.9], [0.8, 0.7], [0.3, 0.6], [0.4, 0.2]], dtype=np.float32),
+    )
     table = retrieval_table(images, texts, captions, "m", "d", truths=truths)
     first = table.filter(task="retrieval image to text fact", option=1)
-    found = {(r["item_id"][-1], r["polarity"]): (r["score"], r["gallery"])
-             for r in first.iter_rows(named=True)}  # fmt: skip
+    found = {
+        (r["item_id"][-1], r["polarity"]): (r["score"], r["gallery"])
+        for r in first.iter_rows(named=True)
+    }
     # 1.png: edema is not mentioned there: unknown, left out.
-    assert found == {("0", "negated"): (1.0, 3), ("0", "affirmative"): (1.0, 2),
-                     ("1", "negated"): (0.0, 2), ("1", "affirmative"): (0.0, 2)}  # fmt: skip
+    assert found == {
+        ("0", "negated"): (1.0, 3),
+        ("0", "affirmative"): (1.0, 2),
+        ("1", "negated"): (0.0, 2),
+        ("1", "affirmative"): (0.0, 2),
+    }
     # "no right effusion" is true of both images, so it finds one of them whatever the scores.
     back = table.filter(
         task="retrieval text to image fact", option=1, item_id="text to image fact 3"

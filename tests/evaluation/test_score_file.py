@@ -11,8 +11,11 @@ from nast.evaluation.score_file import read_score_file, score_from_file
 from nast.records import CLAIMS_SCHEMA, QUESTIONS_SCHEMA
 from nast.store import read_json, read_table
 
-WRITERS = {".csv": pl.DataFrame.write_csv, ".jsonl": pl.DataFrame.write_ndjson,
-           ".parquet": pl.DataFrame.write_parquet}  # fmt: skip
+WRITERS = {
+    ".csv": pl.DataFrame.write_csv,
+    ".jsonl": pl.DataFrame.write_ndjson,
+    ".parquet": pl.DataFrame.write_parquet,
+}
 
 
 @pytest.fixture
@@ -24,8 +27,12 @@ def questions(facts):
 def right_scores(table, kind="questions"):
     """The right option of every item and form, as another program would write it."""
     rows = choice_rows(kind, table)
-    return rows.select(pl.col("item_id").alias("item"), "form", "option",
-                       pl.col("answer").cast(pl.Float64).alias("score"))  # fmt: skip
+    return rows.select(
+        pl.col("item_id").alias("item"),
+        "form",
+        "option",
+        pl.col("answer").cast(pl.Float64).alias("score"),
+    )
 
 
 def written(rows, folder, ending=".csv"):

@@ -47,8 +47,10 @@ def test_sign_flips_by_all_of_them():
 
 
 def test_sign_flips_keep_their_level():
-    p = [sign_flip(np.repeat(RNG.choice([-1.0, 0, 1], 60), 3), {"patients": ids}, seed, 500)
-         for seed, ids in enumerate([[str(i // 3) for i in range(180)]] * 200)]  # fmt: skip
+    p = [
+        sign_flip(np.repeat(RNG.choice([-1.0, 0, 1], 60), 3), {"patients": ids}, seed, 500)
+        for seed, ids in enumerate([[str(i // 3) for i in range(180)]] * 200)
+    ]
     assert 0.01 <= np.mean(np.array(p) < 0.05) <= 0.09
 
 

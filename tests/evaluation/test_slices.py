@@ -47,7 +47,7 @@ from nast.records import Fact
         ("Small left pleural effusion.", set()),
         ("Fully expanded lungs.", set()),
     ],
-)  # fmt: skip
+)
 def test_constructions_by_hand(text, found):
     assert denials(text) == tuple(sorted(found))
 
@@ -97,11 +97,22 @@ def test_slices_are_subsets_of_questions():
         "Pneumonia; edema and fracture absent.",
         "Fracture, no edema or pneumonia.",
     ]
-    rows = [{"question_id": f"q{n}", "conditions": ["Edema", "Fracture", "Pneumonia"],
-             "options": options, "answer": n, "negated": texts} for n in range(4)]  # fmt: skip
+    rows = [
+        {
+            "question_id": f"q{n}",
+            "conditions": ["Edema", "Fracture", "Pneumonia"],
+            "options": options,
+            "answer": n,
+            "negated": texts,
+        }
+        for n in range(4)
+    ]
     found = question_subsets(pl.DataFrame(rows)).filter(pl.col("subset").str.starts_with("denial="))
     assert found.rows() == [
-        ("q0", "denial=no A or B"), ("q0", "denial=without A"),
-        ("q2", "denial=A absent"), ("q2", "denial=no A or B"),
-        ("q3", "denial=no A"), ("q3", "denial=no A or B"),
-    ]  # fmt: skip
+        ("q0", "denial=no A or B"),
+        ("q0", "denial=without A"),
+        ("q2", "denial=A absent"),
+        ("q2", "denial=no A or B"),
+        ("q3", "denial=no A"),
+        ("q3", "denial=no A or B"),
+    ]

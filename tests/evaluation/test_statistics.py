@@ -23,8 +23,14 @@ def test_interval_is_that_of_scipy():
     values = (RNG.random(600) < 0.3).astype(float)
     names, codes = np.unique(ids, return_inverse=True)
     sums, counts = np.bincount(codes, weights=values), np.bincount(codes)
-    theirs = bootstrap((sums, counts), lambda s, n, axis: s.sum(axis) / n.sum(axis), paired=True,
-                       method="percentile", n_resamples=20_000, rng=1)  # fmt: skip
+    theirs = bootstrap(
+        (sums, counts),
+        lambda s, n, axis: s.sum(axis) / n.sum(axis),
+        paired=True,
+        method="percentile",
+        n_resamples=20_000,
+        rng=1,
+    )
     ours = clustered_mean(values, {"patients": ids}, seed=3, resamples=20_000)
     assert (ours.low, ours.high) == approx(tuple(theirs.confidence_interval), abs=2e-3)
     assert (ours.value, ours.n) == (approx(values.mean()), 600)
@@ -35,8 +41,11 @@ def test_resampled_means_by_brute_force():
     """Two clusters of one and three items: four equally likely draws, three different means."""
     means = resampled_means(np.array([1.0, 0.0]), np.array([1.0, 3.0]), resamples=40_000)
     shares = {round(float(v), 3): float(np.mean(means == v)) for v in np.unique(means)}
-    assert shares == {1.0: approx(0.25, abs=0.01), 0.25: approx(0.5, abs=0.01),
-                      0.0: approx(0.25, abs=0.01)}  # fmt: skip
+    assert shares == {
+        1.0: approx(0.25, abs=0.01),
+        0.25: approx(0.5, abs=0.01),
+        0.0: approx(0.25, abs=0.01),
+    }
 
 
 def test_chunks_do_not_change_the_draws(monkeypatch):
@@ -80,8 +89,10 @@ def covered(samples, patients, groups=None):
 def answers(rng, number, patient, group):
     """Right and wrong answers of 150 patients in 150 groups of four, and their clusters."""
     patients, groups = rng.integers(0, 150, 600), np.arange(600) // 4
-    skill = [patient * rng.normal(size=150)[patients] + group * rng.normal(size=150)[groups]
-             for _ in range(number)]  # fmt: skip
+    skill = [
+        patient * rng.normal(size=150)[patients] + group * rng.normal(size=150)[groups]
+        for _ in range(number)
+    ]
     samples = [(s + rng.normal(size=600) > 0).astype(float) for s in skill]
     return samples, [str(p) for p in patients], [str(g) for g in groups]
 

@@ -9,12 +9,20 @@ from nast.store import write_table
 
 LABELS = [(1, 1), (1, 0), (0, 1), (0, 0)]
 WORDS = {
-    "negated": ["Edema and fracture.", "Edema, no fracture.", "Fracture, no edema.",
-                "No edema or fracture."],
-    "affirmative": ["Edema and fracture.", "Edema, intact bones.", "Fracture, dry lungs.",
-                    "Dry lungs and intact bones."],
+    "negated": [
+        "Edema and fracture.",
+        "Edema, no fracture.",
+        "Fracture, no edema.",
+        "No edema or fracture.",
+    ],
+    "affirmative": [
+        "Edema and fracture.",
+        "Edema, intact bones.",
+        "Fracture, dry lungs.",
+        "Dry lungs and intact bones.",
+    ],
     "omitted": ["Edema and fracture.", "Edema.", "Fracture.", "Chest radiograph."],
-}  # fmt: skip
+}
 """Two findings, four options: both present, the first, the second, none."""
 
 
@@ -41,8 +49,12 @@ def finished(folder, tables, policy="open", terms=("made up",)):
 
 
 def keys(root, n, split):
-    return {"subject_id": f"7000{n}", "study_id": f"8000{n}", "split": split,
-            "image_path": str(root / f"p7000{n}" / f"view{n}.png")}  # fmt: skip
+    return {
+        "subject_id": f"7000{n}",
+        "study_id": f"8000{n}",
+        "split": split,
+        "image_path": str(root / f"p7000{n}" / f"view{n}.png"),
+    }
 
 
 def questions(root, split="test"):
@@ -50,18 +62,33 @@ def questions(root, split="test"):
     rows = []
     for n in range(4):
         image(root / f"p7000{n}" / f"view{n}.png", 40 * n)
-        rows.append({
-            "question_id": f"group-{n}", "group_id": "group", **keys(root, n, split), "view": "PA",
-            "stem": "What is seen?", "conditions": ["Edema", "Fracture"], "options": LABELS,
-            **WORDS, "answer": n, "sampler": "all-triples", "construction": "balanced",
-            "realiser": "template:without",
-        })  # fmt: skip
+        rows.append(
+            {
+                "question_id": f"group-{n}",
+                "group_id": "group",
+                **keys(root, n, split),
+                "view": "PA",
+                "stem": "What is seen?",
+                "conditions": ["Edema", "Fracture"],
+                "options": LABELS,
+                **WORDS,
+                "answer": n,
+                "sampler": "all-triples",
+                "construction": "balanced",
+                "realiser": "template:without",
+            }
+        )
     return rows
 
 
 def fact(condition, existence, **more):
-    return {"condition": condition, "existence": existence, "side": None, "zone": None,
-            "severity": None} | more  # fmt: skip
+    return {
+        "condition": condition,
+        "existence": existence,
+        "side": None,
+        "zone": None,
+        "severity": None,
+    } | more
 
 
 STATED = [
@@ -72,13 +99,21 @@ STATED = [
     [fact("Edema", "absent"), fact("Pneumothorax", "absent")],
 ]
 CLAIMS = {
-    "negated": ["Left pneumothorax, no edema.", "Right pneumothorax, no edema.",
-                "Edema and left pneumothorax.", "Edema, no pneumothorax.",
-                "No edema or pneumothorax."],
-    "affirmative": ["Left pneumothorax, dry lungs.", "Right pneumothorax, dry lungs.",
-                    "Edema and left pneumothorax.", "Edema, full lungs.",
-                    "Dry and full lungs."],
-}  # fmt: skip
+    "negated": [
+        "Left pneumothorax, no edema.",
+        "Right pneumothorax, no edema.",
+        "Edema and left pneumothorax.",
+        "Edema, no pneumothorax.",
+        "No edema or pneumothorax.",
+    ],
+    "affirmative": [
+        "Left pneumothorax, dry lungs.",
+        "Right pneumothorax, dry lungs.",
+        "Edema and left pneumothorax.",
+        "Edema, full lungs.",
+        "Dry and full lungs.",
+    ],
+}
 KINDS = [
     ["truth", "location", "existence", "existence", "existence"],
     ["location", "truth", "existence+location", "existence", "existence"],
@@ -94,12 +129,21 @@ def claims(root, split="test", k=5):
     for form, texts in CLAIMS.items():
         for n in range(k):
             image(root / f"p7000{n}" / f"view{n}.png", 40 * n)
-            rows.append({
-                "set_id": f"set-{n}-{form}", "group_id": "set", "form": form,
-                **keys(root, n, split), "conditions": ["Edema", "Pneumothorax"],
-                "kinds": KINDS[n][:k], "claims": texts[:k], "facts": STATED[:k], "answer": n,
-                "construction": "balanced", "realiser": "template:without",
-            })  # fmt: skip
+            rows.append(
+                {
+                    "set_id": f"set-{n}-{form}",
+                    "group_id": "set",
+                    "form": form,
+                    **keys(root, n, split),
+                    "conditions": ["Edema", "Pneumothorax"],
+                    "kinds": KINDS[n][:k],
+                    "claims": texts[:k],
+                    "facts": STATED[:k],
+                    "answer": n,
+                    "construction": "balanced",
+                    "realiser": "template:without",
+                }
+            )
     return rows
 
 
@@ -108,13 +152,22 @@ def captions(root, split="test", images=5):
     rows = []
     for n in range(images):
         image(root / f"p7000{n}" / f"view{n}.png", 40 * n)
-        for nth, (polarity, words) in enumerate([
-            ("negated", "No fracture."), ("negated", f"No effusion, it's {n}."),
-            ("affirmative", f'Edema, "grade" {n}.'),
-        ]):  # fmt: skip
-            rows.append({
-                "caption_id": f"8000{n}-{polarity}-{nth}", **keys(root, n, split),
-                "condition": "Edema", "kind": "existence", "polarity": polarity,
-                "caption": words, "fact": fact("Edema", "present"),
-            })  # fmt: skip
+        for nth, (polarity, words) in enumerate(
+            [
+                ("negated", "No fracture."),
+                ("negated", f"No effusion, it's {n}."),
+                ("affirmative", f'Edema, "grade" {n}.'),
+            ]
+        ):
+            rows.append(
+                {
+                    "caption_id": f"8000{n}-{polarity}-{nth}",
+                    **keys(root, n, split),
+                    "condition": "Edema",
+                    "kind": "existence",
+                    "polarity": polarity,
+                    "caption": words,
+                    "fact": fact("Edema", "present"),
+                }
+            )
     return rows

@@ -12,9 +12,26 @@ from PIL import Image
 
 # pandas/_libs/parsers.pyx, STR_NA_VALUES of pandas 2.
 PANDAS_MISSING = {
-    "-1.#IND", "1.#QNAN", "1.#IND", "-1.#QNAN", "#N/A N/A", "#N/A", "N/A", "n/a", "NA", "<NA>",
-    "#NA", "NULL", "null", "NaN", "-NaN", "nan", "-nan", "None", "",
-}  # fmt: skip
+    "-1.#IND",
+    "1.#QNAN",
+    "1.#IND",
+    "-1.#QNAN",
+    "#N/A N/A",
+    "#N/A",
+    "N/A",
+    "n/a",
+    "NA",
+    "<NA>",
+    "#NA",
+    "NULL",
+    "null",
+    "NaN",
+    "-NaN",
+    "nan",
+    "-nan",
+    "None",
+    "",
+}
 
 
 def pandas_rows(path, separator=","):
@@ -102,15 +119,23 @@ def clip_benchmark_retrieval(root, split):
 
 def sugar_crepe(root, task):
     """`SugarCrepe.__getitem__`: the image and [caption, negative_caption]."""
-    assert task in ("add_att", "add_obj", "replace_att", "replace_obj", "replace_rel", "swap_att",
-                    "swap_obj")  # fmt: skip
+    assert task in (
+        "add_att",
+        "add_obj",
+        "replace_att",
+        "replace_obj",
+        "replace_rel",
+        "swap_att",
+        "swap_obj",
+    )
     images = root / "val2017"
     assert images.is_dir(), "the builder would download COCO"
     for entry in json.loads((root / f"{task}.json").read_text()).values():
         with Image.open(images / entry["filename"]) as image:
-            yield image.convert("RGB").getpixel((0, 0)), [
-                entry["caption"], entry["negative_caption"]
-            ]  # fmt: skip
+            yield (
+                image.convert("RGB").getpixel((0, 0)),
+                [entry["caption"], entry["negative_caption"]],
+            )
 
 
 def open_clip_caption(meta, keys):
@@ -132,14 +157,41 @@ def lm_eval_yaml(path):
 
 # lm_eval/config/task.py, TaskConfig.
 LM_EVAL_FIELDS = {
-    "task", "task_alias", "tag", "custom_dataset", "dataset_path", "dataset_name",
-    "dataset_kwargs", "training_split", "validation_split", "test_split", "fewshot_split",
-    "process_docs", "doc_to_text", "doc_to_target", "doc_to_image", "doc_to_audio", "unsafe_code",
-    "doc_to_choice", "process_results", "use_prompt", "description", "target_delimiter",
-    "fewshot_delimiter", "fewshot_config", "num_fewshot", "metric_list", "output_type",
-    "generation_kwargs", "repeats", "filter_list", "should_decontaminate",
-    "doc_to_decontamination_query", "gen_prefix", "metadata",
-}  # fmt: skip
+    "task",
+    "task_alias",
+    "tag",
+    "custom_dataset",
+    "dataset_path",
+    "dataset_name",
+    "dataset_kwargs",
+    "training_split",
+    "validation_split",
+    "test_split",
+    "fewshot_split",
+    "process_docs",
+    "doc_to_text",
+    "doc_to_target",
+    "doc_to_image",
+    "doc_to_audio",
+    "unsafe_code",
+    "doc_to_choice",
+    "process_results",
+    "use_prompt",
+    "description",
+    "target_delimiter",
+    "fewshot_delimiter",
+    "fewshot_config",
+    "num_fewshot",
+    "metric_list",
+    "output_type",
+    "generation_kwargs",
+    "repeats",
+    "filter_list",
+    "should_decontaminate",
+    "doc_to_decontamination_query",
+    "gen_prefix",
+    "metadata",
+}
 
 
 def lm_eval_regex(pattern, reply, select):
@@ -150,8 +202,16 @@ def lm_eval_regex(pattern, reply, select):
 
 def inspect_sample(record):
     """`record_to_sample` and `Sample` of inspect_ai: what the solver and the scorer will see."""
-    assert set(record) <= {"input", "choices", "target", "id", "metadata", "sandbox", "files",
-                           "setup"}  # fmt: skip
+    assert set(record) <= {
+        "input",
+        "choices",
+        "target",
+        "id",
+        "metadata",
+        "sandbox",
+        "files",
+        "setup",
+    }
     (message,) = record["input"]
     assert message["role"] == "user"
     content = {part["type"]: part[part["type"]] for part in message["content"]}

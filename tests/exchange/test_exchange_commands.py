@@ -33,13 +33,30 @@ def test_out_and_in_again(app, tmp_path, capsys):
     said = capsys.readouterr().out
     assert "claims-test_neg.csv: 5\n" in said
     assert said.endswith(f"{out / 'README.md'}: how to run it; data policy open\n")
-    run(app, "import", out / "claims-test_neg.csv", "--out", tmp_path / "in", "--source",
-        "negbench-mcq", "--policy", "open")  # fmt: skip
+    run(
+        app,
+        "import",
+        out / "claims-test_neg.csv",
+        "--out",
+        tmp_path / "in",
+        "--source",
+        "negbench-mcq",
+        "--policy",
+        "open",
+    )
     said += capsys.readouterr().out
     assert "items: 5\n" in said and "scores it; data policy open" in said
     marked.unlink()
-    run(app, "import", out / "claims-test_neg.csv", "--out", tmp_path / "in", "--source",
-        "negbench-mcq", "--fresh")  # fmt: skip
+    run(
+        app,
+        "import",
+        out / "claims-test_neg.csv",
+        "--out",
+        tmp_path / "in",
+        "--source",
+        "negbench-mcq",
+        "--fresh",
+    )
     said += capsys.readouterr().out
     assert "missing images: 1 (listed in manifest.json)" in said and "private" not in said
     assert DIGITS not in said

@@ -66,15 +66,22 @@ def test_the_folder_is_made_once(contextual, tmp_path):
 
 def test_a_group_that_loses_an_image_is_left_out_whole(tmp_path):
     rows = questions(tmp_path / "files")
-    more = [r | {"group_id": "second", "question_id": f"second-{n}",
-                 "image_path": str(image(tmp_path / "more" / f"{n}.png", 9))}
-            for n, r in enumerate(rows)]  # fmt: skip
+    more = [
+        r
+        | {
+            "group_id": "second",
+            "question_id": f"second-{n}",
+            "image_path": str(image(tmp_path / "more" / f"{n}.png", 9)),
+        }
+        for n, r in enumerate(rows)
+    ]
     (tmp_path / "more" / "2.png").write_bytes(b"no image")
     folder = finished(tmp_path / "questions", {"questions": rows + more})
     manifest = export(folder, tmp_path / "out", "negbench")
     assert manifest["counts"]["questions-test_neg.csv"] == 4
-    assert manifest["missing_images"] == {str(tmp_path / "more" / "2.png"):
-                                          "not a JPEG, PNG or DICOM image"}  # fmt: skip
+    assert manifest["missing_images"] == {
+        str(tmp_path / "more" / "2.png"): "not a JPEG, PNG or DICOM image"
+    }
     assert manifest["counts"]["items and images left out, their group lost an image"] == 4
     assert "left out" in (tmp_path / "out" / "README.md").read_text()
 
@@ -130,8 +137,9 @@ def test_one_set_per_split(tmp_path):
     ]
     folder = finished(tmp_path / "questions", {"questions": rows})
     counts = export(folder, tmp_path / "all", "negbench")["counts"]
-    assert set(counts) == {f"questions-{s}_{f}.csv" for s in ("train", "test")
-                           for f in ("neg", "aff")}  # fmt: skip
+    assert set(counts) == {
+        f"questions-{s}_{f}.csv" for s in ("train", "test") for f in ("neg", "aff")
+    }
     card = (tmp_path / "all" / "README.md").read_text()
     assert "--coco-mcq" in card and "questions-train_neg.csv \\" not in card
     # Benchmarks of chat models take the split to evaluate.

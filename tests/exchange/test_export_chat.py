@@ -70,10 +70,15 @@ def test_the_prompt_of_lm_eval(task):
 
 @pytest.mark.parametrize(
     ("reply", "letter"),
-    [("ANSWER: C", "C"), ("It could be A.\nAnswer: **b**", "b"), ("ANSWER: (D).", "D"),
-     ("ANSWER: A\nNo:\nANSWER: B", "B"), ("A small effusion", "[invalid]"),
-     ("ANSWER: None", "[invalid]")],
-)  # fmt: skip
+    [
+        ("ANSWER: C", "C"),
+        ("It could be A.\nAnswer: **b**", "b"),
+        ("ANSWER: (D).", "D"),
+        ("ANSWER: A\nNo:\nANSWER: B", "B"),
+        ("A small effusion", "[invalid]"),
+        ("ANSWER: None", "[invalid]"),
+    ],
+)
 def test_the_letter_of_a_reply(task, reply, letter):
     fields = lm_eval_yaml(task / "nast_questions_negated.yaml")
     regex, first = fields["filter_list"][0]["filter"]
@@ -98,9 +103,13 @@ def test_the_omitted_form_of_claims_comes_from_their_facts(tmp_path):
     folder = finished(tmp_path / "claims", {"claims": claims(tmp_path / "files")})
     export(folder, tmp_path / "out", "jsonl")
     document = lines(tmp_path / "out" / "claims-test.jsonl")[0]
-    assert document["omitted"] == ["Left pneumothorax.", "Right pneumothorax.",
-                                   "Pulmonary edema and left pneumothorax.", "Pulmonary edema.",
-                                   "Chest radiograph."]  # fmt: skip
+    assert document["omitted"] == [
+        "Left pneumothorax.",
+        "Right pneumothorax.",
+        "Pulmonary edema and left pneumothorax.",
+        "Pulmonary edema.",
+        "Chest radiograph.",
+    ]
     assert document["stem"] == "Which of the following best describes this chest radiograph?"
 
 
@@ -147,8 +156,17 @@ def test_captions_are_nothing_to_ask(to, tmp_path):
 
 def test_imported_options_are_put_in_a_drawn_order(tmp_path):
     rows = claims(tmp_path / "files") * 1
-    rows = [r | {"construction": "imported:small", "answer": 0, "kinds": ["truth", *"abcd"],
-                 "facts": [[]] * 5, "realiser": "imported"} for r in rows]  # fmt: skip
+    rows = [
+        r
+        | {
+            "construction": "imported:small",
+            "answer": 0,
+            "kinds": ["truth", *"abcd"],
+            "facts": [[]] * 5,
+            "realiser": "imported",
+        }
+        for r in rows
+    ]
     folder = finished(tmp_path / "claims", {"claims": rows})
     export(folder, tmp_path / "chat", "lm-eval")
     documents = lines(tmp_path / "chat" / "claims-test.jsonl")

@@ -26,8 +26,11 @@ def load(folder, config, split):
 
 @pytest.fixture
 def folder(tmp_path):
-    tables = {"captions": [*captions(tmp_path, "test"), *captions(tmp_path, "train")],
-              "claims": claims(tmp_path), "questions": questions(tmp_path)}  # fmt: skip
+    tables = {
+        "captions": [*captions(tmp_path, "test"), *captions(tmp_path, "train")],
+        "claims": claims(tmp_path),
+        "questions": questions(tmp_path),
+    }
     for number, row in enumerate(tables["captions"]):
         row["caption_id"] += f"-{number}"
     return finished(tmp_path / "in", tables, policy="credentialed", terms=("terms of a source",))

@@ -49,12 +49,18 @@ def test_two_files_with_equal_rows(asked):
 
 def test_no_raw_id(asked):
     text = (asked / "questions-test_neg.csv").read_text()
-    cells = {cell for row in pandas_rows(asked / "questions-test_neg.csv")
-             for name, cell in row.items() if name != "image_path"}  # fmt: skip
+    cells = {
+        cell
+        for row in pandas_rows(asked / "questions-test_neg.csv")
+        for name, cell in row.items()
+        if name != "image_path"
+    }
     assert not cells & {"group", *(f"group-{n}" for n in range(4))}
     assert not any(cell.startswith(("7000", "8000")) for cell in cells)
-    assert text.startswith("image_path,correct_answer,caption_0,caption_1,caption_2,caption_3,"
-                           "correct_answer_template,item_id,")  # fmt: skip
+    assert text.startswith(
+        "image_path,correct_answer,caption_0,caption_1,caption_2,caption_3,"
+        "correct_answer_template,item_id,"
+    )
 
 
 def test_the_peer_counts_a_tie_as_right_and_we_do_not(asked):
@@ -62,13 +68,22 @@ def test_the_peer_counts_a_tie_as_right_and_we_do_not(asked):
     scores = [[0.9, 0.1, 0.1, 0.1], [0.5, 0.5, 0.1, 0.1], [0.1, 0.2, 0.9, 0.2], [0.3] * 4]
     theirs, wrong = negbench_score(items, scores)
     assert (theirs, wrong) == (0.75, ["positive"])
-    rows = [(f"{n}", option, score, max(row) == score and row.count(score) > 1,
-             1.0 + sum(s > score for s in row) + (row.count(score) - 1) / 2)
-            for n, row in enumerate(scores) for option, score in enumerate(row)]  # fmt: skip
+    rows = [
+        (
+            f"{n}",
+            option,
+            score,
+            max(row) == score and row.count(score) > 1,
+            1.0 + sum(s > score for s in row) + (row.count(score) - 1) / 2,
+        )
+        for n, row in enumerate(scores)
+        for option, score in enumerate(row)
+    ]
     table = pl.DataFrame(rows, schema=["item_id", "option", "score", "tie", "rank"], orient="row")
     same = dict.fromkeys(["model", "data", "task", "form", "group_id", "subject"], "x")
-    table = table.with_columns(answer=pl.col("option") == 0,
-                               **{k: pl.lit(v) for k, v in same.items()})  # fmt: skip
+    table = table.with_columns(
+        answer=pl.col("option") == 0, **{k: pl.lit(v) for k, v in same.items()}
+    )
     assert correctness(table)["correct"].to_list() == [1.0, 0.0, 0.0, 0.0]
 
 
@@ -88,8 +103,9 @@ def test_five_claims_become_four(tmp_path):
     shown = [text for c in rows for text in c]
     assert {shown.count(text) for text in CLAIMS["negated"]} == {4}
     assert all(len(set(c)) == 4 for c in rows)
-    types = [r["correct_answer_template"] for r in pandas_rows(tmp_path / "out" /
-                                                               "claims-test_neg.csv")]  # fmt: skip
+    types = [
+        r["correct_answer_template"] for r in pandas_rows(tmp_path / "out" / "claims-test_neg.csv")
+    ]
     assert types == ["hybrid", "hybrid", "positive", "hybrid", "negative"]
     audit = read_json(tmp_path / "out" / "audit.json")["claims-test"]
     assert set(audit) == {"negated", "affirmative"}
@@ -125,18 +141,20 @@ def test_pairs_of_two_are_binary(tmp_path):
     assert manifest["counts"] == {"claims-test_aff_binary.csv": 2}
     path = tmp_path / "out" / "claims-test_aff_binary.csv"
     assert [(c, a) for _, c, a, _ in negbench_mcq(path, 2)] == [
-        (CLAIMS["affirmative"][:2], 0), (CLAIMS["affirmative"][:2], 1)
-    ]  # fmt: skip
+        (CLAIMS["affirmative"][:2], 0),
+        (CLAIMS["affirmative"][:2], 1),
+    ]
     card = (tmp_path / "out" / "README.md").read_text()
     assert '--cxr-dataset --chexpert-mcq ""' in card
 
 
 def test_training_sets_have_the_answer_anywhere(tmp_path):
     rows = [
-        row | {"set_id": f"{n}{row['set_id']}", "group_id": f"{n}{row['group_id']}",
-               "split": "train"}
-        for n in range(12) for row in claims(tmp_path / "files")
-    ]  # fmt: skip
+        row
+        | {"set_id": f"{n}{row['set_id']}", "group_id": f"{n}{row['group_id']}", "split": "train"}
+        for n in range(12)
+        for row in claims(tmp_path / "files")
+    ]
     folder = finished(tmp_path / "claims", {"claims": rows})
     export(folder, tmp_path / "out", "negbench", seed=3)
     tables = [pandas_rows(tmp_path / "out" / f"claims-train_{f}.csv") for f in ("neg", "aff")]
@@ -157,8 +175,11 @@ def test_an_item_in_one_form_has_no_second_row(tmp_path):
     rows.append(rows[0] | {"set_id": "alone-negated", "group_id": "alone"})
     folder = finished(tmp_path / "claims", {"claims": rows})
     counts = export(folder, tmp_path / "out", "negbench")["counts"]
-    assert counts == {"claims-test_neg.csv": 5, "claims-test_aff.csv": 5,
-                      "claims-test: items in one form only, left out": 1}  # fmt: skip
+    assert counts == {
+        "claims-test_neg.csv": 5,
+        "claims-test_aff.csv": 5,
+        "claims-test: items in one form only, left out": 1,
+    }
 
 
 def test_three_options_fit_neither_file(tmp_path):
@@ -212,6 +233,8 @@ def test_tokens_are_counted_as_clip_counts_them():
 
 
 def test_counting_needs_no_torch():
-    code = ("import sys; from nast.exchange.cells import clip_tokens; clip_tokens('no edema'); "
-            "assert 'torch' not in sys.modules")  # fmt: skip
+    code = (
+        "import sys; from nast.exchange.cells import clip_tokens; clip_tokens('no edema'); "
+        "assert 'torch' not in sys.modules"
+    )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -57,8 +57,10 @@ def test_choices_are_scored(mcq, tiny_clip, tmp_path):
     evaluate([load_model(f"hf:{tiny_clip}", "tiny")], [tmp_path / "in"], tmp_path / "scores")
     figures = read_json(tmp_path / "scores" / "metrics.json")["tiny"]
     assert not any("affirmative" in name or "gap" in name for name in figures)
-    assert (figures["claims/accuracy/negated"]["n"], figures["claims/accuracy/negated"]["chance"])\
-        == (5, 0.25)  # fmt: skip
+    assert (
+        figures["claims/accuracy/negated"]["n"],
+        figures["claims/accuracy/negated"]["chance"],
+    ) == (5, 0.25)
 
 
 def test_captions_are_scored(tiny_clip, tmp_path):
@@ -67,8 +69,9 @@ def test_captions_are_scored(tiny_clip, tmp_path):
     with open(tmp_path / "r.csv", "w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["filepath", "captions"])
-        writer.writerows([str(tmp_path / f"{n}.png"), repr([f"No edema {n}.", "No mass."])]
-                         for n in range(6))  # fmt: skip
+        writer.writerows(
+            [str(tmp_path / f"{n}.png"), repr([f"No edema {n}.", "No mass."])] for n in range(6)
+        )
     import_items(tmp_path / "r.csv", tmp_path / "in", "negbench-retrieval")
     rows = read_table(tmp_path / "in" / "captions.parquet", CAPTIONS_SCHEMA)
     assert len(rows) == 12 and set(rows["polarity"]) == {"negated"}
@@ -106,8 +109,16 @@ def test_parts_of_images(tmp_path):
     root = tmp_path / "images"
     image(root / "1.jpg", 90, size=(10, 10))
     box = {"bbox_x": 2, "bbox_y": 0, "bbox_w": 3, "bbox_h": 5}
-    items = [{"image_path": f"{n}.jpg", "relation_name": "on", "true_caption": "a on b",
-              "false_caption": "b on a"} | box for n in (1, 2)]  # fmt: skip
+    items = [
+        {
+            "image_path": f"{n}.jpg",
+            "relation_name": "on",
+            "true_caption": "a on b",
+            "false_caption": "b on a",
+        }
+        | box
+        for n in (1, 2)
+    ]
     (tmp_path / "aro.json").write_text(json.dumps(items))
     import_items(tmp_path / "aro.json", tmp_path / "in", "aro", image_root=root)
     (row,) = pl.read_parquet(tmp_path / "in" / "claims.parquet").to_dicts()
@@ -120,8 +131,13 @@ def test_names_are_looked_for_below_the_root(tmp_path):
     deep = image(tmp_path / "files" / "p10" / "p10000001" / "s1" / "aa-bb.jpg", 9)
     texts = {"report": "Made up.", "negation": "Not made up.", "omitted": "Up."}
     (tmp_path / "cxr.json").write_text(json.dumps({"mimic": {"aa-bb": texts, "cc": texts}}))
-    manifest = import_items(tmp_path / "cxr.json", tmp_path / "in", "cxr-align",
-                            image_root=tmp_path / "files", policy="open")  # fmt: skip
+    manifest = import_items(
+        tmp_path / "cxr.json",
+        tmp_path / "in",
+        "cxr-align",
+        image_root=tmp_path / "files",
+        policy="open",
+    )
     assert manifest["policy"] == "credentialed", "a caller cannot make it milder"
     assert any("PhysioNet" in terms for terms in manifest["terms"])
     assert manifest["missing_images"] == {"cc.jpg": "no such file"}

@@ -34,21 +34,46 @@ def test_anything_else_is_a_value_error(text):
 
 @pytest.mark.parametrize(
     ("cell", "texts"),
-    [("[]", []), (" [ 'a' , \"b's\", ] ", ["a", "b's"]), ("[u'old']", ["old"]),
-     (r"['a\nb', 'c\'d', 'e\\f', '\x41\u0042\U00000043', '\d']",
-      ["a\nb", "c'd", "e\\f", "ABC", "\\d"])],
-)  # fmt: skip
+    [
+        ("[]", []),
+        (" [ 'a' , \"b's\", ] ", ["a", "b's"]),
+        ("[u'old']", ["old"]),
+        (
+            r"['a\nb', 'c\'d', 'e\\f', '\x41\u0042\U00000043', '\d']",
+            ["a\nb", "c'd", "e\\f", "ABC", "\\d"],
+        ),
+    ],
+)
 def test_by_hand(cell, texts):
     assert parse_list(cell) == texts
 
 
 @pytest.mark.parametrize(
     "cell",
-    ["", "'a'", "['a' 'b']", "['a'; 'b']", "['a', ['b']]", "[1]", "[None]", "['a', , 'b']",
-     "['a", "[,]", "[f'{1}']", "[b'a']", "__import__('os').getcwd()", "[*'ab']",
-     "['a'] + ['b']", "[" * 100_000 + "]" * 100_000, r"['\ud800']", r"['\x4']",
-     r"['\N{DIGIT ONE}']", r"['\U00110000']", "[x for x in 'ab']"],
-)  # fmt: skip
+    [
+        "",
+        "'a'",
+        "['a' 'b']",
+        "['a'; 'b']",
+        "['a', ['b']]",
+        "[1]",
+        "[None]",
+        "['a', , 'b']",
+        "['a",
+        "[,]",
+        "[f'{1}']",
+        "[b'a']",
+        "__import__('os').getcwd()",
+        "[*'ab']",
+        "['a'] + ['b']",
+        "[" * 100_000 + "]" * 100_000,
+        r"['\ud800']",
+        r"['\x4']",
+        r"['\N{DIGIT ONE}']",
+        r"['\U00110000']",
+        "[x for x in 'ab']",
+    ],
+)
 def test_refused(cell):
     with pytest.raises(ValueError, match=r"list|string|character|escape"):
         parse_list(cell)

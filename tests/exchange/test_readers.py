@@ -19,8 +19,13 @@ def read(source, text, path):
 def test_negbench_choices(tmp_path):
     text = MCQ + 'a/b.jpg,0,"A, not B",B,A and B,No A,hybrid\nc.jpg,2,1x,2x,3x,4x,positive\n'
     first, second = read("negbench-mcq", text, tmp_path / "mcq.csv")
-    assert first == Choice("000001", "a/b.jpg", ("A, not B", "B", "A and B", "No A"), 0,
-                           ("truth", "hybrid", "positive", "negative"))  # fmt: skip
+    assert first == Choice(
+        "000001",
+        "a/b.jpg",
+        ("A, not B", "B", "A and B", "No A"),
+        0,
+        ("truth", "hybrid", "positive", "negative"),
+    )
     assert second.answer == 2 and second.kinds == ("other", "other", "truth", "other")
 
 
@@ -37,15 +42,21 @@ def test_negbench_pairs_and_more(tmp_path):
 def test_negbench_retrieval(tmp_path):
     text = 'filepath,captions,image_id\na.jpg,"[\'One.\', ""it\'s two""]",7\n'
     assert read("negbench-retrieval", text, tmp_path / "r.csv") == [
-        Sentence("000001-0", "a.jpg", "One."), Sentence("000001-1", "a.jpg", "it's two"),
-    ]  # fmt: skip
+        Sentence("000001-0", "a.jpg", "One."),
+        Sentence("000001-1", "a.jpg", "it's two"),
+    ]
 
 
 def test_cc_neg(tmp_path):
     annotation = {"json": {"caption": "a dog"}, "sop_data": {"negative-prompt": "no dog"}}
     whole = {"image_paths": ["/workspace/datasets/cc3m/1.jpg"], "annotations": [annotation]}
-    pair = Choice("000001", "/workspace/datasets/cc3m/1.jpg", ("a dog", "no dog"), 0,
-                  ("truth", "negative-prompt"))  # fmt: skip
+    pair = Choice(
+        "000001",
+        "/workspace/datasets/cc3m/1.jpg",
+        ("a dog", "no dog"),
+        0,
+        ("truth", "negative-prompt"),
+    )
     assert read("cc-neg", json.dumps(whole), tmp_path / "cc.json") == [pair]
     line = {"image_path": "1.jpg"} | annotation
     assert read("cc-neg", json.dumps(line) + "\n\n", tmp_path / "cc.jsonl") == [
@@ -78,8 +89,10 @@ def test_sugar_crepe(tmp_path):
 def test_aro(tmp_path):
     box = {"bbox_x": 1, "bbox_y": 2, "bbox_w": 3, "bbox_h": 4}
     words = {"true_caption": "a on b", "false_caption": "b on a"}
-    items = [{"image_path": "1.jpg", "relation_name": "on"} | words | box,
-             {"image_path": "2.jpg", "attributes": ["x", "y"]} | words]  # fmt: skip
+    items = [
+        {"image_path": "1.jpg", "relation_name": "on"} | words | box,
+        {"image_path": "2.jpg", "attributes": ["x", "y"]} | words,
+    ]
     first, second = read("aro", json.dumps(items), tmp_path / "aro.json")
     assert first.box == (1, 2, 3, 4) and first.kinds == ("truth", "relation=on")
     assert second.box is None and second.kinds == ("truth", "attributes")
@@ -95,15 +108,29 @@ def test_aro(tmp_path):
 def test_cxr_align(tmp_path):
     texts = {"report": "Made up.", "negation": "Not made up.", "omitted": "Up.", "chosen": "X"}
     (item,) = read("cxr-align", json.dumps({"mimic": {"aa-bb": texts}}), tmp_path / "cxr.json")
-    assert item == Choice("000001", "aa-bb.jpg", ("Made up.", "Not made up.", "Up."), 0,
-                          ("truth", "negation", "omitted"))  # fmt: skip
+    assert item == Choice(
+        "000001",
+        "aa-bb.jpg",
+        ("Made up.", "Not made up.", "Up."),
+        0,
+        ("truth", "negation", "omitted"),
+    )
 
 
 def test_documents(tmp_path):
     item = {"image": "1.png", "options": ["a", "b", "c"], "answer": 1}
-    full = {"item_id": "i", "group_id": "g", "subject_id": "s", "split": "train", "image": "2.png",
-            "negated": ["no a", "a"], "omitted": None, "affirmative": ["b", "a"], "answer": 0,
-            "kinds": ["truth", "existence"]}  # fmt: skip
+    full = {
+        "item_id": "i",
+        "group_id": "g",
+        "subject_id": "s",
+        "split": "train",
+        "image": "2.png",
+        "negated": ["no a", "a"],
+        "omitted": None,
+        "affirmative": ["b", "a"],
+        "answer": 0,
+        "kinds": ["truth", "existence"],
+    }
     caption = {"image": "3.png", "caption": "No a.", "polarity": "negated"}
     text = "\n".join(map(json.dumps, (item, full, caption)))
     kinds = ("truth", "existence")
@@ -112,19 +139,27 @@ def test_documents(tmp_path):
         Choice("i", "2.png", ("no a", "a"), 0, kinds, "negated", "g", "train", "s"),
         Choice("i", "2.png", ("b", "a"), 0, kinds, "affirmative", "g", "train", "s"),
         Sentence("000003", "3.png", "No a.", "negated"),
-    ]  # fmt: skip
+    ]
 
 
 @pytest.mark.parametrize(
     ("change", "told"),
-    [({"answer": 2}, "a whole number from 0 to 1"), ({"answer": True}, "column 'answer'"),
-     ({"answer": "quokka zebra"}, "text of 12 characters"), ({"options": ["a"]}, "two or more"),
-     ({"options": None}, "no options and no caption"), ({"options": ["a", " "]}, "a blank"),
-     ({"options": ["a", 5]}, "a number"), ({"image": "//"}, "a path without a name"),
-     ({"image": ["x"]}, "a list"), ({"kinds": ["other", "truth"]}, "that of the answer"),
-     ({"split": "quokka"}, "text of 6 characters"), ({"options": ["a", "\ud800"]}, "half a char"),
-     ({"item_id": {}}, "an object")],
-)  # fmt: skip
+    [
+        ({"answer": 2}, "a whole number from 0 to 1"),
+        ({"answer": True}, "column 'answer'"),
+        ({"answer": "quokka zebra"}, "text of 12 characters"),
+        ({"options": ["a"]}, "two or more"),
+        ({"options": None}, "no options and no caption"),
+        ({"options": ["a", " "]}, "a blank"),
+        ({"options": ["a", 5]}, "a number"),
+        ({"image": "//"}, "a path without a name"),
+        ({"image": ["x"]}, "a list"),
+        ({"kinds": ["other", "truth"]}, "that of the answer"),
+        ({"split": "quokka"}, "text of 6 characters"),
+        ({"options": ["a", "\ud800"]}, "half a char"),
+        ({"item_id": {}}, "an object"),
+    ],
+)
 def test_broken_documents(change, told, tmp_path):
     item = {"image": "1.png", "options": ["a", "b"], "answer": 0} | change
     with pytest.raises(InputError, match=told) as error:
@@ -134,17 +169,31 @@ def test_broken_documents(change, told, tmp_path):
 
 @pytest.mark.parametrize(
     ("source", "text", "told"),
-    [("negbench-mcq", "image_path,caption_0\n", "column 'correct_answer'"),
-     ("negbench-mcq", MCQ + "a.png,4,a,b,c,d,hybrid\n", "a whole number from 0 to 3"),
-     ("negbench-mcq", MCQ + "a.png,0,a,,c,d,hybrid\n", "row 1, column 'caption_1': found a blank"),
-     ("negbench-retrieval", "filepath,captions\na.png,quokka\n", "no list in brackets"),
-     ("negbench-retrieval", "filepath,captions\na.png,[quokka()]\n", "something else than a str"),
-     ("cc-neg", '{"image_paths": ["a"], "annotations": []}', "do not match"),
-     ("cc-neg", "[]", "a list"), ("sugar-crepe", '{"1": {"filename": "a"}}', "column 'caption'"),
-     ("sugar-crepe", "quokka", "no JSON"), ("aro", "{}", "an object"),
-     ("aro", "[1]", "row 1: found a number"), ("cxr-align", '{"mimic": []}', "a list"),
-     ("jsonl", "{quokka", "row 1: found no JSON"), ("jsonl", "[" * 100_000, "no JSON")],
-)  # fmt: skip
+    [
+        ("negbench-mcq", "image_path,caption_0\n", "column 'correct_answer'"),
+        ("negbench-mcq", MCQ + "a.png,4,a,b,c,d,hybrid\n", "a whole number from 0 to 3"),
+        (
+            "negbench-mcq",
+            MCQ + "a.png,0,a,,c,d,hybrid\n",
+            "row 1, column 'caption_1': found a blank",
+        ),
+        ("negbench-retrieval", "filepath,captions\na.png,quokka\n", "no list in brackets"),
+        (
+            "negbench-retrieval",
+            "filepath,captions\na.png,[quokka()]\n",
+            "something else than a str",
+        ),
+        ("cc-neg", '{"image_paths": ["a"], "annotations": []}', "do not match"),
+        ("cc-neg", "[]", "a list"),
+        ("sugar-crepe", '{"1": {"filename": "a"}}', "column 'caption'"),
+        ("sugar-crepe", "quokka", "no JSON"),
+        ("aro", "{}", "an object"),
+        ("aro", "[1]", "row 1: found a number"),
+        ("cxr-align", '{"mimic": []}', "a list"),
+        ("jsonl", "{quokka", "row 1: found no JSON"),
+        ("jsonl", "[" * 100_000, "no JSON"),
+    ],
+)
 def test_broken_files(source, text, told, tmp_path):
     with pytest.raises(InputError, match=told) as error:
         read(source, text, tmp_path / "file")

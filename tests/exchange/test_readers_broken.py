@@ -41,15 +41,41 @@ def test_any_cells(source, head, rows, quoted, tmp_path):
 
 
 JSON = st.recursive(
-    st.none() | st.booleans() | st.floats() | st.integers() | CELL
+    st.none()
+    | st.booleans()
+    | st.floats()
+    | st.integers()
+    | CELL
     | st.sampled_from(["image", "a.png", "truth"]),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(
-        st.sampled_from(["image", "options", "answer", "caption", "image_paths", "annotations",
-                         "json", "sop_data", "filename", "negative_caption", "image_path",
-                         "true_caption", "false_caption", "bbox_x", "mimic", "report"]),
-        inner, max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(
+                [
+                    "image",
+                    "options",
+                    "answer",
+                    "caption",
+                    "image_paths",
+                    "annotations",
+                    "json",
+                    "sop_data",
+                    "filename",
+                    "negative_caption",
+                    "image_path",
+                    "true_caption",
+                    "false_caption",
+                    "bbox_x",
+                    "mimic",
+                    "report",
+                ]
+            ),
+            inner,
+            max_size=5,
+        )
+    ),
     max_leaves=12,
-)  # fmt: skip
+)
 
 
 @CALM

@@ -135,11 +135,15 @@ def test_another_table_replaces_the_packages(head_ct):
 def test_sentences_follow_the_table(head_ct):
     text = "No ICH or midline shift, retinal hemorrhage, pneumothorax; small left infarct."
     assert facts_of(text) == {
-        Fact("Intracranial Hemorrhage", "absent"), Fact("Midline Shift", "absent"),
+        Fact("Intracranial Hemorrhage", "absent"),
+        Fact("Midline Shift", "absent"),
         Fact("Infarct", "present", "left"),
-    }  # fmt: skip
-    facts = [Fact("Intracranial Hemorrhage", "absent"), Fact("Infarct", "present", "right"),
-             Fact("Midline Shift", "absent")]  # fmt: skip
+    }
+    facts = [
+        Fact("Intracranial Hemorrhage", "absent"),
+        Fact("Infarct", "present", "right"),
+        Fact("Midline Shift", "absent"),
+    ]
     for style in STYLES:
         assert facts_of(sentence(facts, style, "negated")) == set(facts)
         assert facts_of(sentence([facts[0], facts[2]], style, "affirmative")) == {
@@ -155,8 +159,10 @@ def test_zones_of_another_table_are_read(head_ct):
 
 def test_names_may_have_capitals(tmp_path):
     file = tmp_path / "t.yaml"
-    file.write_text("A: {term: CT sign, normal: Normal CT, phrase_class: broader, "
-                    "grades: {mild: Small, moderate: Middling, severe: Large}}")  # fmt: skip
+    file.write_text(
+        "A: {term: CT sign, normal: Normal CT, phrase_class: broader, "
+        "grades: {mild: Small, moderate: Middling, severe: Large}}"
+    )
     try:
         use_conditions(file)
         assert facts_of("No CT sign.") == {Fact("A", "absent")}
@@ -192,48 +198,73 @@ def test_fields_have_defaults(tmp_path):
 
 @pytest.mark.parametrize(
     ("zone", "takes"),
-    [("upper", True), ("lower", True), ("apical", True), ("retrocardiac", True), (None, False),
-     ("left", False), ("", False)],
-)  # fmt: skip
+    [
+        ("upper", True),
+        ("lower", True),
+        ("apical", True),
+        ("retrocardiac", True),
+        (None, False),
+        ("left", False),
+        ("", False),
+    ],
+)
 def test_a_part_of_a_zone_is_said_where_the_zone_is(zone, takes):
     assert CONDITIONS["Lung Opacity"].takes_zone(zone) is takes
     assert not CONDITIONS["Pneumothorax"].takes_zone(zone)
 
 
 MALFORMED = {
-    "empty": "", "a list": "- A", "a word": "A", "no fields": "A:", "a list of fields": "A: [term]",
-    "no term": "A: {sided: yes}", "null term": "A: {term: }", "empty term": "A: {term: ''}",
-    "blank term": "A: {term: ' '}", "number as term": "A: {term: 1}",
+    "empty": "",
+    "a list": "- A",
+    "a word": "A",
+    "no fields": "A:",
+    "a list of fields": "A: [term]",
+    "no term": "A: {sided: yes}",
+    "null term": "A: {term: }",
+    "empty term": "A: {term: ''}",
+    "blank term": "A: {term: ' '}",
+    "number as term": "A: {term: 1}",
     "yes as term": "A: {term: yes}",
-    "unknown field": "A: {term: a, colour: red}", "number as field": "A: {term: a, 1: b}",
+    "unknown field": "A: {term: a, colour: red}",
+    "number as field": "A: {term: a, 1: b}",
     "synonyms in one text": "A: {term: a, synonyms: b}",
     "empty synonym": "A: {term: a, synonyms: ['']}",
     "a star alone": "A: {term: a, synonyms: ['*']}",
     "no text in synonyms": "A: {term: a, synonyms: [no]}",
-    "number as side": "A: {term: a, sided: 1}", "text as side": "A: {term: a, sided: left}",
+    "number as side": "A: {term: a, sided: 1}",
+    "text as side": "A: {term: a, sided: left}",
     "zones in one text": "A: {term: a, zones: upper}",
     "zone with capitals": "A: {term: a, zones: [Up]}",
     "empty zone": "A: {term: a, zones: ['']}",
     "two grades": "A: {term: a, grades: {mild: x, severe: y}}",
     "four grades": "A: {term: a, grades: {mild: a, moderate: b, severe: c, awful: d}}",
-    "no grades": "A: {term: a, grades: {}}", "a list of grades": "A: {term: a, grades: [mild]}",
+    "no grades": "A: {term: a, grades: {}}",
+    "a list of grades": "A: {term: a, grades: [mild]}",
     "grades that are no words": "A: {term: a, grades: {mild: 1, moderate: [2], severe: }}",
     "phrase without class": "A: {term: a, normal: b}",
     "class without phrase": "A: {term: a, phrase_class: broader}",
     "another class": "A: {term: a, normal: b, phrase_class: c}",
     "empty phrase": "A: {term: a, normal: '', phrase_class: broader}",
-    "unknown parent": "A: {term: a, parents: [B]}", "own parent": "A: {term: a, parents: [A]}",
+    "unknown parent": "A: {term: a, parents: [B]}",
+    "own parent": "A: {term: a, parents: [A]}",
     "unknown conflict": "A: {term: a, conflicts: [B]}",
     "own conflict": "A: {term: a, conflicts: [A]}",
     "one term twice": "A: {term: a}\nB: {term: a}",
     "one phrase twice": "A: {term: a, normal: x, phrase_class: broader}\n"
-                        "B: {term: b, normal: x, phrase_class: broader}",
+    "B: {term: b, normal: x, phrase_class: broader}",
     "one condition twice": "A: {term: a}\nA: {term: b}",
-    "no finding": "No Finding: {term: a}", "no YAML": "A: [", "a tab": "A:\n\t- x",
-    "two documents": "A: {term: a}\n---\nB: {term: b}", "a Python object": "!!python/tuple [a]",
-    "no date": "A: 2001-99-99", "wrong tag bool": "A: !!bool x", "wrong tag int": "A: !!int ''",
-    "wrong tag time": "A: !!timestamp x", "deep": "[" * 1_500, "NUL": "A: \0",
-}  # fmt: skip
+    "no finding": "No Finding: {term: a}",
+    "no YAML": "A: [",
+    "a tab": "A:\n\t- x",
+    "two documents": "A: {term: a}\n---\nB: {term: b}",
+    "a Python object": "!!python/tuple [a]",
+    "no date": "A: 2001-99-99",
+    "wrong tag bool": "A: !!bool x",
+    "wrong tag int": "A: !!int ''",
+    "wrong tag time": "A: !!timestamp x",
+    "deep": "[" * 1_500,
+    "NUL": "A: \0",
+}
 
 
 @pytest.mark.parametrize("name", MALFORMED)

@@ -121,9 +121,16 @@ def test_a_part_lies_in_its_zone(world, part, whole):
     ("world", "elsewhere"), [("annotated", None), ("described", False), ("closed", False)]
 )
 def test_parts_of_other_zones_are_elsewhere(world, elsewhere):
-    for stated, zone in [("upper", "retrocardiac"), ("lower", "apical"), ("mid", "apical"),
-                         ("apical", "lower"), ("retrocardiac", "upper"), ("apical", "retrocardiac"),
-                         ("apical", "mid"), ("upper", "lower")]:  # fmt: skip
+    for stated, zone in [
+        ("upper", "retrocardiac"),
+        ("lower", "apical"),
+        ("mid", "apical"),
+        ("apical", "lower"),
+        ("retrocardiac", "upper"),
+        ("apical", "retrocardiac"),
+        ("apical", "mid"),
+        ("upper", "lower"),
+    ]:
         assert truth(opacity(stated), [opacity(zone)], world) is elsewhere, (stated, zone)
     assert truth(opacity("upper"), [opacity("mid"), opacity("apical")], world) is True
 

@@ -82,6 +82,10 @@ def test_exactly_one_attribute_and_false(data, name, world):
         before, after = statement.as_dict(), altered.as_dict()
         different = {key for key in before if before[key] != after[key]}
         assert len(different) == 1
-        assert different <= {"existence": {"existence"}, "location": {"side", "zone"},
-                             "severity": {"severity"}}[kind]  # fmt: skip
+        assert (
+            different
+            <= {"existence": {"existence"}, "location": {"side", "zone"}, "severity": {"severity"}}[
+                kind
+            ]
+        )
         assert truth(altered, facts, world) is False

@@ -98,13 +98,15 @@ def test_captions_read_back(fact, number):
         ("No fracture. Pneumonia.", {no("Fracture"), yes("Pneumonia")}),
         ("Negative for pneumonia.", {no("Pneumonia")}),
         ("Lungs clear of consolidation.", {no("Consolidation")}),
-        ("SUPPORT DEVICES ABSENT, cardiomegaly present.",
-         {no("Support Devices"), yes("Cardiomegaly")}),
+        (
+            "SUPPORT DEVICES ABSENT, cardiomegaly present.",
+            {no("Support Devices"), yes("Cardiomegaly")},
+        ),
         ("Device-free chest with fracture.", {no("Support Devices"), yes("Fracture")}),
         ("A well-known pattern.", set()),
         ("", set()),
     ],
-)  # fmt: skip
+)
 def test_report_sentences(text, facts):
     assert facts_of(text) == facts
 
@@ -121,8 +123,10 @@ NONE = no("Pneumothorax"), no("Pleural Effusion")
         ("No interval increase in small right effusion; no pneumothorax.", {no("Pneumothorax")}),
         ("Without significant interval change in pulmonary edema.", set()),
         # A denied size or place is no denied existence.
-        ("No focal consolidation, pneumothorax, or large pleural effusion.",
-         {no("Consolidation"), no("Pneumothorax"), no("Pleural Effusion", None, None, "severe")}),
+        (
+            "No focal consolidation, pneumothorax, or large pleural effusion.",
+            {no("Consolidation"), no("Pneumothorax"), no("Pleural Effusion", None, None, "severe")},
+        ),
         ("No large effusion.", {no("Pleural Effusion", None, None, "severe")}),
         ("No left pleural effusion.", {no("Pleural Effusion", "left")}),
         ("No pneumothorax in the right lung.", {no("Pneumothorax", "right")}),
@@ -149,27 +153,41 @@ NONE = no("Pneumothorax"), no("Pleural Effusion")
         ("No XXXX of a pleural effusion.", {no("Pleural Effusion")}),
         ("There is no XXXX pneumothorax.", {no("Pneumothorax")}),
         # Where the scope of a cue ends.
-        ("No cardiomegaly with bilateral small effusions.",
-         {no("Cardiomegaly"), yes("Pleural Effusion", "bilateral", None, "mild")}),
-        ("No pneumothorax but small left pleural effusion.",
-         {no("Pneumothorax"), yes("Pleural Effusion", "left", None, "mild")}),
+        (
+            "No cardiomegaly with bilateral small effusions.",
+            {no("Cardiomegaly"), yes("Pleural Effusion", "bilateral", None, "mild")},
+        ),
+        (
+            "No pneumothorax but small left pleural effusion.",
+            {no("Pneumothorax"), yes("Pleural Effusion", "left", None, "mild")},
+        ),
         ("No effusion; mild edema.", {no("Pleural Effusion"), yes("Edema", None, None, "mild")}),
-        ("No pneumothorax is seen, and there is a small effusion.",
-         {no("Pneumothorax"), yes("Pleural Effusion", None, None, "mild")}),
-        ("No effusion noted, left pneumothorax.",
-         {no("Pleural Effusion"), yes("Pneumothorax", "left")}),
-        ("No effusion present, mild edema.",
-         {no("Pleural Effusion"), yes("Edema", None, None, "mild")}),
+        (
+            "No pneumothorax is seen, and there is a small effusion.",
+            {no("Pneumothorax"), yes("Pleural Effusion", None, None, "mild")},
+        ),
+        (
+            "No effusion noted, left pneumothorax.",
+            {no("Pleural Effusion"), yes("Pneumothorax", "left")},
+        ),
+        (
+            "No effusion present, mild edema.",
+            {no("Pleural Effusion"), yes("Edema", None, None, "mild")},
+        ),
         ("No edema, however cardiomegaly.", {no("Edema"), yes("Cardiomegaly")}),
         ("No effusion except pneumothorax.", {no("Pleural Effusion"), yes("Pneumothorax")}),
-        ("Small effusion, no pneumothorax.",
-         {yes("Pleural Effusion", None, None, "mild"), no("Pneumothorax")}),
+        (
+            "Small effusion, no pneumothorax.",
+            {yes("Pleural Effusion", None, None, "mild"), no("Pneumothorax")},
+        ),
         # Lists, and the cues that begin them.
         ("No pneumothorax, effusion, or focal airspace disease.", {*NONE, no("Lung Opacity")}),
         ("No mass, nodule or infiltrate.", {no("Lung Lesion"), no("Lung Opacity")}),
         ("Neither effusion nor pneumothorax.", set(NONE)),
-        ("Lungs are clear of focal consolidation, pleural effusion or pneumothorax.",
-         {no("Consolidation"), *NONE}),
+        (
+            "Lungs are clear of focal consolidation, pleural effusion or pneumothorax.",
+            {no("Consolidation"), *NONE},
+        ),
         ("Free of effusion and pneumothorax.", set(NONE)),
         ("Negative for pneumothorax or effusion.", set(NONE)),
         ("Without evidence of pneumothorax or pleural effusion.", set(NONE)),
@@ -191,8 +209,7 @@ NONE = no("Pneumothorax"), no("Pleural Effusion")
         ("Cannot exclude pneumonia.", set()),
         ("Pneumothorax cannot be excluded.", set()),
         ("Edema or pneumonia could not be excluded.", set()),
-        ("No focal airspace opacity to suggest pneumonia.",
-         {no("Lung Opacity"), no("Pneumonia")}),
+        ("No focal airspace opacity to suggest pneumonia.", {no("Lung Opacity"), no("Pneumonia")}),
         ("Opacity suspicious for pneumonia.", {yes("Lung Opacity")}),
         ("History of pneumonia.", set()),
         # Words that end a scope, and cues after a colon.
@@ -219,7 +236,7 @@ NONE = no("Pneumothorax"), no("Pleural Effusion")
         ("Atelectasis at the left base.", {yes("Atelectasis", "left", "lower")}),
         ("Large left-sided pneumothorax.", {yes("Pneumothorax", "left", None, "severe")}),
     ],
-)  # fmt: skip
+)
 def test_traps_of_real_reports(text, facts):
     """The reference, section 4: what tools for negation get wrong on the Indiana reports."""
     assert facts_of(text) == facts
@@ -269,9 +286,25 @@ def test_cues_are_whole_words():
 
 
 @settings(max_examples=150, deadline=None)
-@given(st.text() | st.lists(st.sampled_from(
-    ["no", "with", "edema", "pulmonary edema", "left", "large", "in the", "zone", "absent", ";"]
-)).map(" ".join))  # fmt: skip
+@given(
+    st.text()
+    | st.lists(
+        st.sampled_from(
+            [
+                "no",
+                "with",
+                "edema",
+                "pulmonary edema",
+                "left",
+                "large",
+                "in the",
+                "zone",
+                "absent",
+                ";",
+            ]
+        )
+    ).map(" ".join)
+)
 def test_any_text_can_be_read(text):
     for reading in read(text):
         assert 0 <= reading.start < reading.end <= len(text)

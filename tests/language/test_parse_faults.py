@@ -27,8 +27,9 @@ def present(rng, name):
     known = CONDITIONS[name]
     sides = (None, *SWAP) if known.sided else (None,)
     zones = [None, *(z for z in ZONES if known.takes_zone(z))]
-    return Fact(name, "present", rng.choice(sides), rng.choice(zones),
-                rng.choice([None, *known.grades]))  # fmt: skip
+    return Fact(
+        name, "present", rng.choice(sides), rng.choice(zones), rng.choice([None, *known.grades])
+    )
 
 
 def replaced(text, old, new):
@@ -58,8 +59,13 @@ def dropped_negation(rng, text, facts, style):
 
 def added_finding(rng, text, facts, style):
     name = rng.choice([n for n in labelled() if n not in {f.condition for f in facts}])
-    end = rng.choice([f" and {CONDITIONS[name].term}", f", no {CONDITIONS[name].term}",
-                      f", with {CONDITIONS[name].term}"])  # fmt: skip
+    end = rng.choice(
+        [
+            f" and {CONDITIONS[name].term}",
+            f", no {CONDITIONS[name].term}",
+            f", with {CONDITIONS[name].term}",
+        ]
+    )
     return f"{text[:-1]}{end}."
 
 
@@ -74,8 +80,11 @@ def negated_twice(rng, text, facts, style):
         return None
     if found[0] == "absent":
         return replaced(text, "absent", rng.choice(["not absent", "no longer absent"]))
-    return replaced(text, found[0], rng.choice(["not without", "no no", f"not {found[0]}",
-                                                "no absence of", f"{found[0]} no"]))  # fmt: skip
+    return replaced(
+        text,
+        found[0],
+        rng.choice(["not without", "no no", f"not {found[0]}", "no absence of", f"{found[0]} no"]),
+    )
 
 
 def wrong_condition(rng, text, facts, style):
@@ -84,8 +93,15 @@ def wrong_condition(rng, text, facts, style):
     return replaced(text, CONDITIONS[name].term, CONDITIONS[other].term)
 
 
-FAULTS = [swapped_side, wrong_grade, dropped_negation, added_finding, missing_finding,
-          negated_twice, wrong_condition]  # fmt: skip
+FAULTS = [
+    swapped_side,
+    wrong_grade,
+    dropped_negation,
+    added_finding,
+    missing_finding,
+    negated_twice,
+    wrong_condition,
+]
 
 
 @pytest.fixture(scope="module")

@@ -51,8 +51,11 @@ def test_a_limited_denial_is_never_the_whole_one(name, where):
 
 
 def test_readings_tell_names_phrases_and_statements_apart():
-    wordings = [one(t).wording for t in ("No cardiomegaly.", "Normal heart size.", "Large heart.",
-                                         "Heart size is normal.") if read(t)]  # fmt: skip
+    wordings = [
+        one(t).wording
+        for t in ("No cardiomegaly.", "Normal heart size.", "Large heart.", "Heart size is normal.")
+        if read(t)
+    ]
     assert wordings == ["name", "phrase", "statement"]
 
 
@@ -80,11 +83,45 @@ def seconds(text):
 
 
 PIECES = [
-    "no", "without", "effusion", "left", "right", ",", "and", "or", "small", "large", "in the",
-    "lower", "zone", "lung", "heart size", "normal", "is", "not", "absent", ":", "no change in",
-    "cannot be excluded", "resolved", ";", ".", "bilateral", "greater than", "to", "-", "/", "\t",
-    "there is", "may", "has been", "both bases", "(left", "edema", "x",
-]  # fmt: skip
+    "no",
+    "without",
+    "effusion",
+    "left",
+    "right",
+    ",",
+    "and",
+    "or",
+    "small",
+    "large",
+    "in the",
+    "lower",
+    "zone",
+    "lung",
+    "heart size",
+    "normal",
+    "is",
+    "not",
+    "absent",
+    ":",
+    "no change in",
+    "cannot be excluded",
+    "resolved",
+    ";",
+    ".",
+    "bilateral",
+    "greater than",
+    "to",
+    "-",
+    "/",
+    "\t",
+    "there is",
+    "may",
+    "has been",
+    "both bases",
+    "(left",
+    "edema",
+    "x",
+]
 
 
 @settings(max_examples=30, deadline=None)

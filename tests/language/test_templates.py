@@ -49,24 +49,44 @@ def test_lists():
 @pytest.mark.parametrize(
     ("style", "negated", "affirmative"),
     [
-        ("without", "Cardiomegaly without pulmonary edema.",
-         "Cardiomegaly with normal pulmonary vascularity."),
-        ("no", "Cardiomegaly, no pulmonary edema.",
-         "Cardiomegaly, normal pulmonary vascularity."),
-        ("noted, no sign", "Cardiomegaly noted, no sign of pulmonary edema.",
-         "Cardiomegaly noted, normal pulmonary vascularity."),
-        ("free of first", "Free of pulmonary edema, with cardiomegaly.",
-         "Normal pulmonary vascularity, with cardiomegaly."),
-        ("absent", "Pulmonary edema absent, cardiomegaly present.",
-         "Normal pulmonary vascularity, cardiomegaly present."),
-        ("there is, but no", "There is cardiomegaly, but no pulmonary edema.",
-         "There is cardiomegaly, with normal pulmonary vascularity."),
-        ("with no", "Cardiomegaly with no pulmonary edema.",
-         "Cardiomegaly with normal pulmonary vascularity."),
-        ("absent while", "Pulmonary edema absent while cardiomegaly present.",
-         "Normal pulmonary vascularity while cardiomegaly present."),
+        (
+            "without",
+            "Cardiomegaly without pulmonary edema.",
+            "Cardiomegaly with normal pulmonary vascularity.",
+        ),
+        ("no", "Cardiomegaly, no pulmonary edema.", "Cardiomegaly, normal pulmonary vascularity."),
+        (
+            "noted, no sign",
+            "Cardiomegaly noted, no sign of pulmonary edema.",
+            "Cardiomegaly noted, normal pulmonary vascularity.",
+        ),
+        (
+            "free of first",
+            "Free of pulmonary edema, with cardiomegaly.",
+            "Normal pulmonary vascularity, with cardiomegaly.",
+        ),
+        (
+            "absent",
+            "Pulmonary edema absent, cardiomegaly present.",
+            "Normal pulmonary vascularity, cardiomegaly present.",
+        ),
+        (
+            "there is, but no",
+            "There is cardiomegaly, but no pulmonary edema.",
+            "There is cardiomegaly, with normal pulmonary vascularity.",
+        ),
+        (
+            "with no",
+            "Cardiomegaly with no pulmonary edema.",
+            "Cardiomegaly with normal pulmonary vascularity.",
+        ),
+        (
+            "absent while",
+            "Pulmonary edema absent while cardiomegaly present.",
+            "Normal pulmonary vascularity while cardiomegaly present.",
+        ),
     ],
-)  # fmt: skip
+)
 def test_sentences_by_hand(style, negated, affirmative):
     assert sentence([HEART, EDEMA], style, "negated") == negated
     assert sentence([EDEMA, HEART], style, "affirmative") == affirmative
@@ -80,12 +100,16 @@ def test_forty_ways_of_saying_it():
 def test_articles_and_plurals():
     devices, fracture = Fact("Support Devices", "present"), Fact("Fracture", "present")
     mediastinum = Fact("Enlarged Cardiomediastinum", "present")
-    said = [sentence(f, "there is, no", "negated") for f in (
-        [devices, HEART], [fracture, devices], [mediastinum, EDEMA], [EDEMA])]  # fmt: skip
-    assert said == ["There are support devices and cardiomegaly.",
-                    "There is a fracture and support devices.",
-                    "There is an enlarged cardiomediastinum, no pulmonary edema.",
-                    "No pulmonary edema."]  # fmt: skip
+    said = [
+        sentence(f, "there is, no", "negated")
+        for f in ([devices, HEART], [fracture, devices], [mediastinum, EDEMA], [EDEMA])
+    ]
+    assert said == [
+        "There are support devices and cardiomegaly.",
+        "There is a fracture and support devices.",
+        "There is an enlarged cardiomediastinum, no pulmonary edema.",
+        "No pulmonary edema.",
+    ]
 
 
 @pytest.mark.parametrize("style", STYLES)
@@ -116,9 +140,11 @@ def configurations(style):
             facts = [
                 Fact(n, "present" if v else "absent") for n, v in zip(names, values, strict=True)
             ]
-            yield facts, [f for f in facts if f.existence == "present"], [
-                f for f in facts if f.existence == "absent"
-            ]  # fmt: skip
+            yield (
+                facts,
+                [f for f in facts if f.existence == "present"],
+                [f for f in facts if f.existence == "absent"],
+            )
 
 
 @pytest.mark.parametrize("style", STYLES)
@@ -156,18 +182,30 @@ def test_no_cue_outside_the_negated_form(style):
     ("fact", "template", "text"),
     [
         (Fact("Fracture", "present"), "there {is} {a}", "There is a fracture."),
-        (Fact("Enlarged Cardiomediastinum", "present"), "findings show {a}",
-         "Findings show an enlarged cardiomediastinum."),
+        (
+            Fact("Enlarged Cardiomediastinum", "present"),
+            "findings show {a}",
+            "Findings show an enlarged cardiomediastinum.",
+        ),
         (Fact("Support Devices", "present"), "{a} {is} seen", "Support devices are seen."),
-        (Fact("Support Devices", "absent"), "there {is} no {noun}",
-         "There are no support devices."),
+        (
+            Fact("Support Devices", "absent"),
+            "there {is} no {noun}",
+            "There are no support devices.",
+        ),
         (Fact("Edema", "present"), "there {is} {a}", "There is pulmonary edema."),
-        (Fact("Pleural Effusion", "absent", severity="severe"), "no {noun}",
-         "No large pleural effusion."),
-        (Fact("Consolidation", "absent", "right", "lower"), "no evidence of {noun}",
-         "No evidence of consolidation in the right lower zone."),
+        (
+            Fact("Pleural Effusion", "absent", severity="severe"),
+            "no {noun}",
+            "No large pleural effusion.",
+        ),
+        (
+            Fact("Consolidation", "absent", "right", "lower"),
+            "no evidence of {noun}",
+            "No evidence of consolidation in the right lower zone.",
+        ),
     ],
-)  # fmt: skip
+)
 def test_captions_by_hand(fact, template, text):
     assert caption(fact, template) == text
 

@@ -32,30 +32,66 @@ TEXT = {"context_length": 77, "vocab_size": 49408, "width": 128, "heads": 2, "la
 CONFIGS = {
     "gelu": {"embed_dim": 32, "vision_cfg": VIT, "text_cfg": TEXT},
     "quickgelu": {"embed_dim": 32, "quick_gelu": True, "vision_cfg": VIT, "text_cfg": TEXT},
-    "heads": {"embed_dim": 32, "vision_cfg": VIT | {"head_width": 32},
-              "text_cfg": TEXT | {"heads": 4, "context_length": 40}},
-    "custom-text": {"embed_dim": 32, "quick_gelu": True, "custom_text": True, "vision_cfg": VIT,
-                    "text_cfg": TEXT},
-    "biomed": {"embed_dim": 48,
-               "vision_cfg": {"timm_model_name": "vit_tiny_patch16_224", "image_size": 224,
-                              "timm_model_pretrained": False, "timm_pool": "",
-                              "timm_proj": "linear"},
-               "text_cfg": {"hf_proj_type": "mlp", "context_length": 48,
-                            "hf_pooler_type": "cls_last_hidden_state_pooler"}},
-    "resnet": {"embed_dim": 32, "quick_gelu": True, "text_cfg": TEXT,
-               "vision_cfg": {"image_size": 64, "layers": [1, 2, 1, 1], "width": 16,
-                              "patch_size": None}},
-    "siglip": {"embed_dim": 768, "init_logit_bias": -10, "custom_text": True,
-               "vision_cfg": {"image_size": 224, "timm_model_name": "vit_base_patch16_siglip_224",
-                              "timm_model_pretrained": False, "timm_pool": "map",
-                              "timm_proj": "none"},
-               "text_cfg": {"context_length": 16, "hf_tokenizer_name": "local", "width": 768,
-                            "heads": 12, "layers": 2, "no_causal_mask": True, "proj_bias": True,
-                            "pool_type": "last", "norm_kwargs": {"eps": 1e-6},
-                            "tokenizer_kwargs": {"clean": "canonicalize"}}},
+    "heads": {
+        "embed_dim": 32,
+        "vision_cfg": VIT | {"head_width": 32},
+        "text_cfg": TEXT | {"heads": 4, "context_length": 40},
+    },
+    "custom-text": {
+        "embed_dim": 32,
+        "quick_gelu": True,
+        "custom_text": True,
+        "vision_cfg": VIT,
+        "text_cfg": TEXT,
+    },
+    "biomed": {
+        "embed_dim": 48,
+        "vision_cfg": {
+            "timm_model_name": "vit_tiny_patch16_224",
+            "image_size": 224,
+            "timm_model_pretrained": False,
+            "timm_pool": "",
+            "timm_proj": "linear",
+        },
+        "text_cfg": {
+            "hf_proj_type": "mlp",
+            "context_length": 48,
+            "hf_pooler_type": "cls_last_hidden_state_pooler",
+        },
+    },
+    "resnet": {
+        "embed_dim": 32,
+        "quick_gelu": True,
+        "text_cfg": TEXT,
+        "vision_cfg": {"image_size": 64, "layers": [1, 2, 1, 1], "width": 16, "patch_size": None},
+    },
+    "siglip": {
+        "embed_dim": 768,
+        "init_logit_bias": -10,
+        "custom_text": True,
+        "vision_cfg": {
+            "image_size": 224,
+            "timm_model_name": "vit_base_patch16_siglip_224",
+            "timm_model_pretrained": False,
+            "timm_pool": "map",
+            "timm_proj": "none",
+        },
+        "text_cfg": {
+            "context_length": 16,
+            "hf_tokenizer_name": "local",
+            "width": 768,
+            "heads": 12,
+            "layers": 2,
+            "no_causal_mask": True,
+            "proj_bias": True,
+            "pool_type": "last",
+            "norm_kwargs": {"eps": 1e-6},
+            "tokenizer_kwargs": {"clean": "canonicalize"},
+        },
+    },
     "longest": {"embed_dim": 32, "vision_cfg": VIT, "text_cfg": TEXT},
     "squash": {"embed_dim": 32, "vision_cfg": VIT, "text_cfg": TEXT},
-}  # fmt: skip
+}
 PREPROCESSING = {
     "siglip": {"mean": [0.5] * 3, "std": [0.5] * 3, "resize_mode": "squash"},
     "longest": {"resize_mode": "longest", "fill_color": 30},
@@ -118,9 +154,15 @@ def make(folder):
         draw(model)
         torch.save(model.state_dict(), out / "open_clip_pytorch_model.bin")
         # What a training of open_clip on several cards leaves.
-        torch.save({"epoch": 1, "name": name, "args": argparse.Namespace(lr=1e-8),
-                    "state_dict": {f"module.{k}": v for k, v in model.state_dict().items()}},
-                   out / "epoch_1.pt")  # fmt: skip
+        torch.save(
+            {
+                "epoch": 1,
+                "name": name,
+                "args": argparse.Namespace(lr=1e-8),
+                "state_dict": {f"module.{k}": v for k, v in model.state_dict().items()},
+            },
+            out / "epoch_1.pt",
+        )
         found = vectors(model, open_clip.get_tokenizer(f"local-dir:{out}"), folder)
         save_file({k: v.contiguous() for k, v in found.items()}, out / "reference.safetensors")
 

@@ -23,8 +23,9 @@ ACTIVATIONS = {"gelu": gelu, "quick_gelu": quick_gelu, "tanh": tanh_gelu}
 
 
 @cache
-def clip_weights(seed=0, width=128, layers=2, embed=16, context=24, vocabulary=49408, patch=16,
-                 grid=2):  # fmt: skip
+def clip_weights(
+    seed=0, width=128, layers=2, embed=16, context=24, vocabulary=49408, patch=16, grid=2
+):
     """A random checkpoint in OpenAI's layout: heads of 64, as everywhere in CLIP."""
     made = Maker(seed)
     made.clip_text(width, layers, context, vocabulary)
@@ -132,8 +133,13 @@ class Maker:
         pool = f"{trunk}attn_pool."
         self(f"{pool}latent", 1, 1, width)
         self.norm(f"{pool}norm", width)
-        for name, rows, columns in (("q", 1, 1), ("kv", 2, 1), ("proj", 1, 1), ("mlp.fc1", 2, 1),
-                                    ("mlp.fc2", 1, 2)):  # fmt: skip
+        for name, rows, columns in (
+            ("q", 1, 1),
+            ("kv", 2, 1),
+            ("proj", 1, 1),
+            ("mlp.fc1", 2, 1),
+            ("mlp.fc2", 1, 2),
+        ):
             self.linear(f"{pool}{name}", rows * width, columns * width)
 
     def timm_block(self, block, width):
@@ -228,8 +234,13 @@ def patches(pixels, weight, bias, cls, positions):
 
 
 def clip_image(w, pixels, activation):
-    x = patches(pixels, w["visual.conv1.weight"], None, w["visual.class_embedding"],
-                w["visual.positional_embedding"])  # fmt: skip
+    x = patches(
+        pixels,
+        w["visual.conv1.weight"],
+        None,
+        w["visual.class_embedding"],
+        w["visual.positional_embedding"],
+    )
     x = norm(w, "visual.ln_pre", x)
     for n in blocks(w, "visual.transformer.resblocks."):
         x = clip_block(w, f"visual.transformer.resblocks.{n}.", x, activation)
@@ -242,8 +253,9 @@ def resnet_image(w, pixels):
     def layer(x, name, bn, stride=1):
         weight = w[f"{name}.weight"]
         x = conv2d(x, weight, stride=stride, padding=weight.shape[-1] // 2)
-        return batch_norm(x, *(w[f"{bn}.{k}"] for k in (
-            "running_mean", "running_var", "weight", "bias")))  # fmt: skip
+        return batch_norm(
+            x, *(w[f"{bn}.{k}"] for k in ("running_mean", "running_var", "weight", "bias"))
+        )
 
     x = pixels
     for n in (1, 2, 3):
@@ -298,8 +310,13 @@ def timm_blocks(w, x, activation="gelu", head=64):
 
 def timm_image(w, pixels):
     t = "visual.trunk."
-    x = patches(pixels, w[f"{t}patch_embed.proj.weight"], w[f"{t}patch_embed.proj.bias"],
-                w[f"{t}cls_token"], w[f"{t}pos_embed"])  # fmt: skip
+    x = patches(
+        pixels,
+        w[f"{t}patch_embed.proj.weight"],
+        w[f"{t}patch_embed.proj.bias"],
+        w[f"{t}cls_token"],
+        w[f"{t}pos_embed"],
+    )
     x = timm_blocks(w, x)
     return normalize(affine(w, "visual.head.proj", norm(w, f"{t}norm", x, 1e-6)[:, 0]), dim=-1)
 
@@ -307,8 +324,11 @@ def timm_image(w, pixels):
 def bert_text(w, ids, mask, name="text"):
     """Unit vectors: [CLS] of the last block, an MLP without biases; padding is not attended to."""
     e = f"{name}.transformer.embeddings."
-    x = (w[f"{e}word_embeddings.weight"][ids] + w[f"{e}token_type_embeddings.weight"][0]
-         + w[f"{e}position_embeddings.weight"][: ids.shape[1]])  # fmt: skip
+    x = (
+        w[f"{e}word_embeddings.weight"][ids]
+        + w[f"{e}token_type_embeddings.weight"][0]
+        + w[f"{e}position_embeddings.weight"][: ids.shape[1]]
+    )
     x = norm(w, f"{e}LayerNorm", x, 1e-12)
     for n in blocks(w, f"{name}.transformer.encoder.layer."):
         b = f"{name}.transformer.encoder.layer.{n}."

@@ -27,8 +27,9 @@ def adapter(tiny_clip, tmp_path_factory):
 WORDS = r"LoRA weights of peft .*merge_and_unload\(\).*run:FOLDER"
 
 
-@pytest.mark.parametrize("place", ["hf:{}", "pad:hf:{}", "openclip:local-dir:{}",
-                                   "openclip:ViT-B-32-quickgelu:{}"])  # fmt: skip
+@pytest.mark.parametrize(
+    "place", ["hf:{}", "pad:hf:{}", "openclip:local-dir:{}", "openclip:ViT-B-32-quickgelu:{}"]
+)
 def test_a_folder_of_peft(place, adapter):
     with pytest.raises(ModelError, match=WORDS):
         load_model(place.format(adapter))

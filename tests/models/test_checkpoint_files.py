@@ -47,10 +47,26 @@ def assert_read(path):
         lambda w: {f"_fsdp_wrapped_module._orig_mod.{k}": v for k, v in w.items()},
         lambda w: {"state_dict": w, "root": Path("a"), "at": datetime.now(UTC), "id": uuid4()},
     ],
-    ids=["bare", "state_dict", "Namespace", "module.", "nested", "model_state_dict", "compiled",
-         "compiled in parallel", "parallel, compiled", "compiled tower", "mean", "ema",
-         "own name", "model is a name", "model is a table of settings", "sharded", "settings"],
-)  # fmt: skip
+    ids=[
+        "bare",
+        "state_dict",
+        "Namespace",
+        "module.",
+        "nested",
+        "model_state_dict",
+        "compiled",
+        "compiled in parallel",
+        "parallel, compiled",
+        "compiled tower",
+        "mean",
+        "ema",
+        "own name",
+        "model is a name",
+        "model is a table of settings",
+        "sharded",
+        "settings",
+    ],
+)
 @pytest.mark.parametrize("zipped", [True, False])
 def test_containers(wrap, zipped, tmp_path):
     path = tmp_path / "x.pt"
@@ -72,15 +88,22 @@ def test_half_precision_becomes_single(tmp_path):
 
 
 VALUES = {
-    "float64": np.float64(0.5), "float32": np.float32(0.5), "int": np.int64(3),
-    "bool": np.bool_(True), "text": np.str_("b32"), "time": np.datetime64("2024-01-01"),
-    "array": np.arange(6.0).reshape(2, 3), "record": np.zeros(2, dtype=[("a", "f4"), ("b", "i8")]),
-    "dtype": np.dtype("float32"), "type": np.float32, "dtype's class": type(np.dtype("f8")),
+    "float64": np.float64(0.5),
+    "float32": np.float32(0.5),
+    "int": np.int64(3),
+    "bool": np.bool_(True),
+    "text": np.str_("b32"),
+    "time": np.datetime64("2024-01-01"),
+    "array": np.arange(6.0).reshape(2, 3),
+    "record": np.zeros(2, dtype=[("a", "f4"), ("b", "i8")]),
+    "dtype": np.dtype("float32"),
+    "type": np.float32,
+    "dtype's class": type(np.dtype("f8")),
     "objects": np.array([None, "a", 3], dtype=object),
     "generator": np.random.default_rng(0).bit_generator.state,
     "old generator": np.random.RandomState(0).get_state(),
     "key": {np.int64(3): {"best": [np.float64(0.25)]}},
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("core", ["numpy.core", "numpy._core"])
@@ -89,8 +112,9 @@ VALUES = {
 def test_values_of_numpy_are_data(name, zipped, core, tmp_path):
     """As numpy 1 and numpy 2 call their core."""
     path = tmp_path / "x.pt"
-    torch.save({"best": VALUES[name], "state_dict": WEIGHTS}, path,
-               _use_new_zipfile_serialization=zipped)  # fmt: skip
+    torch.save(
+        {"best": VALUES[name], "state_dict": WEIGHTS}, path, _use_new_zipfile_serialization=zipped
+    )
     rename(path, b"numpy._core", core.encode(), zipped)
     assert_read(path)
     assert not set(BOXED) & set(torch.serialization.get_safe_globals()), "it is for this file alone"
@@ -141,8 +165,16 @@ def test_what_hides_in_values_of_numpy(tmp_path, capsys):
     assert "ran" not in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("name", ["numpy.load", "numpy.memmap", "numpy.core.multiarray.fromfile",
-                                  "numpy.testing.runstring", "numpy.f2py.compile"])  # fmt: skip
+@pytest.mark.parametrize(
+    "name",
+    [
+        "numpy.load",
+        "numpy.memmap",
+        "numpy.core.multiarray.fromfile",
+        "numpy.testing.runstring",
+        "numpy.f2py.compile",
+    ],
+)
 def test_other_names_of_numpy_are_refused(name, tmp_path):
     module, _, function = name.rpartition(".")
     content = b"\x80\x02c" + f"{module}\n{function}\n".encode() + b")R."
@@ -270,10 +302,16 @@ def test_a_model_within_a_training_module(name, tmp_path):
     assert read_weights(tmp_path / "x.ckpt").keys() == WEIGHTS.keys()
 
 
-@pytest.mark.parametrize("changed", [
-    lambda v: torch.quantize_per_tensor(v, 0.1, 0, torch.qint8), lambda v: v.to_sparse(),
-    lambda v: v.int(), lambda v: v.to("meta"), lambda v: v.to(torch.complex64),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "changed",
+    [
+        lambda v: torch.quantize_per_tensor(v, 0.1, 0, torch.qint8),
+        lambda v: v.to_sparse(),
+        lambda v: v.int(),
+        lambda v: v.to("meta"),
+        lambda v: v.to(torch.complex64),
+    ],
+)
 @pytest.mark.filterwarnings("ignore:torch.quantize_per_tensor")
 def test_weights_of_another_kind_are_named(changed, tmp_path):
     torch.save(WEIGHTS | {"visual.proj": changed(WEIGHTS["visual.proj"])}, tmp_path / "x.pt")

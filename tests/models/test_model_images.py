@@ -82,8 +82,14 @@ def test_dicom_window(tmp_path):
 
 
 def test_dicom_rescale_comes_before_the_window(tmp_path):
-    path = dicom(tmp_path / "a.dcm", RAMP, RescaleSlope=2, RescaleIntercept=-1000,
-                 WindowCenter=2048, WindowWidth=1024)  # fmt: skip
+    path = dicom(
+        tmp_path / "a.dcm",
+        RAMP,
+        RescaleSlope=2,
+        RescaleIntercept=-1000,
+        WindowCenter=2048,
+        WindowWidth=1024,
+    )
     found = grey(path)
     # 2 v - 1000 = 1536 at v = 1268, and 2560 at v = 1780.
     assert (found[RAMP <= 1267] == 0).all() and (found[RAMP >= 1781] == 255).all()
@@ -115,10 +121,15 @@ def test_voi_table(tmp_path):
 
 @pytest.mark.parametrize(
     ("name", "words"),
-    [("missing", "no such file"), ("text", "broken"), ("cut png", "broken"),
-     ("no pixels", "without a readable image"), ("frames", "not one grey frame"),
-     ("compressed", "decoder")],
-)  # fmt: skip
+    [
+        ("missing", "no such file"),
+        ("text", "broken"),
+        ("cut png", "broken"),
+        ("no pixels", "without a readable image"),
+        ("frames", "not one grey frame"),
+        ("compressed", "decoder"),
+    ],
+)
 def test_bad_files_are_named_without_their_path_or_header(name, words, tmp_path):
     path = tmp_path / "p10000032.dcm"
     if name == "text":
@@ -144,8 +155,9 @@ def test_real_radiographs(real_nih):
 
 
 def signed(path, pixels, **elements):
-    return dicom(path, pixels.astype(np.int16), PixelRepresentation=1, BitsStored=16, HighBit=15,
-                 **elements)  # fmt: skip
+    return dicom(
+        path, pixels.astype(np.int16), PixelRepresentation=1, BitsStored=16, HighBit=15, **elements
+    )
 
 
 def padded(value, dtype=np.int16):
@@ -182,8 +194,15 @@ def test_dicom_padding_is_no_part_of_the_image(value, limit, there, photometric,
 
 def test_dicom_padding_beside_rescale_and_window(tmp_path):
     """Padding is a stored value: rescale is not applied to it before it is compared."""
-    path = signed(tmp_path / "a.dcm", padded(-2000), PixelPaddingValue=-2000, RescaleSlope=2,
-                  RescaleIntercept=100, WindowCenter=3100, WindowWidth=3001)  # fmt: skip
+    path = signed(
+        tmp_path / "a.dcm",
+        padded(-2000),
+        PixelPaddingValue=-2000,
+        RescaleSlope=2,
+        RescaleIntercept=100,
+        WindowCenter=3100,
+        WindowWidth=3001,
+    )
     found = grey(path)
     assert (found[48:] == 0).all()
     wanted = np.clip((2.0 * RAMP[:48] + 100 - 3099.5) / 3000 + 0.5, 0, 1) * 255
@@ -194,35 +213,61 @@ def test_dicom_padding_beside_rescale_and_window(tmp_path):
 
 @pytest.mark.parametrize(
     ("photometric", "shape", "inverse"),
-    [("MONOCHROME2", "INVERSE", True), ("MONOCHROME2", "IDENTITY", False),
-     ("MONOCHROME1", "INVERSE", True), ("MONOCHROME1", "", True)],
-)  # fmt: skip
+    [
+        ("MONOCHROME2", "INVERSE", True),
+        ("MONOCHROME2", "IDENTITY", False),
+        ("MONOCHROME1", "INVERSE", True),
+        ("MONOCHROME1", "", True),
+    ],
+)
 def test_dicom_presentation_inverts_once(photometric, shape, inverse, tmp_path):
     plain = grey(dicom(tmp_path / "a.dcm", RAMP))
-    found = grey(dicom(tmp_path / "b.dcm", RAMP, PhotometricInterpretation=photometric,
-                       PresentationLUTShape=shape))  # fmt: skip
+    found = grey(
+        dicom(
+            tmp_path / "b.dcm",
+            RAMP,
+            PhotometricInterpretation=photometric,
+            PresentationLUTShape=shape,
+        )
+    )
     assert np.abs(found - (255 - plain if inverse else plain)).max() <= 1
 
 
 WINDOWS = {
-    "first of several": ({"WindowCenter": [2048, 100], "WindowWidth": [1024, 50]},
-                         lambda v: (v - 2047.5) / 1023 + 0.5),
-    "the first that is one": ({"WindowCenter": [2048, 2048], "WindowWidth": [0, 1024]},
-                              lambda v: (v - 2047.5) / 1023 + 0.5),
-    "exact": ({"WindowCenter": 2048, "WindowWidth": 1024, "VOILUTFunction": "LINEAR_EXACT"},
-              lambda v: (v - 2048) / 1024 + 0.5),
-    "exact, below one": ({"WindowCenter": 2048.25, "WindowWidth": 0.5,
-                          "VOILUTFunction": "LINEAR_EXACT"}, lambda v: v > 2048),
-    "sigmoid": ({"WindowCenter": 2048, "WindowWidth": 1024, "VOILUTFunction": "SIGMOID"},
-                lambda v: 1 / (1 + np.exp(-4 * (v - 2048) / 1024))),
+    "first of several": (
+        {"WindowCenter": [2048, 100], "WindowWidth": [1024, 50]},
+        lambda v: (v - 2047.5) / 1023 + 0.5,
+    ),
+    "the first that is one": (
+        {"WindowCenter": [2048, 2048], "WindowWidth": [0, 1024]},
+        lambda v: (v - 2047.5) / 1023 + 0.5,
+    ),
+    "exact": (
+        {"WindowCenter": 2048, "WindowWidth": 1024, "VOILUTFunction": "LINEAR_EXACT"},
+        lambda v: (v - 2048) / 1024 + 0.5,
+    ),
+    "exact, below one": (
+        {"WindowCenter": 2048.25, "WindowWidth": 0.5, "VOILUTFunction": "LINEAR_EXACT"},
+        lambda v: v > 2048,
+    ),
+    "sigmoid": (
+        {"WindowCenter": 2048, "WindowWidth": 1024, "VOILUTFunction": "SIGMOID"},
+        lambda v: 1 / (1 + np.exp(-4 * (v - 2048) / 1024)),
+    ),
     "a step": ({"WindowCenter": 2048, "WindowWidth": 1}, lambda v: v > 2047.5),
-    "wider than the image": ({"WindowCenter": 4096, "WindowWidth": 8192},
-                             lambda v: (v - 4095.5) / 8191 + 0.5),
-    "negative slope": ({"RescaleSlope": -1, "RescaleIntercept": 4095, "WindowCenter": 2048,
-                        "WindowWidth": 1024}, lambda v: (4095 - v - 2047.5) / 1023 + 0.5),
-    "a slope of 0 is none": ({"RescaleSlope": 0, "RescaleIntercept": 0, "WindowCenter": 2048,
-                              "WindowWidth": 1024}, lambda v: (v - 2047.5) / 1023 + 0.5),
-}  # fmt: skip
+    "wider than the image": (
+        {"WindowCenter": 4096, "WindowWidth": 8192},
+        lambda v: (v - 4095.5) / 8191 + 0.5,
+    ),
+    "negative slope": (
+        {"RescaleSlope": -1, "RescaleIntercept": 4095, "WindowCenter": 2048, "WindowWidth": 1024},
+        lambda v: (4095 - v - 2047.5) / 1023 + 0.5,
+    ),
+    "a slope of 0 is none": (
+        {"RescaleSlope": 0, "RescaleIntercept": 0, "WindowCenter": 2048, "WindowWidth": 1024},
+        lambda v: (v - 2047.5) / 1023 + 0.5,
+    ),
+}
 
 
 @pytest.mark.parametrize("window", WINDOWS)
@@ -233,12 +278,18 @@ def test_dicom_windows(window, tmp_path):
     assert np.abs(grey(dicom(tmp_path / "a.dcm", RAMP, **elements)) - wanted).max() <= 1
 
 
-@pytest.mark.parametrize("elements", [
-    {"WindowCenter": 2048, "WindowWidth": 0}, {"WindowCenter": 2048, "WindowWidth": -1024},
-    {"WindowCenter": 2048, "WindowWidth": 0.5}, {"WindowCenter": 2048}, {"WindowWidth": 9},
-    {"WindowCenter": None, "WindowWidth": None},
-    {"WindowCenter": 2048, "WindowWidth": 0, "VOILUTFunction": "SIGMOID"},
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "elements",
+    [
+        {"WindowCenter": 2048, "WindowWidth": 0},
+        {"WindowCenter": 2048, "WindowWidth": -1024},
+        {"WindowCenter": 2048, "WindowWidth": 0.5},
+        {"WindowCenter": 2048},
+        {"WindowWidth": 9},
+        {"WindowCenter": None, "WindowWidth": None},
+        {"WindowCenter": 2048, "WindowWidth": 0, "VOILUTFunction": "SIGMOID"},
+    ],
+)
 def test_a_window_that_is_none_is_left_out(elements, tmp_path):
     found = grey(dicom(tmp_path / "a.dcm", RAMP, **elements))
     assert np.abs(found - spread(RAMP)).max() <= 1
@@ -274,22 +325,33 @@ def test_captures_in_colour(tmp_path):
     """A screen's picture is RGB: by pixel, by plane, and of one frame that says so."""
     rng = np.random.default_rng(0)
     pixels = rng.integers(0, 256, (8, 6, 3), dtype=np.uint8)
-    common = {"SamplesPerPixel": 3, "PhotometricInterpretation": "RGB", "BitsAllocated": 8,
-              "BitsStored": 8, "HighBit": 7, "Rows": 8, "Columns": 6}  # fmt: skip
+    common = {
+        "SamplesPerPixel": 3,
+        "PhotometricInterpretation": "RGB",
+        "BitsAllocated": 8,
+        "BitsStored": 8,
+        "HighBit": 7,
+        "Rows": 8,
+        "Columns": 6,
+    }
     for planar, stored in ((0, pixels), (1, pixels.transpose(2, 0, 1))):
-        path = dicom(tmp_path / "a.dcm", np.ascontiguousarray(stored), PlanarConfiguration=planar,
-                     **common)  # fmt: skip
+        path = dicom(
+            tmp_path / "a.dcm", np.ascontiguousarray(stored), PlanarConfiguration=planar, **common
+        )
         assert (np.asarray(open_image(path)) == pixels).all()
     frame = dicom(tmp_path / "b.dcm", RAMP[None], NumberOfFrames=1)
     assert (grey(frame) == grey(dicom(tmp_path / "c.dcm", RAMP))).all()
 
 
-@pytest.mark.parametrize(("elements", "words"), [
-    ({"Rows": 60000, "Columns": 60000}, "million pixels"),
-    ({"Rows": 64, "Columns": 64, "NumberOfFrames": 2_000_000}, "million pixels"),
-    ({"RescaleSlope": "1E308", "RescaleIntercept": "1E308"}, "no numbers"),
-    ({"syntax": DeflatedExplicitVRLittleEndian}, "deflated"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("elements", "words"),
+    [
+        ({"Rows": 60000, "Columns": 60000}, "million pixels"),
+        ({"Rows": 64, "Columns": 64, "NumberOfFrames": 2_000_000}, "million pixels"),
+        ({"RescaleSlope": "1E308", "RescaleIntercept": "1E308"}, "no numbers"),
+        ({"syntax": DeflatedExplicitVRLittleEndian}, "deflated"),
+    ],
+)
 def test_dicom_that_is_refused(elements, words, tmp_path):
     with pytest.raises(ImageError, match=words):
         open_image(dicom(tmp_path / "a.dcm", RAMP, **elements))
@@ -313,8 +375,16 @@ def test_dicom_float_pixels_that_are_no_numbers(tmp_path):
 
 
 CORNER = np.array([[200, 10, 20], [30, 40, 50]], dtype=np.uint8)
-TURNED = {1: CORNER, 2: CORNER[:, ::-1], 3: CORNER[::-1, ::-1], 4: CORNER[::-1], 5: CORNER.T,
-          6: np.rot90(CORNER, -1), 7: CORNER[::-1, ::-1].T, 8: np.rot90(CORNER)}  # fmt: skip
+TURNED = {
+    1: CORNER,
+    2: CORNER[:, ::-1],
+    3: CORNER[::-1, ::-1],
+    4: CORNER[::-1],
+    5: CORNER.T,
+    6: np.rot90(CORNER, -1),
+    7: CORNER[::-1, ::-1].T,
+    8: np.rot90(CORNER),
+}
 """Values of EXIF's orientation -> how an upright image looks."""
 
 

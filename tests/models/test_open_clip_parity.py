@@ -26,22 +26,47 @@ pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parent.parent.parent
 PARITY = Path(os.environ.get("NAST_PARITY", ROOT / ".parity"))
 REFERENCE = Path(__file__).with_name("open_clip_reference.py")
-NAMES = ["gelu", "quickgelu", "heads", "custom-text", "biomed", "resnet", "siglip", "longest",
-         "squash"]  # fmt: skip
+NAMES = [
+    "gelu",
+    "quickgelu",
+    "heads",
+    "custom-text",
+    "biomed",
+    "resnet",
+    "siglip",
+    "longest",
+    "squash",
+]
 ODD = [
-    "", "no", "  Two   spaces,\n a line and\ta tab. ", "NO PNEUMOTHORAX!!", "non-displaced 8th rib",
-    "A 3.5 x 2 cm nodule (SUV 4.1) & 1/2 of the lobe", "“Ground-glass” opacity isn’t seen",
-    "ﬁbrosis and eﬀusion", "no effusion &amp; no oedema &lt;5 mm", "œdème, épanchement; Größe",
-    "comparison: __/__/____ at ___ hours", "ET tube's tip 4cm above the carina; can't exclude it",
-    "75% > 50 %, +/- 3", "no\u00a0change", "There is " + "no effusion and " * 50, "①②", "a…b—c–d",
-]  # fmt: skip
+    "",
+    "no",
+    "  Two   spaces,\n a line and\ta tab. ",
+    "NO PNEUMOTHORAX!!",
+    "non-displaced 8th rib",
+    "A 3.5 x 2 cm nodule (SUV 4.1) & 1/2 of the lobe",
+    "“Ground-glass” opacity isn’t seen",
+    "ﬁbrosis and eﬀusion",
+    "no effusion &amp; no oedema &lt;5 mm",
+    "œdème, épanchement; Größe",
+    "comparison: __/__/____ at ___ hours",
+    "ET tube's tip 4cm above the carina; can't exclude it",
+    "75% > 50 %, +/- 3",
+    "no\u00a0change",
+    "There is " + "no effusion and " * 50,
+    "①②",
+    "a…b—c–d",
+]
 TOLERANCE = 1e-5
 
 
 def run_reference(*arguments):
     environment = {**os.environ, "PYTHONPATH": str(PARITY)}
-    done = subprocess.run([sys.executable, REFERENCE, *map(str, arguments)], env=environment,
-                          capture_output=True, text=True)  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, REFERENCE, *map(str, arguments)],
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 0, done.stderr[-3000:]
 
 
@@ -75,9 +100,14 @@ def made(tmp_path_factory, texts, images):
     words = sorted({w for t in texts for w in t.lower().replace(".", " ").split() if w.isalpha()})
     words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *".,-/%()", *words[::2]]
     BertTokenizer(vocab={w: n for n, w in enumerate(words)}).save_pretrained(folder / "bert")
-    BertConfig(vocab_size=len(words), hidden_size=128, num_hidden_layers=3, num_attention_heads=2,
-               intermediate_size=96, max_position_embeddings=64).save_pretrained(
-                   folder / "bert")  # fmt: skip
+    BertConfig(
+        vocab_size=len(words),
+        hidden_size=128,
+        num_hidden_layers=3,
+        num_attention_heads=2,
+        intermediate_size=96,
+        max_position_embeddings=64,
+    ).save_pretrained(folder / "bert")
     run_reference("make", folder)
     return folder
 
@@ -109,9 +139,14 @@ def test_folders(name, made, texts, images):
     assert_same(model, made / name / "reference.safetensors", texts, images)
 
 
-@pytest.mark.parametrize(("name", "arch"), [("quickgelu", "ViT-B-32-quickgelu"),
-                                            ("custom-text", "ViT-B-32-quickgelu"),
-                                            ("biomed", "BiomedCLIP")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("name", "arch"),
+    [
+        ("quickgelu", "ViT-B-32-quickgelu"),
+        ("custom-text", "ViT-B-32-quickgelu"),
+        ("biomed", "BiomedCLIP"),
+    ],
+)
 def test_training_checkpoints(name, arch, made, texts, images, monkeypatch):
     """`module.`, a Namespace and an epoch around the weights; ARCH says the rest."""
     known = dict(openclip_config.ARCHITECTURES)
@@ -141,6 +176,11 @@ def test_exports(name, made, texts, images, tmp_path):
     if name == "quickgelu":
         sizes = json.loads((tmp_path / "out" / "open_clip_config.json").read_text())["model_cfg"]
         (tmp_path / "tiny.json").write_text(json.dumps(sizes))
-        run_reference("read", made, tmp_path / "tiny.json", tmp_path / "out" / "checkpoint.pt",
-                      tmp_path / "b.safetensors")  # fmt: skip
+        run_reference(
+            "read",
+            made,
+            tmp_path / "tiny.json",
+            tmp_path / "out" / "checkpoint.pt",
+            tmp_path / "b.safetensors",
+        )
         assert_same(model, tmp_path / "b.safetensors", texts, images)

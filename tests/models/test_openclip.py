@@ -20,8 +20,22 @@ from nast.models.registry import load_model
 from nast.tracing.check import check_model
 
 TEXTS = ["There is no pneumothorax.", "Severe edema", "No “left” pleural eﬀusion is seen."]
-WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "no", "severe", "there", "is", "edema",
-         "pneumo", "##thorax", ".", "effusion"]  # fmt: skip
+WORDS = [
+    "[PAD]",
+    "[UNK]",
+    "[CLS]",
+    "[SEP]",
+    "[MASK]",
+    "no",
+    "severe",
+    "there",
+    "is",
+    "edema",
+    "pneumo",
+    "##thorax",
+    ".",
+    "effusion",
+]
 BERT = {"width": 128, "layers": 2, "embed": 16, "vocabulary": 20, "positions": 32}
 IMAGE = {"width": 64, "layers": 2, "embed": 16, "patch": 16, "grid": 2}
 
@@ -32,9 +46,15 @@ def config(folder, quick=False, **text):
         "embed_dim": 16,
         "quick_gelu": quick,
         "vision_cfg": {"image_size": 32, "layers": 2, "width": 128, "patch_size": 16},
-        "text_cfg": {"context_length": 24, "vocab_size": 49408, "width": 128, "heads": 2,
-                     "layers": 2} | text,
-    }  # fmt: skip
+        "text_cfg": {
+            "context_length": 24,
+            "vocab_size": 49408,
+            "width": 128,
+            "heads": 2,
+            "layers": 2,
+        }
+        | text,
+    }
     (folder / "open_clip_config.json").write_text(
         json.dumps({"model_cfg": model, "preprocess_cfg": {"mean": [0.5, 0.4, 0.3]}})
     )
@@ -93,8 +113,9 @@ def test_folder_gives_the_vectors_of_the_formulas(activation, images, tmp_path):
 
 def test_custom_text_prefix_and_old_keys(images, tmp_path, tiny):
     weights = plain_clip.clip_weights()
-    towers = {k if k.startswith(("visual.", "logit")) else f"text.{k}": v
-              for k, v in weights.items()}  # fmt: skip
+    towers = {
+        k if k.startswith(("visual.", "logit")) else f"text.{k}": v for k, v in weights.items()
+    }
     old = {"text.attn_mask": torch.ones(3, 3), "logit_scale": weights["logit_scale"].reshape(1)}
     file = tmp_path / "x.pt"
     torch.save({"state_dict": {f"module.{k}": v for k, v in (towers | old).items()}}, file)
@@ -279,8 +300,12 @@ def test_chexzero_preprocessing(tmp_path, tiny):
 def test_the_middle_is_cut_as_torchvision_cuts_it():
     """A rest of 3 pixels: 2 above and 1 below, where transformers leaves 1 above."""
     rows = np.repeat(np.arange(35, dtype=np.uint8)[:, None], 32, axis=1)
-    settings = {"mean": [0.0], "std": [1 / 255], "interpolation": "bicubic",
-                "resize_mode": "shortest"}  # fmt: skip
+    settings = {
+        "mean": [0.0],
+        "std": [1 / 255],
+        "interpolation": "bicubic",
+        "resize_mode": "shortest",
+    }
     settings = {k: v * 3 if isinstance(v, list) else v for k, v in settings.items()}
     processor = image_processor(32, settings)
     found = processor([Image.fromarray(rows).convert("RGB")], return_tensors="pt")["pixel_values"]
@@ -291,13 +316,22 @@ def test_the_middle_is_cut_as_torchvision_cuts_it():
 
 @pytest.mark.parametrize(
     ("size", "box"),
-    [((50, 100), (0, 8, 32, 16)), ((64, 43), (5, 0, 22, 32)), ((40, 57), (0, 5, 32, 22)),
-     ((32, 32), (0, 0, 32, 32))],
-)  # fmt: skip
+    [
+        ((50, 100), (0, 8, 32, 16)),
+        ((64, 43), (5, 0, 22, 32)),
+        ((40, 57), (0, 5, 32, 22)),
+        ((32, 32), (0, 0, 32, 32)),
+    ],
+)
 def test_the_longest_side_is_resized_and_the_rest_filled(size, box):
     """64 x 43 becomes 32 x 21.5, rounded to the even 22; 40 x 57 becomes 22.5 x 32, also 22."""
-    settings = {"mean": [0.0] * 3, "std": [1 / 255] * 3, "interpolation": "bilinear",
-                "resize_mode": "longest", "fill_color": 7}  # fmt: skip
+    settings = {
+        "mean": [0.0] * 3,
+        "std": [1 / 255] * 3,
+        "interpolation": "bilinear",
+        "resize_mode": "longest",
+        "fill_color": 7,
+    }
     image = Image.new("RGB", size, (200, 200, 200))
     found = image_processor(32, settings)([image], return_tensors="pt")["pixel_values"][0, 0]
     wanted = torch.full((32, 32), 7.0)

@@ -65,8 +65,12 @@ def assert_resnet(model, weights, activation, images):
 def test_resnet_of_a_folder(activation, images, tmp_path):
     vision = {"image_size": 64, "layers": [1, 2, 1, 1], "width": 4, "patch_size": None}
     text = {"context_length": 24, "vocab_size": 49408, "width": 128, "heads": 2, "layers": 2}
-    config = {"embed_dim": 16, "quick_gelu": activation == "quick_gelu", "vision_cfg": vision,
-              "text_cfg": text}  # fmt: skip
+    config = {
+        "embed_dim": 16,
+        "quick_gelu": activation == "quick_gelu",
+        "vision_cfg": vision,
+        "text_cfg": text,
+    }
     (tmp_path / "open_clip_config.json").write_text(json.dumps({"model_cfg": config}))
     weights = plain_clip.resnet_weights()
     save_file(weights, tmp_path / "open_clip_model.safetensors")
@@ -96,13 +100,16 @@ def test_resnet_of_a_bare_file(images, tmp_path, rn50):
         load_model(f"openclip:RN50x4-quickgelu:{tmp_path / 'RN50.pt'}")
 
 
-@pytest.mark.parametrize(("change", "words"), [
-    ({"visual.layer2.1.bn3.running_var": None}, r"layer2\.1\.bn3\.running_var"),
-    ({"visual.layer2.1.conv9.weight": torch.ones(2)}, r"1 unexpected .*conv9"),
-    ({"visual.attnpool.c_proj.weight": torch.ones(16, 9)}, "weights do not fit"),
-    ({"visual.attnpool.q_proj.bias": None}, r"q_proj\.bias"),
-    ({"ln_final.bias": None}, r"final_layer_norm\.bias"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"visual.layer2.1.bn3.running_var": None}, r"layer2\.1\.bn3\.running_var"),
+        ({"visual.layer2.1.conv9.weight": torch.ones(2)}, r"1 unexpected .*conv9"),
+        ({"visual.attnpool.c_proj.weight": torch.ones(16, 9)}, "weights do not fit"),
+        ({"visual.attnpool.q_proj.bias": None}, r"q_proj\.bias"),
+        ({"ln_final.bias": None}, r"final_layer_norm\.bias"),
+    ],
+)
 def test_a_resnet_fits_exactly(change, words, tmp_path, rn50):
     weights = plain_clip.resnet_weights() | change
     torch.save({k: v for k, v in weights.items() if v is not None}, tmp_path / "RN50.pt")
@@ -128,22 +135,51 @@ def test_lora_on_the_text_of_a_resnet_clip(images, tmp_path, rn50):
     assert torch.allclose(again.encode_texts(TEXTS), texts, atol=1e-5)
 
 
-WORDS = ["<pad>", "</s>", "<unk>", "no", "left", "pleural", "effusion", "is", "seen", "severe",
-         "edema", "there", "pneumothorax"]  # fmt: skip
+WORDS = [
+    "<pad>",
+    "</s>",
+    "<unk>",
+    "no",
+    "left",
+    "pleural",
+    "effusion",
+    "is",
+    "seen",
+    "severe",
+    "edema",
+    "there",
+    "pneumothorax",
+]
 SIGLIP_TEXT = {
-    "context_length": 12, "vocab_size": 30, "hf_tokenizer_name": "local", "width": 96, "heads": 12,
-    "layers": 2, "no_causal_mask": True, "proj_bias": True, "pool_type": "last",
-    "tokenizer_kwargs": {"clean": "canonicalize"}, "norm_kwargs": {"eps": 1e-6},
-}  # fmt: skip
-SIGLIP_VISION = {"image_size": 32, "timm_model_name": "vit_base_patch16_siglip_224",
-                 "timm_model_pretrained": False, "timm_pool": "map",
-                 "timm_proj": "none"}  # fmt: skip
+    "context_length": 12,
+    "vocab_size": 30,
+    "hf_tokenizer_name": "local",
+    "width": 96,
+    "heads": 12,
+    "layers": 2,
+    "no_causal_mask": True,
+    "proj_bias": True,
+    "pool_type": "last",
+    "tokenizer_kwargs": {"clean": "canonicalize"},
+    "norm_kwargs": {"eps": 1e-6},
+}
+SIGLIP_VISION = {
+    "image_size": 32,
+    "timm_model_name": "vit_base_patch16_siglip_224",
+    "timm_model_pretrained": False,
+    "timm_pool": "map",
+    "timm_proj": "none",
+}
 
 
 def siglip_folder(folder, vision=None, **text):
-    model = {"embed_dim": 96, "init_logit_bias": -10, "custom_text": True,
-             "vision_cfg": SIGLIP_VISION | (vision or {}),
-             "text_cfg": SIGLIP_TEXT | text}  # fmt: skip
+    model = {
+        "embed_dim": 96,
+        "init_logit_bias": -10,
+        "custom_text": True,
+        "vision_cfg": SIGLIP_VISION | (vision or {}),
+        "text_cfg": SIGLIP_TEXT | text,
+    }
     model["text_cfg"] = {k: v for k, v in model["text_cfg"].items() if v != "left out"}
     pixels = {"mean": [0.5] * 3, "std": [0.5] * 3, "resize_mode": "squash"}
     (folder / "open_clip_config.json").write_text(
@@ -151,16 +187,20 @@ def siglip_folder(folder, vision=None, **text):
     )
     tokenizer = Tokenizer(models.WordLevel({w: n for n, w in enumerate(WORDS)}, "<unk>"))
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
-    PreTrainedTokenizerFast(tokenizer_object=tokenizer, pad_token="<pad>", unk_token="<unk>",
-                            eos_token="</s>").save_pretrained(folder)  # fmt: skip
+    PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, pad_token="<pad>", unk_token="<unk>", eos_token="</s>"
+    ).save_pretrained(folder)
     return f"openclip:local-dir:{folder}"
 
 
-@pytest.mark.parametrize(("name", "act", "image", "text"), [
-    ("vit_base_patch16_siglip_224", None, "gelu", "gelu"),
-    ("vit_base_patch16_siglip_224", {"approximate": "tanh"}, "gelu", "tanh"),
-    ("vit_base_patch32_siglip_256", {"approximate": "tanh"}, "tanh", "tanh"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("name", "act", "image", "text"),
+    [
+        ("vit_base_patch16_siglip_224", None, "gelu", "gelu"),
+        ("vit_base_patch16_siglip_224", {"approximate": "tanh"}, "gelu", "tanh"),
+        ("vit_base_patch32_siglip_256", {"approximate": "tanh"}, "tanh", "tanh"),
+    ],
+)
 def test_siglip_gives_the_vectors_of_the_formulas(name, act, image, text, images, tmp_path):
     weights = plain_clip.siglip_weights()
     place = siglip_folder(tmp_path, {"timm_model_name": name}, act_kwargs=act)
@@ -184,17 +224,20 @@ def test_siglip_gives_the_vectors_of_the_formulas(name, act, image, text, images
         export_model(model, "open-clip", tmp_path / "open-clip")
 
 
-@pytest.mark.parametrize(("vision", "text", "words"), [
-    ({"timm_model_name": "vit_base_patch16_siglip_gap_224"}, {}, "hf:google/siglip"),
-    ({"timm_model_name": "vit_base_patch16_224"}, {}, r"vision_cfg\.timm_pool is 'map'"),
-    ({"timm_pool": "avg"}, {}, r"vision_cfg\.timm_pool is 'avg'"),
-    ({"image_size": 64}, {}, "images of 32, .* image_size 64"),
-    ({}, {"pool_type": "first"}, r"text_cfg\.pool_type is 'first'"),
-    ({}, {"no_causal_mask": "left out"}, r"no text_cfg\.no_causal_mask"),
-    ({}, {"norm_kwargs": {"bias": False}}, "expected eps alone"),
-    ({}, {"act_kwargs": {"approximate": "none"}}, r"text_cfg\.act_kwargs"),
-    ({}, {"tokenizer_kwargs": {"clean": "canonicalize", "strip_sep_token": True}}, "strip_sep"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("vision", "text", "words"),
+    [
+        ({"timm_model_name": "vit_base_patch16_siglip_gap_224"}, {}, "hf:google/siglip"),
+        ({"timm_model_name": "vit_base_patch16_224"}, {}, r"vision_cfg\.timm_pool is 'map'"),
+        ({"timm_pool": "avg"}, {}, r"vision_cfg\.timm_pool is 'avg'"),
+        ({"image_size": 64}, {}, "images of 32, .* image_size 64"),
+        ({}, {"pool_type": "first"}, r"text_cfg\.pool_type is 'first'"),
+        ({}, {"no_causal_mask": "left out"}, r"no text_cfg\.no_causal_mask"),
+        ({}, {"norm_kwargs": {"bias": False}}, "expected eps alone"),
+        ({}, {"act_kwargs": {"approximate": "none"}}, r"text_cfg\.act_kwargs"),
+        ({}, {"tokenizer_kwargs": {"clean": "canonicalize", "strip_sep_token": True}}, "strip_sep"),
+    ],
+)
 def test_a_siglip_that_is_not_understood(vision, text, words, tmp_path):
     place = siglip_folder(tmp_path, vision, **text)
     save_file(plain_clip.siglip_weights(), tmp_path / "open_clip_model.safetensors")

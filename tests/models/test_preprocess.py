@@ -13,8 +13,17 @@ from nast.models.registry import load_model
 from nast.store import write_json
 from nast.training.lora import add_lora
 
-PLAIN = {"size": 32, "resize": None, "geometry": "crop", "interpolation": "bicubic", "grey": False,
-         "stretch": False, "range": 1, "mean": [0.5, 0.4, 0.3], "std": [0.2, 0.3, 0.4]}  # fmt: skip
+PLAIN = {
+    "size": 32,
+    "resize": None,
+    "geometry": "crop",
+    "interpolation": "bicubic",
+    "grey": False,
+    "stretch": False,
+    "range": 1,
+    "mean": [0.5, 0.4, 0.3],
+    "std": [0.2, 0.3, 0.4],
+}
 
 
 def picture(width, height, low=0, high=256):
@@ -25,9 +34,11 @@ def picture(width, height, low=0, high=256):
 @pytest.mark.parametrize("shape", [(64, 48), (48, 64), (50, 50), (32, 32), (90, 41)])
 def test_crop_equals_clips_processor(shape):
     processor = CLIPImageProcessorPil(
-        size={"shortest_edge": 32}, crop_size={"height": 32, "width": 32},
-        image_mean=PLAIN["mean"], image_std=PLAIN["std"],
-    )  # fmt: skip
+        size={"shortest_edge": 32},
+        crop_size={"height": 32, "width": 32},
+        image_mean=PLAIN["mean"],
+        image_std=PLAIN["std"],
+    )
     image = picture(*shape)
     wanted = processor([image], return_tensors="pt")["pixel_values"]
     found = to_pixels([image], settings=PLAIN)["pixel_values"]
@@ -83,8 +94,9 @@ def test_padded_images_are_seen_whole(tiny_clip, tmp_path):
     assert (found[:, 24:-24] == white).all()
     assert (model.pixels([film])["pixel_values"] == white).all()
     square = picture(70, 70)
-    assert torch.equal(padded.pixels([square])["pixel_values"],
-                       model.pixels([square])["pixel_values"])  # fmt: skip
+    assert torch.equal(
+        padded.pixels([square])["pixel_values"], model.pixels([square])["pixel_values"]
+    )
 
 
 def test_padding_is_part_of_the_key_and_of_a_run(tiny_clip, tmp_path):

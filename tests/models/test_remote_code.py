@@ -28,8 +28,9 @@ class Evil:
     def from_pretrained(cls, *given, **more):
         return cls()
 """
-CODE = {name: "evil.Evil" for name in ("AutoConfig", "AutoModel", "AutoImageProcessor",
-                                       "AutoProcessor")}  # fmt: skip
+CODE = {
+    name: "evil.Evil" for name in ("AutoConfig", "AutoModel", "AutoImageProcessor", "AutoProcessor")
+}
 CODE["AutoTokenizer"] = ["evil.Evil", "evil.Evil"]
 
 
@@ -52,9 +53,11 @@ def hostile(folder, file, mark, **more):
     path.write_text(json.dumps(said | {"auto_map": CODE} | more))
 
 
-KINDS = {"config.json": {"model_type": "evil"},
-         "preprocessor_config.json": {"image_processor_type": "Evil"},
-         "tokenizer_config.json": {"tokenizer_class": "Evil"}}  # fmt: skip
+KINDS = {
+    "config.json": {"model_type": "evil"},
+    "preprocessor_config.json": {"image_processor_type": "Evil"},
+    "tokenizer_config.json": {"tokenizer_class": "Evil"},
+}
 
 
 @pytest.mark.parametrize("file", KINDS)
@@ -119,18 +122,20 @@ def test_attention_of_the_hub_is_code_too(where, tmp_path):
 
 @pytest.mark.parametrize(
     ("change", "words"),
-    [({"auto_mapping": {"base_model_class": "Evil", "parent_library": "evil"}}, None),
-     ({"base_model_name_or_path": "someone/evil", "revision": "main"}, None),
-     ({"megatron_config": {"a": 1}, "megatron_core": "evil"}, "megatron_config is set"),
-     ({"use_dora": True}, "use_dora is set"),
-     ({"rank_pattern": {"q_proj": 4}}, "rank_pattern is set"),
-     ({"modules_to_save": ["logit_scale"]}, "modules_to_save is set"),
-     ({"peft_type": "XLORA"}, "no configuration of LoRA"),
-     ({"target_modules": "nothing"}, "do not fit the base"),
-     ({"r": 3}, "do not fit the base"),
-     ({"r": "eight"}, "LoRA"),
-     ({"target_modules": r".*text_model.*\.0\.self_attn\.q_proj"}, "do not fit")],
-)  # fmt: skip
+    [
+        ({"auto_mapping": {"base_model_class": "Evil", "parent_library": "evil"}}, None),
+        ({"base_model_name_or_path": "someone/evil", "revision": "main"}, None),
+        ({"megatron_config": {"a": 1}, "megatron_core": "evil"}, "megatron_config is set"),
+        ({"use_dora": True}, "use_dora is set"),
+        ({"rank_pattern": {"q_proj": 4}}, "rank_pattern is set"),
+        ({"modules_to_save": ["logit_scale"]}, "modules_to_save is set"),
+        ({"peft_type": "XLORA"}, "no configuration of LoRA"),
+        ({"target_modules": "nothing"}, "do not fit the base"),
+        ({"r": 3}, "do not fit the base"),
+        ({"r": "eight"}, "LoRA"),
+        ({"target_modules": r".*text_model.*\.0\.self_attn\.q_proj"}, "do not fit"),
+    ],
+)
 def test_lora_weights_of_a_run(change, words, mark, tiny_clip, tmp_path):
     folder = tmp_path / "run"
     place = make_run(f"hf:{tiny_clip}", folder)
@@ -158,9 +163,11 @@ def calls(name):
 
 @pytest.mark.parametrize(
     ("name", "expected", "least"),
-    [("from_pretrained", ("**SAFELY", "trust_remote_code=False", "where"), 5),
-     ("load", ("weights_only=True",), 1)],
-)  # fmt: skip
+    [
+        ("from_pretrained", ("**SAFELY", "trust_remote_code=False", "where"), 5),
+        ("load", ("weights_only=True",), 1),
+    ],
+)
 def test_every_call_says_it(name, expected, least):
     found = [(p, c) for p, c in calls(name) if name != "load" or c.startswith("torch.load")]
     assert len(found) >= least

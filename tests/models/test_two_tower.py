@@ -42,8 +42,9 @@ def resnet(weights, prefix, x):
     w = {k.removeprefix(prefix): v for k, v in weights.items() if k.startswith(prefix)}
 
     def norm(x, name):
-        return F.batch_norm(x, *(w[f"{name}.{k}"] for k in (
-            "running_mean", "running_var", "weight", "bias")))  # fmt: skip
+        return F.batch_norm(
+            x, *(w[f"{name}.{k}"] for k in ("running_mean", "running_var", "weight", "bias"))
+        )
 
     x = F.max_pool2d(
         F.relu(norm(F.conv2d(x, w["conv1.weight"], stride=2, padding=3), "bn1")), 3, 2, 1
@@ -82,8 +83,11 @@ def swin_tokens(weights, prefix, x):
 
 def biovil_text(weights, ids, mask):
     """dense, GELU, LayerNorm (eps 1e-12), dense on the CLS state."""
-    x = linear(weights, "cls_projection_head.dense_to_hidden",
-               bert_states(weights, "bert.", ids, mask)[-1][:, 0])  # fmt: skip
+    x = linear(
+        weights,
+        "cls_projection_head.dense_to_hidden",
+        bert_states(weights, "bert.", ids, mask)[-1][:, 0],
+    )
     name = "cls_projection_head.LayerNorm"
     x = F.layer_norm(F.gelu(x), (16,), weights[f"{name}.weight"], weights[f"{name}.bias"], 1e-12)
     return linear(weights, "cls_projection_head.dense_to_output", x)
@@ -97,8 +101,15 @@ def biovil_image(weights, pixels):
         missing = weights["encoder.missing_previous_emb"].repeat(len(x), 1, *x.shape[2:])
         x = torch.cat([x, missing], dim=1)
     x = F.conv2d(x, weights["projector.model.0.weight"])
-    x = F.relu(F.batch_norm(x, *(weights[f"projector.model.1.{k}"] for k in (
-        "running_mean", "running_var", "weight", "bias"))))  # fmt: skip
+    x = F.relu(
+        F.batch_norm(
+            x,
+            *(
+                weights[f"projector.model.1.{k}"]
+                for k in ("running_mean", "running_var", "weight", "bias")
+            ),
+        )
+    )
     x = F.conv2d(x, weights["projector.model.3.weight"], weights["projector.model.3.bias"])
     return x.mean(dim=(2, 3))
 
@@ -114,15 +125,19 @@ def medclip_image(weights, pixels):
     if "vision_model.projection_head.weight" in weights:
         x = swin_tokens(weights, "vision_model.model.", pixels).mean(dim=1)
         return linear(weights, "vision_model.projection_head", x)
-    return linear(weights, "vision_model.model.fc",
-                  resnet(weights, "vision_model.model.", pixels).mean(dim=(2, 3)))  # fmt: skip
+    return linear(
+        weights,
+        "vision_model.model.fc",
+        resnet(weights, "vision_model.model.", pixels).mean(dim=(2, 3)),
+    )
 
 
 def cxr_clip_text(weights, ids, mask):
     """The state of the last token, then a linear layer."""
     states = bert_states(weights, "text_encoder.text_encoder.", ids, mask)[-1]
-    return linear(weights, "text_projection.projection",
-                  states[torch.arange(len(ids)), mask.sum(-1) - 1])  # fmt: skip
+    return linear(
+        weights, "text_projection.projection", states[torch.arange(len(ids)), mask.sum(-1) - 1]
+    )
 
 
 def cxr_clip_image(weights, pixels):
@@ -134,11 +149,13 @@ def cxr_clip_image(weights, pixels):
 
 
 FORMULAS = {
-    "biovil": (biovil_text, biovil_image), "biovil-t": (biovil_text, biovil_image),
-    "medclip-vit": (medclip_text, medclip_image), "medclip-resnet": (medclip_text, medclip_image),
+    "biovil": (biovil_text, biovil_image),
+    "biovil-t": (biovil_text, biovil_image),
+    "medclip-vit": (medclip_text, medclip_image),
+    "medclip-resnet": (medclip_text, medclip_image),
     "cxr-clip-swin": (cxr_clip_text, cxr_clip_image),
     "cxr-clip-resnet": (cxr_clip_text, cxr_clip_image),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", FORMULAS)
@@ -159,8 +176,9 @@ def test_equals_the_published_formulas(name):
 
 def test_declarations_and_scales():
     models = {name: loaded(name) for name in FORMULAS}
-    declared = {name: [line.split(":")[0] for line in m.spec["declared"]]
-                for name, m in models.items()}  # fmt: skip
+    declared = {
+        name: [line.split(":")[0] for line in m.spec["declared"]] for name, m in models.items()
+    }
     several = ["padding matters", "reads several layers", "reads every position"]
     assert declared == {n: several if n.startswith("medclip") else [] for n in FORMULAS}
     assert models["medclip-vit"].text.read_layers == (1, 2, 4)
@@ -244,7 +262,7 @@ def edited(folder, changes):
         ("scale", {"key": "temperature"}, r"scale\.key: found no key 'temperature'"),
         ("scale", 0, "scale: found 0, expected a number"),
     ],
-)  # fmt: skip
+)
 def test_errors_name_file_key_found_and_expected(tmp_path, path, value, message):
     with pytest.raises(ModelError, match=message):
         load_model(edited(tmp_path, {path: value}))

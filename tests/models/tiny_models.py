@@ -36,15 +36,28 @@ from nast.phantom.patients import patients
 from nast.phantom.pretrain import train_tokenizer
 
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
-BERT = {"hidden_size": 32, "num_hidden_layers": 4, "num_attention_heads": 4,
-        "intermediate_size": 48, "max_position_embeddings": 40}  # fmt: skip
-SWIN = {"embed_dim": 8, "depths": [1, 1], "num_heads": [2, 2], "window_size": 2, "image_size": 32,
-        "patch_size": 4}  # fmt: skip
+BERT = {
+    "hidden_size": 32,
+    "num_hidden_layers": 4,
+    "num_attention_heads": 4,
+    "intermediate_size": 48,
+    "max_position_embeddings": 40,
+}
+SWIN = {
+    "embed_dim": 8,
+    "depths": [1, 1],
+    "num_heads": [2, 2],
+    "window_size": 2,
+    "image_size": 32,
+    "patch_size": 4,
+}
 RESNET = {"depths": [1, 1, 1, 1], "width": 4}
 OLD_NAMES = {
-    "attention.relative_position_bias.": "attention.self.", "mlp.fc1": "intermediate.dense",
-    "mlp.fc2": "output.dense", "attention.o_proj": "attention.output.dense",
-}  # fmt: skip
+    "attention.relative_position_bias.": "attention.self.",
+    "mlp.fc1": "intermediate.dense",
+    "mlp.fc2": "output.dense",
+    "attention.o_proj": "attention.output.dense",
+}
 
 
 def words():
@@ -79,8 +92,11 @@ def old_swin_weights(prefix):
     for key, value in SwinModel(SwinConfig(**SWIN)).state_dict().items():
         for new, old in OLD_NAMES.items():
             key = key.replace(new, old)
-        key = re.sub(r"attention\.([qkv])_proj", lambda m: "attention.self." + {
-            "q": "query", "k": "key", "v": "value"}[m[1]], key)  # fmt: skip
+        key = re.sub(
+            r"attention\.([qkv])_proj",
+            lambda m: "attention.self." + {"q": "query", "k": "key", "v": "value"}[m[1]],
+            key,
+        )
         found[prefix + key] = value
     for stage in range(2):
         key = f"{prefix}encoder.layers.{stage}.blocks.0.attention.self.relative_position_index"
@@ -89,9 +105,13 @@ def old_swin_weights(prefix):
 
 
 def norm(name, size):
-    return {f"{name}.weight": 1 + matrix(size), f"{name}.bias": matrix(size),
-            f"{name}.running_mean": matrix(size), f"{name}.running_var": 1 + matrix(size).abs(),
-            f"{name}.num_batches_tracked": torch.tensor(7)}  # fmt: skip
+    return {
+        f"{name}.weight": 1 + matrix(size),
+        f"{name}.bias": matrix(size),
+        f"{name}.running_mean": matrix(size),
+        f"{name}.running_var": 1 + matrix(size).abs(),
+        f"{name}.num_batches_tracked": torch.tensor(7),
+    }
 
 
 def resnet_weights(prefix, width=4, depths=(1, 1, 1, 1), classes=None):
@@ -101,8 +121,9 @@ def resnet_weights(prefix, width=4, depths=(1, 1, 1, 1), classes=None):
         middle = width * 2**stage
         for i in range(depth):
             name = f"layer{stage + 1}.{i}"
-            for n, shape in enumerate(((middle, inputs, 1, 1), (middle, middle, 3, 3),
-                                       (4 * middle, middle, 1, 1)), 1):  # fmt: skip
+            for n, shape in enumerate(
+                ((middle, inputs, 1, 1), (middle, middle, 3, 3), (4 * middle, middle, 1, 1)), 1
+            ):
                 found[f"{name}.conv{n}.weight"] = matrix(*shape)
                 found |= norm(f"{name}.bn{n}", shape[0])
             if not i:
@@ -127,9 +148,11 @@ def biovil(folder, name, multi_image):
     torch.save(text, folder / "pytorch_model.bin")
     image = resnet_weights("encoder.encoder.", classes=10)
     if multi_image:
-        image |= {"encoder.backbone_to_vit.weight": matrix(12, 128, 1, 1),
-                  "encoder.missing_previous_emb": matrix(1, 12, 1, 1),
-                  "encoder.vit_pooler.blocks.0.mlp.fc1.weight": matrix(4, 4)}  # fmt: skip
+        image |= {
+            "encoder.backbone_to_vit.weight": matrix(12, 128, 1, 1),
+            "encoder.missing_previous_emb": matrix(1, 12, 1, 1),
+            "encoder.vit_pooler.blocks.0.mlp.fc1.weight": matrix(4, 4),
+        }
     image["projector.model.0.weight"] = matrix(16, 24 if multi_image else 128, 1, 1)
     image |= norm("projector.model.1", 16)
     image |= {
@@ -159,8 +182,11 @@ def cxr_clip(folder, name, swin):
     weights |= linear("text_projection.projection", 16, 32)
     weights |= linear("image_projection.projection", 16, 16 if swin else 128)
     weights["logit_scale"] = torch.tensor(3.0)
-    weights |= (old_swin_weights("image_encoder.image_encoder.") if swin
-                else resnet_weights("image_encoder.resnet."))  # fmt: skip
+    weights |= (
+        old_swin_weights("image_encoder.image_encoder.")
+        if swin
+        else resnet_weights("image_encoder.resnet.")
+    )
     saved = {"model": weights, "epoch": 3, "config": {"model": {"name": "clip_custom"}}}
     torch.save(saved, folder / ("swint_mcc.tar" if swin else "r50_mcc.tar"))
     return adapted(folder, name, "swin" if swin else "resnet", size=32)
@@ -169,8 +195,11 @@ def cxr_clip(folder, name, swin):
 def adapted(folder, name, encoder, **preprocessing):
     """The shipped specification with the sizes of the tiny model."""
     spec = yaml.safe_load((SPECS / name).read_text())
-    spec["text"] |= {"tokenizer": "tokenizer", "max_tokens": 24,
-                     "config": {"vocab_size": len(words()), **BERT}}  # fmt: skip
+    spec["text"] |= {
+        "tokenizer": "tokenizer",
+        "max_tokens": 24,
+        "config": {"vocab_size": len(words()), **BERT},
+    }
     spec["image"]["config"] = SWIN if encoder == "swin" else RESNET
     spec["preprocessing"] |= preprocessing
     return spec
@@ -180,29 +209,61 @@ def own_pair(folder, name, kind):
     """A text and an image encoder in folders of transformers, and heads in the text's file."""
     (folder / "image").mkdir()
     if kind == "vit":
-        sizes = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2,
-                 "intermediate_size": 24, "image_size": 32, "patch_size": 16}  # fmt: skip
+        sizes = {
+            "hidden_size": 16,
+            "num_hidden_layers": 1,
+            "num_attention_heads": 2,
+            "intermediate_size": 24,
+            "image_size": 32,
+            "patch_size": 16,
+        }
         image = ViTModel(ViTConfig(**sizes), add_pooling_layer=False)
     else:
-        sizes = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2,
-                 "image_size": 32, "patch_size": 16}  # fmt: skip
+        sizes = {
+            "hidden_size": 16,
+            "num_hidden_layers": 1,
+            "num_attention_heads": 2,
+            "image_size": 32,
+            "patch_size": 16,
+        }
         image = Dinov2Model(Dinov2Config(**sizes))
     save_file(image.state_dict() | linear("image_head", 16, 16), folder / "image/model.safetensors")
-    text = bert_weights("", pooler=kind == "vit") | linear("head.0", 20, 32) | linear(
-        "head.2", 16, 20)  # fmt: skip
+    text = (
+        bert_weights("", pooler=kind == "vit") | linear("head.0", 20, 32) | linear("head.2", 16, 20)
+    )
     save_file(text, folder / "text.safetensors")
-    reads = ({"pooling": "cls_tanh", "mask": "none", "padding": "fixed"} if kind == "vit"
-             else {"pooling": "mean_masked"})  # fmt: skip
+    reads = (
+        {"pooling": "cls_tanh", "mask": "none", "padding": "fixed"}
+        if kind == "vit"
+        else {"pooling": "mean_masked"}
+    )
     return {
-        "name": name, "scale": 10, "ignore": ["embeddings.mask_token_unused"],
-        "text": {"tokenizer": "tokenizer", "weights": "text.safetensors", "max_tokens": 16,
-                 "config": {"vocab_size": len(words()), **BERT}, **reads,
-                 "head": [{"linear": "head.0"}, "gelu", {"linear": "head.2"}]},
-        "image": {"weights": "image", "encoder": kind, "config": sizes, "pooling": "first",
-                  "head": [{"linear": "image_head"}]},
-        "preprocessing": {"size": 32, "geometry": "square", "interpolation": "bicubic",
-                          "mean": [0.5], "std": [0.5]},
-    }  # fmt: skip
+        "name": name,
+        "scale": 10,
+        "ignore": ["embeddings.mask_token_unused"],
+        "text": {
+            "tokenizer": "tokenizer",
+            "weights": "text.safetensors",
+            "max_tokens": 16,
+            "config": {"vocab_size": len(words()), **BERT},
+            **reads,
+            "head": [{"linear": "head.0"}, "gelu", {"linear": "head.2"}],
+        },
+        "image": {
+            "weights": "image",
+            "encoder": kind,
+            "config": sizes,
+            "pooling": "first",
+            "head": [{"linear": "image_head"}],
+        },
+        "preprocessing": {
+            "size": 32,
+            "geometry": "square",
+            "interpolation": "bicubic",
+            "mean": [0.5],
+            "std": [0.5],
+        },
+    }
 
 
 TWO_TOWERS = {
@@ -234,11 +295,24 @@ def two_tower(name):
     return folder / f"{name}.yaml"
 
 
-TEXT = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 3,
-        "num_attention_heads": 4, "max_position_embeddings": 40, "projection_size": 32,
-        "pad_token_id": 1, "bos_token_id": 2, "eos_token_id": 3}  # fmt: skip
-VISION = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 1,
-          "num_attention_heads": 4, "patch_size": 16}  # fmt: skip
+TEXT = {
+    "hidden_size": 32,
+    "intermediate_size": 64,
+    "num_hidden_layers": 3,
+    "num_attention_heads": 4,
+    "max_position_embeddings": 40,
+    "projection_size": 32,
+    "pad_token_id": 1,
+    "bos_token_id": 2,
+    "eos_token_id": 3,
+}
+VISION = {
+    "hidden_size": 32,
+    "intermediate_size": 64,
+    "num_hidden_layers": 1,
+    "num_attention_heads": 4,
+    "patch_size": 16,
+}
 
 
 @cache

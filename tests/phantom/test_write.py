@@ -66,8 +66,10 @@ def test_labels_keep_to_the_truth(phantom, truth):
             assert row[name] != CONTRADICTION[truth[row["study_id"], name]]
             seen.add(row[name])
         if row[NO_FINDING] == "present":
-            assert not any(truth[row["study_id"], c] == "present"
-                           for c in set(labelled()) - {"Support Devices"})  # fmt: skip
+            assert not any(
+                truth[row["study_id"], c] == "present"
+                for c in set(labelled()) - {"Support Devices"}
+            )
     assert seen == {"present", "absent", "uncertain", "not_mentioned"}
 
 
@@ -106,14 +108,18 @@ def test_cad_has_the_quirks_of_the_real_file(phantom):
     records = json.loads((phantom / "cad_disease.json").read_text())
     entities = [(name, e) for r in records for name, e in r["entity"].items()]
     assert set(labelled()) - set(CAD_NAMES) == {
-        "Enlarged Cardiomediastinum", "Lung Lesion", "Support Devices"}  # fmt: skip
+        "Enlarged Cardiomediastinum",
+        "Lung Lesion",
+        "Support Devices",
+    }
     assert {name for name, _ in entities} <= set(DISEASES)
     assert any(e["probability"] == "no " for _, e in entities)
     assert any(e["probability_score"] == 2 for _, e in entities)
     assert any("location2" in e for _, e in entities)
     assert any("location2" not in e for _, e in entities)
-    assert all(e["location"] is e["level"] is None for _, e in entities
-               if e["probability_score"] == -3)  # fmt: skip
+    assert all(
+        e["location"] is e["level"] is None for _, e in entities if e["probability_score"] == -3
+    )
 
 
 def test_at_least_one_patient(tmp_path):

@@ -50,11 +50,22 @@ def imported(done, phantom, tmp_path):
         folder.mkdir()
         with Image.open(photo) as image:
             image.save(folder / "x.png")
-        rows = {str(number): {"filename": "x.png", "caption": right, "negative_caption": wrong}
-                for number, (right, wrong) in enumerate(pairs)}  # fmt: skip
+        rows = {
+            str(number): {"filename": "x.png", "caption": right, "negative_caption": wrong}
+            for number, (right, wrong) in enumerate(pairs)
+        }
         (folder / "items.json").write_text(json.dumps(rows))
-        done("benchmark", "import", folder / "items.json", "--source", "sugar-crepe",
-             "--image-root", folder, "-o", folder / "data")  # fmt: skip
+        done(
+            "benchmark",
+            "import",
+            folder / "items.json",
+            "--source",
+            "sugar-crepe",
+            "--image-root",
+            folder,
+            "-o",
+            folder / "data",
+        )
         return folder / "data"
 
     return _imported

@@ -30,24 +30,34 @@ TERMINAL = pytest.mark.xfail(
 # Tables of a report.
 
 LATEX = {
-    "_": (r"\_",), "%": (r"\%",), "&": (r"\&",), "#": (r"\#",), "$": (r"\$", r"\textdollar{}"),
-    "{": (r"\{", r"\textbraceleft{}"), "}": (r"\}", r"\textbraceright{}"),
+    "_": (r"\_",),
+    "%": (r"\%",),
+    "&": (r"\&",),
+    "#": (r"\#",),
+    "$": (r"\$", r"\textdollar{}"),
+    "{": (r"\{", r"\textbraceleft{}"),
+    "}": (r"\}", r"\textbraceright{}"),
     "~": (r"\textasciitilde{}", r"\~{}", r"{\textasciitilde}"),
     "^": (r"\textasciicircum{}", r"\^{}", r"{\textasciicircum}"),
     "\\": (r"\textbackslash{}", r"{\textbackslash}", r"$\backslash$"),
     "<": (r"\textless{}", r"{\textless}", "$<$"),
     ">": (r"\textgreater{}", r"{\textgreater}", "$>$"),
     "|": (r"\textbar{}", r"{\textbar}", "$|$", r"$\vert$"),
-}  # fmt: skip
+}
 """Mark -> what LaTeX prints as that mark in any font; the last three are other marks in its own."""
 FORMULAS = ("=1+1", "+1+1", "-1+1", "@SUM(1)", " =1+1")
 """What a spreadsheet program takes for a formula (OWASP, CSV injection)."""
 BRACKETS = ("[5pt] first", "* first")
 """After the end of a row, LaTeX takes these for the options of the line break."""
 MARKDOWN = {
-    "|": r"(?<!\\)\|", "`": r"(?<!\\)`", "<b>": "<b>", "<img src=x>": "<img",
-    "![a](http:x)": r"!\[", "[a](http:x)": r"(?<!\\)\]\(", "**a**": r"(?<!\\)\*\*",
-}  # fmt: skip
+    "|": r"(?<!\\)\|",
+    "`": r"(?<!\\)`",
+    "<b>": "<b>",
+    "<img src=x>": "<img",
+    "![a](http:x)": r"!\[",
+    "[a](http:x)": r"(?<!\\)\]\(",
+    "**a**": r"(?<!\\)\*\*",
+}
 """Text -> how it looks where Markdown would make something of it."""
 
 
@@ -60,8 +70,10 @@ def tables(questions, tmp_path_factory):
     names += [f"{text} cell" for text in (*FORMULAS, *BRACKETS)]
     rows = right_scores(questions)
     models = [score_file(rows, folder / f"{name}.csv") for name in dict.fromkeys(names)]
-    for command in (["evaluate", *models, str(questions), "-o", str(folder / "scores")],
-                    ["report", str(folder / "scores"), "-o", str(folder / "report")]):  # fmt: skip
+    for command in (
+        ["evaluate", *models, str(questions), "-o", str(folder / "scores")],
+        ["report", str(folder / "scores"), "-o", str(folder / "report")],
+    ):
         if run(command):
             raise RuntimeError(f"nast {command[0]} failed")
     places = (folder / "report" / "tables").iterdir()
@@ -78,8 +90,9 @@ def test_latex_prints_the_mark(tables, mark):
 @RAW
 @pytest.mark.parametrize("name", BRACKETS)
 def test_latex_takes_no_name_for_an_option_of_the_line_before(tables, name):
-    assert not any(re.match(rf"\s*{re.escape(name[0])}", line)
-                   for line in tables[".tex"].splitlines())  # fmt: skip
+    assert not any(
+        re.match(rf"\s*{re.escape(name[0])}", line) for line in tables[".tex"].splitlines()
+    )
 
 
 @RAW
@@ -135,11 +148,23 @@ def test_items_as_a_table_hold_no_formulas(done, tmp_path, text):
     Image.new("L", (8, 8)).save(tmp_path / "x.png")
     items = {"1": {"filename": "x.png", "caption": text, "negative_caption": "no opacity"}}
     (tmp_path / "items.json").write_text(json.dumps(items))
-    done("benchmark", "import", tmp_path / "items.json", "--source", "sugar-crepe",
-         "--image-root", tmp_path, "-o", tmp_path / "data")  # fmt: skip
+    done(
+        "benchmark",
+        "import",
+        tmp_path / "items.json",
+        "--source",
+        "sugar-crepe",
+        "--image-root",
+        tmp_path,
+        "-o",
+        tmp_path / "data",
+    )
     done("benchmark", "export", tmp_path / "data", "--to", "csv", "-o", tmp_path / "out")
-    rows = [row for file in (tmp_path / "out").glob("*.csv")
-            for row in csv.reader(io.StringIO(file.read_text(encoding="utf-8-sig")))]  # fmt: skip
+    rows = [
+        row
+        for file in (tmp_path / "out").glob("*.csv")
+        for row in csv.reader(io.StringIO(file.read_text(encoding="utf-8-sig")))
+    ]
     cells = [cell for row in rows for cell in row if text[1:] in cell]
     if not cells:
         raise RuntimeError("the text is not there")
@@ -149,10 +174,14 @@ def test_items_as_a_table_hold_no_formulas(done, tmp_path, text):
 # The terminal.
 
 HOSTILE = {
-    "colour": "\x1b[31mred", "title": "\x1b]0;title\x07", "one byte": "\x9b31mred",
-    "overwritten": "good\rbad", "erased": "good\x08\x08bad", "turned": "\u202edab",
+    "colour": "\x1b[31mred",
+    "title": "\x1b]0;title\x07",
+    "one byte": "\x9b31mred",
+    "overwritten": "good\rbad",
+    "erased": "good\x08\x08bad",
+    "turned": "\u202edab",
     "isolated": "\u2066dab",
-}  # fmt: skip
+}
 """What it does to a terminal -> text."""
 BIDI = set("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
@@ -213,8 +242,13 @@ def condition(folder, text, _):
 
 def terms(folder, text, _):
     """The terms that a mapping states, as they are printed."""
-    whole = {"layout": "wide", "columns": {"subject_id": "p", "study_id": "s"}, "terms": text,
-             "labels": {"Edema": "Edema"}, "values": {"present": [1], "absent": [0]}}  # fmt: skip
+    whole = {
+        "layout": "wide",
+        "columns": {"subject_id": "p", "study_id": "s"},
+        "terms": text,
+        "labels": {"Edema": "Edema"},
+        "values": {"present": [1], "absent": [0]},
+    }
     (folder / "x.mapping.yaml").write_text(json.dumps(whole), encoding="utf-8")
     (folder / "x.csv").write_text("p,s,Edema\n1,1,1\n2,2,0\n", encoding="utf-8")
     return "facts", f"table:{folder / 'x.csv'}"
@@ -229,8 +263,17 @@ def weights(folder, text, _):
     return "models", "check", f"openclip:ViT-B-32:{folder / 'x.safetensors'}"
 
 
-PLACES = (large_member, member_that_is_no_report, item_twice, item_without_a_number,
-          model_in_a_table, file_that_is_not_there, condition, terms, weights)  # fmt: skip
+PLACES = (
+    large_member,
+    member_that_is_no_report,
+    item_twice,
+    item_without_a_number,
+    model_in_a_table,
+    file_that_is_not_there,
+    condition,
+    terms,
+    weights,
+)
 
 
 def clean(place, kind):
@@ -238,10 +281,14 @@ def clean(place, kind):
     return place is condition or (place, kind) == (terms, "overwritten")
 
 
-@pytest.mark.parametrize(("place", "kind"), [
-    pytest.param(place, kind, marks=() if clean(place, kind) else TERMINAL)
-    for place in PLACES for kind in HOSTILE
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("place", "kind"),
+    [
+        pytest.param(place, kind, marks=() if clean(place, kind) else TERMINAL)
+        for place in PLACES
+        for kind in HOSTILE
+    ],
+)
 def test_no_text_of_a_file_drives_the_terminal(call, questions, tmp_path, place, kind):
     arguments = place(tmp_path, HOSTILE[kind], questions)
     more = () if place is weights else ("-o", tmp_path / "out")

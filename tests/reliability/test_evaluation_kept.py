@@ -112,8 +112,9 @@ def test_a_server_that_is_gone_costs_nothing(refused, result, questions, monkeyp
     monkeypatch.setattr(asyncio, "sleep", waiting)
     before = contents(result)
     # No program listens on the port of "discard".
-    refused("evaluate", "chat:http://127.0.0.1:9/v1#gone", questions, "--loopback-stays",
-            "-o", result)  # fmt: skip
+    refused(
+        "evaluate", "chat:http://127.0.0.1:9/v1#gone", questions, "--loopback-stays", "-o", result
+    )
     assert lost(before, result) == []
 
 
@@ -147,8 +148,15 @@ def facts_that_fail(done, made, out):
 
 def questions_that_leak(done, made, out):
     done("benchmark", "build", made["facts"], "-o", out)
-    return ("benchmark", "build", made["facts"], "--sampler", "two_plus_one",
-            "--distractors", "uniform")  # fmt: skip
+    return (
+        "benchmark",
+        "build",
+        made["facts"],
+        "--sampler",
+        "two_plus_one",
+        "--distractors",
+        "uniform",
+    )
 
 
 def claims_that_leak(done, made, out):
@@ -187,20 +195,32 @@ def imported(folder, items):
     """A file of pairs (right, wrong) on one image, and the command that imports it."""
     Image.new("L", (8, 8)).save(folder / "x.png")
     names = ("caption", "negative_caption")
-    rows = {key: {"filename": "x.png", **dict(zip(names, pair, strict=True))}
-            for key, pair in items.items()}  # fmt: skip
+    rows = {
+        key: {"filename": "x.png", **dict(zip(names, pair, strict=True))}
+        for key, pair in items.items()
+    }
     file = folder / "items.json"
     file.write_text(json.dumps(rows))
     return file, ("benchmark", "import", file, "--source", "sugar-crepe", "--image-root", folder)
 
 
-@pytest.mark.parametrize("work", [
-    facts_that_fail,
-    *(pytest.param(work, marks=KEPT) for work in (
-        questions_that_leak, claims_that_leak, items_cut_short, evaluation_of_nothing,
-        report_that_cannot_be_joined, trace_without_images,
-    )),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "work",
+    [
+        facts_that_fail,
+        *(
+            pytest.param(work, marks=KEPT)
+            for work in (
+                questions_that_leak,
+                claims_that_leak,
+                items_cut_short,
+                evaluation_of_nothing,
+                report_that_cannot_be_joined,
+                trace_without_images,
+            )
+        ),
+    ],
+)
 def test_work_that_begins_anew_and_fails_leaves_the_old_result(
     done, refused, phantom, facts, questions, evaluated, work, tmp_path
 ):
@@ -291,8 +311,10 @@ def test_two_models_are_not_taken_for_seeds_of_one(call, claims, tmp_path, names
     """Only runs that say so are seeds of one setting: files that are called so are not."""
     right = right_scores(claims)
     wrong = right.with_columns(score=-pl.col("score"))
-    models = [score_file(rows, tmp_path / f"{name}.csv")
-              for rows, name in zip((right, wrong), names, strict=True)]  # fmt: skip
+    models = [
+        score_file(rows, tmp_path / f"{name}.csv")
+        for rows, name in zip((right, wrong), names, strict=True)
+    ]
     code, _, _ = call("evaluate", *models, claims, "-o", tmp_path / "scores")
     figures = read_json(tmp_path / "scores" / "metrics.json") if code == 0 else {}
     assert code == 2 or set(names) <= set(figures)

@@ -33,8 +33,14 @@ def facts_of(done, tmp_path):
         folder = tmp_path / f"of {conditions}"
         folder.mkdir()
         names = [f"Finding {i:03}" for i in range(conditions)]
-        table = {name: {"term": name.lower(), "normal": f"clear zone {name[-3:]}",
-                        "phrase_class": "equivalent"} for name in names}  # fmt: skip
+        table = {
+            name: {
+                "term": name.lower(),
+                "normal": f"clear zone {name[-3:]}",
+                "phrase_class": "equivalent",
+            }
+            for name in names
+        }
         (folder / "conditions.yaml").write_text(yaml.safe_dump(table, sort_keys=False))
         labels = yaml.safe_dump({"labels": {name: name for name in names}})
         (folder / "site.mapping.yaml").write_text(MAPPING + labels)
@@ -49,8 +55,14 @@ def facts_of(done, tmp_path):
                 found = dict(zip(asked, rng.sample("11100000", 8), strict=True))
                 row = {"patient": f"p{number}", "study": f"s{number}", "split": "test"}
                 out.writerow(row | found)
-        done("facts", f"table:{folder / 'site.csv'}", "--conditions", folder / "conditions.yaml",
-             "-o", folder / "facts")  # fmt: skip
+        done(
+            "facts",
+            f"table:{folder / 'site.csv'}",
+            "--conditions",
+            folder / "conditions.yaml",
+            "-o",
+            folder / "facts",
+        )
         return folder / "facts"
 
     return _facts_of
@@ -78,8 +90,9 @@ def test_three_hundred_conditions_take_less_than_twenty_seconds(facts_of):
     build = ["benchmark", "build", str(facts), "--allow-leaks", "-o", str(facts.parent / "out")]
     command = [sys.executable, "-c", "import sys; from nast.cli import main; main(sys.argv[1:])"]
     try:
-        code = subprocess.run([*command, *build], timeout=20, env=os.environ,
-                              stdout=subprocess.DEVNULL).returncode  # fmt: skip
+        code = subprocess.run(
+            [*command, *build], timeout=20, env=os.environ, stdout=subprocess.DEVNULL
+        ).returncode
     except subprocess.TimeoutExpired:
         code = "not done after 20 seconds"
     assert code == 0

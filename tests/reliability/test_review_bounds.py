@@ -22,8 +22,12 @@ SECONDS = 10
 """Of the processor; a review of this size takes two, most of them to start."""
 ADDRESSES, HELD = 4 * 2**30, 2**30
 """Bytes that a process may ask for, and that it may use; a review uses a quarter of that."""
-CHECKS = ("Faithful to the labels", "Differs only in polarity", "Natural wording",
-          "Exactly one right option")  # fmt: skip
+CHECKS = (
+    "Faithful to the labels",
+    "Differs only in polarity",
+    "Natural wording",
+    "Exactly one right option",
+)
 SHEET = "xl/worksheets/sheet4.xml"
 """The last sheet, of questions."""
 
@@ -59,11 +63,26 @@ def bounded(questions, tmp_path):
         resource.setrlimit(resource.RLIMIT_AS, (ADDRESSES, ADDRESSES))
 
     def _bounded(file):
-        command = [sys.executable, "-c", "from nast.cli import main; main()", "benchmark", "review",
-                   "import", questions, file, "-o", tmp_path / "imported"]  # fmt: skip
+        command = [
+            sys.executable,
+            "-c",
+            "from nast.cli import main; main()",
+            "benchmark",
+            "review",
+            "import",
+            questions,
+            file,
+            "-o",
+            tmp_path / "imported",
+        ]
         with open(tmp_path / "said", "w+") as said:
-            process = subprocess.Popen(command, preexec_fn=limits, stdout=said, stderr=said,
-                                       env=os.environ | {"POLARS_MAX_THREADS": "1"})  # fmt: skip
+            process = subprocess.Popen(
+                command,
+                preexec_fn=limits,
+                stdout=said,
+                stderr=said,
+                env=os.environ | {"POLARS_MAX_THREADS": "1"},
+            )
             _, status, used = os.wait4(process.pid, 0)
             process.returncode = os.waitstatus_to_exitcode(status)
             said.seek(0)
@@ -103,8 +122,11 @@ def stray_cell(where, text="x"):
 
 def stated_size(file):
     """A sheet that says of itself that it is full."""
-    changed(file, SHEET, lambda data: re.sub(rb'<dimension ref="[^"]*"',
-                                             b'<dimension ref="A1:XFD1048576"', data))  # fmt: skip
+    changed(
+        file,
+        SHEET,
+        lambda data: re.sub(rb'<dimension ref="[^"]*"', b'<dimension ref="A1:XFD1048576"', data),
+    )
 
 
 def grown(place, before, filler):
@@ -152,9 +174,13 @@ def test_a_plain_review_stays_within_the_bounds(bounded, returned):
 
 
 @OPEN
-@pytest.mark.parametrize("where", [
-    "XFD5000", *(pytest.param(w, marks=pytest.mark.slow) for w in ("XFD1048576", "ZZ300000")),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "where",
+    [
+        "XFD5000",
+        *(pytest.param(w, marks=pytest.mark.slow) for w in ("XFD1048576", "ZZ300000")),
+    ],
+)
 @pytest.mark.parametrize("text", ["x", pytest.param("", marks=pytest.mark.slow)])
 def test_a_stray_cell_far_away(bounded, returned, where, text):
     stray_cell(where, text)(returned)

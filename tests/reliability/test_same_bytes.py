@@ -42,16 +42,27 @@ STAGES = {
 """Folder -> the command that makes it."""
 ADDRESS = "a README holds the absolute path of its folder"
 OPEN = {
-    **dict.fromkeys(("to-negbench", "to-clip-benchmark", "to-open-clip", "to-lm-eval",
-                     "to-inspect", "to-hf-datasets", "to-jsonl"), ADDRESS),
-}  # fmt: skip
+    **dict.fromkeys(
+        (
+            "to-negbench",
+            "to-clip-benchmark",
+            "to-open-clip",
+            "to-lm-eval",
+            "to-inspect",
+            "to-hf-datasets",
+            "to-jsonl",
+        ),
+        ADDRESS,
+    ),
+}
 """Folder -> why it is not the same yet."""
 
 
 def stages(names):
     """Names of stages as parameters, the open ones marked."""
-    return [pytest.param(name, marks=marked(OPEN[name])) if name in OPEN else name
-            for name in names]  # fmt: skip
+    return [
+        pytest.param(name, marks=marked(OPEN[name])) if name in OPEN else name for name in names
+    ]
 
 
 def marked(why):
@@ -73,8 +84,15 @@ def twice(phantom, tmp_path_factory):
     for place, threads, seed in zip(places, ("1", "4"), ("1", "2"), strict=True):
         place.mkdir(parents=True)
         told = os.environ | {"POLARS_MAX_THREADS": threads, "PYTHONHASHSEED": seed}
-        subprocess.run([sys.executable, "-c", WORK], input=asked, text=True, cwd=place, env=told,
-                       check=True, stdout=subprocess.DEVNULL)  # fmt: skip
+        subprocess.run(
+            [sys.executable, "-c", WORK],
+            input=asked,
+            text=True,
+            cwd=place,
+            env=told,
+            check=True,
+            stdout=subprocess.DEVNULL,
+        )
     return places
 
 

@@ -21,18 +21,33 @@ def choice_rows(model, task, k, items=40):
             best = 0 if rng.random() < skill else 1
             name = f"c{number}-{form}" if task == "claims" else f"q{number}"
             for option in range(k):
-                yield {"item_id": name, "model": f"{model}#0" if model != "base" else model,
-                       "data": "d", "task": task, "polarity": form, "form": form,
-                       "group_id": f"g{number // k}", "subject": f"p{number}", "option": option,
-                       "score": float(option == best), "rank": 1.0 if option == best else 3.0,
-                       "answer": option == 0, "tie": False, "truncated": False}  # fmt: skip
+                yield {
+                    "item_id": name,
+                    "model": f"{model}#0" if model != "base" else model,
+                    "data": "d",
+                    "task": task,
+                    "polarity": form,
+                    "form": form,
+                    "group_id": f"g{number // k}",
+                    "subject": f"p{number}",
+                    "option": option,
+                    "score": float(option == best),
+                    "rank": 1.0 if option == best else 3.0,
+                    "answer": option == 0,
+                    "tie": False,
+                    "truncated": False,
+                }
 
 
 @pytest.fixture(scope="session")
 def scores():
     """Scores of all models, the base first."""
-    rows = [r for model in SKILL for task, k in (("claims", 5), ("questions", 4))
-            for r in choice_rows(model, task, k)]  # fmt: skip
+    rows = [
+        r
+        for model in SKILL
+        for task, k in (("claims", 5), ("questions", 4))
+        for r in choice_rows(model, task, k)
+    ]
     return pl.DataFrame(rows, schema=SCORES_SCHEMA)
 
 
@@ -70,8 +85,11 @@ def runs(tmp_path_factory):
 
         def make(out, measures=measures):
             write_json(out / "updates.json", measures)
-            rows = [f"{step},{block},{share},{share},{share}" for step in (1, 2)
-                    for block, share in enumerate(measures["gradient"], 1)]  # fmt: skip
+            rows = [
+                f"{step},{block},{share},{share},{share}"
+                for step in (1, 2)
+                for block, share in enumerate(measures["gradient"], 1)
+            ]
             lines = ["step,block,parameters,product,gradient", *rows]
             write_text(out / "updates.csv", "\n".join(lines) + "\n")
             return {"counts": {}}

@@ -37,8 +37,10 @@ def evaluated(folder, scores, data, specifications=(), **settings):
 def two(scores, tmp_path):
     """The same models on two data sets; the second knows half of the items."""
     half = scores.filter(pl.col("subject").is_in([f"p{i}" for i in range(20)]))
-    return [evaluated(tmp_path / "first", scores, {"x_1": KINDS}),
-            evaluated(tmp_path / "second", half, {"y": KINDS}, margin=0.005)]  # fmt: skip
+    return [
+        evaluated(tmp_path / "first", scores, {"x_1": KINDS}),
+        evaluated(tmp_path / "second", half, {"y": KINDS}, margin=0.005),
+    ]
 
 
 def test_one_model_on_two_data_sets(two):
@@ -57,8 +59,9 @@ def test_one_model_on_two_data_sets(two):
     sizes = [p.metrics["base"]["claims/accuracy/negated"]["n"] for p in joined.parts]
     assert sizes == [40, 20]
     assert {r["figure"] for r in joined.harm} >= {
-        "data=x_1/claims/accuracy/affirmative", "data=y/claims/accuracy/affirmative"
-    }  # fmt: skip
+        "data=x_1/claims/accuracy/affirmative",
+        "data=y/claims/accuracy/affirmative",
+    }
 
 
 def test_other_kinds_of_data_join_under_plain_names(scores, tmp_path):
@@ -78,9 +81,12 @@ def test_report_has_each_table_once_per_data_set(two, tmp_path):
     tables = ("table1", "table2", "table3", "questions", "verdicts", "harm")
     assert names == {f"{table}-{data}.csv" for data in ("x_1", "y") for table in tables}
     page = (tmp_path / "out" / "report.html").read_text()
-    for title in ("Negated captions and claims (40 claim sets) (x_1)",
-                  "Negated captions and claims (20 claim sets) (y)",
-                  "Figure 3 (y)", "Differences of accuracy, paired by item (x_1)"):  # fmt: skip
+    for title in (
+        "Negated captions and claims (40 claim sets) (x_1)",
+        "Negated captions and claims (20 claim sets) (y)",
+        "Figure 3 (y)",
+        "Differences of accuracy, paired by item (x_1)",
+    ):
         assert title in page
     assert "<li>x_1: base, claim sets: " in page and "<li>y: base, claim sets: " in page
     assert ", margin 0.005</td>" in page

@@ -62,8 +62,10 @@ def test_findings_by_hand(metrics, scores):
     base = metrics["base"]["claims/accuracy/negated"]["value"]
     assert f"{base:.3f} with negations (chance 0.200)" in said[0]
     assert list(compared) == [
-        "LoRA uniform minus base", "NAST (lr) minus base", "NAST (lr) minus LoRA uniform"
-    ]  # fmt: skip
+        "LoRA uniform minus base",
+        "NAST (lr) minus base",
+        "NAST (lr) minus LoRA uniform",
+    ]
     better = metrics["NAST (lr)"]["claims/accuracy/negated"]["value"]
     uniform = metrics["LoRA uniform"]["claims/accuracy/negated"]["value"]
     difference = compared["NAST (lr) minus LoRA uniform"]["claims/accuracy/negated"]["value"]

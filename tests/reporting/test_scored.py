@@ -47,16 +47,31 @@ def trace(folder, peak):
 
     def make(out):
         sites = [
-            {"site": site, "role": "cue", "layer": layer, "subset": "s", "condition": "Edema",
-             "cte_mean": 1.0 / (1 + abs(layer - peak))}
-            for site in ("residual", "attention", "mlp") for layer in range(LAYERS + 1)
-        ]  # fmt: skip
+            {
+                "site": site,
+                "role": "cue",
+                "layer": layer,
+                "subset": "s",
+                "condition": "Edema",
+                "cte_mean": 1.0 / (1 + abs(layer - peak)),
+            }
+            for site in ("residual", "attention", "mlp")
+            for layer in range(LAYERS + 1)
+        ]
         pl.DataFrame(sites).write_parquet(out / "trace.parquet")
         rows = [
-            {"aggregation": a, "condition": "all", "subset": "both", "layer": block, "score": s,
-             "low": s - 0.05, "high": s + 0.05}
-            for a in ("cue", "attention") for block, s in enumerate(score, 1)
-        ]  # fmt: skip
+            {
+                "aggregation": a,
+                "condition": "all",
+                "subset": "both",
+                "layer": block,
+                "score": s,
+                "low": s - 0.05,
+                "high": s + 0.05,
+            }
+            for a in ("cue", "attention")
+            for block, s in enumerate(score, 1)
+        ]
         pl.DataFrame(rows).write_parquet(out / "layer_scores.parquet")
         grid = np.ndindex(LAYERS, HEADS)
         heads = [{"layer": i + 1, "head": h, "selectivity": score[i]} for i, h in grid]

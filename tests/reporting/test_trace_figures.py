@@ -31,10 +31,12 @@ def test_numbers_are_those_of_the_trace(drawn):
     trace = pl.read_parquet(folder / "trace" / "trace.parquet")
     cell = {"site": "mlp", "role": "end", "layer": 1}
     per_subset = [
-        trace.filter(**cell, subset=s).group_by("condition").agg(pl.col("cte_mean").mean())[
-            "cte_mean"].mean()
+        trace.filter(**cell, subset=s)
+        .group_by("condition")
+        .agg(pl.col("cte_mean").mean())["cte_mean"]
+        .mean()
         for s in trace["subset"].unique()
-    ]  # fmt: skip
+    ]
     assert cells.filter(**cell)["cte_mean"].item() == approx(sum(per_subset) / 2)
     assert set(pl.read_csv(folder / "figures" / "profiles.csv")["aggregation"]) == set(AGGREGATIONS)
     heads = pl.read_csv(folder / "figures" / "figure5.csv")

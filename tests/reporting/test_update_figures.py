@@ -57,18 +57,31 @@ def test_seeds_are_averaged_on_common_steps(run, tmp_path):
 
 
 def test_the_top_is_taken_before_the_mean(tmp_path):
-    runs = [run_of(tmp_path / f"p#{i}", [norms]) for i, norms in
-            enumerate(([6, 1, 1, 1, 1, 0], [0, 1, 1, 1, 1, 6]))]  # fmt: skip
+    runs = [
+        run_of(tmp_path / f"p#{i}", [norms])
+        for i, norms in enumerate(([6, 1, 1, 1, 1, 0], [0, 1, 1, 1, 1, 6]))
+    ]
     assert column(mean_paths(runs), 1)["top 3"] == approx(0.8)
 
 
 def test_names_of_seeds(tmp_path):
-    names = ["LoRA uniform#0", "LoRA uniform#1", "layers=cue,seed=0", "seed=1,layers=cue",
-             "layers=cue,seed=2,rank=4", "seed=0", "plain"]  # fmt: skip
+    names = [
+        "LoRA uniform#0",
+        "LoRA uniform#1",
+        "layers=cue,seed=0",
+        "seed=1,layers=cue",
+        "layers=cue,seed=2,rank=4",
+        "seed=0",
+        "plain",
+    ]
     found = by_policy([tmp_path / "sweep" / name for name in names])
     assert {policy: len(runs) for policy, runs in found.items()} == {
-        "LoRA uniform": 2, "layers=cue": 2, "layers=cue,rank=4": 1, "sweep": 1, "plain": 1,
-    }  # fmt: skip
+        "LoRA uniform": 2,
+        "layers=cue": 2,
+        "layers=cue,rank=4": 1,
+        "sweep": 1,
+        "plain": 1,
+    }
 
 
 def test_the_figure_and_its_numbers(run, tmp_path):
@@ -80,7 +93,8 @@ def test_the_figure_and_its_numbers(run, tmp_path):
     assert path.read_text().count("<svg") == 1
     table = pl.read_csv(path.with_suffix(".csv"))
     assert dict(table.group_by("policy").len().iter_rows()) == {
-        "cue": 2 * (6 + 2), "uniform": 3 * (12 + 2)
-    }  # fmt: skip
+        "cue": 2 * (6 + 2),
+        "uniform": 3 * (12 + 2),
+    }
     tops = table.filter(policy="uniform", blocks="top 5")["parameters"]
     assert tops.to_list() == approx([5 / 12] * 3)

@@ -21,22 +21,46 @@ def answers(model, seeds, negated, affirmative, recall=None, items=200):
                 (("negated", negated), ("affirmative", affirmative))
             ):
                 best = 0 if hard[number, place] < skill else 1
-                shared = {"model": name, "data": "d", "polarity": form, "form": form,
-                          "subject": f"p{number}", "tie": False, "truncated": False}  # fmt: skip
+                shared = {
+                    "model": name,
+                    "data": "d",
+                    "polarity": form,
+                    "form": form,
+                    "subject": f"p{number}",
+                    "tie": False,
+                    "truncated": False,
+                }
                 for option in range(4):
                     for task, item in (
                         ("claims", f"c{number}-{form}"),
                         ("questions", f"q{number}"),
                     ):
-                        rows.append(shared | {
-                            "item_id": item, "task": task, "group_id": f"g{number // 4}",
-                            "option": option, "score": float(option == best), "rank": 1.0,
-                            "answer": option == 0})  # fmt: skip
+                        rows.append(
+                            shared
+                            | {
+                                "item_id": item,
+                                "task": task,
+                                "group_id": f"g{number // 4}",
+                                "option": option,
+                                "score": float(option == best),
+                                "rank": 1.0,
+                                "answer": option == 0,
+                            }
+                        )
                 if recall is not None:
-                    rows.append(shared | {
-                        "item_id": f"image to text {number}", "task": "retrieval image to text",
-                        "group_id": "", "option": 1, "score": float(hard[number, 2] < recall),
-                        "rank": 1.0, "answer": True, "gallery": 9})  # fmt: skip
+                    rows.append(
+                        shared
+                        | {
+                            "item_id": f"image to text {number}",
+                            "task": "retrieval image to text",
+                            "group_id": "",
+                            "option": 1,
+                            "score": float(hard[number, 2] < recall),
+                            "rank": 1.0,
+                            "answer": True,
+                            "gallery": 9,
+                        }
+                    )
     return pl.DataFrame(rows, schema=SCORES_SCHEMA)
 
 

@@ -58,10 +58,16 @@ CHEXPERT = ["Path", "Sex", "Age", "Frontal/Lateral", "AP/PA", NO_FINDING, *label
 def chexpert(file: Path, rows: list[tuple[str, str, dict]]) -> Path:
     """A CheXpert table; a row is path below the data set, view (`LATERAL` for lateral), labels."""
     table = [
-        [f"CheXpert-v1.0-small/{path}", "Female", 60, "Lateral" if view == "LATERAL" else "Frontal",
-         "" if view == "LATERAL" else view, *(labels.get(n, "") for n in [NO_FINDING, *labelled()])]
+        [
+            f"CheXpert-v1.0-small/{path}",
+            "Female",
+            60,
+            "Lateral" if view == "LATERAL" else "Frontal",
+            "" if view == "LATERAL" else view,
+            *(labels.get(n, "") for n in [NO_FINDING, *labelled()]),
+        ]
         for path, view, labels in rows
-    ]  # fmt: skip
+    ]
     return write_csv(file, CHEXPERT, table)
 
 

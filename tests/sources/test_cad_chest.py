@@ -31,13 +31,26 @@ def one(tmp_path, name="pleural effusion", **entity):
 WORDS = {
     3: ["positive", "change in"],
     2: ["probabl", "likely", "may", "could", "possibl"],
-    1: ["potential", "might", "not exclude", "not rule out", "not ruled out", "difficult exclude",
-        "difficult rule out", "impossible exclude"],
-    0: ["cannot be assessed", "cannot be identified", "cannot be evaluated",
-        "cannot be confirmed", "cannot be accurately assessed"],
+    1: [
+        "potential",
+        "might",
+        "not exclude",
+        "not rule out",
+        "not ruled out",
+        "difficult exclude",
+        "difficult rule out",
+        "impossible exclude",
+    ],
+    0: [
+        "cannot be assessed",
+        "cannot be identified",
+        "cannot be evaluated",
+        "cannot be confirmed",
+        "cannot be accurately assessed",
+    ],
     -2: ["unlikely"],
     -3: ["no ", "without", "negative", "clear of", "lack of", "exclude", "rule out", "ruled out"],
-}  # fmt: skip
+}
 """The 29 probability words of the frontal subset, with the blank as in the data."""
 BY_WORD = [(word, score) for score, words in WORDS.items() for word in words]
 
@@ -78,13 +91,27 @@ def test_another_cut_is_refused(tmp_path, cut):
 @pytest.mark.parametrize(
     ("score", "existence"),
     [
-        (3, "present"), (3.0, "present"), ("3", "present"), (" -3 ", "absent"), (-3.0, "absent"),
-        (math.nan, None), (math.inf, None), (True, None), (False, None), (7, None), (-1, None),
-        (2.5, None), ("", None), ("high", None), ("33", None), ([3], None), ({}, None),
+        (3, "present"),
+        (3.0, "present"),
+        ("3", "present"),
+        (" -3 ", "absent"),
+        (-3.0, "absent"),
+        (math.nan, None),
+        (math.inf, None),
+        (True, None),
+        (False, None),
+        (7, None),
+        (-1, None),
+        (2.5, None),
+        ("", None),
+        ("high", None),
+        ("33", None),
+        ([3], None),
+        ({}, None),
         (10**400, None),
     ],
     ids=lambda value: str(value)[:9],
-)  # fmt: skip
+)
 def test_scores_are_numbers_or_texts_and_others_are_refused(tmp_path, score, existence):
     facts, counts = one(tmp_path, probability_score=score)
     assert [f[1] for f in facts] == ([existence] if existence else [])
@@ -118,15 +145,31 @@ def test_an_absence_has_no_attributes(tmp_path):
 
 
 TOKENS = {
-    "left": ("left", None), "right": ("right", None), "bilateral": ("bilateral", None),
-    "bibasilar": ("bilateral", "lower"), "basal": (None, "lower"), "basilar": (None, "lower"),
-    "base": (None, "lower"), "lung": (None, None), "lobe": (None, None),
-    "apical": (None, "apical"), "apicolateral": (None, "apical"), "lower": (None, "lower"),
-    "upper": (None, "upper"), "middle": (None, "mid"), "mid": (None, "mid"), "to": (None, None),
-    "mid to lower": (None, "lower"), "retrocardiac": (None, "retrocardiac"), "rib": (None, None),
-    "pleural": (None, None), "pericardial": (None, None), "area": (None, None),
-    "left-sided": ("left", None), "right-sided": ("right", None),
-}  # fmt: skip
+    "left": ("left", None),
+    "right": ("right", None),
+    "bilateral": ("bilateral", None),
+    "bibasilar": ("bilateral", "lower"),
+    "basal": (None, "lower"),
+    "basilar": (None, "lower"),
+    "base": (None, "lower"),
+    "lung": (None, None),
+    "lobe": (None, None),
+    "apical": (None, "apical"),
+    "apicolateral": (None, "apical"),
+    "lower": (None, "lower"),
+    "upper": (None, "upper"),
+    "middle": (None, "mid"),
+    "mid": (None, "mid"),
+    "to": (None, None),
+    "mid to lower": (None, "lower"),
+    "retrocardiac": (None, "retrocardiac"),
+    "rib": (None, None),
+    "pleural": (None, None),
+    "pericardial": (None, None),
+    "area": (None, None),
+    "left-sided": ("left", None),
+    "right-sided": ("right", None),
+}
 """The 24 location tokens -> side and zone."""
 
 
@@ -196,12 +239,17 @@ def test_every_level_word(tmp_path, severity, word):
 @pytest.mark.parametrize(
     ("level", "severity", "unknown"),
     [
-        (["small", "minimal"], "mild", 0), (["mild", "severe"], None, 0),
-        (["mild", "increasing"], "mild", 0), (["large"], None, 1),
+        (["small", "minimal"], "mild", 0),
+        (["mild", "severe"], None, 0),
+        (["mild", "increasing"], "mild", 0),
+        (["large"], None, 1),
         (["small", "gigantic"], "mild", 1),
-        (["gigantic", 3], None, 2), ([], None, 0), (None, None, 0), (7, None, 0),
+        (["gigantic", 3], None, 2),
+        ([], None, 0),
+        (None, None, 0),
+        (7, None, 0),
     ],
-)  # fmt: skip
+)
 def test_levels(tmp_path, level, severity, unknown):
     facts, counts = one(tmp_path, level=level)
     assert facts == [("Pleural Effusion", "present", None, None, severity)]
@@ -209,19 +257,41 @@ def test_levels(tmp_path, level, severity, unknown):
 
 
 NAMES = {
-    "pneumothorax": "Pneumothorax", "atelectasis": "Atelectasis", "edema": "Edema",
-    "pleural effusion": "Pleural Effusion", "lung opacity": "Lung Opacity",
-    "consolidation": "Consolidation", "pleural thickening": "Pleural Other",
-    "pneumonia": "Pneumonia", "emphysema": "Emphysema", "fracture": "Fracture",
-    "vascular congestion": "Vascular Congestion", "cardiomegaly": "Cardiomegaly",
+    "pneumothorax": "Pneumothorax",
+    "atelectasis": "Atelectasis",
+    "edema": "Edema",
+    "pleural effusion": "Pleural Effusion",
+    "lung opacity": "Lung Opacity",
+    "consolidation": "Consolidation",
+    "pleural thickening": "Pleural Other",
+    "pneumonia": "Pneumonia",
+    "emphysema": "Emphysema",
+    "fracture": "Fracture",
+    "vascular congestion": "Vascular Congestion",
+    "cardiomegaly": "Cardiomegaly",
     "enlargement of the cardiac silhouette": "Cardiomegaly",
-    **dict.fromkeys([
-        "tortuosity of the thoracic aorta", "calcification", "hilar congestion", "scoliosis",
-        "blunting of the costophrenic angle", "heart failure", "hernia", "granuloma", "hematoma",
-        "pneumomediastinum", "tortuosity of the descending aorta ", "contusion", "air collection",
-        "gastric distention", "hypoxemia", "hypertensive heart disease", "thymoma",
-    ]),
-}  # fmt: skip
+    **dict.fromkeys(
+        [
+            "tortuosity of the thoracic aorta",
+            "calcification",
+            "hilar congestion",
+            "scoliosis",
+            "blunting of the costophrenic angle",
+            "heart failure",
+            "hernia",
+            "granuloma",
+            "hematoma",
+            "pneumomediastinum",
+            "tortuosity of the descending aorta ",
+            "contusion",
+            "air collection",
+            "gastric distention",
+            "hypoxemia",
+            "hypertensive heart disease",
+            "thymoma",
+        ]
+    ),
+}
 """The 30 diseases, with the blank as in the data, and what becomes of them."""
 
 
@@ -240,18 +310,25 @@ def test_a_disease_of_no_list_is_counted_apart(tmp_path):
 @pytest.mark.parametrize(
     ("name", "zone", "severity"),
     [
-        ("pneumothorax", None, "mild"), ("atelectasis", "apical", "mild"), ("edema", None, "mild"),
-        ("pleural effusion", None, "mild"), ("lung opacity", "apical", "mild"),
-        ("consolidation", "apical", None), ("pneumonia", "apical", None),
-        ("cardiomegaly", None, "mild"), ("emphysema", None, "mild"),
-        ("vascular congestion", None, "mild"), ("fracture", None, None),
+        ("pneumothorax", None, "mild"),
+        ("atelectasis", "apical", "mild"),
+        ("edema", None, "mild"),
+        ("pleural effusion", None, "mild"),
+        ("lung opacity", "apical", "mild"),
+        ("consolidation", "apical", None),
+        ("pneumonia", "apical", None),
+        ("cardiomegaly", None, "mild"),
+        ("emphysema", None, "mild"),
+        ("vascular congestion", None, "mild"),
+        ("fracture", None, None),
     ],
-)  # fmt: skip
+)
 def test_each_condition_has_its_own_attributes(tmp_path, name, zone, severity):
     ((_, _, side, *rest),), _ = one(tmp_path, name, location=["left", "apical"], level=["mild"])
     assert rest == [zone, severity]
-    assert side == (None if name in ("edema", "cardiomegaly", "emphysema", "vascular congestion")
-                    else "left")  # fmt: skip
+    assert side == (
+        None if name in ("edema", "cardiomegaly", "emphysema", "vascular congestion") else "left"
+    )
 
 
 def test_a_pericardial_effusion_is_no_pleural_one(tmp_path):
@@ -323,17 +400,22 @@ def test_no_entity_is_no_fact(tmp_path, entity):
 
 def test_names_may_have_blanks_and_others_are_counted(tmp_path):
     entities = {
-        "edema ": YES, "tortuosity of the descending aorta ": YES, "heart failure": YES,
+        "edema ": YES,
+        "tortuosity of the descending aorta ": YES,
+        "heart failure": YES,
         "pneumonia": {"probability": "likely", "probability_score": 2},
         "enlargement of the cardiac silhouette": YES,
-    }  # fmt: skip
+    }
     source = read_cad_chest(cad(tmp_path / "c.json", entities))
     assert sorted(source.facts["condition"]) == ["Cardiomegaly", "Edema"]
     assert source.facts["words"].to_list() == ["edema", "enlargement of the cardiac silhouette"]
     assert source.counts == {"studies": 1}
     assert source.annotations == {
-        "present": 5, "kept": 2, "set aside: other disease": 2, "set aside: uncertain": 1,
-    }  # fmt: skip
+        "present": 5,
+        "kept": 2,
+        "set aside: other disease": 2,
+        "set aside: uncertain": 1,
+    }
 
 
 def test_words_are_those_of_the_report(tmp_path):
@@ -346,7 +428,12 @@ def test_words_are_those_of_the_report(tmp_path):
     }
     source = read_cad_chest(cad(tmp_path / "c.json", entities))
     assert source.facts["words"].to_list() == [
-        "effusions", "edema", "pneumonia", "fracture", "? opacity"]  # fmt: skip
+        "effusions",
+        "edema",
+        "pneumonia",
+        "fracture",
+        "? opacity",
+    ]
     assert set(source.facts["source"]) == {"cad-chest"}
     assert source.facts.columns == fact_columns()
 
@@ -402,11 +489,20 @@ def test_a_study_stands_once(tmp_path):
 
 @pytest.mark.parametrize(
     "data",
-    [b"", b"{}", b"[1]", b"[", b"\xff\xfe", b'[{"subject_id": 1, "study_id": 2, "entity": [1]}]',
-     b'[{"subject_id": 1, "study_id": 2, "entity": "edema"}]', b"[" * 100_000,
-     b"[" + b"1" * 5000 + b"]", b'[{"subject_id": 1, "study_id": 2, "dicom_id": "\\ud800"}]'],
+    [
+        b"",
+        b"{}",
+        b"[1]",
+        b"[",
+        b"\xff\xfe",
+        b'[{"subject_id": 1, "study_id": 2, "entity": [1]}]',
+        b'[{"subject_id": 1, "study_id": 2, "entity": "edema"}]',
+        b"[" * 100_000,
+        b"[" + b"1" * 5000 + b"]",
+        b'[{"subject_id": 1, "study_id": 2, "dicom_id": "\\ud800"}]',
+    ],
     ids=range(10),
-)  # fmt: skip
+)
 def test_other_files_are_refused(tmp_path, data):
     (tmp_path / "c.json").write_bytes(data)
     with pytest.raises(InputError):
@@ -421,8 +517,11 @@ values = scalars | words | st.lists(words | scalars, max_size=3) | st.just({})
 keys = st.sampled_from(
     ["location", "level", "location2", "level2", "probability", "probability_score", "report_name"]
 )
-entities = st.dictionaries(st.sampled_from(list(NAMES)) | st.text(max_size=4),
-                           st.dictionaries(keys, values) | scalars, max_size=3)  # fmt: skip
+entities = st.dictionaries(
+    st.sampled_from(list(NAMES)) | st.text(max_size=4),
+    st.dictionaries(keys, values) | scalars,
+    max_size=3,
+)
 
 
 @settings(max_examples=80, deadline=None)

@@ -164,8 +164,11 @@ def test_broken_tables_are_refused(tmp_path):
 def test_the_account_says_what_became_of_the_labels(tmp_path):
     folder = "train/patient00001/study1/"
     labels = {"Edema": "1.0", "Fracture": "0.0", "Pneumonia": "-1.0", "No Finding": "1.0"}
-    rows = [(folder + "view1_frontal.jpg", "AP", labels), (folder + "view2_lateral.jpg", "LATERAL",
-            labels), (SECOND, "PA", {"Edema": "0"})]  # fmt: skip
+    rows = [
+        (folder + "view1_frontal.jpg", "AP", labels),
+        (folder + "view2_lateral.jpg", "LATERAL", labels),
+        (SECOND, "PA", {"Edema": "0"}),
+    ]
     source = read_chexpert(chexpert(tmp_path / "t.csv", rows))
     assert source.annotations == {"present": 4, "kept": 3, "set aside: uncertain": 1}
 
@@ -179,9 +182,12 @@ def labelled_studies(file, column, paths, labels=()):
 
 @pytest.mark.parametrize("column", ["Path", "Study"])
 def test_test_labels_name_studies(tmp_path, column):
-    paths = ["CheXpert-v1.0/test/patient64741/study1", "CheXpert-v1.0/test/patient64742/study2/",
-             "CheXpert-v1.0/test/patient64743/study1/view1_frontal.jpg",
-             "test/patient64744/study1/view1_lateral.jpg"]  # fmt: skip
+    paths = [
+        "CheXpert-v1.0/test/patient64741/study1",
+        "CheXpert-v1.0/test/patient64742/study2/",
+        "CheXpert-v1.0/test/patient64743/study1/view1_frontal.jpg",
+        "test/patient64744/study1/view1_lateral.jpg",
+    ]
     file = labelled_studies(tmp_path / "test_labels.csv", column, paths, {"Edema": "1.0"})
     source = read_chexpert(file)
     assert source.studies.select("study_id", "split", "image_path", "view", "Edema").rows() == [
@@ -214,27 +220,45 @@ def test_columns_are_found_by_name(tmp_path):
 
 def test_studies_keep_the_order_of_the_file(tmp_path):
     """Also where a study's rows are apart, and its frontal image is the last of them."""
-    places = [(2, 1, 1, "LATERAL"), (1, 2, 1, "AP"), (3, 1, 1, "PA"), (1, 1, 1, "AP"),
-              (2, 1, 2, "AP"), (1, 2, 2, "LATERAL")]  # fmt: skip
+    places = [
+        (2, 1, 1, "LATERAL"),
+        (1, 2, 1, "AP"),
+        (3, 1, 1, "PA"),
+        (1, 1, 1, "AP"),
+        (2, 1, 2, "AP"),
+        (1, 2, 2, "LATERAL"),
+    ]
     rows = [(f"train/patient0000{p}/study{s}/view{v}.jpg", view, {}) for p, s, v, view in places]
     studies = read_chexpert(chexpert(tmp_path / "t.csv", rows)).studies
     assert [i.removeprefix("patient0000") for i in studies["study_id"]] == [
-        "2_study1", "1_study2", "3_study1", "1_study1"]  # fmt: skip
+        "2_study1",
+        "1_study2",
+        "3_study1",
+        "1_study1",
+    ]
     assert studies["view"].to_list() == ["AP", "AP", "PA", "AP"]
 
 
 def test_studies_of_a_patient_are_not_mixed(tmp_path):
-    rows = [("train/patient00001/study1/view1_frontal.jpg", "AP", {"Edema": "1.0"}),
-            ("train/patient00001/study2/view1_frontal.jpg", "AP", {"Edema": "0.0"}),
-            ("train/patient00001/study11/view1_frontal.jpg", "AP", {"Edema": "-1.0"})]  # fmt: skip
+    rows = [
+        ("train/patient00001/study1/view1_frontal.jpg", "AP", {"Edema": "1.0"}),
+        ("train/patient00001/study2/view1_frontal.jpg", "AP", {"Edema": "0.0"}),
+        ("train/patient00001/study11/view1_frontal.jpg", "AP", {"Edema": "-1.0"}),
+    ]
     studies = read_chexpert(chexpert(tmp_path / "t.csv", rows)).studies
     assert studies["Edema"].to_list() == ["present", "absent", "uncertain"]
     assert studies["subject_id"].n_unique() == studies["split"].n_unique() == 1
 
 
-@pytest.mark.parametrize("path", ["../CheXpert/train/patient00001/study1/v.jpg", "/" + FIRST,
-                                  "a/../train/patient00001/study1/v.jpg", "C:/" + FIRST]
-)  # fmt: skip
+@pytest.mark.parametrize(
+    "path",
+    [
+        "../CheXpert/train/patient00001/study1/v.jpg",
+        "/" + FIRST,
+        "a/../train/patient00001/study1/v.jpg",
+        "C:/" + FIRST,
+    ],
+)
 def test_paths_outside_the_folder_are_refused(tmp_path, path):
     file = labelled_studies(tmp_path / "t.csv", "Path", [FIRST, path])
     with pytest.raises(InputError, match=r"row 2, column 'Path': found an absolute path, or one"):
@@ -296,7 +320,10 @@ def test_real_counts(real, condition, counts):
 def test_real_account(real):
     """The sums of the 13 rows above: present and absent, and uncertain."""
     assert real.annotations == {
-        "present": 699_021, "kept": 581_047, "set aside: uncertain": 117_974}  # fmt: skip
+        "present": 699_021,
+        "kept": 581_047,
+        "set aside: uncertain": 117_974,
+    }
 
 
 def test_real_labels_become_questions_that_words_cannot_answer(real):

@@ -35,13 +35,15 @@ def test_sources_are_written_name_and_path():
 
 def test_labels_alone_become_facts(tmp_path):
     labels = {"Edema": "1.0", "Fracture": "0.0", "Pneumonia": "-1.0"}
-    build_facts([f"mimic-cxr-jpg:{mimic(tmp_path / 'm', [STUDY | {'labels': labels}])}"],
-                tmp_path / "out")  # fmt: skip
+    build_facts(
+        [f"mimic-cxr-jpg:{mimic(tmp_path / 'm', [STUDY | {'labels': labels}])}"], tmp_path / "out"
+    )
     studies, facts = read_facts(tmp_path / "out")
     assert studies["Pneumonia"].to_list() == ["uncertain"]
     assert rows(facts, "side", "source") == [
-        ("Edema", "present", None, "labels"), ("Fracture", "absent", None, "labels"),
-    ]  # fmt: skip
+        ("Edema", "present", None, "labels"),
+        ("Fracture", "absent", None, "labels"),
+    ]
 
 
 def test_annotated_facts_are_not_merged_with_labels(tmp_path):
@@ -57,8 +59,12 @@ def test_annotated_facts_are_not_merged_with_labels(tmp_path):
     assert manifest["disagreements"] == 1
     assert manifest["policy"] == "credentialed"
     assert manifest["counts"] == {
-        "studies": 1, "patients": 1, "facts": 2, "facts both affirmed and denied": 0,
-        "facts said twice": 0}  # fmt: skip
+        "studies": 1,
+        "patients": 1,
+        "facts": 2,
+        "facts both affirmed and denied": 0,
+        "facts said twice": 0,
+    }
 
 
 def test_a_bare_presence_yields_to_a_detailed_one(tmp_path):
@@ -78,11 +84,14 @@ def said(*facts, name="one", **fields):
     study |= dict.fromkeys(labelled(), "not_mentioned") | fields
     rows = [("p1", study["study_id"], *fact, "words") for fact in facts]
     return Source(
-        name=name, root=None, studies=pl.DataFrame([study]),
+        name=name,
+        root=None,
+        studies=pl.DataFrame([study]),
         facts=pl.DataFrame(rows, schema=dict.fromkeys(fact_columns(), pl.String), orient="row"),
-        policy="open", terms=f"terms of {name}",
+        policy="open",
+        terms=f"terms of {name}",
         annotations={"present": len(rows), "kept": len(rows)},
-    )  # fmt: skip
+    )
 
 
 E, C = "Pleural Effusion", "Cardiomegaly"
@@ -116,7 +125,7 @@ NONE = (E, "absent", None, None, None)
         ([(*NONE, "a"), (*LEFT, "a"), (*HEART, "a")], [(*HEART, "a")]),
         ([(*BARE, "a"), (*LARGE_HEART, "b")], [(*BARE, "a"), (*LARGE_HEART, "b")]),
     ],
-)  # fmt: skip
+)
 def test_each_fact_once(facts, kept):
     tables = collect([said(*facts)])
     found = tables.facts.select("condition", "existence", "side", "zone", "severity", "source")
@@ -125,7 +134,9 @@ def test_each_fact_once(facts, kept):
     torn = 2 * ((*NONE, "a") in facts)
     assert counts["facts both affirmed and denied"] == torn
     assert (counts["facts"], counts["facts said twice"]) == (
-        len(kept), len(facts) - len(kept) - torn)  # fmt: skip
+        len(kept),
+        len(facts) - len(kept) - torn,
+    )
 
 
 def test_labels_speak_where_no_source_annotates():
@@ -134,7 +145,9 @@ def test_labels_speak_where_no_source_annotates():
     labels.facts = None
     facts = collect([said((*LEFT, "a"), Edema="present"), labels]).facts
     assert rows(facts, "study_id", "source") == [
-        (E, "present", "s1", "a"), ("Edema", "absent", "s2", "labels")]  # fmt: skip
+        (E, "present", "s1", "a"),
+        ("Edema", "absent", "s2", "labels"),
+    ]
 
 
 def test_a_bare_presence_yields_within_its_study_only():
@@ -147,7 +160,9 @@ def test_every_account_and_term_is_in_the_report():
     report = collect(sources).report
     assert report["terms"] == ["one: terms of one", "two: terms of two"]
     assert report["annotations"] == {
-        "one": {"present": 1, "kept": 1}, "two": {"present": 0, "kept": 0}}  # fmt: skip
+        "one": {"present": 1, "kept": 1},
+        "two": {"present": 0, "kept": 0},
+    }
     assert report["policy"] == "open"
 
 
@@ -312,8 +327,11 @@ def test_every_reader_of_a_build_conserves(phantom, tmp_path):
         '<eCitation><uId id="CXR1"/><MeSH><major>normal</major><major>Opacity</major></MeSH>'
         '<AbstractText Label="FINDINGS">No edema. No large effusion.</AbstractText></eCitation>'
     )
-    specs = [f"nih-cxr:{nih(tmp_path / 'n', images, boxes)}", f"chexpert:{table}",
-             f"iu-xray:{tmp_path / 'r'}"]  # fmt: skip
+    specs = [
+        f"nih-cxr:{nih(tmp_path / 'n', images, boxes)}",
+        f"chexpert:{table}",
+        f"iu-xray:{tmp_path / 'r'}",
+    ]
     trees = [f"mimic-cxr-jpg:{phantom}", f"cad-chest:{phantom / 'cad_disease.json'}"]
     for number, some in enumerate((specs, trees)):
         manifest = build_facts(some, tmp_path / str(number))
@@ -337,8 +355,14 @@ def test_facts_and_studies_agree(facts):
     assert studies["study_id"].is_unique().all()
     keys = ["study_id", "subject_id", "split", "image_path"]
     assert table.join(studies, on=keys, how="anti").is_empty()
-    assert studies.group_by("subject_id").agg(splits="split").explode("splits").unique()[
-        "subject_id"].is_unique().all()  # fmt: skip
+    assert (
+        studies.group_by("subject_id")
+        .agg(splits="split")
+        .explode("splits")
+        .unique()["subject_id"]
+        .is_unique()
+        .all()
+    )
 
 
 def test_phantom_and_real_are_not_mixed(phantom, tmp_path):
@@ -351,12 +375,21 @@ def test_phantom_and_real_are_not_mixed(phantom, tmp_path):
 
 def test_a_study_without_a_label_row_keeps_its_patients_split(tmp_path):
     """Real MIMIC has eight studies without labels; CAD-Chest lists them."""
-    studies = [STUDY | {"subject": s, "study": 50000000 + s, "split": "test"}
-               for s in range(10000000, 10000010)]  # fmt: skip
+    studies = [
+        STUDY | {"subject": s, "study": 50000000 + s, "split": "test"}
+        for s in range(10000000, 10000010)
+    ]
     unlabelled = [s | {"study": s["study"] + 5000000, "labels": None} for s in studies]
     root = mimic(tmp_path / "m", studies + unlabelled)
-    records = [{"subject_id": s["subject"], "study_id": s["study"], "dicom_id": "d",
-                "entity": {"edema": POSITIVE}} for s in studies + unlabelled]  # fmt: skip
+    records = [
+        {
+            "subject_id": s["subject"],
+            "study_id": s["study"],
+            "dicom_id": "d",
+            "entity": {"edema": POSITIVE},
+        }
+        for s in studies + unlabelled
+    ]
     (root / "cad_disease.json").write_text(json.dumps(records))
     specs = [f"mimic-cxr-jpg:{root}", f"cad-chest:{root / 'cad_disease.json'}"]
     build_facts(specs, tmp_path / "out")
@@ -418,9 +451,15 @@ def test_a_patient_without_any_label_keeps_the_split_of_mimic(tmp_path):
     study = {"subject": 10000099, "study": 50999999, "labels": None}
     for split in ("train", "validate", "test"):
         root = mimic(tmp_path / split, [STUDY, study | {"split": split}])
-        cad(root / "cad_disease.json", {"edema": POSITIVE}, subject_id="10000099",
-            study_id="50999999")  # fmt: skip
-        build_facts([f"mimic-cxr-jpg:{root}", f"cad-chest:{root / 'cad_disease.json'}"],
-                    tmp_path / f"out-{split}")  # fmt: skip
+        cad(
+            root / "cad_disease.json",
+            {"edema": POSITIVE},
+            subject_id="10000099",
+            study_id="50999999",
+        )
+        build_facts(
+            [f"mimic-cxr-jpg:{root}", f"cad-chest:{root / 'cad_disease.json'}"],
+            tmp_path / f"out-{split}",
+        )
         studies, _ = read_facts(tmp_path / f"out-{split}")
         assert studies.filter(study_id="50999999")["split"].to_list() == [split]

@@ -16,10 +16,16 @@ from nast.sources.site.guess import write_mapping
 from nast.sources.site.read import read_table_file
 
 HEADER = ["PatientID", "StudyID", "Pneumothorax", "Edema", "Größe (cm, gerundet)"]
-ROWS = [["P1", "S1", "ja", "nein", "0,83"], ["P2", "S2", "Nein", "JA", "1,5"],
-        ["P3", "Sü", "", "fraglich", "0,5"]]  # fmt: skip
-READ = [("P1", "S1", "present", "absent"), ("P2", "S2", "absent", "present"),
-        ("P3", "Sü", "not_mentioned", "uncertain")]  # fmt: skip
+ROWS = [
+    ["P1", "S1", "ja", "nein", "0,83"],
+    ["P2", "S2", "Nein", "JA", "1,5"],
+    ["P3", "Sü", "", "fraglich", "0,5"],
+]
+READ = [
+    ("P1", "S1", "present", "absent"),
+    ("P2", "S2", "absent", "present"),
+    ("P3", "Sü", "not_mentioned", "uncertain"),
+]
 MAPPING = """layout: wide
 columns: {subject_id: PatientID, study_id: StudyID}
 labels: {Pneumothorax: Pneumothorax, Edema: Edema}
@@ -156,7 +162,9 @@ def test_labels_with_decimal_commas_are_whole_numbers(tmp_path):
     mapping = MAPPING.replace("[ja]", '["1"]').replace("[nein]", '["0,0"]')
     data = b"PatientID;StudyID;Pneumothorax;Edema\n1;10,0;1,0;0,0\n2;1,000;0;1,00\n"
     assert found(table(tmp_path, data, mapping)) == [
-        ("1", "10", "present", "absent"), ("2", "1,000", "absent", "present")]  # fmt: skip
+        ("1", "10", "present", "absent"),
+        ("2", "1,000", "absent", "present"),
+    ]
 
 
 def test_paths_of_windows_are_found(tmp_path):
@@ -172,8 +180,14 @@ def test_paths_of_windows_are_found(tmp_path):
             read_table_file(file)
 
 
-@pytest.mark.parametrize("again", [lambda t: t.replace(",", ";"), lambda t: t.replace(",", "\t"),
-                                   lambda t: "sep=;\n" + t.replace(",", ";")])  # fmt: skip
+@pytest.mark.parametrize(
+    "again",
+    [
+        lambda t: t.replace(",", ";"),
+        lambda t: t.replace(",", "\t"),
+        lambda t: "sep=;\n" + t.replace(",", ";"),
+    ],
+)
 def test_published_tables_that_a_spreadsheet_saved_again(tmp_path, again):
     path = "train/patient00001/study1/view1_frontal.jpg"
     file = chexpert(tmp_path / "t.csv", [(path, "AP", {"Edema": "1.0", "Fracture": "0.0"})])

@@ -10,12 +10,39 @@ from nast.errors import InputError
 from nast.sources.images import image_problem, is_inside, refuse_outside
 
 OUTSIDE = [
-    "..", "../x.png", "a/../x.png", "a/..", "a/../../x.png", "/x.png", "//server/x.png", "/",
-    "C:/x.png", "C:x.png", r"C:\x.png", r"\x.png", r"\\server\share\x.png", r"..\x.png",
-    r"a\..\x.png", r"a/b\../x.png", "a\0.png", "\0",
-]  # fmt: skip
-INSIDE = ["x.png", "a/b/x.png", "./x.png", "a//x.png", "...", "a..b/x..png", "..x", "x..",
-          "a b.png", "~/x.png", "%2e%2e/x.png", "ü/é.png"]  # fmt: skip
+    "..",
+    "../x.png",
+    "a/../x.png",
+    "a/..",
+    "a/../../x.png",
+    "/x.png",
+    "//server/x.png",
+    "/",
+    "C:/x.png",
+    "C:x.png",
+    r"C:\x.png",
+    r"\x.png",
+    r"\\server\share\x.png",
+    r"..\x.png",
+    r"a\..\x.png",
+    r"a/b\../x.png",
+    "a\0.png",
+    "\0",
+]
+INSIDE = [
+    "x.png",
+    "a/b/x.png",
+    "./x.png",
+    "a//x.png",
+    "...",
+    "a..b/x..png",
+    "..x",
+    "x..",
+    "a b.png",
+    "~/x.png",
+    "%2e%2e/x.png",
+    "ü/é.png",
+]
 
 
 @pytest.mark.parametrize("path", OUTSIDE)
@@ -70,9 +97,16 @@ def test_what_is_no_file_is_missing(tmp_path):
     loop.symlink_to(loop)
     broken.symlink_to(tmp_path / "gone.jpg")
     good.symlink_to(picture(tmp_path / "a.jpg"))
-    for path in (loop, broken, loop / "x.jpg", tmp_path / "gone.jpg", tmp_path,
-                 tmp_path / "a\0.jpg",
-                 tmp_path / "a.jpg" / "x.jpg", tmp_path / ("a" * 300)):  # fmt: skip
+    for path in (
+        loop,
+        broken,
+        loop / "x.jpg",
+        tmp_path / "gone.jpg",
+        tmp_path,
+        tmp_path / "a\0.jpg",
+        tmp_path / "a.jpg" / "x.jpg",
+        tmp_path / ("a" * 300),
+    ):
         assert image_problem(path) == "missing"
     assert image_problem(good) is None
 

@@ -30,8 +30,12 @@ HEAD = '<?xml version="1.0" encoding="utf-8"?>'
 
 def xml(uid="CXR1", findings="", impression="", terms=(), images=(), head=HEAD):
     """A report as Open-i writes it."""
-    sections = {"COMPARISON": "No pneumonia.", "INDICATION": "Pneumonia?", "FINDINGS": findings,
-                "IMPRESSION": impression}  # fmt: skip
+    sections = {
+        "COMPARISON": "No pneumonia.",
+        "INDICATION": "Pneumonia?",
+        "FINDINGS": findings,
+        "IMPRESSION": impression,
+    }
     text = "".join(f'<AbstractText Label="{k}">{v}</AbstractText>' for k, v in sections.items())
     majors = "".join(f"<major>{term}</major>" for term in terms)
     pictures = "".join(f'<parentImage id="{i}"><caption>x</caption></parentImage>' for i in images)
@@ -104,8 +108,10 @@ def test_sections_are_sentences_of_their_own(tmp_path):
         ("Infiltrate/lung/lingula", ("Lung Opacity", None, "mid", None)),
         ("Opacity/retrocardiac", ("Lung Opacity", None, "retrocardiac", None)),
         ("Opacity/lung/apex/left", ("Lung Opacity", "left", "apical", None)),
-        ("Pulmonary Atelectasis/middle lobe/right/severe",
-         ("Atelectasis", "right", "mid", "severe")),
+        (
+            "Pulmonary Atelectasis/middle lobe/right/severe",
+            ("Atelectasis", "right", "mid", "severe"),
+        ),
         ("Cardiomegaly/borderline", ("Cardiomegaly", None, None, None)),
         ("Cardiomegaly/mild", ("Cardiomegaly", None, None, "mild")),
         ("Cardiac Shadow/enlarged/moderate", ("Cardiomegaly", None, None, "moderate")),
@@ -118,7 +124,7 @@ def test_sections_are_sentences_of_their_own(tmp_path):
         ("Pulmonary Emphysema/severe", ("Emphysema", None, None, "severe")),
         ("Pulmonary Congestion/mild", ("Vascular Congestion", None, None, "mild")),
     ],
-)  # fmt: skip
+)
 def test_terms_of_the_index(tmp_path, term, fact):
     facts, account = one(tmp_path, "", "", term)
     assert facts == [(fact[0], "present", *fact[1:])]
@@ -128,14 +134,20 @@ def test_terms_of_the_index(tmp_path, term, fact):
 @pytest.mark.parametrize(
     ("term", "reason"),
     [
-        ("normal", "normal"), ("Normal ", "normal"), ("No Indexing", "not indexed"),
+        ("normal", "normal"),
+        ("Normal ", "normal"),
+        ("No Indexing", "not indexed"),
         ("Technical Quality of Image Unsatisfactory ", "poor image"),
         ("Scoliosis", "other finding"),
-        ("Lung/hypoinflation", "other finding"), ("Cardiac Shadow", "other finding"),
-        ("Subcutaneous  Emphysema", "other finding"), ("Thickening/lung", "other finding"),
-        ("", "other finding"), ("/", "other finding"), ("Calcified Granuloma", "other finding"),
+        ("Lung/hypoinflation", "other finding"),
+        ("Cardiac Shadow", "other finding"),
+        ("Subcutaneous  Emphysema", "other finding"),
+        ("Thickening/lung", "other finding"),
+        ("", "other finding"),
+        ("/", "other finding"),
+        ("Calcified Granuloma", "other finding"),
     ],
-)  # fmt: skip
+)
 def test_terms_that_are_set_aside(tmp_path, term, reason):
     facts, account = one(tmp_path, "", "", term)
     assert facts == []
@@ -163,10 +175,13 @@ def test_denials_are_absences_each_once(tmp_path):
         ("No cardiomegaly.", ["Cardiac Shadow/enlarged"], "denied in words, indexed as present"),
         ("No pleural thickening.", ["Thickening/pleura"], "denied in words, indexed as present"),
         ("No effusion. There is a left effusion.", [], "denied and affirmed in words"),
-        ("Small effusion on the left. No effusion on the lateral view.", [],
-         "denied and affirmed in words"),
+        (
+            "Small effusion on the left. No effusion on the lateral view.",
+            [],
+            "denied and affirmed in words",
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_is_not_plainly_absent_is_set_aside(tmp_path, findings, terms, reason):
     facts, account = one(tmp_path, findings, "", *terms)
     assert absences(facts) == set()
@@ -175,10 +190,14 @@ def test_what_is_not_plainly_absent_is_set_aside(tmp_path, findings, terms, reas
 
 @pytest.mark.parametrize(
     "findings",
-    ["No XXXX of a pleural effusion.", "XXXX XXXX. No pleural effusion XXXX.",
-     "&amp;gt;] No pleural effusion", "No pleural effusion&gt;]. XXXX.",
-     "No pleural effusion&amp;gt;]"],
-)  # fmt: skip
+    [
+        "No XXXX of a pleural effusion.",
+        "XXXX XXXX. No pleural effusion XXXX.",
+        "&amp;gt;] No pleural effusion",
+        "No pleural effusion&gt;]. XXXX.",
+        "No pleural effusion&amp;gt;]",
+    ],
+)
 def test_marks_of_deidentification_and_junk(tmp_path, findings):
     assert absences(one(tmp_path, findings)[0]) == {"Pleural Effusion"}
 
@@ -190,8 +209,12 @@ def test_a_line_end_in_xml_ends_no_sentence(tmp_path):
 
 
 def test_facts_keep_their_words(tmp_path):
-    text = xml("CXR1", "Lungs are XXXX. There is no  focal consolidation or effusion. Normal.",
-               "No fracture", ["Opacity/lung/ left"])  # fmt: skip
+    text = xml(
+        "CXR1",
+        "Lungs are XXXX. There is no  focal consolidation or effusion. Normal.",
+        "No fracture",
+        ["Opacity/lung/ left"],
+    )
     source = read_iu_xray(reports(tmp_path, text))
     assert source.facts.select("source", "condition", "words").rows() == [
         ("iu-mesh", "Lung Opacity", "Opacity/lung/ left"),
@@ -203,17 +226,25 @@ def test_facts_keep_their_words(tmp_path):
 
 
 def test_labels_and_no_finding(tmp_path):
-    source = read_iu_xray(reports(
-        tmp_path,
-        xml("CXR1", "No edema.", "", ["Opacity/lung"]),
-        xml("CXR2", "No edema.", "", ["normal"]),
-        xml("CXR3", "", "", ["normal", "Scoliosis"]),
-    ))  # fmt: skip
+    source = read_iu_xray(
+        reports(
+            tmp_path,
+            xml("CXR1", "No edema.", "", ["Opacity/lung"]),
+            xml("CXR2", "No edema.", "", ["normal"]),
+            xml("CXR3", "", "", ["normal", "Scoliosis"]),
+        )
+    )
     first, second, third = source.studies.iter_rows(named=True)
     assert (first["Lung Opacity"], first["Edema"], first["Pneumonia"]) == (
-        "present", "absent", "not_mentioned")  # fmt: skip
+        "present",
+        "absent",
+        "not_mentioned",
+    )
     assert [s[NO_FINDING] for s in (first, second, third)] == [
-        "not_mentioned", "present", "not_mentioned"]  # fmt: skip
+        "not_mentioned",
+        "present",
+        "not_mentioned",
+    ]
     assert first["subject_id"] == first["study_id"] == "CXR1"
     assert (source.policy, source.phantom) == ("open", False)
     assert "NC-ND" in source.terms and "must not be published" in source.terms
@@ -224,9 +255,12 @@ def test_labels_and_no_finding(tmp_path):
 def test_the_first_frontal_image_stands_for_a_report(tmp_path, place):
     folder = reports(
         tmp_path,
-        xml("CXR1", images=["1_a", "1_b", "1_c"]), xml("CXR2", images=["2_a", "2_b"]),
-        xml("CXR3", images=["3_a", "3_b"]), xml("CXR4"), xml("CXR5", images=["5_a"]),
-    )  # fmt: skip
+        xml("CXR1", images=["1_a", "1_b", "1_c"]),
+        xml("CXR2", images=["2_a", "2_b"]),
+        xml("CXR3", images=["3_a", "3_b"]),
+        xml("CXR4"),
+        xml("CXR5", images=["5_a"]),
+    )
     views = [("1_a", "LL"), ("1_b", "AP"), ("1_c", "PA"), ("2_a", ""), ("2_b", "AP"), ("3_b", "LL")]
     write_csv(folder / "nlmcxr_dicom_metadata.csv", ["imageid", "View Position"], views)
     for name in ("1_a", "1_c", "2_b", "3_a", "5_a"):
@@ -234,9 +268,12 @@ def test_the_first_frontal_image_stands_for_a_report(tmp_path, place):
     source = read_iu_xray(folder)
     start = "" if place == "." else f"{place}/"
     assert source.studies.select("image_path", "view").rows() == [
-        (f"{start}1_c.png", "PA"), (f"{start}2_b.png", "AP"), (f"{start}3_a.png", ""), ("", ""),
+        (f"{start}1_c.png", "PA"),
+        (f"{start}2_b.png", "AP"),
+        (f"{start}3_a.png", ""),
+        ("", ""),
         (f"{start}5_a.png", ""),
-    ]  # fmt: skip
+    ]
     assert source.counts == {"reports": 5, "reports without an image": 1}
     report = collect([source]).report
     assert (report["images"], report["bad_images"]) == (4, {})
@@ -270,8 +307,10 @@ def test_images_outside_the_folder_are_not_taken(tmp_path):
 
 
 def test_a_folder_and_an_archive_are_the_same(tmp_path):
-    texts = {f"ecgen-radiology/{n}.xml": xml(f"CXR{n}", "No edema.", "", ["Opacity"]).encode()
-             for n in (10, 9, 1)}  # fmt: skip
+    texts = {
+        f"ecgen-radiology/{n}.xml": xml(f"CXR{n}", "No edema.", "", ["Opacity"]).encode()
+        for n in (10, 9, 1)
+    }
     (tmp_path / "b" / "ecgen-radiology").mkdir(parents=True)
     for name, data in texts.items():
         (tmp_path / "b" / name).write_bytes(data)
@@ -289,10 +328,20 @@ LAUGHS = '<?xml version="1.0"{}?><!DOCTYPE l [<!ENTITY a "ha"><!ENTITY b "&a;&a;
 @pytest.mark.parametrize(
     "data",
     [
-        b"", b"\0", b"<a>", b"<a/>", b"{}", b"\xff\xfe", xml().encode()[:-9],
-        b'<eCitation><uId id="">x</uId></eCitation>', b"<eCitation><uId/></eCitation>",
-        xml(uid="../CXR1").encode(), xml(uid="a b").encode(), xml(uid="C" * 65).encode(),
-        xml(uid="CXR1&#10;").encode(), xml(findings="&unknown;").encode(),
+        b"",
+        b"\0",
+        b"<a>",
+        b"<a/>",
+        b"{}",
+        b"\xff\xfe",
+        xml().encode()[:-9],
+        b'<eCitation><uId id="">x</uId></eCitation>',
+        b"<eCitation><uId/></eCitation>",
+        xml(uid="../CXR1").encode(),
+        xml(uid="a b").encode(),
+        xml(uid="C" * 65).encode(),
+        xml(uid="CXR1&#10;").encode(),
+        xml(findings="&unknown;").encode(),
         xml(findings="M\xfcller").encode("latin-1"),
         xml(head='<?xml version="1.0" encoding="klingon"?>').encode(),
         xml(head='<?xml version="1.0" encoding="hex"?>').encode(),
@@ -301,7 +350,7 @@ LAUGHS = '<?xml version="1.0"{}?><!DOCTYPE l [<!ENTITY a "ha"><!ENTITY b "&a;&a;
         xml(head='<?xml version="1.0"?><!DOCTYPE l SYSTEM "file:///etc/passwd">').encode(),
     ],
     ids=range(20),
-)  # fmt: skip
+)
 def test_what_is_no_report_is_refused(data):
     with pytest.raises(InputError, match=r"f\.tgz: found 1\.xml, no XML with a uId"):
         parse(data)
@@ -342,24 +391,43 @@ DATA = xml("CXR1", "No edema.", "", ["Opacity/lung"], ["a"]).encode()
 
 
 @settings(max_examples=100, deadline=None)
-@given(st.integers(0, len(DATA)), st.binary(max_size=4) | st.sampled_from([b"<", b">", b"&", b'"']),
-       st.integers(0, 4))  # fmt: skip
+@given(
+    st.integers(0, len(DATA)),
+    st.binary(max_size=4) | st.sampled_from([b"<", b">", b"&", b'"']),
+    st.integers(0, 4),
+)
 def test_damage_raises_only_our_errors(place, junk, lost):
     only_nast_errors(lambda: parse(DATA[:place] + junk + DATA[place + lost :]))
 
 
-sentences = st.lists(st.sampled_from([
-    "No edema.", "no", "edema", "pneumonia", "No large effusion.", "Small left effusion.", "with",
-    "pneumothorax is not seen", "normal heart size", ";", "XXXX", "without",
-]), max_size=8).map(" ".join)  # fmt: skip
+sentences = st.lists(
+    st.sampled_from(
+        [
+            "No edema.",
+            "no",
+            "edema",
+            "pneumonia",
+            "No large effusion.",
+            "Small left effusion.",
+            "with",
+            "pneumothorax is not seen",
+            "normal heart size",
+            ";",
+            "XXXX",
+            "without",
+        ]
+    ),
+    max_size=8,
+).map(" ".join)
 terms = st.sampled_from(
     ["normal", "Pneumonia", "Cardiac Shadow/enlarged", "Opacity/lung/left", "Scoliosis", ""]
 )
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.lists(st.tuples(sentences, sentences, st.lists(terms, max_size=3)), min_size=1,
-                max_size=3))  # fmt: skip
+@given(
+    st.lists(st.tuples(sentences, sentences, st.lists(terms, max_size=3)), min_size=1, max_size=3)
+)
 def test_every_annotation_is_accounted_for(tmp_path_factory, written):
     texts = [xml(f"CXR{n}", *parts) for n, parts in enumerate(written)]
     source = read_iu_xray(reports(tmp_path_factory.mktemp("r"), *texts))
@@ -427,10 +495,23 @@ def test_real_terms(texts):
     assert len(findings) == 6_726
     qualifiers = Counter(q for rest in findings for q in set(rest))
     expected = {
-        "left": 984, "right": 1_191, "bilateral": 685, "base": 702, "lower lobe": 277,
-        "upper lobe": 235, "apex": 140, "middle lobe": 139, "lingula": 118, "hilum": 225,
-        "retrocardiac": 33, "mild": 909, "moderate": 86, "severe": 95, "small": 198, "large": 57,
-    }  # fmt: skip
+        "left": 984,
+        "right": 1_191,
+        "bilateral": 685,
+        "base": 702,
+        "lower lobe": 277,
+        "upper lobe": 235,
+        "apex": 140,
+        "middle lobe": 139,
+        "lingula": 118,
+        "hilum": 225,
+        "retrocardiac": 33,
+        "mild": 909,
+        "moderate": 86,
+        "severe": 95,
+        "small": 198,
+        "large": 57,
+    }
     assert {q: qualifiers[q] for q in expected} == expected
 
 
@@ -539,10 +620,14 @@ def denied(whole, texts, gold):
 @pytest.mark.parametrize(
     ("name", "absent", "wrong"),
     [
-        ("Effusion", 2_712, 5), ("Pneumothorax", 2_598, 1), ("Consolidation", 1_172, 0),
-        ("Edema", 264, 0), ("Pneumonia", 174, 0), ("Atelectasis", 7, 1),
+        ("Effusion", 2_712, 5),
+        ("Pneumothorax", 2_598, 1),
+        ("Consolidation", 1_172, 0),
+        ("Edema", 264, 0),
+        ("Pneumonia", 174, 0),
+        ("Atelectasis", 7, 1),
     ],
-)  # fmt: skip
+)
 def test_absences_are_no_worse_than_the_references_regex(real, gold, denied, name, absent, wrong):
     condition = GOLD.get(name, name)
     kept = set(real.facts.filter(source="iu-text", condition=condition)["study_id"])

@@ -54,14 +54,20 @@ def test_equal_ids_of_two_hospitals_stay_two_patients(tmp_path, capsys):
     assert "1 patient ids kept apart, 1 study ids kept apart" in out
     assert "site: NAME in the mapping" in out
     assert labels_of(tmp_path / "out") == {
-        "10": "present", "20": "absent", "table#2:10": "absent", "table#2:30": "present",
-    }  # fmt: skip
+        "10": "present",
+        "20": "absent",
+        "table#2:10": "absent",
+        "table#2:30": "present",
+    }
     studies, facts = read_facts(tmp_path / "out")
     assert studies["subject_id"].n_unique() == 4
     assert facts.join(studies, on=["subject_id", "study_id", "split"], how="anti").is_empty()
     assert sorted(facts.select("study_id", "existence").rows()) == [
-        ("10", "present"), ("20", "absent"), ("table#2:10", "absent"), ("table#2:30", "present"),
-    ]  # fmt: skip
+        ("10", "present"),
+        ("20", "absent"),
+        ("table#2:10", "absent"),
+        ("table#2:30", "present"),
+    ]
 
 
 def test_ids_that_do_not_collide_stay_as_they_are(tmp_path):
@@ -84,7 +90,9 @@ def test_a_patient_id_in_two_hospitals_is_two_patients(tmp_path):
     build_facts(specs, tmp_path / "out")
     studies, _ = read_facts(tmp_path / "out")
     assert studies.select("subject_id", "study_id", "split").rows() == [
-        ("7", "1", "train"), ("table#2:7", "table#2:2", "test")]  # fmt: skip
+        ("7", "1", "train"),
+        ("table#2:7", "table#2:2", "test"),
+    ]
     for file in tmp_path.glob("*.mapping.yaml"):
         file.write_text(file.read_text() + "site: north\n")
     with pytest.raises(InputError, match=r"1 patients in two splits"):
@@ -100,7 +108,9 @@ def test_public_data_sets_with_equal_ids_are_not_joined(tmp_path):
     build_facts([f"nih-cxr:{images}", f"iu-xray:{tmp_path / 'r'}"], tmp_path / "out")
     _, facts = read_facts(tmp_path / "out")
     assert sorted(facts.select("study_id", "condition").rows()) == [
-        ("00000001_000", "Lung Lesion"), ("iu-xray:00000001_000", "Lung Opacity")]  # fmt: skip
+        ("00000001_000", "Lung Lesion"),
+        ("iu-xray:00000001_000", "Lung Opacity"),
+    ]
 
 
 def test_image_paths_are_those_of_their_source(tmp_path):
@@ -128,12 +138,17 @@ def test_tables_of_one_site_are_joined_and_its_name_stands_before_ids(tmp_path, 
     other = wide(tmp_path / "c.csv", [("1", "10", "0")], more="site: south")
     manifest = build_facts([a, b, other], tmp_path / "out")
     assert labels_of(tmp_path / "out") == {
-        "north:10": "present", "north:20": "absent", "south:10": "absent"}  # fmt: skip
+        "north:10": "present",
+        "north:20": "absent",
+        "south:10": "absent",
+    }
     _, facts = read_facts(tmp_path / "out")
     assert facts.select("study_id", "condition", "existence", "side").rows() == [
-        ("north:10", "Edema", "absent", None), ("north:10", "Pleural Effusion", "present", "left"),
-        ("north:20", "Edema", "absent", None), ("south:10", "Edema", "absent", None),
-    ]  # fmt: skip
+        ("north:10", "Edema", "absent", None),
+        ("north:10", "Pleural Effusion", "present", "left"),
+        ("north:20", "Edema", "absent", None),
+        ("south:10", "Edema", "absent", None),
+    ]
     assert manifest["disagreements"] == 1
     assert not any(manifest["conflicts"].values())
 
@@ -219,7 +234,9 @@ def test_parts_of_one_data_set_share_its_patients_but_no_study(tmp_path):
     assert set(studies["subject_id"]) == {"patient00001"}
     build_facts([f"chexpert:{a}", f"chexpert:{c}"], tmp_path / "sites")
     assert labels_of(tmp_path / "sites") == {
-        "patient00001_study1": "present", "chexpert#2:patient00001_study1": "absent"}  # fmt: skip
+        "patient00001_study1": "present",
+        "chexpert#2:patient00001_study1": "absent",
+    }
 
 
 def test_each_tree_keeps_its_own_cad_chest(tmp_path):
@@ -232,7 +249,9 @@ def test_each_tree_keeps_its_own_cad_chest(tmp_path):
     manifest = build_facts(specs, tmp_path / "out")
     _, facts = read_facts(tmp_path / "out")
     assert sorted(facts.select("study_id", "condition").rows()) == [
-        ("50414267", "Edema"), ("mimic-cxr-jpg#2:50414267", "Pneumonia")]  # fmt: skip
+        ("50414267", "Edema"),
+        ("mimic-cxr-jpg#2:50414267", "Pneumonia"),
+    ]
     assert all(conserved(account) for account in manifest["annotations"].values())
 
 
@@ -274,5 +293,7 @@ def test_ids_with_a_prefix_of_an_earlier_reading_are_kept_apart_too(tmp_path):
     two = wide(tmp_path / "two.csv", [("1", "10", "1")])
     build_facts([one, two], tmp_path / "out")
     assert labels_of(tmp_path / "out") == {
-        "10": "present", "table#2:10": "absent", "+table#2:10": "present",
-    }  # fmt: skip
+        "10": "present",
+        "table#2:10": "absent",
+        "+table#2:10": "present",
+    }

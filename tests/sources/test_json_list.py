@@ -75,8 +75,9 @@ values = st.recursive(
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.lists(values, max_size=4), st.integers(1, 7), st.booleans(),
-       st.sampled_from([None, 0, 3]))  # fmt: skip
+@given(
+    st.lists(values, max_size=4), st.integers(1, 7), st.booleans(), st.sampled_from([None, 0, 3])
+)
 @example([1e16, -0.5, 123456, 1.5e-300], 1, True, None)
 @example([1e16, -0.5, 123456, 1.5e-300], 2, True, None)
 @example(["\U0001f600" * 9], 2, False, None)
@@ -127,7 +128,7 @@ def test_a_file_cut_at_any_byte_is_refused(file, monkeypatch, chunk):
         (b'["\xed\xa0\x80"]', ", row 1: found bytes that are not UTF-8"),
         (b"[1, 2, \xff]", "found bytes that are not UTF-8"),
     ],
-)  # fmt: skip
+)
 @pytest.mark.parametrize("chunk", [1, 2**22])
 def test_other_files_are_refused(file, monkeypatch, data, message, chunk):
     monkeypatch.setattr(json_list, "_CHUNK", chunk)
@@ -191,8 +192,12 @@ def test_items_come_one_at_a_time(file, monkeypatch):
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.integers(0, len(DATA) - 1), st.binary(max_size=3) | st.sampled_from([b",", b"]", b'"']),
-       st.integers(0, 3), st.sampled_from([1, 4, 2**22]))  # fmt: skip
+@given(
+    st.integers(0, len(DATA) - 1),
+    st.binary(max_size=3) | st.sampled_from([b",", b"]", b'"']),
+    st.integers(0, 3),
+    st.sampled_from([1, 4, 2**22]),
+)
 def test_damage_is_refused_or_read_as_json_does(tmp_path_factory, place, junk, lost, chunk):
     data = DATA[:place] + junk + DATA[place + lost :]
     file = tmp_path_factory.mktemp("j") / "list.json"

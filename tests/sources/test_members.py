@@ -51,7 +51,13 @@ def test_an_archive_without_such_members_is_empty(tmp_path, mode):
 def test_names_are_sorted_by_their_numbers_then_letters(tmp_path):
     files = dict.fromkeys(["b/1.xml", "a/10.xml", "a/9.xml", "a/9b.xml", "a.xml", "A/1.XML"], b"x")
     assert names(tar(tmp_path / "a", files)) == [
-        "A/1.XML", "a.xml", "a/9.xml", "a/9b.xml", "a/10.xml", "b/1.xml"]  # fmt: skip
+        "A/1.XML",
+        "a.xml",
+        "a/9.xml",
+        "a/9b.xml",
+        "a/10.xml",
+        "b/1.xml",
+    ]
     assert names(folder(tmp_path / "f", files)) == names(tmp_path / "a")
 
 
@@ -60,8 +66,9 @@ def test_a_number_may_have_any_length(tmp_path):
     assert [len(name) for name in names(tar(tmp_path / "a", files))] == [5, 5004]
 
 
-@pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE,
-                                  tarfile.DIRTYPE, tarfile.CHRTYPE])  # fmt: skip
+@pytest.mark.parametrize(
+    "kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE, tarfile.DIRTYPE, tarfile.CHRTYPE]
+)
 def test_members_that_are_no_files_are_passed_over(tmp_path, kind):
     with tarfile.open(tmp_path / "a", "w:gz") as archive:
         for number, kind_of in enumerate([kind, tarfile.REGTYPE]):

@@ -30,7 +30,10 @@ def test_labels_keep_their_four_values(tmp_path):
     assert first["Pneumonia"] == "uncertain"
     assert {second[name] for name in LABELS} == {"not_mentioned"}
     assert (first["subject_id"], first["study_id"], first["split"]) == (
-        "10000032", "50414267", "train")  # fmt: skip
+        "10000032",
+        "50414267",
+        "train",
+    )
     assert source.policy == "credentialed" and not source.phantom
     assert source.facts is None and source.root is None
 
@@ -63,11 +66,14 @@ def test_gzip_and_plain_tables_are_the_same(tmp_path):
 
 def test_what_is_left_out_is_counted(tmp_path):
     labels = {"Edema": "1", "Fracture": "0", "Pneumonia": "-1.0", "No Finding": "1"}
-    root = mimic(tmp_path, [
-        STUDY | {"labels": labels},
-        OTHER | {"labels": None, "views": [("a", "LL", 10), ("b", "", 10)]},
-        OTHER | {"study": 51000002},
-    ])  # fmt: skip
+    root = mimic(
+        tmp_path,
+        [
+            STUDY | {"labels": labels},
+            OTHER | {"labels": None, "views": [("a", "LL", 10), ("b", "", 10)]},
+            OTHER | {"study": 51000002},
+        ],
+    )
     names = ["subject_id", "study_id", *LABELS]
     cells = {"subject_id": "12", "study_id": "59999999", "Edema": "1", "Pneumonia": "-1"}
     with open(table(root, "chexpert"), "a") as file:
@@ -76,14 +82,20 @@ def test_what_is_left_out_is_counted(tmp_path):
     path.write_text("".join(x for x in path.read_text().splitlines(True) if not x.startswith("b,")))
     source = read_mimic_cxr_jpg(root)
     assert source.counts == {
-        "studies": 2, "studies without a label row": 1, "studies without any label": 1,
-        "label rows without images": 1, "images": 4, "images without a split": 1,
+        "studies": 2,
+        "studies without a label row": 1,
+        "studies without any label": 1,
+        "label rows without images": 1,
+        "images": 4,
+        "images without a split": 1,
         "studies without a frontal image": 1,
-    }  # fmt: skip
+    }
     assert source.annotations == {
-        "present": 5, "kept": 2, "set aside: uncertain": 1,
+        "present": 5,
+        "kept": 2,
+        "set aside: uncertain": 1,
         "set aside: study without images": 2,
-    }  # fmt: skip
+    }
 
 
 @pytest.mark.parametrize("value", ["2", "0.5", "yes", "NaN", "1.00"])
@@ -231,12 +243,18 @@ def test_labels_of_radiologists(tmp_path):
     (study,) = source.studies.iter_rows(named=True)
     assert (study["subject_id"], study["study_id"]) == ("10000032", "50414267")
     assert (study["Lung Opacity"], study["Edema"], study["Fracture"]) == (
-        "present", "absent", "uncertain")  # fmt: skip
+        "present",
+        "absent",
+        "uncertain",
+    )
     assert "Airspace Opacity" not in study
     assert source.counts["studies without a label row"] == 1
     assert source.annotations == {
-        "present": 3, "kept": 2, "set aside: uncertain": 1, "set aside: study without images": 0
-    }  # fmt: skip
+        "present": 3,
+        "kept": 2,
+        "set aside: uncertain": 1,
+        "set aside: study without images": 0,
+    }
     path.unlink()
     with pytest.raises(
         InputError, match=r"expected mimic-cxr-2\.\?\.0-test-set-labeled.csv of .*2\.1"
@@ -274,8 +292,10 @@ def test_ids_that_a_spreadsheet_saved_as_floats_are_mended(tmp_path):
     assert source.studies.equals(plain.studies)
 
 
-@pytest.mark.parametrize(("name", "column"), [("chexpert", "study_id"), ("metadata", "study_id"),
-                                              ("metadata", "subject_id")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("name", "column"),
+    [("chexpert", "study_id"), ("metadata", "study_id"), ("metadata", "subject_id")],
+)
 @pytest.mark.parametrize("cell", ["", "s1", "1.5"])
 def test_ids_that_are_no_numbers_are_refused(tmp_path, name, column, cell):
     path = table(mimic(tmp_path, [STUDY, OTHER]), name)
@@ -301,9 +321,15 @@ cell = st.sampled_from(["1", "1.0", "0", "-1", "", "-1.0"])
 @given(st.lists(st.tuples(cell, cell, cell, st.booleans()), max_size=6))
 def test_the_account_balances(tmp_path_factory, rows):
     names = ("Edema", "Fracture", "No Finding")
-    studies = [STUDY | {"study": 50 + i, "labels": dict(zip(names, cells, strict=True)),
-                        "views": [(f"d{i}", "PA", 9)] * shown}
-               for i, (*cells, shown) in enumerate(rows)]  # fmt: skip
+    studies = [
+        STUDY
+        | {
+            "study": 50 + i,
+            "labels": dict(zip(names, cells, strict=True)),
+            "views": [(f"d{i}", "PA", 9)] * shown,
+        }
+        for i, (*cells, shown) in enumerate(rows)
+    ]
     source = read_mimic_cxr_jpg(mimic(tmp_path_factory.mktemp("m"), studies))
     assert conserved(source.annotations)
     assert source.annotations["present"] == sum(c != "" for r in rows for c in r[:2])

@@ -29,7 +29,9 @@ def test_listed_is_present_and_unlisted_is_not_mentioned(tmp_path):
     source = read_nih_cxr(nih(tmp_path, [(A, "Effusion|Mass|Hernia", 1), (B, "No Finding", 2)]))
     first, second = source.studies.iter_rows(named=True)
     assert [c for c in labelled() if first[c] != "not_mentioned"] == [
-        "Lung Lesion", "Pleural Effusion"]  # fmt: skip
+        "Lung Lesion",
+        "Pleural Effusion",
+    ]
     assert {second[c] for c in labelled()} == {"not_mentioned"}
     assert {f[2] for f in facts(source)} == {"present"}
     assert source.counts == {"studies": 2}
@@ -45,14 +47,18 @@ def test_adjudication_wins(tmp_path):
     assert first["Pneumothorax"] == first["Fracture"] == first["Lung Lesion"] == "absent"
     assert first["Lung Opacity"] == "present"
     assert {(f[1], f[2]) for f in facts(source)} == {
-        ("Pneumothorax", "absent"), ("Fracture", "absent"), ("Lung Lesion", "absent"),
+        ("Pneumothorax", "absent"),
+        ("Fracture", "absent"),
+        ("Lung Lesion", "absent"),
         ("Lung Opacity", "present"),
-    }  # fmt: skip
+    }
     assert source.annotations == {
-        "present": 9, "kept": 4, "set aside: adjudicated image without a row": 4,
+        "present": 9,
+        "kept": 4,
+        "set aside: adjudicated image without a row": 4,
         "set aside: said by a box, an adjudication or another label": 1,
         "set aside: other finding": 0,
-    }  # fmt: skip
+    }
 
 
 def test_boxes_give_side_and_zone(tmp_path):
@@ -71,22 +77,34 @@ def test_boxes_give_side_and_zone(tmp_path):
         ("Cardiomegaly", "present", None, None, "nih-boxes"),
     ]
     assert source.annotations == {
-        "present": 12, "kept": 6, "set aside: box overruled by adjudication": 1,
-        "set aside: box of another label": 1, "set aside: box of an image without a row": 1,
+        "present": 12,
+        "kept": 6,
+        "set aside: box overruled by adjudication": 1,
+        "set aside: box of another label": 1,
+        "set aside: box of an image without a row": 1,
         "set aside: said by a box, an adjudication or another label": 3,
         "set aside: other finding": 0,
-    }  # fmt: skip
+    }
 
 
 def test_every_label_has_its_condition(tmp_path):
     listed = {
-        "Atelectasis": "Atelectasis", "Cardiomegaly": "Cardiomegaly",
-        "Consolidation": "Consolidation", "Edema": "Edema", "Effusion": "Pleural Effusion",
-        "Emphysema": "Emphysema", "Fibrosis": None, "Hernia": None,
-        "Infiltration": "Lung Opacity", "Mass": "Lung Lesion", "No Finding": None,
-        "Nodule": "Lung Lesion", "Pleural_Thickening": "Pleural Other", "Pneumonia": "Pneumonia",
+        "Atelectasis": "Atelectasis",
+        "Cardiomegaly": "Cardiomegaly",
+        "Consolidation": "Consolidation",
+        "Edema": "Edema",
+        "Effusion": "Pleural Effusion",
+        "Emphysema": "Emphysema",
+        "Fibrosis": None,
+        "Hernia": None,
+        "Infiltration": "Lung Opacity",
+        "Mass": "Lung Lesion",
+        "No Finding": None,
+        "Nodule": "Lung Lesion",
+        "Pleural_Thickening": "Pleural Other",
+        "Pneumonia": "Pneumonia",
         "Pneumothorax": "Pneumothorax",
-    }  # fmt: skip
+    }
     rows = [(f"{n:08}_000.png", label, n) for n, label in enumerate(listed)]
     found = dict(read_nih_cxr(nih(tmp_path, rows)).facts.select("study_id", "condition").rows())
     assert [found.get(f"{n:08}_000") for n in range(15)] == list(listed.values())
@@ -102,7 +120,9 @@ def test_a_box_adds_to_an_adjudicated_presence(tmp_path):
     boxes, google = [(A, "Pneumothorax", 700, 150, 100, 100)], [(A, "NO", "YES", "NO", "NO")]
     source = read_nih_cxr(nih(tmp_path, [(A, "No Finding", 1)], boxes, google))
     assert [f[3:] for f in facts(source) if f[2] == "present"] == [
-        (None, None, "nih-adjudicated"), ("left", None, "nih-boxes")]  # fmt: skip
+        (None, None, "nih-adjudicated"),
+        ("left", None, "nih-boxes"),
+    ]
     (left,) = collect([source]).facts.filter(existence="present").iter_rows(named=True)
     assert (left["side"], left["source"]) == ("left", "nih-boxes")
 
@@ -176,8 +196,14 @@ verdicts = st.tuples(*[st.sampled_from(["YES", "NO"])] * 4)
 )
 def test_the_account_balances(tmp_path_factory, listed, boxes, google):
     rows = [(image, label, 1) for image, label in zip([A, B], listed, strict=False)]
-    source = read_nih_cxr(nih(tmp_path_factory.mktemp("n"), rows, [(*b, 1, 2, 3, 4) for b in boxes],
-                              [(i, *v) for i, v in google.items()]))  # fmt: skip
+    source = read_nih_cxr(
+        nih(
+            tmp_path_factory.mktemp("n"),
+            rows,
+            [(*b, 1, 2, 3, 4) for b in boxes],
+            [(i, *v) for i, v in google.items()],
+        )
+    )
     names = sum(x != "No Finding" for _, label, _ in rows for x in label.split("|"))
     assert conserved(source.annotations)
     assert source.annotations["present"] == names + len(boxes) + 4 * len(google)
@@ -235,8 +261,12 @@ def test_broken_tables_are_refused(tmp_path):
     junk=st.binary(max_size=6) | st.text(max_size=6).map(str.encode),
 )
 def test_damage_raises_only_our_errors(tmp_path_factory, name, place, junk):
-    root = nih(tmp_path_factory.mktemp("n"), [(A, "Mass", 1)], [(A, "Mass", 1, 2, 3, 4)],
-               [(A, "NO", "NO", "NO", "YES")])  # fmt: skip
+    root = nih(
+        tmp_path_factory.mktemp("n"),
+        [(A, "Mass", 1)],
+        [(A, "Mass", 1, 2, 3, 4)],
+        [(A, "NO", "NO", "NO", "YES")],
+    )
     data = (root / name).read_bytes()
     place %= len(data)
     (root / name).write_bytes(data[:place] + junk + data[place:])
@@ -255,16 +285,22 @@ def table(real_nih, pattern):
 
 def test_real_sizes(real):
     assert len(real.studies) == 806
-    assert real.studies.select("subject_id", "split").n_unique() == real.studies[
-        "subject_id"].n_unique()  # fmt: skip
+    assert (
+        real.studies.select("subject_id", "split").n_unique()
+        == real.studies["subject_id"].n_unique()
+    )
     tables = collect([real])
     assert tables.report["images"] == 806
     assert tables.report["bad_images"] == {}
 
 
 def test_real_adjudication_wins(real, real_nih):
-    columns = {"Fracture": "Fracture", "Pneumothorax": "Pneumothorax",
-               "Airspace opacity": "Lung Opacity", "Nodule or mass": "Lung Lesion"}  # fmt: skip
+    columns = {
+        "Fracture": "Fracture",
+        "Pneumothorax": "Pneumothorax",
+        "Airspace opacity": "Lung Opacity",
+        "Nodule or mass": "Lung Lesion",
+    }
     studies = {s["study_id"]: s for s in real.studies.iter_rows(named=True)}
     rows = table(real_nih, "google*.csv")
     words = {"YES": "present", "NO": "absent"}
@@ -283,8 +319,11 @@ def test_real_absences_are_adjudicated_ones_only(real, real_nih):
     assert set(absent["source"]) == {"nih-adjudicated"}
     judged = {r["Image Index"].removesuffix(".png") for r in table(real_nih, "google*.csv")}
     assert set(absent["study_id"]) <= judged
-    healthy = {r["Image Index"].removesuffix(".png") for r in table(real_nih, "Data*.csv")
-               if r["Finding Labels"] == "No Finding"} - judged  # fmt: skip
+    healthy = {
+        r["Image Index"].removesuffix(".png")
+        for r in table(real_nih, "Data*.csv")
+        if r["Finding Labels"] == "No Finding"
+    } - judged
     assert not set(real.facts["study_id"]) & healthy
 
 
@@ -299,8 +338,11 @@ def test_a_real_box(real):
 def published(tmp_path_factory):
     """The whole published tables, without images."""
     root = tmp_path_factory.mktemp("nih")
-    for name in ("Data_Entry_2017_v2020.csv", "BBox_List_2017.csv",
-                 "google2019_nih-chest-xray-labels.csv"):  # fmt: skip
+    for name in (
+        "Data_Entry_2017_v2020.csv",
+        "BBox_List_2017.csv",
+        "google2019_nih-chest-xray-labels.csv",
+    ):
         (root / name).symlink_to(real_table(f"{name}.gz"))
     return root
 
@@ -322,8 +364,11 @@ def test_published_absences_are_adjudicated(whole):
     assert judged["study_id"].n_unique() == 4_376
     absent = whole.facts.filter(existence="absent")
     assert dict(absent["condition"].value_counts().rows()) == {
-        "Fracture": 4_190, "Pneumothorax": 4_138, "Lung Opacity": 2_210, "Lung Lesion": 3_771,
-    }  # fmt: skip
+        "Fracture": 4_190,
+        "Pneumothorax": 4_138,
+        "Lung Opacity": 2_210,
+        "Lung Lesion": 3_771,
+    }
     assert len(judged) == 4 * 4_376
     for condition, number in absent["condition"].value_counts().rows():
         assert (whole.studies[condition] == "absent").sum() == number
@@ -397,8 +442,9 @@ def test_patients_in_neither_list_are_counted_and_never_tested(tmp_path):
 
 def test_an_unlisted_image_follows_its_patient(tmp_path):
     root = listed(tmp_path, train_val_list=TRAINING)
-    (root / "test_list.txt").write_text("".join(f"images_012/images/{n:08}_000.png 0 1\r\n\r\n"
-                                                for n in TEST))  # fmt: skip
+    (root / "test_list.txt").write_text(
+        "".join(f"images_012/images/{n:08}_000.png 0 1\r\n\r\n" for n in TEST)
+    )
     found, counts = parts(root)
     assert {n for n, split in found.items() if split == "test"} == set(TEST)
     assert counts == {"studies": 24}
@@ -421,9 +467,17 @@ def test_a_list_without_images_is_refused(tmp_path, text):
 
 @pytest.mark.parametrize(
     "place",
-    ["images/{}.png", "images/{}.jpg", "images_001/images/{}.png", "images_012/{}.png",
-     "sample/images/{}.png", "sample/sample/images/{}.png", "xrays/{}.JPG", "{}.png"],
-)  # fmt: skip
+    [
+        "images/{}.png",
+        "images/{}.jpg",
+        "images_001/images/{}.png",
+        "images_012/{}.png",
+        "sample/images/{}.png",
+        "sample/sample/images/{}.png",
+        "xrays/{}.JPG",
+        "{}.png",
+    ],
+)
 def test_images_are_found_in_any_folder(tmp_path, place):
     nih(tmp_path, [(A, "Mass", 1), (B, "Mass", 2)])
     for name in (A, B):

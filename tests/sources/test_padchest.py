@@ -21,14 +21,38 @@ from nast.sources.source import conserved, fact_columns, study_columns
 from nast.sources.splits import split_of
 
 NAME = "PADCHEST_chest_x_ray_images_labels_160K_01.02.19.csv"
-HEADER = ["", "ImageID", "ImageDir", "StudyID", "PatientID", "Projection", "MethodLabel",
-          "Report", SENTENCES]  # fmt: skip
+HEADER = [
+    "",
+    "ImageID",
+    "ImageDir",
+    "StudyID",
+    "PatientID",
+    "Projection",
+    "MethodLabel",
+    "Report",
+    SENTENCES,
+]
 
 
 def row(cell, study="1", patient="7", image=None, projection="PA", method=None, folder="0"):
     method = method or ("Physician" if cell.startswith(("[[", "[nan")) else "RNN_model")
-    return dict(zip(HEADER, ["0", image or f"{study}_a.png", folder, study, patient, projection,
-                             method, "sin hallazg , .", cell], strict=True))  # fmt: skip
+    return dict(
+        zip(
+            HEADER,
+            [
+                "0",
+                image or f"{study}_a.png",
+                folder,
+                study,
+                patient,
+                projection,
+                method,
+                "sin hallazg , .",
+                cell,
+            ],
+            strict=True,
+        )
+    )
 
 
 def text(rows, header=HEADER):
@@ -54,8 +78,10 @@ def places(source):
 
 
 def test_sentences_of_a_physician(tmp_path):
-    cell = ("[['alveolar pattern', 'loc basal', 'loc left'], ['normal', 'loc cardiac'], "
-            "['NSG tube', 'scoliosis']]")  # fmt: skip
+    cell = (
+        "[['alveolar pattern', 'loc basal', 'loc left'], ['normal', 'loc cardiac'], "
+        "['NSG tube', 'scoliosis']]"
+    )
     source = read(tmp_path, row(cell))
     words = ("1", "7", "padchest-physician")
     names = ["condition", "existence", "side", "zone", "severity", "words"]
@@ -68,7 +94,11 @@ def test_sentences_of_a_physician(tmp_path):
     assert [c for c in labelled() if study[c] == "present"] == ["Lung Opacity", "Support Devices"]
     assert {study[c] for c in labelled()} == {"present", "not_mentioned"}
     assert source.annotations == {
-        "present": 4, "kept": 2, "set aside: normal": 1, "set aside: other finding": 1}  # fmt: skip
+        "present": 4,
+        "kept": 2,
+        "set aside: normal": 1,
+        "set aside: other finding": 1,
+    }
     assert (source.name, source.policy, source.root) == ("padchest", "private", None)
     assert "no sharing" in source.terms
     assert source.studies.columns == [*study_columns(), NO_FINDING]
@@ -78,21 +108,27 @@ def test_sentences_of_a_physician(tmp_path):
 
 def test_sentences_of_the_rnn():
     """A label with a leading blank goes on with its sentence, one without begins another."""
-    cell = ("['cardiomegaly', 'consolidation', ' pneumonia', 'loc left lower lobe', '', 'loc left',"
-            " 'normal']")  # fmt: skip
+    cell = (
+        "['cardiomegaly', 'consolidation', ' pneumonia', 'loc left lower lobe', '', 'loc left',"
+        " 'normal']"
+    )
     assert read_sentences(cell) == [
-        ["cardiomegaly"], ["consolidation", " pneumonia", "loc left lower lobe"],
-        ["", "loc left"], ["normal"],
-    ]  # fmt: skip
+        ["cardiomegaly"],
+        ["consolidation", " pneumonia", "loc left lower lobe"],
+        ["", "loc left"],
+        ["normal"],
+    ]
 
 
 def test_places_of_the_rnn_stay_in_their_sentence(tmp_path):
     cell = "['pneumothorax', 'consolidation', ' pneumonia', 'loc left lower lobe', 'atelectasis']"
     source = read(tmp_path, row(cell))
     assert places(source) == [
-        ("Pneumothorax", None, None), ("Consolidation", "left", "lower"),
-        ("Pneumonia", "left", "lower"), ("Atelectasis", None, None),
-    ]  # fmt: skip
+        ("Pneumothorax", None, None),
+        ("Consolidation", "left", "lower"),
+        ("Pneumonia", "left", "lower"),
+        ("Atelectasis", None, None),
+    ]
     assert set(source.facts["source"]) == {"padchest-rnn"}
 
 
@@ -106,11 +142,26 @@ def test_places_of_the_rnn_stay_in_their_sentence(tmp_path):
         ("['loc left', nan, ' a']", [["loc left"], None, [" a"]]),
         ("['nan', 'b']", [["nan"], ["b"]]),
         ("['], [']", [["], ["]]),
-        *((broken, None) for broken in (
-            "", "nan", "a", "['a'", "'a'", "['a'] ['b']", "['a',]", "[['a', nan]]", "[[['a']]]",
-            "['a' 'b']", "[1]", "('a',)", r"['a\'']")),
+        *(
+            (broken, None)
+            for broken in (
+                "",
+                "nan",
+                "a",
+                "['a'",
+                "'a'",
+                "['a'] ['b']",
+                "['a',]",
+                "[['a', nan]]",
+                "[[['a']]]",
+                "['a' 'b']",
+                "[1]",
+                "('a',)",
+                r"['a\'']",
+            )
+        ),
     ],
-)  # fmt: skip
+)
 def test_cells(cell, told):
     assert read_sentences(cell) == told
 
@@ -170,7 +221,8 @@ def test_sides(tmp_path, items, side):
 )
 def test_zones(tmp_path, items, side, zone):
     assert places(read(tmp_path, row(f"[['consolidation', {items}]]"))) == [
-        ("Consolidation", side, zone)]  # fmt: skip
+        ("Consolidation", side, zone)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -194,27 +246,42 @@ def test_only_conditions_with_sides_get_them(tmp_path):
 
 
 def test_what_becomes_of_labels(tmp_path):
-    cell = ("['hydropneumothorax', 'loc left', 'exclude', ' unchanged', 'suboptimal study', '', "
-            "'normal', 'emphysema', 'hydropneumothorax', 'loc left', 'hydropneumothorax', "
-            "'goiter', 'no label of padchest']")  # fmt: skip
+    cell = (
+        "['hydropneumothorax', 'loc left', 'exclude', ' unchanged', 'suboptimal study', '', "
+        "'normal', 'emphysema', 'hydropneumothorax', 'loc left', 'hydropneumothorax', "
+        "'goiter', 'no label of padchest']"
+    )
     source = read(tmp_path, row(cell))
     assert source.annotations == {
-        "present": 11, "kept": 3, "set aside: normal": 1, "set aside: empty label": 1,
-        "set aside: unchanged / exclude / suboptimal study": 3, "set aside: said before": 1,
+        "present": 11,
+        "kept": 3,
+        "set aside: normal": 1,
+        "set aside: empty label": 1,
+        "set aside: unchanged / exclude / suboptimal study": 3,
+        "set aside: said before": 1,
         "set aside: other finding": 2,
-    }  # fmt: skip
+    }
     assert [fact[:2] for fact in places(source)] == [
-        ("Pleural Effusion", "left"), ("Pneumothorax", "left"), ("Emphysema", None),
-        ("Pleural Effusion", None), ("Pneumothorax", None),
-    ]  # fmt: skip
+        ("Pleural Effusion", "left"),
+        ("Pneumothorax", "left"),
+        ("Emphysema", None),
+        ("Pleural Effusion", None),
+        ("Pneumothorax", None),
+    ]
     assert source.counts["facts"] == 5
     assert set(source.facts["existence"]) == {"present"}
 
 
 def test_normal_is_no_finding_but_no_absence(tmp_path):
-    cells = ["[['normal'], ['normal', 'loc cardiac']]", "['normal', ' normal']",
-             "[['normal'], ['exclude']]", "['normal', 'goiter']", "[]", "[['normal'], nan]",
-             "['nodule']"]  # fmt: skip
+    cells = [
+        "[['normal'], ['normal', 'loc cardiac']]",
+        "['normal', ' normal']",
+        "[['normal'], ['exclude']]",
+        "['normal', 'goiter']",
+        "[]",
+        "[['normal'], nan]",
+        "['nodule']",
+    ]
     source = read(tmp_path, *(row(cell, study=str(n)) for n, cell in enumerate(cells)))
     told = source.studies[NO_FINDING].to_list()
     assert told == ["present"] * 2 + ["not_mentioned"] * 5
@@ -239,15 +306,21 @@ def test_what_cannot_be_read_is_counted(tmp_path):
     source = read(tmp_path, *rows)
     assert source.studies["study_id"].to_list() == ["1"]
     assert source.annotations == {
-        "present": 3, "kept": 1, "set aside: other finding": 1,
+        "present": 3,
+        "kept": 1,
+        "set aside: other finding": 1,
         "set aside: sentence could not be read": 1,
-    }  # fmt: skip
+    }
     assert source.counts == {
-        "images": 11, "rows without ImageID, StudyID or PatientID": 4,
-        "rows without MethodLabel Physician or RNN": 2, "rows with projection EXCLUDE or UNK": 2,
-        "rows whose labels could not be read": 2, "studies set aside: images disagree": 0,
-        "studies": 1, "facts": 1,
-    }  # fmt: skip
+        "images": 11,
+        "rows without ImageID, StudyID or PatientID": 4,
+        "rows without MethodLabel Physician or RNN": 2,
+        "rows with projection EXCLUDE or UNK": 2,
+        "rows whose labels could not be read": 2,
+        "studies set aside: images disagree": 0,
+        "studies": 1,
+        "facts": 1,
+    }
     with pytest.raises(InputError, match="2 rows whose labels could not be read, expected rows"):
         read(tmp_path, *rows[1:])
     with pytest.raises(InputError, match="0 images"):
@@ -268,8 +341,10 @@ def test_the_best_image_stands_for_a_study(tmp_path):
     ]
     best = ["", "b", "d", "c", "g", "h", "k", "i"]
     for last in range(1, len(order)):
-        rows = [row(cell, image=f"{image}.png", projection=projection, folder=str(n))
-                for n, (projection, image, _) in enumerate(order[: last + 1])]  # fmt: skip
+        rows = [
+            row(cell, image=f"{image}.png", projection=projection, folder=str(n))
+            for n, (projection, image, _) in enumerate(order[: last + 1])
+        ]
         source = read(tmp_path, *rows)
         told = source.studies.select("view", "image_path").rows()
         assert told == [(order[last][2], f"{last}/{best[last]}.png")]
@@ -278,9 +353,13 @@ def test_the_best_image_stands_for_a_study(tmp_path):
 
 @pytest.mark.parametrize(
     ("image", "path"),
-    [("0/1_a.png", "0/1_a.png"), ("images/1_a.png", "images/1_a.png"), ("1_a.png", "1_a.png"),
-     ("images-224/1_a.png", "images-224/1_a.png")],
-)  # fmt: skip
+    [
+        ("0/1_a.png", "0/1_a.png"),
+        ("images/1_a.png", "images/1_a.png"),
+        ("1_a.png", "1_a.png"),
+        ("images-224/1_a.png", "images-224/1_a.png"),
+    ],
+)
 def test_images_are_looked_for_beside_the_table(tmp_path, image, path):
     rows = [row("[]"), row("[]", study="2", folder="54")]
     (tmp_path / "images").mkdir()
@@ -321,7 +400,10 @@ def test_studies_whose_images_disagree_are_set_aside(tmp_path, change):
     source = read(tmp_path, *rows)
     assert source.studies["study_id"].to_list() == source.facts["study_id"].to_list() == ["2"]
     assert source.annotations == {
-        "present": 3, "kept": 1, "set aside: images of the study disagree": 2}  # fmt: skip
+        "present": 3,
+        "kept": 1,
+        "set aside: images of the study disagree": 2,
+    }
     assert source.counts["studies set aside: images disagree"] == 1
     assert len(read(tmp_path, *rows[:2]).studies) == 0
 
@@ -371,9 +453,17 @@ def test_no_cell_is_shown(tmp_path):
     """Ids and sentences must not reach a log."""
     canary = "Mr Canary, 839860488694292331637988235681460987"
     good = row("[]", study="2")
-    damage = [("StudyID", canary), ("PatientID", canary), ("ImageDir", f"/{canary}"),
-              ("ImageID", f"../{canary}"), (SENTENCES, canary), (SENTENCES, f"['{canary}"),
-              ("MethodLabel", canary), ("Projection", canary), ("StudyID", "")]  # fmt: skip
+    damage = [
+        ("StudyID", canary),
+        ("PatientID", canary),
+        ("ImageDir", f"/{canary}"),
+        ("ImageID", f"../{canary}"),
+        (SENTENCES, canary),
+        (SENTENCES, f"['{canary}"),
+        ("MethodLabel", canary),
+        ("Projection", canary),
+        ("StudyID", ""),
+    ]
     for column, cell in damage:
         try:
             source = read(tmp_path, row("[]") | {column: cell}, good)
@@ -386,8 +476,16 @@ def test_no_cell_is_shown(tmp_path):
     assert "Canary" not in str(refused.value)
 
 
-ITEMS = st.sampled_from([*LABELS, *PLACES, *NO_FINDINGS, " pneumonia", "pleural effusion both side",
-                         "atelectasis basal left side"])  # fmt: skip
+ITEMS = st.sampled_from(
+    [
+        *LABELS,
+        *PLACES,
+        *NO_FINDINGS,
+        " pneumonia",
+        "pleural effusion both side",
+        "atelectasis basal left side",
+    ]
+)
 LISTS = st.lists(ITEMS, max_size=5)
 CELLS = (
     st.text(max_size=30)
@@ -401,8 +499,11 @@ CELLS = (
 @given(cell=CELLS, other=CELLS)
 def test_any_text_in_the_label_cell(tmp_path_factory, cell, other):
     folder = tmp_path_factory.mktemp("p")
-    rows = [row("['edema', 'nodule']"), row(cell, study="2", method="Physician"),
-            row(other, study="3", method="RNN_model")]  # fmt: skip
+    rows = [
+        row("['edema', 'nodule']"),
+        row(cell, study="2", method="Physician"),
+        row(other, study="3", method="RNN_model"),
+    ]
     try:
         source = read(folder, *rows)
     except NastError:
@@ -414,7 +515,8 @@ def test_any_text_in_the_label_cell(tmp_path_factory, cell, other):
     facts = source.facts.select("study_id", "condition").unique().rows()
     long = source.studies.unpivot(labelled(), index="study_id").filter(value="present")
     assert set(long.select("study_id", "variable").rows()) == {
-        fact for fact in facts if CONDITIONS[fact[1]].labelled}  # fmt: skip
+        fact for fact in facts if CONDITIONS[fact[1]].labelled
+    }
 
 
 @settings(max_examples=100, deadline=None)
@@ -465,11 +567,15 @@ def cells(real):
 
 def test_real_sizes(real):
     assert real.counts == {
-        "images": 160_861, "rows without ImageID, StudyID or PatientID": 0,
-        "rows without MethodLabel Physician or RNN": 0, "rows with projection EXCLUDE or UNK": 19,
-        "rows whose labels could not be read": 103, "studies set aside: images disagree": 1,
-        "studies": 109_931 - 79 - 1, "facts": real.annotations["kept"] + 28,
-    }  # fmt: skip
+        "images": 160_861,
+        "rows without ImageID, StudyID or PatientID": 0,
+        "rows without MethodLabel Physician or RNN": 0,
+        "rows with projection EXCLUDE or UNK": 19,
+        "rows whose labels could not be read": 103,
+        "studies set aside: images disagree": 1,
+        "studies": 109_931 - 79 - 1,
+        "facts": real.annotations["kept"] + 28,
+    }
     assert real.studies["study_id"].n_unique() == len(real.studies)
     patients = real.studies.select("subject_id", "split").unique()
     assert patients["subject_id"].n_unique() == len(patients)
@@ -527,11 +633,16 @@ def test_real_labels_are_those_that_padchest_lists(real, cells):
     """The table has a second column of labels, without sentences, which the reader does not use."""
     listed = cells.select(
         "StudyID",
-        pl.col("Labels").str.to_lowercase().str.extract_all(r"'[^']*'")
-        .list.eval(pl.element().str.strip_chars("' ")
-                   .str.replace(" (left side|right side|both sides?|bilateral)$", ""))
+        pl.col("Labels")
+        .str.to_lowercase()
+        .str.extract_all(r"'[^']*'")
+        .list.eval(
+            pl.element()
+            .str.strip_chars("' ")
+            .str.replace(" (left side|right side|both sides?|bilateral)$", "")
+        )
         .alias("labels"),
-    )  # fmt: skip
+    )
     for name in labelled():
         said = listed.filter(pl.col("labels").list.set_intersection(LABELS_OF[name]).list.len() > 0)
         present = real.studies.filter(pl.col(name) == "present")["study_id"]

@@ -22,10 +22,19 @@ def test_a_wide_table_is_read_with_the_guess(tmp_path):
     header = ["PatientID", "StudyID", "Fold", *CHEXPERT]
     labels = {"Edema": "1.0", "Fracture": "0.0", "Pneumonia": "-1.0"}
     rows = [
-        [n, f"s{n}", fold, f"{n}.jpg", "F", 60, "Frontal", "PA",
-         *(labels.get(name, "") for name in CHEXPERT[5:])]
+        [
+            n,
+            f"s{n}",
+            fold,
+            f"{n}.jpg",
+            "F",
+            60,
+            "Frontal",
+            "PA",
+            *(labels.get(name, "") for name in CHEXPERT[5:]),
+        ]
         for n, fold in enumerate(["training", "training", "val", "test"])
-    ]  # fmt: skip
+    ]
     picture(tmp_path / "0.jpg")
     text = guess(tmp_path / "site.csv", header, rows)
     assert '# Columns that are not used: Sex, Age, "Frontal/Lateral", No Finding' in text
@@ -33,16 +42,34 @@ def test_a_wide_table_is_read_with_the_guess(tmp_path):
     assert source.root == tmp_path
     study = source.studies.row(2, named=True)
     assert [study[n] for n in ("subject_id", "study_id", "split", "image_path", "view")] == [
-        "2", "s2", "validate", "2.jpg", "PA"]  # fmt: skip
+        "2",
+        "s2",
+        "validate",
+        "2.jpg",
+        "PA",
+    ]
     assert [study[n] for n in ("Edema", "Fracture", "Pneumonia", "Lung Lesion")] == [
-        "present", "absent", "uncertain", "not_mentioned"]  # fmt: skip
+        "present",
+        "absent",
+        "uncertain",
+        "not_mentioned",
+    ]
     assert source.annotations == {"present": 12, "kept": 8, "set aside: uncertain": 4}
     assert source.policy == "private"
 
 
 def test_a_long_table_is_read_with_the_guess(tmp_path):
-    header = ["mrn", "accession_no", "finding", "status", "laterality", "location", "severity",
-              "sentence", "age"]  # fmt: skip
+    header = [
+        "mrn",
+        "accession_no",
+        "finding",
+        "status",
+        "laterality",
+        "location",
+        "severity",
+        "sentence",
+        "age",
+    ]
     rows = [
         [1, 10, "PTX", "yes", "L", "", "large", "large left ptx", 60],
         [1, 10, "effusion", "no", "", "", "", "no effusion", 60],
@@ -53,24 +80,31 @@ def test_a_long_table_is_read_with_the_guess(tmp_path):
     assert "# hernia: is not known, and set aside" in text
     assert "# Columns that are not used: age\n" in text
     source = read_table_file(tmp_path / "site.csv")
-    assert source.facts.select("study_id", "condition", "existence", "side", "zone", "severity",
-                               "words").rows() == [
+    assert source.facts.select(
+        "study_id", "condition", "existence", "side", "zone", "severity", "words"
+    ).rows() == [
         ("10", "Pneumothorax", "present", "left", None, "severe", "large left ptx"),
         ("10", "Pleural Effusion", "absent", None, None, None, "no effusion"),
         ("20", "Consolidation", "present", "bilateral", "lower", None, "Consolidation"),
-    ]  # fmt: skip
+    ]
     assert source.annotations == {
-        "present": 4, "kept": 3, "set aside: other condition": 1, "set aside: uncertain": 0,
-    }  # fmt: skip
+        "present": 4,
+        "kept": 3,
+        "set aside: other condition": 1,
+        "set aside: uncertain": 0,
+    }
 
 
 @pytest.mark.parametrize("name", ["site.parquet", "site.jsonl", "site.tsv"])
 def test_every_format_is_guessed(tmp_path, name):
-    rows = pl.DataFrame({"subject": [1, 2], "study": [1, 2], "has_edema": [True, False],
-                         "Mass": [None, True]})  # fmt: skip
-    write = {"parquet": rows.with_columns(Boxes=[[1]] * 2).write_parquet,
-             "jsonl": rows.with_columns(Boxes=[[1]] * 2).write_ndjson,
-             "tsv": lambda f: rows.write_csv(f, separator="\t")}  # fmt: skip
+    rows = pl.DataFrame(
+        {"subject": [1, 2], "study": [1, 2], "has_edema": [True, False], "Mass": [None, True]}
+    )
+    write = {
+        "parquet": rows.with_columns(Boxes=[[1]] * 2).write_parquet,
+        "jsonl": rows.with_columns(Boxes=[[1]] * 2).write_ndjson,
+        "tsv": lambda f: rows.write_csv(f, separator="\t"),
+    }
     write[name[5:]](tmp_path / name)
     assert "# Columns that are not used: Boxes" in write_mapping(tmp_path / name).read_text() or (
         "tsv" in name
@@ -126,13 +160,22 @@ def test_a_mapping_is_not_overwritten(tmp_path):
 @pytest.mark.parametrize(
     ("name", "condition"),
     [
-        ("pleural_effusion", "Pleural Effusion"), ("PleuralEffusion", "Pleural Effusion"),
-        ("Effusion", "Pleural Effusion"), ("Pleural_Thickening", "Pleural Other"),
-        ("Infiltration", "Lung Opacity"), ("Nodule", "Lung Lesion"), ("PTX", "Pneumothorax"),
-        ("label_edema", "Edema"), ("has_pulmonary_edema", "Edema"), ("Emphysema", "Emphysema"),
-        ("No Finding", None), ("no_edema", None), ("Pericardial Effusion", None), ("Sex", None),
+        ("pleural_effusion", "Pleural Effusion"),
+        ("PleuralEffusion", "Pleural Effusion"),
+        ("Effusion", "Pleural Effusion"),
+        ("Pleural_Thickening", "Pleural Other"),
+        ("Infiltration", "Lung Opacity"),
+        ("Nodule", "Lung Lesion"),
+        ("PTX", "Pneumothorax"),
+        ("label_edema", "Edema"),
+        ("has_pulmonary_edema", "Edema"),
+        ("Emphysema", "Emphysema"),
+        ("No Finding", None),
+        ("no_edema", None),
+        ("Pericardial Effusion", None),
+        ("Sex", None),
     ],
-)  # fmt: skip
+)
 def test_names_of_conditions(name, condition):
     match = condition_for(name)
     assert (match[1] if match else None) == condition
@@ -147,11 +190,17 @@ def test_every_name_and_term_is_known():
 @pytest.mark.parametrize(
     ("key", "name"),
     [
-        ("subject_id", "PatientID"), ("subject_id", "patient-ids"), ("study_id", "AccessionNumber"),
-        ("study_id", "StudyInstanceUID"), ("image_path", "ImagePath"), ("view", "ViewPosition"),
-        (None, "PatientAge"), (None, "Study Date"), (None, "religion"),
+        ("subject_id", "PatientID"),
+        ("subject_id", "patient-ids"),
+        ("study_id", "AccessionNumber"),
+        ("study_id", "StudyInstanceUID"),
+        ("image_path", "ImagePath"),
+        ("view", "ViewPosition"),
+        (None, "PatientAge"),
+        (None, "Study Date"),
+        (None, "religion"),
     ],
-)  # fmt: skip
+)
 def test_names_of_columns(key, name):
     assert [k for k, likely in COLUMNS.items() if column_for(likely, [name])] == [key] * bool(key)
 
@@ -161,8 +210,9 @@ def test_names_of_columns(key, name):
 def test_any_table_gets_a_mapping(tmp_path_factory, data):
     words = st.text(max_size=8)
     known = st.sampled_from(["mrn", "study", "path", "fold", "finding", "status", "side", "ptx"])
-    names = data.draw(st.lists(words | known | st.sampled_from(labelled()), min_size=1,
-                               max_size=8, unique=True))  # fmt: skip
+    names = data.draw(
+        st.lists(words | known | st.sampled_from(labelled()), min_size=1, max_size=8, unique=True)
+    )
     cells = st.lists(words | st.sampled_from(["0", "1", "left"]), min_size=3, max_size=3)
     rows = pl.DataFrame({name: data.draw(cells) for name in names})
     folder = tmp_path_factory.mktemp("x")

@@ -50,7 +50,7 @@ FACTS = [
     ["7", "s2", "hernia", "1", "", "", "", ""],
     ["8", "s3", "Edema", "n/a", "", "", "", ""],
     ["8", "s3", "Fracture", "1", "both", "apex", "bad", ""],
-]  # fmt: skip
+]
 
 
 def site(folder, header=HEADER, rows=ROWS, mapping=WIDE):
@@ -102,12 +102,19 @@ def test_a_long_table(tmp_path):
         ("s3", "Fracture", "present", None, None, None, "Fracture"),
     ]
     assert source.annotations == {
-        "present": 6, "kept": 4, "set aside: other condition": 1, "set aside: uncertain": 1,
-    }  # fmt: skip
+        "present": 6,
+        "kept": 4,
+        "set aside: other condition": 1,
+        "set aside: uncertain": 1,
+    }
     assert source.counts == {
-        "rows": 7, "studies": 3, "side words set aside": 1, "zone words set aside": 2,
-        "severity words set aside": 2, "attributes of absences set aside": 1,
-    }  # fmt: skip
+        "rows": 7,
+        "studies": 3,
+        "side words set aside": 1,
+        "zone words set aside": 2,
+        "severity words set aside": 2,
+        "attributes of absences set aside": 1,
+    }
     names = ["study_id", "Pneumothorax", "Edema", "Pleural Effusion", "Atelectasis"]
     assert source.studies.select(names).rows() == [
         ("s1", "present", "absent", "not_mentioned", "not_mentioned"),
@@ -119,9 +126,13 @@ def test_a_long_table(tmp_path):
 
 @pytest.mark.parametrize(
     ("said", "label"),
-    [("1 0 maybe", "present"), ("maybe 0", "absent"), ("n/a maybe", "uncertain"),
-     ("n/a", "not_mentioned")],
-)  # fmt: skip
+    [
+        ("1 0 maybe", "present"),
+        ("maybe 0", "absent"),
+        ("n/a maybe", "uncertain"),
+        ("n/a", "not_mentioned"),
+    ],
+)
 def test_labels_follow_from_facts(tmp_path, said, label):
     rows = [["7", "s1", "edema", word, "", "", "", ""] for word in said.split()]
     assert read_table_file(long(tmp_path, *rows)).studies["Edema"].to_list() == [label]
@@ -196,8 +207,12 @@ def test_ids_are_text_but_not_shortened(tmp_path):
 def test_without_splits_patients_are_divided(tmp_path):
     mapping = WIDE.replace(", split: Fold", "")
     rows = [changed("Patient", n, changed("Exam", f"s{n}")) for n in range(300)]
-    counts = dict(read_table_file(wide(tmp_path, *rows, mapping=mapping)).studies["split"]
-                  .value_counts().rows())  # fmt: skip
+    counts = dict(
+        read_table_file(wide(tmp_path, *rows, mapping=mapping))
+        .studies["split"]
+        .value_counts()
+        .rows()
+    )
     assert 210 < counts["train"] < 270 and counts["validate"] > 10 and counts["test"] > 10
 
 
@@ -288,7 +303,12 @@ def test_truths_and_nulls_are_words(tmp_path):
     pl.DataFrame([{**record, "View": None}]).write_parquet(tmp_path / "site.parquet")
     study = read_table_file(tmp_path / "site.parquet").studies.row(0, named=True)
     assert [study[n] for n in ("study_id", "Pneumothorax", "Edema", "image_path", "view")] == [
-        "1", "present", "not_mentioned", "", ""]  # fmt: skip
+        "1",
+        "present",
+        "not_mentioned",
+        "",
+        "",
+    ]
 
 
 @pytest.mark.parametrize("name", ["*", "^P.*$", "row", "a, b", " PTX"])
@@ -395,9 +415,14 @@ def test_no_fact_is_in_a_message(tmp_path):
 
 words = st.sampled_from(["", "0", "1", "maybe", "n/a", "L", "left", "base", "upper", "mild", "x"])
 fact = st.tuples(
-    st.sampled_from("ab"), st.sampled_from(["ptx", "Edema", "hernia", "", "Consolidation"]),
-    st.sampled_from(["0", "1", "maybe", "n/a", ""]), words, words, words, words,
-)  # fmt: skip
+    st.sampled_from("ab"),
+    st.sampled_from(["ptx", "Edema", "hernia", "", "Consolidation"]),
+    st.sampled_from(["0", "1", "maybe", "n/a", ""]),
+    words,
+    words,
+    words,
+    words,
+)
 
 
 @settings(max_examples=40, deadline=None)
@@ -414,7 +439,11 @@ def test_annotations_balance(tmp_path_factory, rows):
         assert f["zone"] is None or f["zone"] in known.zones
         assert f["severity"] is None or known.grades
     assert set(source.studies.select(labelled()).unpivot()["value"]) <= {
-        "present", "absent", "uncertain", "not_mentioned"}  # fmt: skip
+        "present",
+        "absent",
+        "uncertain",
+        "not_mentioned",
+    }
 
 
 junk = st.binary(max_size=12) | st.text(max_size=12).map(str.encode)

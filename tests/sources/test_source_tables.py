@@ -58,9 +58,19 @@ def refusal(file, data, *columns, **options):
         b'"id","name"\n"1","x"\n"2",y\n',
         b"id,name\n 1 , x\n2 ,y \n",
     ],
-    ids=["plain", "no last line end", "CRLF", "BOM", "BOM and CRLF", "gzip", "gzip and BOM",
-         "two gzip members", "quotes", "blanks around cells"],
-)  # fmt: skip
+    ids=[
+        "plain",
+        "no last line end",
+        "CRLF",
+        "BOM",
+        "BOM and CRLF",
+        "gzip",
+        "gzip and BOM",
+        "two gzip members",
+        "quotes",
+        "blanks around cells",
+    ],
+)
 def test_one_table_in_many_forms(file, data):
     assert rows(file, data) == ROWS
 
@@ -84,7 +94,10 @@ def test_columns_are_found_by_name(file):
 
 def test_quoted_cells_hold_separators_line_ends_and_quotes(file):
     assert rows(file, b'id,name\n1,"a, b"\n2,"a\n\nb"\n3,"say ""no"""\n') == [
-        ("1", "a, b"), ("2", "a\n\nb"), ("3", 'say "no"')]  # fmt: skip
+        ("1", "a, b"),
+        ("2", "a\n\nb"),
+        ("3", 'say "no"'),
+    ]
 
 
 @pytest.mark.parametrize("header", [b"id,name\n", b"id,name"])
@@ -224,11 +237,18 @@ def test_ids_that_a_spreadsheet_saved_as_floats_are_mended(file):
 @pytest.mark.parametrize(
     ("cell", "shown"),
     [
-        ("", "a blank"), ("  ", "a blank"), (".0", "a blank"), ("1.5", "'1.5'"), ("-1", "'-1'"),
-        ("1e7", "'1e7'"), ("s50414267", "text of 9 characters"), ("1 0", "'1 0'"),
-        ("10000032.5", "text of 10 characters"), ("٣", r"'\u0663'"),
+        ("", "a blank"),
+        ("  ", "a blank"),
+        (".0", "a blank"),
+        ("1.5", "'1.5'"),
+        ("-1", "'-1'"),
+        ("1e7", "'1e7'"),
+        ("s50414267", "text of 9 characters"),
+        ("1 0", "'1 0'"),
+        ("10000032.5", "text of 10 characters"),
+        ("٣", r"'\u0663'"),
     ],
-)  # fmt: skip
+)
 def test_other_ids_are_refused_and_long_ones_not_shown(file, cell, shown):
     file.write_text(f"id,name\n1,x\n{cell},y\n", encoding="utf-8")
     with pytest.raises(InputError) as error:
@@ -275,8 +295,12 @@ def test_one_of_shows_short_cells_only(file):
 
 
 def test_patients_in_two_splits_are_counted_not_named(file):
-    table = pl.DataFrame({"subject_id": ["p17", "p17", "p18", "p18", "p19"],
-                          "split": ["train", "test", "test", "train", "train"]})  # fmt: skip
+    table = pl.DataFrame(
+        {
+            "subject_id": ["p17", "p17", "p18", "p18", "p19"],
+            "split": ["train", "test", "test", "train", "train"],
+        }
+    )
     with pytest.raises(InputError) as error:
         refuse_split_patients(table, file)
     assert "found 2 patients in two splits (test and train)" in str(error.value)

@@ -46,7 +46,9 @@ def test_studies_of_a_patient_stay_together():
 
 def test_no_studies():
     assert add_split(pl.DataFrame(schema={"subject_id": pl.String})).columns == [
-        "subject_id", "split"]  # fmt: skip
+        "subject_id",
+        "split",
+    ]
 
 
 def finished(folder, *patients, name="t.parquet"):

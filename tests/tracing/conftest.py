@@ -16,8 +16,13 @@ from nast.models.bert import BertTextTower
 from nast.models.hf import dual_encoder
 from nast.models.registry import load_model
 
-TEXT = {"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 4,
-        "num_attention_heads": 4, "pad_token_id": 1}  # fmt: skip
+TEXT = {
+    "hidden_size": 32,
+    "intermediate_size": 48,
+    "num_hidden_layers": 4,
+    "num_attention_heads": 4,
+    "pad_token_id": 1,
+}
 KINDS = ["clip", "siglip", "bert cls", "bert mean of two layers", "phantom"]
 
 
@@ -25,8 +30,14 @@ def siglip(folder):
     """Bidirectional, 16 positions, all seen, the last one is read."""
     tokenizer = AutoTokenizer.from_pretrained(folder)
     text = {**TEXT, "vocab_size": len(tokenizer), "max_position_embeddings": 16}
-    vision = {"hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 1,
-              "num_attention_heads": 4, "image_size": 96, "patch_size": 32}  # fmt: skip
+    vision = {
+        "hidden_size": 32,
+        "intermediate_size": 48,
+        "num_hidden_layers": 1,
+        "num_attention_heads": 4,
+        "image_size": 96,
+        "patch_size": 32,
+    }
     network = SiglipModel(SiglipConfig(text_config=text, vision_config=vision))
     for name, weight in network.named_parameters():
         if name.startswith("text_model") and weight.dim() == 2:

@@ -21,29 +21,39 @@ from nast.tracing.patching import SITES, sweep, text_vector
 def table_of(cells):
     """(subset, condition, role, position, site, [CTE per layer 0..2]); d sums to 2 per pair."""
     rows = [
-        {"subset": s, "condition": c, "role": role, "position": p, "site": site,
-         "layer": layer, "cte_mean": value, "sum_effect": None if value is None else 2 * value,
-         "sum_d": 2.0}
+        {
+            "subset": s,
+            "condition": c,
+            "role": role,
+            "position": p,
+            "site": site,
+            "layer": layer,
+            "cte_mean": value,
+            "sum_effect": None if value is None else 2 * value,
+            "sum_d": 2.0,
+        }
         for s, c, role, p, site, values in cells
         for layer, value in enumerate(values)
         if site == "residual" or layer
-    ]  # fmt: skip
+    ]
     return pl.DataFrame(rows, infer_schema_length=None)
 
 
-HAND = table_of([
-    ("caption", "Edema", "cue", 3, "residual", [1.0, 0.8, 0.0]),
-    ("caption", "Edema", "finding", 4, "residual", [0.0, 0.2, 0.0]),
-    ("caption", "Fracture", "cue", 3, "residual", [1.0, 0.4, 0.0]),
-    ("caption", "Fracture", "finding", 4, "residual", [0.0, 0.2, 0.0]),
-    ("caption", "Fracture", "finding", 5, "residual", [0.0, 0.6, 0.0]),
-    ("foil", "Edema", "cue", 3, "residual", [1.0, 0.2, 0.0]),
-    ("foil", "Edema", "finding", 4, "residual", [0.0, 0.4, 0.0]),
-    ("foil", "Edema", "end", 6, "residual", [0.0, 0.9, 1.0]),
-    ("caption", "Edema", "cue", 3, "mlp", [0.0, 0.1, 0.0]),
-    ("caption", "Edema", "end", 6, "mlp", [0.0, 0.2, 0.1]),
-    ("caption", "Edema", "end", 6, "attention", [0.0, 0.3, 0.5]),
-])  # fmt: skip
+HAND = table_of(
+    [
+        ("caption", "Edema", "cue", 3, "residual", [1.0, 0.8, 0.0]),
+        ("caption", "Edema", "finding", 4, "residual", [0.0, 0.2, 0.0]),
+        ("caption", "Fracture", "cue", 3, "residual", [1.0, 0.4, 0.0]),
+        ("caption", "Fracture", "finding", 4, "residual", [0.0, 0.2, 0.0]),
+        ("caption", "Fracture", "finding", 5, "residual", [0.0, 0.6, 0.0]),
+        ("foil", "Edema", "cue", 3, "residual", [1.0, 0.2, 0.0]),
+        ("foil", "Edema", "finding", 4, "residual", [0.0, 0.4, 0.0]),
+        ("foil", "Edema", "end", 6, "residual", [0.0, 0.9, 1.0]),
+        ("caption", "Edema", "cue", 3, "mlp", [0.0, 0.1, 0.0]),
+        ("caption", "Edema", "end", 6, "mlp", [0.0, 0.2, 0.1]),
+        ("caption", "Edema", "end", 6, "attention", [0.0, 0.3, 0.5]),
+    ]
+)
 
 
 @pytest.mark.parametrize(
@@ -74,17 +84,21 @@ def test_subsets_and_conditions_stand_apart():
     scores = layer_scores(pair_scores(HAND)).filter(aggregation="cue", layer=1)
     found = {(c, s): v for c, s, v in scores.select("condition", "subset", "score").rows()}
     assert found == {
-        ("all", "both"): approx(0.4), ("all", "caption"): approx(0.6), ("all", "foil"): approx(0.2),
-        ("Edema", "both"): approx(0.5), ("Fracture", "both"): approx(0.4),
-    }  # fmt: skip
+        ("all", "both"): approx(0.4),
+        ("all", "caption"): approx(0.6),
+        ("all", "foil"): approx(0.2),
+        ("Edema", "both"): approx(0.5),
+        ("Fracture", "both"): approx(0.4),
+    }
 
 
 def test_attention_and_gradients_become_profiles():
     edema = {"condition": ["Edema"] * 4, "layer": [1, 1, 2, 2]}
     heads = {"head": [1, 2, 1, 2], "selectivity": [0.2, 0.4, 0.0, 0.1]}
     attention = pl.DataFrame(edema | heads)
-    gradients = pl.DataFrame(edema | {"subset": ["caption", "foil"] * 2,
-                                      "score": [0.5, 0.3, 0.25, 0.15]})  # fmt: skip
+    gradients = pl.DataFrame(
+        edema | {"subset": ["caption", "foil"] * 2, "score": [0.5, 0.3, 0.25, 0.15]}
+    )
     scores = layer_scores(pair_scores(HAND, attention, gradients))
     assert merged(scores, "attention")["score"].to_list() == approx([0.3, 0.05])
     assert merged(scores, "gradnorm")["score"].to_list() == approx([0.4, 0.2])
@@ -99,12 +113,21 @@ def test_unknown_aggregation():
 
 def pairs_of(profiles, aggregation="cue"):
     """Scores (conditions, blocks) of one aggregation."""
-    return pl.DataFrame([
-        {"aggregation": aggregation, "condition": f"C{i:02}", "subset": "negation in caption",
-         "layer": layer, "score": float(value), "sum_effect": float(value), "sum_d": 1.0}
-        for i, profile in enumerate(profiles)
-        for layer, value in enumerate(profile, 1)
-    ])  # fmt: skip
+    return pl.DataFrame(
+        [
+            {
+                "aggregation": aggregation,
+                "condition": f"C{i:02}",
+                "subset": "negation in caption",
+                "layer": layer,
+                "score": float(value),
+                "sum_effect": float(value),
+                "sum_d": 1.0,
+            }
+            for i, profile in enumerate(profiles)
+            for layer, value in enumerate(profile, 1)
+        ]
+    )
 
 
 def test_intervals_are_those_of_a_bootstrap_over_conditions():
@@ -142,8 +165,11 @@ def test_pure_noise_is_rarely_taken_for_a_profile():
 
 
 def test_rank_correlation_by_hand():
-    rows = [pairs_of([[4, 3, 2, 1]] * 3), pairs_of([[9, 5, 6, 0]] * 3, "attention"),
-            pairs_of([[1, 1, 1, 1]] * 3, "drop")]  # fmt: skip
+    rows = [
+        pairs_of([[4, 3, 2, 1]] * 3),
+        pairs_of([[9, 5, 6, 0]] * 3, "attention"),
+        pairs_of([[1, 1, 1, 1]] * 3, "drop"),
+    ]
     pairs = pl.concat(rows)
     # Ranks 4 3 2 1 and 4 2 3 1: 1 - 6 * (0 + 1 + 1 + 0) / (4 * 15) = 0.8.
     found = rank_correlation(pairs, "cue")
@@ -204,8 +230,13 @@ def test_a_planted_circuit_is_found_at_its_block():
     assert [row[3] for row in cte["attention"]] == approx([0, 0, 0, 1, 0, 0])
     assert np.abs(cte["mlp"]).max() < 1e-6
     roles = ["start", "cue", "finding", "end"]
-    table = table_of([("caption", "Edema", role, p, site, [row[p] for row in rows])
-                      for site, rows in cte.items() for p, role in enumerate(roles)])  # fmt: skip
+    table = table_of(
+        [
+            ("caption", "Edema", role, p, site, [row[p] for row in rows])
+            for site, rows in cte.items()
+            for p, role in enumerate(roles)
+        ]
+    )
     scores = layer_scores(pair_scores(table))
     for aggregation in ("drop", "module"):
         assert merged(scores, aggregation)["score"].to_list() == approx([0, 0, 1, 0, 0], abs=1e-6)

@@ -36,8 +36,9 @@ def test_equals_a_loop_over_samples(traced):
         for _, path in images[probe.condition, probe.subset]:
             image = store.images([path])[0]
             ds[key].append(float(image @ correct - image @ foil))
-            effects[key].append({s: (float(image @ correct) - v @ image).double()
-                                 for s, v in patched.items()})  # fmt: skip
+            effects[key].append(
+                {s: (float(image @ correct) - v @ image).double() for s, v in patched.items()}
+            )
     everything = torch.tensor([abs(d) for values in ds.values() for d in values])
     tau = TAU_SHARE * float(everything.median())
     assert summary["tau"] == approx(tau, rel=1e-2)
@@ -120,8 +121,9 @@ def test_negated_to_affirmative_by_hand(models):
         n, a = (text_vector(model.text, i) @ images.T for i in (negated, affirmative))
         # Quantmeyer: (S_patched - S_foil) / d, or (S_caption - S_patched) / d.
         ratio = (there - a) / (n - a) if probe.subset == "caption" else (a - there) / (a - n)
-        found = rows.filter(pair_id=f"{probe.condition}/{probe.subset}", site="residual", layer=2,
-                            role="cue")  # fmt: skip
+        found = rows.filter(
+            pair_id=f"{probe.condition}/{probe.subset}", site="residual", layer=2, role="cue"
+        )
         assert found["cte_mean"].item() == approx(float(ratio.mean()), abs=1e-4)
 
 

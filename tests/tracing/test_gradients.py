@@ -37,8 +37,10 @@ def test_equals_a_plain_backward_pass(model):
     for layer, block in enumerate(model.network.text_model.encoder.layers, 1):
         part = block.self_attn
         weights = [part.q_proj.weight, part.k_proj.weight, part.v_proj.weight, part.out_proj.weight]
-        gradient, size = (sum(float(x.detach().square().sum()) for x in values) ** 0.5
-                          for values in ([w.grad for w in weights], weights))  # fmt: skip
+        gradient, size = (
+            sum(float(x.detach().square().sum()) for x in values) ** 0.5
+            for values in ([w.grad for w in weights], weights)
+        )
         row = table.filter(condition="Edema", subset="negation in foil", layer=layer)
         assert row["score"].item() == approx(gradient / size, rel=1e-4)
 

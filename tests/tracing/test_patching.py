@@ -37,8 +37,11 @@ def module(model, site, layer):
     if layer == 0:
         return named[f"{root}.embeddings"]
     block = f"{root}.encoder.layer.{layer - 1}" if bert else f"{root}.encoder.layers.{layer - 1}"
-    names = {"residual": "", "attention": ".attention.output.dense" if bert
-             else ".self_attn.out_proj", "mlp": ".output.dense" if bert else ".mlp"}  # fmt: skip
+    names = {
+        "residual": "",
+        "attention": ".attention.output.dense" if bert else ".self_attn.out_proj",
+        "mlp": ".output.dense" if bert else ".mlp",
+    }
     return named[block + names[site]]
 
 
@@ -121,9 +124,12 @@ def test_some_rows_of_a_block_are_those_of_the_whole_block(model, pair, lora):
 def test_modules_act_where_one_row_of_the_last_block_is_run(model, pair):
     """A hook on any part of the last block changes the sweep as it changes the whole text."""
     target, _, mask = pair
-    parts = [name for name, _ in model.network.named_modules()
-             if (found := re.search(rf"(?:{model.text.lora_path}|{model.text.mlp_path})$", name))
-             and model.text.n_layers - 1 in map(int, filter(None, found.groups()))]  # fmt: skip
+    parts = [
+        name
+        for name, _ in model.network.named_modules()
+        if (found := re.search(rf"(?:{model.text.lora_path}|{model.text.mlp_path})$", name))
+        and model.text.n_layers - 1 in map(int, filter(None, found.groups()))
+    ]
     assert len(parts) == 6
     plain = sweep(model.text, target, target, mask)["residual"][1, 3]
     for name in parts:

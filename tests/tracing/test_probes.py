@@ -111,8 +111,9 @@ class TokenizerOnly:
 def test_a_cue_that_differs_in_several_tokens_is_dropped():
     """Both "no" and its counterpart are split in two."""
     words = Words()
-    words.pieces = lambda word, text: ["n", "o"] if word == "no" else (
-        ["sev", "ere"] if word == "severe" else [word])  # fmt: skip
+    words.pieces = lambda word, text: (
+        ["n", "o"] if word == "no" else (["sev", "ere"] if word == "severe" else [word])
+    )
     with pytest.raises(InputError, match="2 differing tokens"):
         make_probes(words, ["Edema", "Pneumonia"])
 
@@ -131,13 +132,25 @@ def test_a_tokenizer_without_offsets_is_an_error_that_says_so():
 
 def test_only_training_patients_and_definite_facts():
     def fact(study, split, existence, severity=None):
-        return {"subject_id": f"p{study}", "study_id": f"s{study}", "split": split,
-                "image_path": f"{study}.png", "condition": "Edema", "existence": existence,
-                "severity": severity}  # fmt: skip
+        return {
+            "subject_id": f"p{study}",
+            "study_id": f"s{study}",
+            "split": split,
+            "image_path": f"{study}.png",
+            "condition": "Edema",
+            "existence": existence,
+            "severity": severity,
+        }
 
-    rows = [fact(1, "train", "absent"), fact(2, "test", "absent"), fact(3, "train", "present"),
-            fact(4, "train", "present", "severe"), fact(5, "validate", "present", "severe"),
-            fact(6, "train", "present", "mild"), fact(4, "train", "present", "severe")]  # fmt: skip
+    rows = [
+        fact(1, "train", "absent"),
+        fact(2, "test", "absent"),
+        fact(3, "train", "present"),
+        fact(4, "train", "present", "severe"),
+        fact(5, "validate", "present", "severe"),
+        fact(6, "train", "present", "mild"),
+        fact(4, "train", "present", "severe"),
+    ]
     assert probe_images(pl.DataFrame(rows)) == {
         ("Edema", "caption"): [("p1", "1.png")],
         ("Edema", "foil"): [("p4", "4.png")],

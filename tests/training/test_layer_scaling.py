@@ -108,8 +108,11 @@ class Operations(TorchDispatchMode):
 
 def test_scaling_adds_no_work_to_a_step(tiny_clip, batches):
     counts = {}
-    for name, weights, mode in (("uniform", uniform(4), "lr"), ("scaled", SCALE, "lr"),
-                                ("printed", SCALE, "gradient")):  # fmt: skip
+    for name, weights, mode in (
+        ("uniform", uniform(4), "lr"),
+        ("scaled", SCALE, "lr"),
+        ("printed", SCALE, "gradient"),
+    ):
         model = load_model(f"hf:{tiny_clip}")
         with warnings.catch_warnings(), Operations() as counter:
             warnings.filterwarnings("ignore", message="mode='gradient'")

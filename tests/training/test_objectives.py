@@ -33,8 +33,11 @@ def test_several_positives_by_a_plain_loop():
         losses = []
         for row, known in zip(cosines, truth, strict=True):
             total = sum(float((10 * c).exp()) for c, t in zip(row, known, strict=True) if t)
-            hits = [-torch.tensor(float((10 * c).exp()) / total).log()
-                    for c, t in zip(row, known, strict=True) if t > 0]  # fmt: skip
+            hits = [
+                -torch.tensor(float((10 * c).exp()) / total).log()
+                for c, t in zip(row, known, strict=True)
+                if t > 0
+            ]
             if hits and (known < 0).any():
                 losses.append(sum(hits) / len(hits))
         return sum(losses) / len(losses)

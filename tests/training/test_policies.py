@@ -32,8 +32,14 @@ PROFILES = {"gradnorm": [0.2, 0.4, 0.1, 0.3], "cue": [0.9, 0.6, 0.3, 0.0]}
 @pytest.fixture
 def trace(tmp_path):
     weights = layer_weights(SCORES)
-    data = {"score": SCORES, "alpha": weights.alpha, "scale": weights.scale, "floor": 0.05,
-            "renorm": "mean", "within_noise": False}  # fmt: skip
+    data = {
+        "score": SCORES,
+        "alpha": weights.alpha,
+        "scale": weights.scale,
+        "floor": 0.05,
+        "renorm": "mean",
+        "within_noise": False,
+    }
     (tmp_path / "layer_weights.json").write_text(json.dumps(data))
     return tmp_path
 
@@ -48,8 +54,10 @@ def profiles(trace):
                 # Conditions and subsets lie around the mean, which stays what it is.
                 moved = [m + sign * 0.01 * (i + 1) for m in PROFILES.get(name, [])]
                 scores = moved or rng.normal(0, 0.3, 4).tolist()
-                rows += [(name, condition, subset, block, score, None, None)
-                         for block, score in enumerate(scores, 1)]  # fmt: skip
+                rows += [
+                    (name, condition, subset, block, score, None, None)
+                    for block, score in enumerate(scores, 1)
+                ]
     pairs = pl.DataFrame(rows, schema=PAIRS_SCHEMA, orient="row")
     write_table(trace / "layer_scores.parquet", layer_scores(pairs), SCORES_SCHEMA)
     return trace
@@ -117,8 +125,10 @@ def test_one_trace_serves_all_policies(facts, tmp_path, monkeypatch):
 
 
 def test_policies_of_a_trace(trace):
-    scale = {n: layer_policy(n, 4, trace).scale
-             for n in ("uniform", "nast", "reversed", "random", "front-2", "top-2")}  # fmt: skip
+    scale = {
+        n: layer_policy(n, 4, trace).scale
+        for n in ("uniform", "nast", "reversed", "random", "front-2", "top-2")
+    }
     assert scale["uniform"] == [1, 1, 1, 1]
     assert scale["nast"] == approx(layer_weights(SCORES).scale)
     assert scale["reversed"] == scale["nast"][::-1]
@@ -155,9 +165,14 @@ def test_a_trace_of_another_model_is_said(trace, tiny_clip):
 
 @pytest.mark.parametrize(
     ("name", "words"),
-    [("nast", "follows a trace"), ("gradnorm", "follows a trace"), ("front-5", "has 4 blocks"),
-     ("front-0", "has 4 blocks"), ("sideways", "no such policy")],
-)  # fmt: skip
+    [
+        ("nast", "follows a trace"),
+        ("gradnorm", "follows a trace"),
+        ("front-5", "has 4 blocks"),
+        ("front-0", "has 4 blocks"),
+        ("sideways", "no such policy"),
+    ],
+)
 def test_what_cannot_be_is_said(name, words):
     with pytest.raises(UsageError, match=words):
         layer_policy(name, 4)

@@ -64,8 +64,11 @@ def test_a_rival_moves_lora_alone_by_its_own_terms(model, batches, objective, we
         assert min(row.values()) > 0
     moved = lora(model, "lora_B")
     assert len(moved) == 4 * 4 and all(b.any() for b in moved), "B starts at 0 in every block"
-    after = {n.removeprefix("base_model.model.").replace(".base_layer", ""): p
-             for n, p in model.network.named_parameters() if "lora_" not in n}  # fmt: skip
+    after = {
+        n.removeprefix("base_model.model.").replace(".base_layer", ""): p
+        for n, p in model.network.named_parameters()
+        if "lora_" not in n
+    }
     assert after.keys() == before.keys()
     assert all(torch.equal(after[n], p) for n, p in before.items())
 
@@ -101,13 +104,15 @@ def test_claim_scale_is_the_claims_alone(tiny_clip, batches, seen, settings):
     first, second = (load_model(f"hf:{tiny_clip}") for _ in range(2))
     two_steps(first, batches)
     assert {(name, scale) for name, _, scale in seen} == {
-        ("caption", first.logit_scale), ("claim", first.logit_scale),
-    }  # fmt: skip
+        ("caption", first.logit_scale),
+        ("claim", first.logit_scale),
+    }
     seen.clear()
     two_steps(second, batches, **settings)
     assert {(name, scale) for name, _, scale in seen} == {
-        ("caption", first.logit_scale), ("claim", 1.0),
-    }  # fmt: skip
+        ("caption", first.logit_scale),
+        ("claim", 1.0),
+    }
     assert first.logit_scale > 2 and not same(first, second)
 
 

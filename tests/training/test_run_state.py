@@ -111,8 +111,10 @@ def test_a_damaged_state_is_named(tiny_clip, batches, tmp_path):
         run(tiny_clip, batches, state, stop=3)
     whole = state.read_bytes()
     start = int.from_bytes(whole[:8], "little") + 8
-    flipped = [whole[:n] + bytes([whole[n] ^ 1]) + whole[n + 1 :]
-               for n in (3, 20, 200, start, start + 99, len(whole) - 1)]  # fmt: skip
+    flipped = [
+        whole[:n] + bytes([whole[n] ^ 1]) + whole[n + 1 :]
+        for n in (3, 20, 200, start, start + 99, len(whole) - 1)
+    ]
     others = [b"", b"{}", bytes(64), whole[:-40], whole[:start], *flipped]
     with safe_open(state, "pt") as file:
         said = dict(file.metadata())
@@ -155,8 +157,9 @@ trainer.train(load_model(f"hf:{sys.argv[2]}"), *six_pairs(), WEIGHTS, CONFIG, re
 def test_kill_9(tiny_clip, batches, tmp_path):
     state = tmp_path / "state.safetensors"
     arguments = [Path(__file__).parent, tiny_clip, state]
-    process = subprocess.Popen([sys.executable, "-c", KILLED, *map(str, arguments)],
-                               stdout=subprocess.PIPE, text=True)  # fmt: skip
+    process = subprocess.Popen(
+        [sys.executable, "-c", KILLED, *map(str, arguments)], stdout=subprocess.PIPE, text=True
+    )
     next(line for line in process.stdout if line.strip() == "5")
     os.kill(process.pid, signal.SIGKILL)
     process.wait()

@@ -15,8 +15,10 @@ def test_wandb_is_offline(monkeypatch, tmp_path):
     module = types.SimpleNamespace(init=lambda **given: calls.append(given) or run)
     monkeypatch.setitem(sys.modules, "wandb", module)
     open_sink("wandb", tmp_path)(3, {"loss": 0.5})
-    assert calls == [{"project": "nast", "dir": str(tmp_path), "mode": "offline"},
-                     (3, {"loss": 0.5})]  # fmt: skip
+    assert calls == [
+        {"project": "nast", "dir": str(tmp_path), "mode": "offline"},
+        (3, {"loss": 0.5}),
+    ]
 
 
 def test_trackio(monkeypatch, tmp_path):

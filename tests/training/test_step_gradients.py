@@ -12,8 +12,15 @@ from nast.models.registry import load_model
 from nast.training.gradients import accumulate
 from nast.training.lora import add_lora, lora_by_layer
 
-WORDS = ["edema", "no edema", "pneumonia", "no pneumonia", "a large pleural effusion",
-         "no fracture", "left pneumothorax"]  # fmt: skip
+WORDS = [
+    "edema",
+    "no edema",
+    "pneumonia",
+    "no pneumonia",
+    "a large pleural effusion",
+    "no fracture",
+    "left pneumothorax",
+]
 
 
 def loss_of(vectors):
@@ -61,11 +68,15 @@ def test_two_processes_give_the_gradient_of_one(tiny_clip, tmp_path):
     running = []
     for rank in (0, 1):
         environment = os.environ | {
-            "RANK": str(rank), "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1",
-            "MASTER_PORT": str(20_000 + os.getpid() % 20_000), "OMP_NUM_THREADS": "1",
-        }  # fmt: skip
-        running.append(subprocess.Popen([sys.executable, "-c", PROCESS, *arguments],
-                                        env=environment))  # fmt: skip
+            "RANK": str(rank),
+            "WORLD_SIZE": "2",
+            "MASTER_ADDR": "127.0.0.1",
+            "MASTER_PORT": str(20_000 + os.getpid() % 20_000),
+            "OMP_NUM_THREADS": "1",
+        }
+        running.append(
+            subprocess.Popen([sys.executable, "-c", PROCESS, *arguments], env=environment)
+        )
     assert [p.wait(timeout=300) for p in running] == [0, 0]
     whole = gradients(tiny_clip, 7)
     for rank in (0, 1):

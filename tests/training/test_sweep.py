@@ -41,15 +41,25 @@ def test_a_list_of_grids_is_the_cells_of_each(tmp_path):
     )
     cells = read_grid(path)
     assert [tuple(c.values()) for c in cells] == [
-        ("uniform", 0, 2, "lr"), ("uniform", 1, 2, "lr"), ("nast", 0, 2, "lr"),
-        ("nast", 1, 2, "lr"), ("nast", 0, None, "gradient"),
-    ]  # fmt: skip
+        ("uniform", 0, 2, "lr"),
+        ("uniform", 1, 2, "lr"),
+        ("nast", 0, 2, "lr"),
+        ("nast", 1, 2, "lr"),
+        ("nast", 0, None, "gradient"),
+    ]
     assert {tuple(c) for c in cells} == {("layers", "seed", "validate_every", "mode")}
 
 
-@pytest.mark.parametrize("name, cells", [("phantom_sweep", 18), ("rival_rates", 24),
-                                         ("rival_rates_minilm", 8), ("lambda", 12),
-                                         ("rates_minilm", 4)])  # fmt: skip
+@pytest.mark.parametrize(
+    "name, cells",
+    [
+        ("phantom_sweep", 18),
+        ("rival_rates", 24),
+        ("rival_rates_minilm", 8),
+        ("lambda", 12),
+        ("rates_minilm", 4),
+    ],
+)
 def test_the_grids_of_the_results_page(name, cells):
     grid = Path(__file__).parents[2] / "benchmarks" / f"{name}.yaml"
     read = read_grid(grid)
@@ -134,9 +144,12 @@ def test_policies_and_sharpness_come_from_one_trace(tiny_clip, facts, tmp_path, 
     path, trace, seen = tmp_path / "grid.yaml", tmp_path / "trace", {}
     path.write_text("layers: [uniform, cue, gradnorm]\nbeta: [0, 2]\nrank: [2, 4]\n")
     scores = {"cue": [0.9, 0.6, 0.3, 0.0], "gradnorm": [0.1, 0.2, 0.3, 0.4]}
-    rows = [(name, condition, "negation in caption", block, score, None, None)
-            for name, profile in scores.items() for condition in "abcdef"
-            for block, score in enumerate(profile, 1)]  # fmt: skip
+    rows = [
+        (name, condition, "negation in caption", block, score, None, None)
+        for name, profile in scores.items()
+        for condition in "abcdef"
+        for block, score in enumerate(profile, 1)
+    ]
     pairs = pl.DataFrame(rows, schema=PAIRS_SCHEMA, orient="row")
     write_table(trace / "layer_scores.parquet", layer_scores(pairs), SCORES_SCHEMA)
     known = {"score": scores["cue"], "alpha": [1] * 4, "scale": [1] * 4, "floor": 0.1}
@@ -162,8 +175,15 @@ def test_cells_are_trained_once_and_seeds_pooled(tiny_clip, facts, validated_set
     steps = []
     out = tmp_path / "out"
     for _ in range(2):
-        table = sweep(f"hf:{tiny_clip}", facts, validated_set, path, out, store=tmp_path / "store",
-                      report=lambda step, _: steps.append(step))  # fmt: skip
+        table = sweep(
+            f"hf:{tiny_clip}",
+            facts,
+            validated_set,
+            path,
+            out,
+            store=tmp_path / "store",
+            report=lambda step, _: steps.append(step),
+        )
         assert len(steps) == 8, "the second sweep trains nothing"
     assert {p.name for p in out.iterdir() if p.is_dir()} == {
         f"objective={o},seed={s}" for o in ("nast", "clip") for s in (0, 1)
@@ -171,6 +191,7 @@ def test_cells_are_trained_once_and_seeds_pooled(tiny_clip, facts, validated_set
     assert sorted(table["objective"]) == ["clip", "nast"] and table["seeds"].to_list() == [2, 2]
     assert table["validation"].is_sorted(descending=True)
     forms = ["validation negated claims", "validation affirmative claims"]
-    assert table["validation"].to_list() == approx(table.select(pl.mean_horizontal(forms))
-                                                   .to_series().to_list())  # fmt: skip
+    assert table["validation"].to_list() == approx(
+        table.select(pl.mean_horizontal(forms)).to_series().to_list()
+    )
     assert pl.read_csv(out / "sweep.csv").shape == table.shape

@@ -20,8 +20,16 @@ def batch(diagonal=True):
     if not diagonal:
         truth[0, 1], truth[1, 4], truth[5, 0] = 0, 0, 1
     claims = torch.tensor([[0, 1, 2], [3, 4, 5]])
-    return Batch(list("abcdef"), images, torch.arange(6), truth, (3, 3), images[:2], claims,
-                 torch.tensor([2, 0])), texts  # fmt: skip
+    return Batch(
+        list("abcdef"),
+        images,
+        torch.arange(6),
+        truth,
+        (3, 3),
+        images[:2],
+        claims,
+        torch.tensor([2, 0]),
+    ), texts
 
 
 def test_clip():

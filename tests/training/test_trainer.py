@@ -108,8 +108,10 @@ def test_alpha_zero_has_no_lora_and_no_change(model, batches):
 def test_the_mlp_is_trained_by_the_same_scales(tiny_clip, batches, lora):
     config = replace(CONFIG, lora=lora)
     models = [load_model(f"hf:{tiny_clip}") for _ in range(2)]
-    found = [train(m, *batches, w, config).shares for m, w in
-             zip(models, (PROFILE, uniform(4)), strict=True)]  # fmt: skip
+    found = [
+        train(m, *batches, w, config).shares
+        for m, w in zip(models, (PROFILE, uniform(4)), strict=True)
+    ]
     assert list(lora_by_layer(models[0].network)) == [1, 2, 4]
     changed = lora_by_layer(models[1].network)[3]
     assert any("mlp" in name for name in changed)
@@ -160,8 +162,11 @@ def test_gradient_mode_warns_and_hardly_moves_the_update(tiny_clip, batches):
 def test_only_the_text_tower_changes(model, batches):
     before = {n: p.clone() for n, p in model.network.named_parameters()}
     train(model, *batches, uniform(4), CONFIG)
-    after = {n.removeprefix("base_model.model.").replace(".base_layer", ""): p
-             for n, p in model.network.named_parameters() if "lora_" not in n}  # fmt: skip
+    after = {
+        n.removeprefix("base_model.model.").replace(".base_layer", ""): p
+        for n, p in model.network.named_parameters()
+        if "lora_" not in n
+    }
     assert all(torch.equal(after[n], p) for n, p in before.items())
 
 
@@ -211,8 +216,15 @@ def test_a_run_can_be_trained_on(run, facts, tmp_path):
     folder, first = run
     model = load_model(f"run:{folder}")
     config = TrainConfig(steps=2, captions=8, claims=4, learning_rate=1e-2)
-    build_run(model, f"run:{folder}", facts, contextual_set(facts), tmp_path / "second",
-              uniform(4), config)  # fmt: skip
+    build_run(
+        model,
+        f"run:{folder}",
+        facts,
+        contextual_set(facts),
+        tmp_path / "second",
+        uniform(4),
+        config,
+    )
     wanted = model.encode_texts(TEXTS)
     assert not torch.allclose(first.encode_texts(TEXTS), wanted, atol=1e-4)
     again = load_model(f"run:{tmp_path / 'second'}")
@@ -245,8 +257,16 @@ def test_a_stopped_run_folder_goes_on(tiny_clip, facts, tmp_path, monkeypatch):
             if step == stop:
                 raise KeyboardInterrupt
 
-        build_run(load_model(base), base, facts, contextual_set(facts), tmp_path / name, PROFILE,
-                  config, report=report)  # fmt: skip
+        build_run(
+            load_model(base),
+            base,
+            facts,
+            contextual_set(facts),
+            tmp_path / name,
+            PROFILE,
+            config,
+            report=report,
+        )
 
     build("whole")
     with pytest.raises(KeyboardInterrupt):
@@ -286,8 +306,9 @@ def test_a_run_is_found_from_every_working_folder(tiny_clip, facts, tmp_path, mo
     monkeypatch.chdir(tmp_path)
     config = TrainConfig(steps=1, captions=4, claims=2)
     base = load_model("hf:models/clip")
-    build_run(base, "hf:models/clip", facts, contextual_set(facts), tmp_path / "run", PROFILE,
-              config)  # fmt: skip
+    build_run(
+        base, "hf:models/clip", facts, contextual_set(facts), tmp_path / "run", PROFILE, config
+    )
     key = load_model("run:run").key
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")
@@ -317,8 +338,16 @@ def test_layer_weights_that_differ_by_rounding_are_one_run(tiny_clip, facts, tmp
 
     def build(scale, **how):
         weights = LayerWeights(PROFILE.alpha, scale)
-        return build_run(load_model(spec), spec, facts, contextual_set(facts), tmp_path / "run",
-                         weights, config, **how)  # fmt: skip
+        return build_run(
+            load_model(spec),
+            spec,
+            facts,
+            contextual_set(facts),
+            tmp_path / "run",
+            weights,
+            config,
+            **how,
+        )
 
     made = build(PROFILE.scale)
     assert build([float(np.nextafter(s, 9)) if s else s for s in PROFILE.scale]) == made
@@ -368,5 +397,12 @@ def test_run_of_another_base_is_refused(run, tmp_path):
 def test_too_little_data_is_an_input_error(model, tiny_clip, facts, tmp_path):
     config = TrainConfig(steps=1, captions=100_000)
     with pytest.raises(InputError, match="100000"):
-        build_run(model, f"hf:{tiny_clip}", facts, contextual_set(facts), tmp_path / "run",
-                  uniform(4), config)  # fmt: skip
+        build_run(
+            model,
+            f"hf:{tiny_clip}",
+            facts,
+            contextual_set(facts),
+            tmp_path / "run",
+            uniform(4),
+            config,
+        )

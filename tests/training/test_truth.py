@@ -33,8 +33,10 @@ def by_condition(facts):
 
 
 @settings(max_examples=40, deadline=None)
-@given(st.lists(annotations(), min_size=1, max_size=5),
-       st.lists(st.sampled_from(VALUES), min_size=1, max_size=5))  # fmt: skip
+@given(
+    st.lists(annotations(), min_size=1, max_size=5),
+    st.lists(st.sampled_from(VALUES), min_size=1, max_size=5),
+)
 def test_equal_to_every_pair_alone(known, statements):
     table = truth_of(known, statements)
     found = table.of(np.arange(len(known)), np.arange(len(statements)))

@@ -55,11 +55,15 @@ def together(arguments, code):
     running = []
     for rank in (0, 1):
         environment = os.environ | {
-            "RANK": str(rank), "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port,
+            "RANK": str(rank),
+            "WORLD_SIZE": "2",
+            "MASTER_ADDR": "127.0.0.1",
+            "MASTER_PORT": port,
             "OMP_NUM_THREADS": "1",
-        }  # fmt: skip
-        running.append(subprocess.Popen([sys.executable, "-c", code, *map(str, arguments)],
-                                        env=environment))  # fmt: skip
+        }
+        running.append(
+            subprocess.Popen([sys.executable, "-c", code, *map(str, arguments)], env=environment)
+        )
     return [p.wait(timeout=300) for p in running]
 
 

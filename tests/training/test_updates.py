@@ -11,8 +11,9 @@ def test_shares_of_a_known_change(model):
     add_lora(model, [1, 3])
     meter = UpdateMeter(model.network, 4)
     for layer, size in ((1, 3.0), (3, 1.0)):
-        name, first = next((n, p) for n, p in lora_by_layer(model.network)[layer].items()
-                           if "lora_A" in n)  # fmt: skip
+        name, first = next(
+            (n, p) for n, p in lora_by_layer(model.network)[layer].items() if "lora_A" in n
+        )
         with torch.no_grad():
             first[0, 0] += size
         assert "lora_A" in name
@@ -39,10 +40,16 @@ def test_gradients_are_added_over_steps(model):
     assert meter.shares()["gradient"] == approx([0, 0.25, 0, 0.75])
     assert meter.shares()["parameters"] == approx([0, 1, 0, 0])
     assert meter.steps == [
-        {"step": step, "block": block, "parameters": approx(moved, abs=1e-4), "product": 0,
-         "gradient": size}
-        for step in (1, 2) for block, moved, size in ((2, 3.0, 2.0), (4, 0.0, 6.0))
-    ]  # fmt: skip
+        {
+            "step": step,
+            "block": block,
+            "parameters": approx(moved, abs=1e-4),
+            "product": 0,
+            "gradient": size,
+        }
+        for step in (1, 2)
+        for block, moved, size in ((2, 3.0, 2.0), (4, 0.0, 6.0))
+    ]
 
 
 def test_the_change_of_the_product_in_each_step(model):

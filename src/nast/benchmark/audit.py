@@ -111,10 +111,16 @@ def audit_items(items: Sequence[Item], seed: int = 0) -> list[dict[str, Any]]:
     p_values = {name: float(norm.sf((a - chance) / spread)) for name, a in accuracies.items()}
     leaks = holm(p_values, LEVEL)
     return [
-        {"baseline": name, "accuracy": accuracy, "chance": chance, "n": len(items),
-         "p": p_values[name], "leaks": leaks[name]}
+        {
+            "baseline": name,
+            "accuracy": accuracy,
+            "chance": chance,
+            "n": len(items),
+            "p": p_values[name],
+            "leaks": leaks[name],
+        }
         for name, accuracy in accuracies.items()
-    ]  # fmt: skip
+    ]
 
 
 def leaks_of(audit: dict[str, Any]) -> list[str]:
@@ -212,10 +218,12 @@ def _fit_labels(items: Sequence[Item]) -> Scorer:
 
     def score(item: Item) -> list[float]:
         return [
-            sum(math.log(counts[n][v] / sum(counts[n]))
-                for n, v in zip(item.conditions, values, strict=True))
+            sum(
+                math.log(counts[n][v] / sum(counts[n]))
+                for n, v in zip(item.conditions, values, strict=True)
+            )
             for values in item.labels
-        ]  # fmt: skip
+        ]
 
     return score
 

@@ -64,10 +64,13 @@ def build_benchmark(
         studies, _ = read_facts(facts)
         questions, counts = make_questions(studies, construction, seed, limit, writer)
         if not len(questions):
-            raise InputError(facts, found=f"{counts['eligible studies']} studies that pass the "
-                             "filter and no question", expected="for balanced groups, four "
-                             "studies of four patients with different labels for three "
-                             "conditions")  # fmt: skip
+            raise InputError(
+                facts,
+                found=f"{counts['eligible studies']} studies that pass the filter and no question",
+                expected="for balanced groups, four "
+                "studies of four patients with different labels for three "
+                "conditions",
+            )
         audit = audit_questions(questions, seed)
         write_table(out / "questions.parquet", questions, QUESTIONS_SCHEMA)
         write_json(out / "audit.json", audit)
@@ -77,7 +80,11 @@ def build_benchmark(
         write_text(out / "README.md", data_card(questions, counts, audit, origin, config))
         if not allow_leaks:
             raise_on_leak(audit, out)
-        return {"counts": counts, "phantom": origin["phantom"], "leaks": leaks_of(audit),
-                "review": NOT_REVIEWED}  # fmt: skip
+        return {
+            "counts": counts,
+            "phantom": origin["phantom"],
+            "leaks": leaks_of(audit),
+            "review": NOT_REVIEWED,
+        }
 
     return stage(folder, config, [facts], make, fresh=fresh)

@@ -11,13 +11,20 @@ import polars as pl
 from nast.facts.conditions import CONDITIONS
 
 PUBLISHED_F1 = {
-    "Atelectasis": (0.462, 0.429), "Cardiomegaly": (0.781, 0.781),
-    "Consolidation": (0.936, 0.936), "Edema": (0.774, 0.765),
-    "Enlarged Cardiomediastinum": (0.630, 0.630), "Fracture": (0.462, 0.0),
-    "Lung Lesion": (0.50, 0.50), "Lung Opacity": (0.409, 0.421),
-    "Pleural Effusion": (0.922, 0.940), "Pleural Other": (0.0, 0.0), "Pneumonia": (0.782, 0.781),
-    "Pneumothorax": (0.937, 0.918), "Support Devices": (0.267, 0.0),
-}  # fmt: skip
+    "Atelectasis": (0.462, 0.429),
+    "Cardiomegaly": (0.781, 0.781),
+    "Consolidation": (0.936, 0.936),
+    "Edema": (0.774, 0.765),
+    "Enlarged Cardiomediastinum": (0.630, 0.630),
+    "Fracture": (0.462, 0.0),
+    "Lung Lesion": (0.50, 0.50),
+    "Lung Opacity": (0.409, 0.421),
+    "Pleural Effusion": (0.922, 0.940),
+    "Pleural Other": (0.0, 0.0),
+    "Pneumonia": (0.782, 0.781),
+    "Pneumothorax": (0.937, 0.918),
+    "Support Devices": (0.267, 0.0),
+}
 """Negation F1 of the NegBio and CheXpert labelers against 687 radiologist-read reports of
 MIMIC-CXR, as the data set's authors published it."""
 _LABELED = ("mimic-cxr-jpg", "chexpert")
@@ -135,8 +142,9 @@ def _words_table(questions: pl.DataFrame) -> str:
     for form, options in forms.items():
         words = [w for option in options for w in option]
         rarity = sum(math.log2(total / pooled.get(w, 1)) for w in words) / max(1, len(words))
-        rows.append([form, f"{len(words) / len(options):.2f}", f"{len(set(words)):,}",
-                     f"{rarity:.2f}"])  # fmt: skip
+        rows.append(
+            [form, f"{len(words) / len(options):.2f}", f"{len(set(words)):,}", f"{rarity:.2f}"]
+        )
     return markdown_table(["form", "words per option", "different words", "rarity"], rows)
 
 
@@ -148,9 +156,15 @@ def _tokens(questions: pl.DataFrame, form: str) -> list[list[str]]:
 def audit_table(audit: dict[str, list[dict[str, Any]]]) -> str:
     """The audit of a set as a Markdown table: a row per form and baseline."""
     rows = [
-        [form, row["baseline"], f"{row['accuracy']:.3f}", f"{row['chance']:.3f}", row["n"],
-         "**leaks**" if row["leaks"] else ""]
+        [
+            form,
+            row["baseline"],
+            f"{row['accuracy']:.3f}",
+            f"{row['chance']:.3f}",
+            row["n"],
+            "**leaks**" if row["leaks"] else "",
+        ]
         for form, baselines in audit.items()
         for row in baselines
-    ]  # fmt: skip
+    ]
     return markdown_table(["form", "baseline", "accuracy", "chance", "n", ""], rows)

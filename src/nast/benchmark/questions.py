@@ -77,7 +77,7 @@ def make_questions(
             sorted(Counter(c for r in rows for c in r["conditions"]).items())
         ),
         **({"language model": told} if writer else {}),
-    }  # fmt: skip
+    }
     return pl.DataFrame(rows, schema=QUESTIONS_SCHEMA), counts
 
 

@@ -17,9 +17,14 @@ PREFIXES = ("hf", "openclip", "two-tower", "run", "pad")
 SCORED = ("scores", "chat")
 """Further beginnings, of what `nast evaluate` alone takes for a model."""
 FILES = {
-    ".csv": "scores:{}", ".jsonl": "scores:{}", ".parquet": "scores:{}", ".yaml": "two-tower:{}",
-    ".pt": "openclip:ARCH:{}", ".bin": "openclip:ARCH:{}", ".safetensors": "openclip:ARCH:{}",
-}  # fmt: skip
+    ".csv": "scores:{}",
+    ".jsonl": "scores:{}",
+    ".parquet": "scores:{}",
+    ".yaml": "two-tower:{}",
+    ".pt": "openclip:ARCH:{}",
+    ".bin": "openclip:ARCH:{}",
+    ".safetensors": "openclip:ARCH:{}",
+}
 """How a file is written as a MODEL, by its ending."""
 
 
@@ -52,8 +57,10 @@ def part_models(arguments: Sequence[str]) -> tuple[list[str], list[Path]]:
     """
     models = [a for a in arguments if is_model(a)]
     others = [a for a in arguments if not is_model(a)]
-    example = ("give at least one model and one finished data folder, for example: "
-               "nast evaluate phantom questions -o scores")  # fmt: skip
+    example = (
+        "give at least one model and one finished data folder, for example: "
+        "nast evaluate phantom questions -o scores"
+    )
     for argument in others:
         if not Path(argument).is_dir():
             raise UsageError(

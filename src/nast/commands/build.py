@@ -27,8 +27,10 @@ def facts_folder(inputs: tuple[str, ...], out: Path, fresh: bool) -> Path:
     folder = out.with_name(out.name + "-facts")
     bad = len(build_facts(inputs, folder, fresh=fresh)["bad_images"])
     if bad:
-        print(f"{bad:,} images are missing or broken ({folder / MANIFEST}): what is built from "
-              "their studies cannot be scored")  # fmt: skip
+        print(
+            f"{bad:,} images are missing or broken ({folder / MANIFEST}): what is built from "
+            "their studies cannot be scored"
+        )
     return folder
 
 
@@ -223,8 +225,10 @@ def audit(folder: Path) -> None:
     for form, rows in read_json(folder / "audit.json").items():
         for row in rows:
             mark = "  LEAKS" if row["leaks"] else ""
-            print(f"{form:12} {row['baseline']:22} {row['accuracy']:.3f}  chance "
-                  f"{row['chance']:.3f}  n {row['n']}{mark}")  # fmt: skip
+            print(
+                f"{form:12} {row['baseline']:22} {row['accuracy']:.3f}  chance "
+                f"{row['chance']:.3f}  n {row['n']}{mark}"
+            )
 
 
 def _print(out: Path, manifest: dict[str, Any]) -> None:

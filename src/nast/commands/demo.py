@@ -45,8 +45,20 @@ def run_demo(out: Path, *, quick: bool = False, fresh: bool = False) -> Path:
     """
     size = QUICK if quick else FULL
     _claim(out, size, fresh)
-    folder = {n: out / n for n in ("phantom", "facts", "benchmark", "contextual", "trace", "runs",
-                                   "store", "scores", "report")}  # fmt: skip
+    folder = {
+        n: out / n
+        for n in (
+            "phantom",
+            "facts",
+            "benchmark",
+            "contextual",
+            "trace",
+            "runs",
+            "store",
+            "scores",
+            "report",
+        )
+    }
     progress = Progress(9)
     _build_data(folder, size, progress)
     runs = _train(folder, size, progress)
@@ -81,8 +93,10 @@ def _build_data(folder: dict[str, Path], size: Size, progress: Progress) -> None
 
     build_phantom(folder["phantom"], size.patients, PATIENTS_SEED)
     progress.step("reading labels and facts")
-    sources = [f"mimic-cxr-jpg:{folder['phantom']}",
-               f"cad-chest:{folder['phantom'] / 'cad_disease.json'}"]  # fmt: skip
+    sources = [
+        f"mimic-cxr-jpg:{folder['phantom']}",
+        f"cad-chest:{folder['phantom'] / 'cad_disease.json'}",
+    ]
     build_facts(sources, folder["facts"])
     progress.step("building MedNega-CXR questions")
     build_benchmark(folder["facts"], folder["benchmark"], limit=size.questions)
@@ -100,8 +114,9 @@ def _train(folder: dict[str, Path], size: Size, progress: Progress) -> list[Path
 
     base = load_model("phantom", "base", precision="float32")
     progress.step("tracing negation through the text tower")
-    build_trace(base, folder["facts"], folder["trace"], aggregation=AGGREGATION,
-                store=folder["store"])  # fmt: skip
+    build_trace(
+        base, folder["facts"], folder["trace"], aggregation=AGGREGATION, store=folder["store"]
+    )
     traced = read_layer_weights(folder["trace"] / "layer_weights.json")
     # As printed: plain min-max, which freezes the weakest block, and no scaling to mean 1.
     scores = read_json(folder["trace"] / "layer_weights.json")["score"]
@@ -120,10 +135,16 @@ def _train(folder: dict[str, Path], size: Size, progress: Progress) -> list[Path
                 # The literal mode warns that Adam undoes it; the report says so in its place.
                 warnings.filterwarnings("ignore", message="mode='gradient'")
                 build_run(
-                    load_model("phantom", "base"), "phantom", folder["facts"],
-                    folder["contextual"], runs[-1], weights[mode], config,
-                    store=folder["store"], report=progress.advance,
-                )  # fmt: skip
+                    load_model("phantom", "base"),
+                    "phantom",
+                    folder["facts"],
+                    folder["contextual"],
+                    runs[-1],
+                    weights[mode],
+                    config,
+                    store=folder["store"],
+                    report=progress.advance,
+                )
     return runs
 
 
@@ -135,8 +156,9 @@ def _score(folder: dict[str, Path], runs: list[Path], progress: Progress) -> Non
 
     progress.step("scoring the base and the fine-tuned models")
     models = [load_model("phantom", "base"), *(load_model(f"run:{r}", r.name) for r in runs)]
-    evaluate(models, [folder["benchmark"], folder["contextual"]], folder["scores"],
-             store=folder["store"])  # fmt: skip
+    evaluate(
+        models, [folder["benchmark"], folder["contextual"]], folder["scores"], store=folder["store"]
+    )
     progress.step("writing tables, figures and the report")
     parts = ["scores", "trace", "benchmark", "contextual", "facts", "phantom"]
     build_report([*(folder[p] for p in parts), *runs], folder["report"], fresh=True)

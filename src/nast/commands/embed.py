@@ -30,8 +30,10 @@ def embed(model: str, *data: Path, store: Path, split: str = "all") -> None:
     if split not in ("train", "validate", "test", "all"):
         raise UsageError(f"--split is {split!r}; choose train, validate, test or all")
     if not data:
-        raise UsageError("give at least one data folder, for example: "
-                         "nast embed phantom questions --store vectors")  # fmt: skip
+        raise UsageError(
+            "give at least one data folder, for example: "
+            "nast embed phantom questions --store vectors"
+        )
     loaded = load_model(model)
     # The policy that an evaluation of the same folders will ask for.
     vectors = EmbeddingStore(loaded, store, policy_of([*data, *loaded.made_from]))

@@ -89,9 +89,13 @@ def evaluate(
 
     def model_of(name: str) -> Model:
         if name.startswith(CHAT):
-            return chat_model(name, chat_mode, key_variable=key_variable,
-                              loopback_stays=loopback_stays,
-                              override=override_of(override))  # fmt: skip
+            return chat_model(
+                name,
+                chat_mode,
+                key_variable=key_variable,
+                loopback_stays=loopback_stays,
+                override=override_of(override),
+            )
         if name.startswith(PREFIX):
             return read_score_file(name)
         # Files of scores and chat models need no library of models.
@@ -100,9 +104,22 @@ def evaluate(
         return load_model(name)
 
     models = [model_of(name) for name in names]
-    made = score(models, data, out, split=split, seed=seed, limit=limit, max_bad=max_bad,
-                 store=store, answers=out.with_name(out.name + "-answers.jsonl"), gallery=gallery,
-                 protocol=protocol, controls=controls, margin=margin, fresh=fresh)  # fmt: skip
+    made = score(
+        models,
+        data,
+        out,
+        split=split,
+        seed=seed,
+        limit=limit,
+        max_bad=max_bad,
+        store=store,
+        answers=out.with_name(out.name + "-answers.jsonl"),
+        gallery=gallery,
+        protocol=protocol,
+        controls=controls,
+        margin=margin,
+        fresh=fresh,
+    )
     scores = read_table(out / "scores.parquet", SCORES_SCHEMA)
     metrics = in_order(read_json(out / "metrics.json"), scores)
     for table in tables_of(metrics, {}):

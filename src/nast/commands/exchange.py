@@ -74,8 +74,15 @@ def import_command(
     """
     from nast.exchange.importing import import_items
 
-    manifest = import_items(file, out, source, image_root=image_root, policy=policy,
-                            equal_options=equal_options, fresh=fresh)  # fmt: skip
+    manifest = import_items(
+        file,
+        out,
+        source,
+        image_root=image_root,
+        policy=policy,
+        equal_options=equal_options,
+        fresh=fresh,
+    )
     for name, number in manifest["counts"].items():
         print(f"{name}: {number:,}")
     _print_missing(len(manifest["missing_images"]))

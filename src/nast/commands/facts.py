@@ -52,8 +52,10 @@ def facts(
     if init_mapping is not None:
         from nast.sources.site.guess import write_mapping
 
-        print(f"{write_mapping(init_mapping)}: look through it, then: "
-              f"nast facts table:{init_mapping} -o facts")  # fmt: skip
+        print(
+            f"{write_mapping(init_mapping)}: look through it, then: "
+            f"nast facts table:{init_mapping} -o facts"
+        )
         return
     if check:
         _check([Path(s) for s in sources])
@@ -87,8 +89,10 @@ def _tell_conflicts(conflicts: dict[str, int]) -> None:
     apart = {what: n for what, n in conflicts.items() if n and what.endswith("kept apart")}
     torn = {what: n for what, n in conflicts.items() if n and what not in apart}
     if apart:
-        print(f"{summary(apart)}: equal ids of two sources are taken for different patients and "
-              "studies; for tables of one site, say site: NAME in the mapping of each")  # fmt: skip
+        print(
+            f"{summary(apart)}: equal ids of two sources are taken for different patients and "
+            "studies; for tables of one site, say site: NAME in the mapping of each"
+        )
     if torn:
         print(f"{summary(torn)}: these labels are uncertain now")
 

@@ -62,8 +62,12 @@ def phantom_pretrain(
     from nast.phantom.minilm import MinilmConfig, train_minilm
     from nast.phantom.pretrain import PretrainConfig, pretrain_phantom
 
-    given: dict[str, Any] = {"negation_rate": negation_rate, "image_steps": image_steps,
-                             "steps": steps, "patients": patients}  # fmt: skip
+    given: dict[str, Any] = {
+        "negation_rate": negation_rate,
+        "image_steps": image_steps,
+        "steps": steps,
+        "patients": patients,
+    }
     given = {k: v for k, v in given.items() if v is not None}
     progress = Progress(2)
     if minilm:
@@ -76,8 +80,10 @@ def phantom_pretrain(
         print(f"two-tower:{out / 'SPEC.yaml'}")
         return
     config = PretrainConfig(**given)
-    progress.step(f"drawing {config.patients} patients, training both towers",
-                  total=config.image_steps + config.steps)  # fmt: skip
+    progress.step(
+        f"drawing {config.patients} patients, training both towers",
+        total=config.image_steps + config.steps,
+    )
     pretrain_phantom(config, out, progress.advance)
     progress.step("saved")
     print(f"hf:{out}")

@@ -64,12 +64,16 @@ def import_review_command(
     print(f"option sets in new words: {record['option sets in new words']:,}")
     print(f"rows that stay against a reviewer: {len(record['dissent']):,} (review.json)")
     for name, checks in record["agreement"].items():
-        print(f"agreement, {name}: {checks['verdict']['coefficient']} of the verdict "
-              f"{_coefficient(checks['verdict'])}")  # fmt: skip
+        print(
+            f"agreement, {name}: {checks['verdict']['coefficient']} of the verdict "
+            f"{_coefficient(checks['verdict'])}"
+        )
     for leak in manifest["leaks"]:
         print(f"warning: words alone solve {leak}")
-    print(f"{out}: {manifest['counts']['questions']:,} questions, {manifest['review']}; data "
-          f"policy {manifest['policy']}")  # fmt: skip
+    print(
+        f"{out}: {manifest['counts']['questions']:,} questions, {manifest['review']}; data "
+        f"policy {manifest['policy']}"
+    )
 
 
 def _listed(counts: dict[str, int]) -> str:

@@ -74,10 +74,13 @@ def trace(
     from nast.weighting import NORMS, PROTOCOLS, RENORMS, build_trace
 
     names: dict[str, tuple[str | None, Collection[str]]] = {
-        "aggregation": (aggregation, AGGREGATIONS), "template": (template, TEMPLATES),
-        "direction": (direction, DIRECTIONS), "protocol": (protocol, PROTOCOLS),
-        "norm": (norm, NORMS), "renorm": (renorm, RENORMS),
-    }  # fmt: skip
+        "aggregation": (aggregation, AGGREGATIONS),
+        "template": (template, TEMPLATES),
+        "direction": (direction, DIRECTIONS),
+        "protocol": (protocol, PROTOCOLS),
+        "norm": (norm, NORMS),
+        "renorm": (renorm, RENORMS),
+    }
     for option, (value, known) in names.items():
         if value is not None and value not in known:
             raise UsageError(f"--{option} {value}: it is one of {', '.join(known)}")
@@ -85,11 +88,22 @@ def trace(
         # Said in a line of its own below.
         warnings.filterwarnings("ignore", message=".*within its noise")
         manifest = build_trace(
-            load_model(model, precision="float32"), facts, out, aggregation=aggregation,
-            template=template, direction=direction, protocol=protocol, norm=norm, beta=beta,
-            floor=floor, renorm=renorm, failing=failing, seed=seed, fresh=fresh,
+            load_model(model, precision="float32"),
+            facts,
+            out,
+            aggregation=aggregation,
+            template=template,
+            direction=direction,
+            protocol=protocol,
+            norm=norm,
+            beta=beta,
+            floor=floor,
+            renorm=renorm,
+            failing=failing,
+            seed=seed,
+            fresh=fresh,
             draw=draw_trace,
-        )  # fmt: skip
+        )
     _say(manifest["trace"], read_json(out / "layer_weights.json"))
 
 
@@ -99,13 +113,17 @@ def _say(summary: dict[str, Any], weights: dict[str, Any]) -> None:
     rest = "with a d other than 0" if summary["tau"] is None else "above the filter"
     wrong = summary.get("failing samples of")
     rest += f" (the failing ones of {wrong})" if wrong else ""
-    print(f"{kept} of {seen} samples {rest}, {len(summary['conditions'])} conditions, "
-          f"{len(summary['dropped pairs'])} dropped for their tokens")  # fmt: skip
+    print(
+        f"{kept} of {seen} samples {rest}, {len(summary['conditions'])} conditions, "
+        f"{len(summary['dropped pairs'])} dropped for their tokens"
+    )
     for aggregation, found in summary["rank correlation with attention"].items():
         if found["interval"]:
             low, high = found["interval"]
-            print(f"rank correlation of {aggregation} with attention to the negator: "
-                  f"{found['value']:+.2f} [{low:+.2f}, {high:+.2f}]")  # fmt: skip
+            print(
+                f"rank correlation of {aggregation} with attention to the negator: "
+                f"{found['value']:+.2f} [{low:+.2f}, {high:+.2f}]"
+            )
     chosen = weights["aggregation"]
     if weights["within_noise"]:
         what = "min-max all the same" if weights.get("protocol") == "paper" else "uniform weights"

@@ -103,10 +103,20 @@ def train(
         Start over in a folder of another configuration.
     """
     loadable(model)
-    given = {"objective": objective, "mode": mode, "steps": steps, "captions": captions,
-             "claims": claims, "learning_rate": learning_rate, "lambda_": lambda_, "lora": lora,
-             "rank": rank, "validate_every": validate_every, "patience": patience,
-             "seed": seed}  # fmt: skip
+    given = {
+        "objective": objective,
+        "mode": mode,
+        "steps": steps,
+        "captions": captions,
+        "claims": claims,
+        "learning_rate": learning_rate,
+        "lambda_": lambda_,
+        "lora": lora,
+        "rank": rank,
+        "validate_every": validate_every,
+        "patience": patience,
+        "seed": seed,
+    }
     given = {name: value for name, value in given.items() if value is not None}
     first = _join()
     if sweep:
@@ -114,8 +124,18 @@ def train(
         given |= {"published": True} if published else {}
         beside = {"layers": layers, "beta": beta, "log": log}
         given |= {name: value for name, value in beside.items() if value is not None}
-        _sweep(given, model, facts, contextual, sweep, out, trace=trace, store=store, fresh=fresh,
-               first=first)  # fmt: skip
+        _sweep(
+            given,
+            model,
+            facts,
+            contextual,
+            sweep,
+            out,
+            trace=trace,
+            store=store,
+            fresh=fresh,
+            first=first,
+        )
         return
     from nast.errors import UsageError
     from nast.models.registry import load_model
@@ -127,15 +147,35 @@ def train(
         raise UsageError("--protocol paper follows a trace; say --trace FOLDER of nast trace")
     base = load_model(model)
     name = layers or ("nast" if trace else "uniform")
-    weights = layer_policy(name, base.text.n_layers, trace, beta=beta, literal=protocol == "paper",
-                           seed=config.seed, model=base)  # fmt: skip
+    weights = layer_policy(
+        name,
+        base.text.n_layers,
+        trace,
+        beta=beta,
+        literal=protocol == "paper",
+        seed=config.seed,
+        model=base,
+    )
     if first:
         _say(weights, config)
         print(f"on {base.device}, {base.precision}")
     progress, report = _reporter(config.steps, log if first else None, out, first)
-    made = build_run(base, model, facts, contextual, out, weights, config, layers=name,
-                     beta=beta, literal=protocol == "paper", trace=trace, store=store,
-                     fresh=fresh, report=report)  # fmt: skip
+    made = build_run(
+        base,
+        model,
+        facts,
+        contextual,
+        out,
+        weights,
+        config,
+        layers=name,
+        beta=beta,
+        literal=protocol == "paper",
+        trace=trace,
+        store=store,
+        fresh=fresh,
+        report=report,
+    )
     progress.done()
     if first:
         _say_result(out, made)
@@ -242,12 +282,25 @@ def _sweep(
     steps = [cell.get("steps", DEFAULTS["steps"]) for cell in read_grid(grid)]
     if first:
         progress.step(f"fine-tuning {len(steps)} times", total=sum(steps))
-    table = sweep(model, facts, contextual, grid, out, trace=trace, store=store, fresh=fresh,
-                  report=progress.advance if first else None)  # fmt: skip
+    table = sweep(
+        model,
+        facts,
+        contextual,
+        grid,
+        out,
+        trace=trace,
+        store=store,
+        fresh=fresh,
+        report=progress.advance if first else None,
+    )
     if not first:
         return
     progress.done()
     for row in table.iter_rows(named=True):
-        print("  ".join(f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}"
-                        for name, value in row.items()))  # fmt: skip
+        print(
+            "  ".join(
+                f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}"
+                for name, value in row.items()
+            )
+        )
     print(f"table: {out / TABLE}")

@@ -66,9 +66,15 @@ def build_contextual(
     """
     numbers = {"groups": groups, "per_study": per_study, "paraphrases": paraphrases, "seed": seed}
     k = check_options(construction, k=k, **numbers)
-    config = {"stage": "contextual", "k": k, "groups": groups, "seed": seed,
-              "construction": construction, "per_study": per_study,
-              "paraphrases": paraphrases}  # fmt: skip
+    config = {
+        "stage": "contextual",
+        "k": k,
+        "groups": groups,
+        "seed": seed,
+        "construction": construction,
+        "per_study": per_study,
+        "paraphrases": paraphrases,
+    }
     if model:
         config |= {"model": model.name, "decoding": dict(model.decoding), **model.allowed}
 
@@ -77,8 +83,11 @@ def build_contextual(
         refuse_split_patients(studies, facts)
         found = find_groups(studies, table, k, groups, seed=seed, construction=construction)
         if not found:
-            raise InputError(facts, found=f"{len(table)} facts and no group of {k} studies",
-                             expected=CONSTRUCTIONS[construction][1])  # fmt: skip
+            raise InputError(
+                facts,
+                found=f"{len(table)} facts and no group of {k} studies",
+                expected=CONSTRUCTIONS[construction][1],
+            )
         written, wordings, told = None, None, {}
         if model:
             said = sayable(studies, table).statements
@@ -91,8 +100,9 @@ def build_contextual(
             told = {"language model": {"claims": of_claims, "captions": of_captions}}
         claims = claims_table(found, studies, seed, written)
         audit = audit_claims(claims, seed)
-        plan = plan_captions(studies, table, per_study, seed,
-                             paraphrases=paraphrases, wordings=wordings)  # fmt: skip
+        plan = plan_captions(
+            studies, table, per_study, seed, paraphrases=paraphrases, wordings=wordings
+        )
         cells = write_slices(out / "captions.parquet", plan)
         write_table(out / "claims.parquet", claims, CLAIMS_SCHEMA)
         write_json(out / "audit.json", audit)

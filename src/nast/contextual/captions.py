@@ -125,10 +125,14 @@ def template_wordings(statements: list[Statement]) -> Wordings:
 def _about(statements: list[Statement]) -> pl.DataFrame:
     """`statement, polarity, kind, condition, cell, hash` of each statement; codes for the first."""
     rows = [
-        (POLARITIES.index(s.polarity), KINDS.index(s.kind), s.fact.condition,
-         int(content_hash(s.fact.as_dict())[:15], 16))
+        (
+            POLARITIES.index(s.polarity),
+            KINDS.index(s.kind),
+            s.fact.condition,
+            int(content_hash(s.fact.as_dict())[:15], 16),
+        )
         for s in statements
-    ]  # fmt: skip
+    ]
     names = {"polarity": pl.UInt8, "kind": pl.UInt8, "condition": pl.String, "hash": pl.UInt64}
     table = pl.DataFrame(rows, schema=names, orient="row").with_row_index("statement")
     cell = pl.struct("polarity", "kind", "condition").rank("dense").cast(pl.UInt32) - 1
@@ -145,9 +149,14 @@ def _balanced(plan: Plan) -> np.ndarray:
     every = max(1, len(plan.sayable.studies) // _FITTED_ON)
     sample = np.arange(0, len(plan.sayable.studies), every)
     candidates = _candidates(plan, plan.sayable.held.filter(pl.col("study").is_in(sample)))
-    share = 1 / cells.select(
-        pl.len().over("polarity", "kind") * pl.col("kind").n_unique().over("polarity")
-    ).to_series().to_numpy()  # fmt: skip
+    share = (
+        1
+        / cells.select(
+            pl.len().over("polarity", "kind") * pl.col("kind").n_unique().over("polarity")
+        )
+        .to_series()
+        .to_numpy()
+    )
     polarity = cells["polarity"].to_numpy()
     for _ in range(_ROUNDS if len(cells) else 0):
         chosen = _chosen(candidates, weights, plan.per_study)
@@ -193,9 +202,9 @@ def _mixed(numbers: np.ndarray) -> np.ndarray:
 
 def _chosen(candidates: pl.DataFrame, weights: np.ndarray, per_study: int) -> pl.DataFrame:
     """The first statements of each study and polarity; every condition before any second one."""
-    timed = candidates.with_columns(
-        pl.col("time") / pl.Series(weights)[candidates["cell"]]
-    ).sort("study", "polarity", "time", "statement")  # fmt: skip
+    timed = candidates.with_columns(pl.col("time") / pl.Series(weights)[candidates["cell"]]).sort(
+        "study", "polarity", "time", "statement"
+    )
     turn = pl.int_range(pl.len()).over("study", "polarity", "condition")
     timed = timed.with_columns(turn.alias("turn")).sort(
         "study", "polarity", "turn", "time", "statement"
@@ -220,14 +229,17 @@ def _worded(plan: Plan, chosen: pl.DataFrame) -> pl.DataFrame:
     studies = plan.sayable.studies[rows["study"]]
     return studies.select(
         _caption_ids(studies["study_id"], polarity, number),
-        "subject_id", "study_id", "split", "image_path",
+        "subject_id",
+        "study_id",
+        "split",
+        "image_path",
         rows["condition"],
         _names(KINDS, rows["kind"]).alias("kind"),
         polarity,
         words.texts[at].alias("caption"),
         facts.to_struct("fact"),
         words.realisers[at].alias("realiser"),
-    )  # fmt: skip
+    )
 
 
 def _caption_ids(*parts: pl.Series) -> pl.Series:

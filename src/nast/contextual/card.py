@@ -54,8 +54,10 @@ def contextual_card(
         f"Up to {config['per_study']} statements of each polarity a study, "
         f"{config['paraphrases']} wording(s) of each; rarer cells are said first. What a source "
         "does not mention is not said.",
-        *(f"**{polarity}**\n\n{_cells(cells.filter(polarity=polarity))}"
-          for polarity in POLARITIES),
+        *(
+            f"**{polarity}**\n\n{_cells(cells.filter(polarity=polarity))}"
+            for polarity in POLARITIES
+        ),
         _shortfalls(counts["captions below half of an even share"]),
         f"Conditions without a caption: {counts['conditions without a caption']}.",
         "## Words",
@@ -65,7 +67,7 @@ def contextual_card(
         "the baselines, 5 %). Single captions cannot be blind-proof: their retrieval carries the "
         "value of one ranking for all images.",
         audit_table(audit),
-    ]  # fmt: skip
+    ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -81,8 +83,17 @@ def _splits(claims: pl.DataFrame, cells: pl.DataFrame) -> str:
         patients = part["subject_id"].n_unique()
         forms = [f"{len(part.filter(form=f)):,}" for f in ("negated", "affirmative", "filter")]
         rows.append([split, *forms, f"{patients:,}", f"{said:,}"])
-    return markdown_table(["split", "negated sets", "affirmative sets", "filter sets",
-                   "patients of the sets", "captions"], rows)  # fmt: skip
+    return markdown_table(
+        [
+            "split",
+            "negated sets",
+            "affirmative sets",
+            "filter sets",
+            "patients of the sets",
+            "captions",
+        ],
+        rows,
+    )
 
 
 def _how(config: dict[str, Any], claims: pl.DataFrame) -> str:
@@ -115,18 +126,19 @@ def _conditions(counts: dict[str, int], claims: pl.DataFrame) -> str:
     names = [n for n in CONDITIONS if any(f"{f} {n}" in counts for f in forms)]
     totals = {f: max(1, sum(counts.get(f"{f} {n}", 0) for n in names)) for f in forms}
     cells = [
-        [name]
-        + [f"{(n := counts.get(f'{f} {name}', 0)):,} ({n / totals[f]:.0%})" for f in forms]
+        [name] + [f"{(n := counts.get(f'{f} {name}', 0)):,} ({n / totals[f]:.0%})" for f in forms]
         for name in names
-    ]  # fmt: skip
+    ]
     return markdown_table(["condition", *forms], cells)
 
 
 def _cells(cells: pl.DataFrame) -> str:
     """Captions per condition, kind and split."""
     splits = sorted(set(cells["split"]))
-    have = {(s, k, c): n for s, _, k, c, n in cells.select(
-        "split", "polarity", "kind", "condition", "len").rows()}  # fmt: skip
+    have = {
+        (s, k, c): n
+        for s, _, k, c, n in cells.select("split", "polarity", "kind", "condition", "len").rows()
+    }
     header = ["condition", *(f"{kind}, {split}" for kind in KINDS for split in splits)]
     said = set(cells["condition"])
     rows = [

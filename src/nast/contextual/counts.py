@@ -64,10 +64,7 @@ def shortfalls(cells: pl.DataFrame) -> dict[str, int]:
     found = {}
     said = set(cells["condition"])
     totals = dict(cells.group_by("polarity").agg(pl.col("len").sum()).rows())
-    have = {
-        row[:-1]: row[-1]
-        for row in cells.group_by(CELLS[1:]).agg(pl.col("len").sum()).rows()
-    }  # fmt: skip
+    have = {row[:-1]: row[-1] for row in cells.group_by(CELLS[1:]).agg(pl.col("len").sum()).rows()}
     for polarity in POLARITIES:
         for kind in KINDS:
             names = [name for name in sayable_of(kind) if name in said]

@@ -187,8 +187,11 @@ def estimate(
     Returns:
         `claims` and `captions` -> `sets`, `prompts`, `tokens in`, `tokens out` of all paraphrases.
     """
-    named = {(claim_key(g.claims), p) for g in groups
-             if (p := _paraphrase_of(g, paraphrases)) is not None}  # fmt: skip
+    named = {
+        (claim_key(g.claims), p)
+        for g in groups
+        if (p := _paraphrase_of(g, paraphrases)) is not None
+    }
     claims: Counter[str] = Counter()
     for number in range(paraphrases):
         told = estimate_claims([key for key, p in named if p == number])

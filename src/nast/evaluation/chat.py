@@ -104,8 +104,10 @@ def chat_model(
     """
     address, _, name = spec.removeprefix(PREFIX).partition("#")
     if not address or not name:
-        raise UsageError(f"{spec!r} is no chat model; write chat:URL#NAME, for example "
-                         "chat:http://127.0.0.1:8000/v1#Qwen2.5-VL-7B")  # fmt: skip
+        raise UsageError(
+            f"{spec!r} is no chat model; write chat:URL#NAME, for example "
+            "chat:http://127.0.0.1:8000/v1#Qwen2.5-VL-7B"
+        )
     if mode not in ASKED:
         raise UsageError(f"the chat mode is {mode!r}; choose {' or '.join(ASKED)}")
     wished = WISHED if mode == "letters" else ()
@@ -170,8 +172,9 @@ def score_chat(
                 notes.setdefault(way, []).append(table)
         texts = rows.select("item_id", "form", "text").iter_rows()
         scores = [found[item_id, form].get(text) for item_id, form, text in texts]
-        scored = rows.with_columns(score=pl.Series(scores, dtype=pl.Float64),
-                                   truncated=pl.lit(False))  # fmt: skip
+        scored = rows.with_columns(
+            score=pl.Series(scores, dtype=pl.Float64), truncated=pl.lit(False)
+        )
         frames.append(ranked(scored, model.name, data.name, data.kind))
     return frames, {what: sorted(items) for what, items in notes.items()}
 

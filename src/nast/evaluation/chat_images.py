@@ -10,9 +10,22 @@ from PIL import Image
 from nast.errors import ImageError
 from nast.models.images import open_image
 
-HARMLESS = {"jfif", "jfif_version", "jfif_unit", "jfif_density", "dpi", "progressive",
-            "progression", "adobe", "adobe_transform", "gamma", "srgb", "interlace",
-            "chromaticity", "aspect"}  # fmt: skip
+HARMLESS = {
+    "jfif",
+    "jfif_version",
+    "jfif_unit",
+    "jfif_density",
+    "dpi",
+    "progressive",
+    "progression",
+    "adobe",
+    "adobe_transform",
+    "gamma",
+    "srgb",
+    "interlace",
+    "chromaticity",
+    "aspect",
+}
 """What Pillow reports of a file that carries pixels and no words."""
 ENDS = (b"\xff\xd9", b"IEND\xaeB`\x82")
 

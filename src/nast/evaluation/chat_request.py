@@ -82,10 +82,12 @@ def items_of(data: Data, rows: pl.DataFrame, seed: int) -> list[dict[str, Any]]:
         # The right option of an imported item often stands first in all of them.
         foreign = row["construction"].startswith(IMPORTED)
         order = order_of(len(options), seed, pair if foreign else row["group_id"] or pair)
-        found.append({
-            **item,
-            "stem": row["stem"] if "stem" in row else STEM if any(row["facts"]) else IMAGE_STEM,
-            "shown": [options[place] for place in order],
-            "named": f"{hashed if foreign else pair}-{item['form']}",
-        })  # fmt: skip
+        found.append(
+            {
+                **item,
+                "stem": row["stem"] if "stem" in row else STEM if any(row["facts"]) else IMAGE_STEM,
+                "shown": [options[place] for place in order],
+                "named": f"{hashed if foreign else pair}-{item['form']}",
+            }
+        )
     return sorted(found, key=lambda item: item["image_path"])

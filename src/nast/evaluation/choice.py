@@ -76,11 +76,16 @@ def choice_rows(kind: str, table: pl.DataFrame) -> pl.DataFrame:
     keys = ["group_id", "subject_id", "image_path", "answer"]
     if kind == "questions":
         item = pl.col("question_id").alias("item_id")
-        forms = [table.select(item, *keys, pl.col(f).alias("text"), form=pl.lit(f))
-                 for f in QUESTION_FORMS]  # fmt: skip
+        forms = [
+            table.select(item, *keys, pl.col(f).alias("text"), form=pl.lit(f))
+            for f in QUESTION_FORMS
+        ]
     else:
-        forms = [table.select(pl.col("set_id").alias("item_id"), *keys,
-                              pl.col("claims").alias("text"), "form")]  # fmt: skip
+        forms = [
+            table.select(
+                pl.col("set_id").alias("item_id"), *keys, pl.col("claims").alias("text"), "form"
+            )
+        ]
     rows = pl.concat(forms).with_columns(option=pl.int_ranges(pl.col("text").list.len()))
     rows = rows.explode("text", "option")
     return rows.with_columns(answer=pl.col("answer") == pl.col("option"))
@@ -154,13 +159,16 @@ def ranked(rows: pl.DataFrame, model: str, data: str, task: str) -> pl.DataFrame
     over = ["item_id", "form"]
     best = (pl.col("score") == pl.col("score").max().over(over)).fill_null(False)
     table = rows.with_columns(
-        model=pl.lit(model), data=pl.lit(data), task=pl.lit(task),
+        model=pl.lit(model),
+        data=pl.lit(data),
+        task=pl.lit(task),
         polarity=pl.col("form").replace(dict.fromkeys(("omitted", "filter"), "affirmative")),
         subject=pl.Series(hashed_ids(rows["subject_id"]), dtype=pl.String),
         rank=pl.col("score").rank("average", descending=True).over(over),
         tie=best & (best.sum().over(over) > 1),
-        gallery=pl.lit(None), top=pl.lit(None),
-    )  # fmt: skip
+        gallery=pl.lit(None),
+        top=pl.lit(None),
+    )
     return table.select(pl.col(n).cast(t) for n, t in SCORES_SCHEMA.items())
 
 

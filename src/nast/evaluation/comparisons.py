@@ -9,8 +9,12 @@ from nast.evaluation.choice import TieRule
 from nast.evaluation.metrics import by_label, difference_of, item_values, over_seeds
 from nast.evaluation.significance import holm
 
-COMPARED = ("questions/accuracy", "claims/accuracy", "retrieval image to text/R@1",
-            "retrieval image to text/R@5")  # fmt: skip
+COMPARED = (
+    "questions/accuracy",
+    "claims/accuracy",
+    "retrieval image to text/R@1",
+    "retrieval image to text/R@5",
+)
 
 
 def compare_models(
@@ -46,8 +50,9 @@ def compare_models(
                 tables[reference, metric, form], tables[model, metric, form], seed
             )
             if change["n"]:
-                found.append({"figure": f"{metric}/{form}", "model": model,
-                              "reference": reference, **change})  # fmt: skip
+                found.append(
+                    {"figure": f"{metric}/{form}", "model": model, "reference": reference, **change}
+                )
         corrected = holm({str(i): r["p"] for i, r in enumerate(found)})
         rows += [{**r, "p_holm": corrected[str(i)]} for i, r in enumerate(found)]
     return rows

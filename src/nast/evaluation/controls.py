@@ -147,9 +147,11 @@ def text_only(rows: pl.DataFrame, kind: str, seed: int = 0) -> dict[str, dict[st
     """The best baseline of the audit that never sees an image, for each form."""
     figures: dict[str, dict[str, Any]] = {}
     for form in FORM_ORDER:
-        items = rows.filter(form=form).group_by("item_id", "group_id", maintain_order=True).agg(
-            "text", pl.col("answer").arg_max()
-        )  # fmt: skip
+        items = (
+            rows.filter(form=form)
+            .group_by("item_id", "group_id", maintain_order=True)
+            .agg("text", pl.col("answer").arg_max())
+        )
         if not len(items):
             continue
         audited = [
@@ -157,9 +159,11 @@ def text_only(rows: pl.DataFrame, kind: str, seed: int = 0) -> dict[str, dict[st
         ]
         best = max(audit_items(audited, seed), key=lambda r: r["accuracy"])
         figures[f"{kind}/accuracy/{form}/text only"] = {
-            "value": best["accuracy"], "interval": exact_interval(best["accuracy"], best["n"]),
-            "n": best["n"], "chance": best["chance"],
+            "value": best["accuracy"],
+            "interval": exact_interval(best["accuracy"], best["n"]),
+            "n": best["n"],
+            "chance": best["chance"],
             "method": f"Clopper-Pearson over items; {best['baseline']}, p above chance "
             f"{best['p']:.3g}",
-        }  # fmt: skip
+        }
     return figures

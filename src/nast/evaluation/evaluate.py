@@ -103,9 +103,11 @@ def evaluate(
     def make(out: Path) -> dict[str, Any]:
         return _make(out, new, earlier, [Path(d) for d in data], means, asked)
 
-    added = bool(new) and bool(earlier.models) and all(
-        keys[name] == key for name, key in earlier.models.items()
-    )  # fmt: skip
+    added = (
+        bool(new)
+        and bool(earlier.models)
+        and all(keys[name] == key for name, key in earlier.models.items())
+    )
     return stage(folder, {**config, "models": keys}, inputs, make, fresh=fresh or added)
 
 
@@ -118,8 +120,10 @@ def _check_call(models: Sequence[Model], asked: Settings) -> None:
     if asked.protocol not in PROTOCOLS:
         raise UsageError(f"--protocol is {asked.protocol!r}; choose {', '.join(PROTOCOLS)}")
     if not 0 <= asked.margin < 1:
-        raise UsageError(f"--margin is {asked.margin}; it is a loss of accuracy or AUC, from 0 on "
-                         "and below 1, for example 0.01 for one point")  # fmt: skip
+        raise UsageError(
+            f"--margin is {asked.margin}; it is a loss of accuracy or AUC, from 0 on "
+            "and below 1, for example 0.01 for one point"
+        )
 
 
 def _servers(models: Sequence[Model], data: Sequence[Path]) -> dict[str, LanguageModel]:
@@ -129,13 +133,18 @@ def _servers(models: Sequence[Model], data: Sequence[Path]) -> dict[str, Languag
 
 
 def _make(
-    out: Path, models: Sequence[Model], earlier: Earlier,
-    folders: Sequence[Path], means: Means, asked: Settings,
-) -> dict[str, Any]:  # fmt: skip
+    out: Path,
+    models: Sequence[Model],
+    earlier: Earlier,
+    folders: Sequence[Path],
+    means: Means,
+    asked: Settings,
+) -> dict[str, Any]:
     tables = data_of(folders, asked.split, asked.limit)
     if not tables:
-        raise InputError(folders[0], found=f"no items of the {asked.split} split",
-                         expected="some items")  # fmt: skip
+        raise InputError(
+            folders[0], found=f"no items of the {asked.split} split", expected="some items"
+        )
     frames = [] if earlier.scores is None else [earlier.scores]
     neutral = [] if earlier.neutral is None else [earlier.neutral]
     controls, notes = dict(earlier.controls), dict(earlier.notes)
@@ -154,8 +163,11 @@ def _make(
         if scored.notes:
             notes[model.name] = scored.notes
     if not any(len(f) for f in frames):
-        raise InputError(folders[0], found="no item that can be scored",
-                         expected="whole groups with readable images")  # fmt: skip
+        raise InputError(
+            folders[0],
+            found="no item that can be scored",
+            expected="whole groups with readable images",
+        )
     scores = pl.concat(frames)
     write_table(out / "scores.parquet", scores, SCORES_SCHEMA)
     if controls:
@@ -163,21 +175,35 @@ def _make(
     vectors = pl.concat(neutral) if neutral else pl.DataFrame(schema=NEUTRAL_SCHEMA)
     if len(vectors):
         write_table(out / "neutral.parquet", vectors, NEUTRAL_SCHEMA)
-    names = {label: [d.name for d in tables if d.label == label]
-             for label in dict.fromkeys(d.label for d in tables)}  # fmt: skip
-    parts = {label: ([d for d in kept if d.label == label],
-                     scores.filter(pl.col("data").is_in(some)))
-             for label, some in names.items()}  # fmt: skip
+    names = {
+        label: [d.name for d in tables if d.label == label]
+        for label in dict.fromkeys(d.label for d in tables)
+    }
+    parts = {
+        label: ([d for d in kept if d.label == label], scores.filter(pl.col("data").is_in(some)))
+        for label, some in names.items()
+    }
     _write_figures(out, parts, vectors, notes, list(sent), asked)
-    return {"counts": {"rows": len(scores)}, "data": identities(tables), "bad_images": broken,
-            "left_out": left_out, "notes": notes, "sent": sent, "specifications": specs,
-            "review": {f.name: review_status(manifest_of(f)) for f in folders}}  # fmt: skip
+    return {
+        "counts": {"rows": len(scores)},
+        "data": identities(tables),
+        "bad_images": broken,
+        "left_out": left_out,
+        "notes": notes,
+        "sent": sent,
+        "specifications": specs,
+        "review": {f.name: review_status(manifest_of(f)) for f in folders},
+    }
 
 
 def _write_figures(
-    out: Path, parts: Mapping[str, Part], neutral: pl.DataFrame, notes: Mapping[str, Any],
-    chat: Sequence[str], asked: Settings,
-) -> None:  # fmt: skip
+    out: Path,
+    parts: Mapping[str, Part],
+    neutral: pl.DataFrame,
+    notes: Mapping[str, Any],
+    chat: Sequence[str],
+    asked: Settings,
+) -> None:
     """`metrics.json`, `comparisons.json` and `no_harm.json`, from what was scored.
 
     Args:
@@ -192,8 +218,14 @@ def _write_figures(
     compared: list[dict[str, Any]] = []
     harm: list[dict[str, Any]] = []
     for label, (tables, scores) in parts.items():
-        said = {name: {split_label(what)[1]: items for what, items in notes.get(name, {}).items()
-                       if split_label(what)[0] == label} for name in chat}  # fmt: skip
+        said = {
+            name: {
+                split_label(what)[1]: items
+                for what, items in notes.get(name, {}).items()
+                if split_label(what)[0] == label
+            }
+            for name in chat
+        }
         for name, found in _figures(tables, scores, said, asked).items():
             figures.setdefault(name, {}).update(labelled(label, found))
         rows = compare_models(scores, asked.seed, PROTOCOLS[asked.protocol])

@@ -190,8 +190,7 @@ def refuse_more_than(allowed: int, images: int, left_out: dict[str, LeftOut], fo
         return
     parts = [f"{images} images that cannot be read ({_first(unseen)})"] if images else []
     parts += [f"{len(ids)} items with {why} ({_first(ids)})" for why, ids in reasons.items()]
-    raise InputError(folder, found="; ".join(parts),
-                     expected=f"at most {allowed} (--max-bad)")  # fmt: skip
+    raise InputError(folder, found="; ".join(parts), expected=f"at most {allowed} (--max-bad)")
 
 
 def _first(ids: Sequence[str]) -> str:

@@ -50,14 +50,25 @@ def item_values(scores: pl.DataFrame, ties: TieRule = "never") -> pl.DataFrame:
     """
     choice = correctness(scores.filter(pl.col("task").is_in(CHOICE)), ties)
     choice = choice.select(
-        "model", "data", (pl.col("task") + "/accuracy").alias("metric"), "form",
-        pair_of().alias("pair"), "group_id", "subject", pl.col("correct").alias("value"),
-    )  # fmt: skip
+        "model",
+        "data",
+        (pl.col("task") + "/accuracy").alias("metric"),
+        "form",
+        pair_of().alias("pair"),
+        "group_id",
+        "subject",
+        pl.col("correct").alias("value"),
+    )
     retrieval = scores.filter(pl.col("task").str.starts_with("retrieval")).select(
-        "model", "data",
-        pl.format("{}/R@{}", "task", "option").alias("metric"), "form",
-        pl.col("item_id").alias("pair"), "group_id", "subject", pl.col("score").alias("value"),
-    )  # fmt: skip
+        "model",
+        "data",
+        pl.format("{}/R@{}", "task", "option").alias("metric"),
+        "form",
+        pl.col("item_id").alias("pair"),
+        "group_id",
+        "subject",
+        pl.col("score").alias("value"),
+    )
     return pl.concat([choice, retrieval])
 
 
@@ -124,9 +135,13 @@ def _gaps(metric: str, items: pl.DataFrame, seed: int) -> Figures:
 def _unpaired_gap(items: pl.DataFrame, seed: int) -> dict[str, Any]:
     negated, affirmative = (items.filter(form=f) for f in ("negated", "affirmative"))
     return clustered_difference(
-        negated["value"].to_numpy(), negated["subject"].to_list(),
-        affirmative["value"].to_numpy(), affirmative["subject"].to_list(), "texts", seed,
-    ).as_dict()  # fmt: skip
+        negated["value"].to_numpy(),
+        negated["subject"].to_list(),
+        affirmative["value"].to_numpy(),
+        affirmative["subject"].to_list(),
+        "texts",
+        seed,
+    ).as_dict()
 
 
 def over_seeds(part: pl.DataFrame) -> pl.DataFrame:
@@ -184,14 +199,20 @@ def _galleries(scores: pl.DataFrame) -> Figures:
     queries = scores.filter(pl.col("gallery").is_not_null() & (pl.col("option") == 1))
     size = pl.col("gallery")
     found = queries.group_by("task", maintain_order=True).agg(
-        size.mean().alias("mean"), size.min().alias("min"), size.max().alias("max"),
+        size.mean().alias("mean"),
+        size.min().alias("min"),
+        size.max().alias("max"),
         pl.struct("data", "item_id", "form").n_unique().alias("n"),
-    )  # fmt: skip
+    )
     return {
-        f"{task}/gallery": {"value": value, "interval": [low, high], "n": n,
-                            "method": "candidates per query: mean, smallest, largest"}
+        f"{task}/gallery": {
+            "value": value,
+            "interval": [low, high],
+            "n": n,
+            "method": "candidates per query: mean, smallest, largest",
+        }
         for task, value, low, high, n in found.rows()
-    }  # fmt: skip
+    }
 
 
 def difference(

@@ -46,8 +46,9 @@ def neutral_vectors(store: "EmbeddingStore") -> pl.DataFrame:
     vectors = store.texts([text for _, text in rows]).float().numpy()
     return pl.DataFrame(
         [(store.model.name, *row, v.tolist()) for row, v in zip(rows, vectors, strict=True)],
-        schema=NEUTRAL_SCHEMA, orient="row",
-    )  # fmt: skip
+        schema=NEUTRAL_SCHEMA,
+        orient="row",
+    )
 
 
 def drift(vectors: pl.DataFrame, reference: str, seed: int = 0) -> list[dict[str, Any]]:
@@ -104,9 +105,14 @@ def _figures(
         yield "cosine, 5th percentile", found(lambda w: _quantile(cosines, levels, w))
     one, other = np.triu_indices(number, 1)
     sides = [[levels_of((v @ v.T)[one, other]) for v in move] for move in moves]
-    yield "geometry", found(lambda w: np.mean(
-        [_rank_correlation(old, new, w[:, one] * w[:, other]) for old, new in sides], axis=0
-    ))  # fmt: skip
+    yield (
+        "geometry",
+        found(
+            lambda w: np.mean(
+                [_rank_correlation(old, new, w[:, one] * w[:, other]) for old, new in sides], axis=0
+            )
+        ),
+    )
 
 
 def _quantile(values: np.ndarray, levels: Levels, weights: np.ndarray) -> np.ndarray:
@@ -122,8 +128,9 @@ def _rank_correlation(first: Levels, second: Levels, weights: np.ndarray) -> np.
     ranks = [_ranks(levels, weights) for levels in (first, second)]
     total = weights.sum(axis=-1, keepdims=True)
     steps = [r - (weights * r).sum(axis=-1, keepdims=True) / total for r in ranks]
-    (xy, xx, yy) = ((weights * a * b).sum(axis=-1)
-                    for a, b in (steps, (steps[0],) * 2, (steps[1],) * 2))  # fmt: skip
+    (xy, xx, yy) = (
+        (weights * a * b).sum(axis=-1) for a, b in (steps, (steps[0],) * 2, (steps[1],) * 2)
+    )
     return np.divide(xy, np.sqrt(xx * yy), out=np.full(len(xy), np.nan), where=xx * yy > 0)
 
 

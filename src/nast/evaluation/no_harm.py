@@ -16,8 +16,12 @@ from nast.evaluation.prompt_sets import SETS
 
 MARGIN = 0.01
 """One point of AUC, recall or accuracy, where nothing else is asked for."""
-PLAIN = ("claims/accuracy", "questions/accuracy", "retrieval image to text/R@1",
-         "retrieval image to text/R@5")  # fmt: skip
+PLAIN = (
+    "claims/accuracy",
+    "questions/accuracy",
+    "retrieval image to text/R@1",
+    "retrieval image to text/R@5",
+)
 AREAS = (("prompt pairs", "POS"), ("CheXzero prompts", "PNC"), ("BioViL prompts", "PNC"))
 """POS must be among them: PNC can rise through better negatives while detection falls."""
 
@@ -43,9 +47,18 @@ def no_harm(scores: pl.DataFrame, seed: int = 0, margin: float = MARGIN) -> list
         if model != reference:
             pair = labels[reference], labels[model]
             found = {**_plain(*pair, seed), **_areas(*pair, seed)}
-            rows += [{"model": model, "reference": reference, "figure": name, **figure,
-                      "margin": margin, "verdict": verdict(figure, margin)}
-                     for name, figure in found.items() if figure["n"]]  # fmt: skip
+            rows += [
+                {
+                    "model": model,
+                    "reference": reference,
+                    "figure": name,
+                    **figure,
+                    "margin": margin,
+                    "verdict": verdict(figure, margin),
+                }
+                for name, figure in found.items()
+                if figure["n"]
+            ]
     return rows
 
 
@@ -106,10 +119,14 @@ def _macro(found: list[Any], names: list[str], kind: str, seed: int) -> dict[str
     levels = [(levels_of(a), levels_of(b), y) for a, b, y, _ in parts]
 
     def change(weights: np.ndarray) -> np.ndarray:
-        steps = np.stack([
-            areas(after, y, w) - areas(before, y, w)
-            for (before, after, y), w in zip(levels, np.split(weights, ends, axis=-1), strict=True)
-        ])  # fmt: skip
+        steps = np.stack(
+            [
+                areas(after, y, w) - areas(before, y, w)
+                for (before, after, y), w in zip(
+                    levels, np.split(weights, ends, axis=-1), strict=True
+                )
+            ]
+        )
         # A draw may lack a class of a rare condition: the mean is then over the others.
         kept = np.isfinite(steps)
         return np.where(kept, steps, 0).sum(axis=0) / np.maximum(kept.sum(axis=0), 1)

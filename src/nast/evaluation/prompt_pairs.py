@@ -42,10 +42,15 @@ def score_prompt_pairs(store: "EmbeddingStore", studies: pl.DataFrame, data: str
     if not frames:
         return pl.DataFrame(schema=SCORES_SCHEMA)
     table = pl.concat(frames).with_columns(
-        model=pl.lit(store.model.name), data=pl.lit(data), form=pl.lit("prompt"),
-        truncated=pl.lit(False), tie=pl.lit(False), rank=pl.lit(None),
-        gallery=pl.lit(None), top=pl.lit(None),
-    )  # fmt: skip
+        model=pl.lit(store.model.name),
+        data=pl.lit(data),
+        form=pl.lit("prompt"),
+        truncated=pl.lit(False),
+        tie=pl.lit(False),
+        rank=pl.lit(None),
+        gallery=pl.lit(None),
+        top=pl.lit(None),
+    )
     return table.select(pl.col(n).cast(t) for n, t in SCORES_SCHEMA.items())
 
 
@@ -61,15 +66,20 @@ def _scored(store: "EmbeddingStore", studies: pl.DataFrame, name: str, task: str
     for option, sentences in enumerate(prompts_of(task, name)):
         mean = store.texts(sentences).double().mean(dim=0)
         frames.append(
-            pl.DataFrame({
-                "item_id": items, "subject": hashed_ids(part["subject_id"]),
-                "score": (images @ (mean / mean.norm())).numpy(),
-                "answer": present if option == 0 else ~present,
-            }).with_columns(
-                option=pl.lit(option), group_id=pl.lit(name), task=pl.lit(task),
+            pl.DataFrame(
+                {
+                    "item_id": items,
+                    "subject": hashed_ids(part["subject_id"]),
+                    "score": (images @ (mean / mean.norm())).numpy(),
+                    "answer": present if option == 0 else ~present,
+                }
+            ).with_columns(
+                option=pl.lit(option),
+                group_id=pl.lit(name),
+                task=pl.lit(task),
                 polarity=pl.lit(("affirmative", "negated")[option]),
             )
-        )  # fmt: skip
+        )
     return pl.concat(frames)
 
 
@@ -113,8 +123,9 @@ def _cohort(
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     chance = {"chance": float(absent.mean())}
     for figure, measure in (
-        ("AP", average_precision), (f"P@{FIRST}", partial(precision_at, k=FIRST)),
-    ):  # fmt: skip
+        ("AP", average_precision),
+        (f"P@{FIRST}", partial(precision_at, k=FIRST)),
+    ):
         value = float(measure(scores, absent))
 
         def drawn(weights: np.ndarray, measure: Any = measure) -> np.ndarray:

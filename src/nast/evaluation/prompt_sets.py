@@ -29,20 +29,30 @@ SETS = {
     "prompt pairs": PromptSet(("there is {term}",), ("there is no {term}",)),
     "CheXzero prompts": PromptSet(("{name}",), ("no {name}",)),
     "BioViL prompts": PromptSet(
-        ("Findings consistent with {term}", "Findings suggesting {term}",
-         "This opacity can represent {term}", "Findings are most compatible with {term}"),
-        ("There is no {term}", "No evidence of {term}", "No evidence of acute {term}",
-         "No signs of {term}"),
+        (
+            "Findings consistent with {term}",
+            "Findings suggesting {term}",
+            "This opacity can represent {term}",
+            "Findings are most compatible with {term}",
+        ),
+        (
+            "There is no {term}",
+            "No evidence of {term}",
+            "No evidence of acute {term}",
+            "No signs of {term}",
+        ),
     ),
     "slice post-position": PromptSet(("{term} {be} present",), ("{term} {be} absent",)),
-    "slice double negation": PromptSet(("the chest is not without {term}",),
-                                       ("the chest is without {term}",)),
+    "slice double negation": PromptSet(
+        ("the chest is not without {term}",), ("the chest is without {term}",)
+    ),
     "slice pseudo-negation": PromptSet(("no change in {term}",), ("no {term}",)),
     "slice not only": PromptSet(("there {be} not only {term}",), ("there {be} no {term}",)),
     "slice uncertain": PromptSet(("{term} cannot be excluded",), ("{term} can be excluded",)),
-    "slice scope": PromptSet(("no fracture, {term} {be} present",), ("no fracture or {term}",),
-                             without="Fracture"),
-}  # fmt: skip
+    "slice scope": PromptSet(
+        ("no fracture, {term} {be} present",), ("no fracture or {term}",), without="Fracture"
+    ),
+}
 """Name -> sentences. CheXzero: label names as they are (Tiu et al. 2022). BioViL: the sentences of
 hi-ml's zero-shot pneumonia example with other terms; we average unit vectors, they do not
 normalise first."""

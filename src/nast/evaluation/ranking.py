@@ -125,8 +125,13 @@ def _within(queries: Queries, start: int, stop: int) -> Iterator[tuple[Queries, 
     for low in range(first, last, stop - start):
         high = min(low + stop - start, last)
         span = slice(queries.starts[low], queries.starts[high])
-        part = Queries(queries.rows[low:high], queries.starts[low : high + 1] - span.start,
-                       queries.right[span], queries.copies[span], queries.left_out)  # fmt: skip
+        part = Queries(
+            queries.rows[low:high],
+            queries.starts[low : high + 1] - span.start,
+            queries.right[span],
+            queries.copies[span],
+            queries.left_out,
+        )
         yield part, slice(low, high)
 
 

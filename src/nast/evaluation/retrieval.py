@@ -58,9 +58,13 @@ def score_retrieval(
 
 
 def blind_retrieval(
-    captions: pl.DataFrame, training: pl.DataFrame, data: str, gallery: str = "unique",
-    truths: "Truths | None" = None, seed: int = 0,
-) -> pl.DataFrame:  # fmt: skip
+    captions: pl.DataFrame,
+    training: pl.DataFrame,
+    data: str,
+    gallery: str = "unique",
+    truths: "Truths | None" = None,
+    seed: int = 0,
+) -> pl.DataFrame:
     """The same queries answered with one ranking for all images: training frequency of the text."""
     images, texts = distinct(captions)
     shares = Counter(training["caption"])
@@ -127,12 +131,19 @@ def retrieval_table(
             copies = shown if by_row else once
             ranks = rank(vectors, candidates, copies, list(found.values()))
             name = f"{way} to {other}{reading}"
-            frames += [_rows(name, p, q, r, rows, way)
-                       for (p, q), r in zip(found.items(), ranks, strict=True)]  # fmt: skip
+            frames += [
+                _rows(name, p, q, r, rows, way)
+                for (p, q), r in zip(found.items(), ranks, strict=True)
+            ]
     table = pl.concat(frames).with_columns(
-        model=pl.lit(model), data=pl.lit(data), form=pl.col("polarity"), group_id=pl.lit(""),
-        answer=pl.lit(True), tie=pl.lit(False), truncated=pl.lit(False),
-    )  # fmt: skip
+        model=pl.lit(model),
+        data=pl.lit(data),
+        form=pl.col("polarity"),
+        group_id=pl.lit(""),
+        answer=pl.lit(True),
+        tie=pl.lit(False),
+        truncated=pl.lit(False),
+    )
     return table.select(pl.col(n).cast(t) for n, t in SCORES_SCHEMA.items())
 
 
@@ -145,11 +156,14 @@ def _numbered(captions: pl.DataFrame) -> pl.DataFrame:
         numbers[name] = captions[column].replace_strict(values, codes)
     patients = captions["subject_id"].unique(maintain_order=True).to_list()
     hashed = dict(zip(patients, hashed_ids(patients), strict=True))
-    return pl.DataFrame({
-        **numbers, "polarity": captions["polarity"],
-        "subject": captions["subject_id"].replace_strict(hashed, return_dtype=pl.String),
-        "condition": captions["condition"],
-    })  # fmt: skip
+    return pl.DataFrame(
+        {
+            **numbers,
+            "polarity": captions["polarity"],
+            "subject": captions["subject_id"].replace_strict(hashed, return_dtype=pl.String),
+            "condition": captions["condition"],
+        }
+    )
 
 
 def _own(rows: pl.DataFrame, way: str, mask: Mask | None) -> Queries:
@@ -167,13 +181,20 @@ def _each(rows: pl.DataFrame, way: str) -> Queries:
     if way == "text":
         ordered = rows.sort("text", maintain_order=True)
         ones = np.ones(len(ordered), dtype=np.int64)
-        return Queries(ordered["text"].to_numpy(), np.arange(len(ordered) + 1),
-                       ordered["image"].to_numpy(), ones)  # fmt: skip
+        return Queries(
+            ordered["text"].to_numpy(),
+            np.arange(len(ordered) + 1),
+            ordered["image"].to_numpy(),
+            ones,
+        )
     counted = rows.group_by("image", "text").len().sort("image", "text")
     _, starts = np.unique(counted["image"].to_numpy(), return_index=True)
-    return Queries(counted["image"].unique(maintain_order=True).to_numpy(),
-                   np.append(starts, len(counted)), counted["text"].to_numpy(),
-                   counted["len"].cast(pl.Int64).to_numpy())  # fmt: skip
+    return Queries(
+        counted["image"].unique(maintain_order=True).to_numpy(),
+        np.append(starts, len(counted)),
+        counted["text"].to_numpy(),
+        counted["len"].cast(pl.Int64).to_numpy(),
+    )
 
 
 def _mask(
@@ -227,10 +248,16 @@ def _rows(
     nth = pl.DataFrame({"n": numbers}).select(pl.int_range(pl.len()).over("n")).to_series()
     items = [f"{name} {i}" + (f".{j}" if j else "") for i, j in zip(numbers, nth, strict=True)]
     counts = np.stack([ranks.above, ranks.ties, ranks.hits], axis=1).tolist()
-    base = pl.DataFrame({
-        "item_id": items, "polarity": [polarity] * len(items), "subject": subjects,
-        "task": [f"retrieval {name}"] * len(items),
-        "rank": ranks.above + 1.0, "gallery": ranks.gallery, "top": ranks.top.tolist(),
-    })  # fmt: skip
+    base = pl.DataFrame(
+        {
+            "item_id": items,
+            "polarity": [polarity] * len(items),
+            "subject": subjects,
+            "task": [f"retrieval {name}"] * len(items),
+            "rank": ranks.above + 1.0,
+            "gallery": ranks.gallery,
+            "top": ranks.top.tolist(),
+        }
+    )
     scores = {k: pl.Series([hit_probability(a, t, h, k) for a, t, h in counts]) for k in KS}
     return pl.concat(base.with_columns(option=pl.lit(k), score=s) for k, s in scores.items())

@@ -62,12 +62,14 @@ def read_score_file(spec: str, name: str | None = None) -> ScoreFile:
         rows = readers[file.suffix](io.BytesIO(file.read_bytes()))
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException):
         # Its message may quote a cell.
-        raise InputError(file, found="no table that can be read",
-                         expected="item, option, score") from None  # fmt: skip
+        raise InputError(
+            file, found="no table that can be read", expected="item, option, score"
+        ) from None
     for column in ("item", "option", "score"):
         if column not in rows.columns:
-            raise InputError(file, found="no such column", expected="item, option, score",
-                             column=column)  # fmt: skip
+            raise InputError(
+                file, found="no such column", expected="item, option, score", column=column
+            )
     item = pl.col("item").cast(pl.String)
     if "form" in rows.columns:
         item = item.str.replace(_ENDING, "") + "-" + pl.col("form").cast(pl.String)
@@ -78,8 +80,9 @@ def read_score_file(spec: str, name: str | None = None) -> ScoreFile:
             pl.col("score").cast(pl.Float64, strict=False),
         )
     except pl.exceptions.PolarsError:
-        raise InputError(file, found="lists or objects in the cells",
-                         expected="a text and two numbers a row") from None  # fmt: skip
+        raise InputError(
+            file, found="lists or objects in the cells", expected="a text and two numbers a row"
+        ) from None
     _check(rows, file)
     return ScoreFile(name or file.stem, file_hash(file), rows, [file])
 
@@ -87,13 +90,19 @@ def read_score_file(spec: str, name: str | None = None) -> ScoreFile:
 def _check(rows: pl.DataFrame, file: Path) -> None:
     bad = rows.filter(pl.any_horizontal(pl.all().is_null()) | ~pl.col("score").is_finite())
     if len(bad):
-        raise InputError(file, found=f"{len(bad)} rows without a number, the first of item "
-                         f"{bad['item'][0]}", expected="finite scores; leave failed items out",
-                         column="score")  # fmt: skip
+        raise InputError(
+            file,
+            found=f"{len(bad)} rows without a number, the first of item {bad['item'][0]}",
+            expected="finite scores; leave failed items out",
+            column="score",
+        )
     twice = rows.filter(pl.struct("item", "option").is_duplicated())
     if len(twice):
-        raise InputError(file, found=f"item {twice['item'][0]}, option {twice['option'][0]} twice",
-                         expected="each option of an item once")  # fmt: skip
+        raise InputError(
+            file,
+            found=f"item {twice['item'][0]}, option {twice['option'][0]} twice",
+            expected="each option of an item once",
+        )
 
 
 def score_from_file(
@@ -136,6 +145,9 @@ def _refuse_options(model: ScoreFile, rows: pl.DataFrame) -> None:
     here = model.table.join(rows.select("item").unique(), on="item", how="semi")
     extra = here.join(rows.select("item", "option"), on=["item", "option"], how="anti")
     if len(extra):
-        raise InputError(model.made_from[0], found=f"option {extra['option'][0]} of item "
-                         f"{extra['item'][0]}", expected="options of the data, counted from 0",
-                         column="option")  # fmt: skip
+        raise InputError(
+            model.made_from[0],
+            found=f"option {extra['option'][0]} of item {extra['item'][0]}",
+            expected="options of the data, counted from 0",
+            column="option",
+        )

@@ -189,8 +189,11 @@ def _from_file(model: ScoreFile, tables: Sequence[Data]) -> Scored:
             why = f"{data.label}{data.kind} without scores, counted as wrong"
             found.notes[why] = missing
     if not any(len(f) for f in found.scores):
-        raise InputError(model.made_from[0], found="no item of the data",
-                         expected="ids of questions or claim sets, with their form")  # fmt: skip
+        raise InputError(
+            model.made_from[0],
+            found="no item of the data",
+            expected="ids of questions or claim sets, with their form",
+        )
     return found
 
 

@@ -176,9 +176,14 @@ def _resampled_columns(
         times = np.bincount(drawn.ravel(), minlength=size * number).reshape(size, number)
         total = times.astype(float) @ np.hstack([sums, counts])
         # Whole numbers: a draw without an item is exactly 0.
-        means.append(np.divide(total[:, :width], total[:, width:],
-                               out=np.full((size, width), np.nan),
-                               where=total[:, width:] > 0))  # fmt: skip
+        means.append(
+            np.divide(
+                total[:, :width],
+                total[:, width:],
+                out=np.full((size, width), np.nan),
+                where=total[:, width:] > 0,
+            )
+        )
     return np.concatenate(means)
 
 

@@ -68,9 +68,10 @@ def question_subsets(questions: pl.DataFrame) -> pl.DataFrame:
     rows = []
     for q in questions.iter_rows(named=True):
         denied = [
-            name for name, *values in zip(q["conditions"], *q["options"], strict=True)
+            name
+            for name, *values in zip(q["conditions"], *q["options"], strict=True)
             if 0 in values
-        ]  # fmt: skip
+        ]
         absent = q["options"][q["answer"]].count(0)
         names = [*(f"condition={c}" for c in q["conditions"]), f"negations={absent}"]
         names += ["denying"] if absent else []
@@ -186,6 +187,9 @@ def option_kinds(kind: str, table: pl.DataFrame) -> Iterator[tuple[str, int, str
 
 def _wrong(stated: Sequence[int], true: Sequence[int]) -> str:
     steps = {s - t for s, t in zip(stated, true, strict=True)} - {0}
-    names = {frozenset(): "truth", frozenset([1]): "missed denial",
-             frozenset([-1]): "missed presence"}  # fmt: skip
+    names = {
+        frozenset(): "truth",
+        frozenset([1]): "missed denial",
+        frozenset([-1]): "missed presence",
+    }
     return names.get(frozenset(steps), "both")

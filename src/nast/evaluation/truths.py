@@ -36,8 +36,9 @@ class Truths(NamedTuple):
 
     def row(self, images: np.ndarray) -> np.ndarray:
         """Verdicts on all texts for some images, int8 (n, texts)."""
-        columns = [v[self.states[c][images]] for c, v in zip(self.conditions, self.verdicts,
-                                                             strict=True)]  # fmt: skip
+        columns = [
+            v[self.states[c][images]] for c, v in zip(self.conditions, self.verdicts, strict=True)
+        ]
         return np.stack(columns, axis=1)
 
     def column(self, texts: np.ndarray) -> np.ndarray:
@@ -62,8 +63,9 @@ class Truths(NamedTuple):
                 return (verdicts == 0) | ((verdicts == 1) & ~said)
         else:
             numbers = np.flatnonzero(said)
-            right = [np.flatnonzero(self.column(numbers[i : i + 1])[0] == 1)
-                     for i in range(len(numbers))]  # fmt: skip
+            right = [
+                np.flatnonzero(self.column(numbers[i : i + 1])[0] == 1) for i in range(len(numbers))
+            ]
 
             def left_out(asked: np.ndarray) -> np.ndarray:
                 return self.column(asked) == 0
@@ -71,8 +73,13 @@ class Truths(NamedTuple):
         kept = [i for i, found in enumerate(right) if len(found)]
         counts = [len(right[i]) for i in kept]
         index = np.concatenate([right[i] for i in kept]) if kept else np.empty(0, dtype=np.int64)
-        return Queries(numbers[kept], np.concatenate([[0], np.cumsum(counts, dtype=np.int64)]),
-                       index, np.ones(len(index), dtype=np.int64), left_out)  # fmt: skip
+        return Queries(
+            numbers[kept],
+            np.concatenate([[0], np.cumsum(counts, dtype=np.int64)]),
+            index,
+            np.ones(len(index), dtype=np.int64),
+            left_out,
+        )
 
 
 def truths_of(captions: pl.DataFrame, facts: pl.DataFrame, studies: pl.DataFrame) -> Truths | None:

@@ -13,9 +13,28 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
 PANDAS_NA = frozenset(
-    ["", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN",
-     "<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null"]
-)  # fmt: skip
+    [
+        "",
+        "#N/A",
+        "#N/A N/A",
+        "#NA",
+        "-1.#IND",
+        "-1.#QNAN",
+        "-NaN",
+        "-nan",
+        "1.#IND",
+        "1.#QNAN",
+        "<NA>",
+        "N/A",
+        "NA",
+        "NULL",
+        "NaN",
+        "None",
+        "n/a",
+        "nan",
+        "null",
+    ]
+)
 """Words that `pandas.read_csv` turns into "not a number" by default (pandas 2, `STR_NA_VALUES`)."""
 CLIP_TOKENS = 77
 """What CLIP's text tower takes, begin and end included; the rest is cut without a word."""
@@ -52,15 +71,29 @@ def check_cell(text: str, file: Path, row: int, column: str, *, caption: bool = 
             character, or more than 77 tokens of CLIP's tokenizer.
     """
     if text in PANDAS_NA:
-        raise InputError(file, found="a word that pandas reads as a missing value",
-                         expected="a sentence", row=row, column=column)  # fmt: skip
+        raise InputError(
+            file,
+            found="a word that pandas reads as a missing value",
+            expected="a sentence",
+            row=row,
+            column=column,
+        )
     if any(ord(c) < 32 or c in "\x7f\x85\u2028\u2029" for c in text):
-        raise InputError(file, found="a line break or another control character",
-                         expected="one line of text", row=row, column=column)  # fmt: skip
+        raise InputError(
+            file,
+            found="a line break or another control character",
+            expected="one line of text",
+            row=row,
+            column=column,
+        )
     if caption and (tokens := clip_tokens(text)) > CLIP_TOKENS:
-        raise InputError(file, found=f"a text of {tokens} tokens",
-                         expected=f"at most {CLIP_TOKENS}; CLIP cuts the rest without a word",
-                         row=row, column=column)  # fmt: skip
+        raise InputError(
+            file,
+            found=f"a text of {tokens} tokens",
+            expected=f"at most {CLIP_TOKENS}; CLIP cuts the rest without a word",
+            row=row,
+            column=column,
+        )
     return text
 
 

@@ -24,10 +24,12 @@ def common_forms(documents: list[Document]) -> list[str]:
 
 def chat_notes(material: Material) -> list[str]:
     """What a reader of a chat model's numbers must know."""
-    notes = ["Every task asks the same questions about the same images in another form: compare "
-             "`negated` with `affirmative`. `omitted` leaves the denied findings out, so that "
-             "several options may read alike: its chance is higher.",
-             "A reply without 'ANSWER: LETTER' counts as wrong."]  # fmt: skip
+    notes = [
+        "Every task asks the same questions about the same images in another form: compare "
+        "`negated` with `affirmative`. `omitted` leaves the denied findings out, so that "
+        "several options may read alike: its chance is higher.",
+        "A reply without 'ANSWER: LETTER' counts as wrong.",
+    ]
     if material.policy != "open":
         notes.append("The command runs a model on this machine. An online service may not be used.")
     return notes

@@ -72,8 +72,11 @@ def write_clip_benchmark(material: Material, folder: Path, seed: int) -> Written
 def _write_retrieval(root: Path, shown: Sequence[Captioned], polarity: str, split: str) -> int:
     def samples() -> Iterator[tuple[str, str, bytes]]:
         for number, image in enumerate(shown, 1):
-            texts = [check_cell(c.text, root / split, number, "captions")
-                     for c in image.captions if c.polarity == polarity]  # fmt: skip
+            texts = [
+                check_cell(c.text, root / split, number, "captions")
+                for c in image.captions
+                if c.polarity == polarity
+            ]
             if texts:
                 yield image.image, "txt", "\n".join(texts).encode()
 
@@ -97,9 +100,12 @@ def _write_pairs(root: Path, items: Sequence[Item], form: str) -> Counter[str]:
                 continue
             part = pairs.setdefault(task, {})
             part[str(len(part))] = {
-                "filename": item.image, "caption": texts[item.answer], "negative_caption": text,
-                "item_id": hashes[item.item_id], "kind": kind,
-            }  # fmt: skip
+                "filename": item.image,
+                "caption": texts[item.answer],
+                "negative_caption": text,
+                "item_id": hashes[item.item_id],
+                "kind": kind,
+            }
     for task, part in pairs.items():
         write_json(root / f"{task}.json", part)
         write_text(root / IMAGES / "README", "The JSON files name their images by whole paths.\n")
@@ -116,9 +122,11 @@ def _retrieval_command(root: Path, split: str, images: int) -> list[str]:
 
 
 def _pair_command(root: Path, task: str) -> str:
-    return (f"clip_benchmark eval --dataset sugar_crepe/{task} --dataset_root {root.name} "
-            "--model ViT-B-32-quickgelu --pretrained openai "
-            f"--output {root.name}-{task}.json")  # fmt: skip
+    return (
+        f"clip_benchmark eval --dataset sugar_crepe/{task} --dataset_root {root.name} "
+        "--model ViT-B-32-quickgelu --pretrained openai "
+        f"--output {root.name}-{task}.json"
+    )
 
 
 _NOTES = [

@@ -68,16 +68,24 @@ def caption_documents(shown: Sequence[Captioned]) -> list[Document]:
     Returns:
         Per caption `caption_id, subject_id, study_id, split, image, polarity, kind, caption`.
     """
-    hashes = keyed(*((s.subject_id, s.study_id) for s in shown),
-                   (c.caption_id for s in shown for c in s.captions))  # fmt: skip
+    hashes = keyed(
+        *((s.subject_id, s.study_id) for s in shown),
+        (c.caption_id for s in shown for c in s.captions),
+    )
     return [
         {
-            "caption_id": hashes[c.caption_id], "subject_id": hashes[s.subject_id],
-            "study_id": hashes[s.study_id], "split": s.split, "image": s.image,
-            "polarity": c.polarity, "kind": c.kind, "caption": c.text,
+            "caption_id": hashes[c.caption_id],
+            "subject_id": hashes[s.subject_id],
+            "study_id": hashes[s.study_id],
+            "split": s.split,
+            "image": s.image,
+            "polarity": c.polarity,
+            "kind": c.kind,
+            "caption": c.text,
         }
-        for s in shown for c in s.captions
-    ]  # fmt: skip
+        for s in shown
+        for c in s.captions
+    ]
 
 
 def write_lines(path: Path, documents: Iterable[Document]) -> None:

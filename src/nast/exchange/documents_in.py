@@ -47,13 +47,18 @@ def _choices(
 ) -> Iterator[Choice]:
     found = [form for form in ("options", *FORMS) if item.get(form) is not None]
     if not found:
-        raise InputError(file, found="no options and no caption", row=row,
-                         expected=f"one of options, {', '.join(FORMS)}, caption")  # fmt: skip
+        raise InputError(
+            file,
+            found="no options and no caption",
+            row=row,
+            expected=f"one of options, {', '.join(FORMS)}, caption",
+        )
     for form in found:
         options = texts_of(item[form], file, row, form)
         if len(options) < 2:
-            raise InputError(file, found=f"{len(options)} options", expected="two or more",
-                             row=row, column=form)  # fmt: skip
+            raise InputError(
+                file, found=f"{len(options)} options", expected="two or more", row=row, column=form
+            )
         object_of(item, file, row, ["answer"])
         answer = whole_of(item["answer"], file, row, "answer", len(options))
         yield Choice(
@@ -73,24 +78,35 @@ def _kinds(item: dict[str, Any], number: int, answer: int, file: Path, row: int)
         return tuple("truth" if i == answer else "other" for i in range(number))
     kinds = texts_of(item["kinds"], file, row, "kinds")
     if len(kinds) != number or kinds[answer] != "truth":
-        raise InputError(file, found=f"{len(kinds)} kinds", row=row, column="kinds",
-                         expected=f"{number}, that of the answer being truth")  # fmt: skip
+        raise InputError(
+            file,
+            found=f"{len(kinds)} kinds",
+            row=row,
+            column="kinds",
+            expected=f"{number}, that of the answer being truth",
+        )
     return kinds
 
 
 def _polarity(item: dict[str, Any], file: Path, row: int) -> str:
     polarity = _text(item, "polarity", file, row)
     if polarity not in ("", "negated", "affirmative"):
-        raise InputError(file, found=shown(polarity), expected="negated or affirmative", row=row,
-                         column="polarity")  # fmt: skip
+        raise InputError(
+            file,
+            found=shown(polarity),
+            expected="negated or affirmative",
+            row=row,
+            column="polarity",
+        )
     return polarity
 
 
 def _split(item: dict[str, Any], file: Path, row: int) -> str:
     split = _text(item, "split", file, row) or "test"
     if split not in SPLITS:
-        raise InputError(file, found=shown(split), expected=", ".join(SPLITS), row=row,
-                         column="split")  # fmt: skip
+        raise InputError(
+            file, found=shown(split), expected=", ".join(SPLITS), row=row, column="split"
+        )
     return split
 
 

@@ -76,7 +76,10 @@ def export(
         write_card(target, to, material, written)
         if to == "hf-datasets":
             front_matter(target, material)
-        return {"counts": written.counts, "missing_images": material.missing,
-                "review": material.review}  # fmt: skip
+        return {
+            "counts": written.counts,
+            "missing_images": material.missing,
+            "review": material.review,
+        }
 
     return stage(out, config, [folder], make, fresh=fresh)

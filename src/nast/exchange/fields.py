@@ -22,8 +22,9 @@ def text_of(value: object, file: Path, row: int, column: str) -> str:
     try:
         value.encode()
     except UnicodeEncodeError:
-        raise InputError(file, found="half a character", expected="a text", row=row,
-                         column=column) from None  # fmt: skip
+        raise InputError(
+            file, found="half a character", expected="a text", row=row, column=column
+        ) from None
     return value.strip()
 
 
@@ -34,8 +35,9 @@ def texts_of(value: object, file: Path, row: int, column: str) -> tuple[str, ...
         InputError: it is no list, or an entry is no text.
     """
     if not isinstance(value, list):
-        raise InputError(file, found=_kind(value), expected="a list of texts", row=row,
-                         column=column)  # fmt: skip
+        raise InputError(
+            file, found=_kind(value), expected="a list of texts", row=row, column=column
+        )
     return tuple(text_of(v, file, row, column) for v in value)
 
 
@@ -47,8 +49,13 @@ def path_of(value: object, file: Path, row: int, column: str) -> str:
     """
     path = text_of(value, file, row, column)
     if not parts_of(path):
-        raise InputError(file, found="a path without a name", expected="the path of an image",
-                         row=row, column=column)  # fmt: skip
+        raise InputError(
+            file,
+            found="a path without a name",
+            expected="the path of an image",
+            row=row,
+            column=column,
+        )
     return path
 
 
@@ -80,8 +87,9 @@ def object_of(value: object, file: Path, row: int | None, required: Sequence[str
         raise InputError(file, found=_kind(value), expected="a JSON object", row=row)
     for name in required:
         if name not in value:
-            raise InputError(file, found=f"{len(value)} others", expected="the key", row=row,
-                             column=name)  # fmt: skip
+            raise InputError(
+                file, found=f"{len(value)} others", expected="the key", row=row, column=name
+            )
     return value
 
 
@@ -118,8 +126,9 @@ def read_lines(file: Path) -> Iterator[tuple[int, Any]]:
                 try:
                     yield row, json.loads(line.decode("utf-8-sig"))
                 except (ValueError, RecursionError):
-                    raise InputError(file, found="no JSON", expected="one JSON object a line",
-                                     row=row) from None  # fmt: skip
+                    raise InputError(
+                        file, found="no JSON", expected="one JSON object a line", row=row
+                    ) from None
 
 
 def _json(file: Path) -> Any:
@@ -129,6 +138,11 @@ def _json(file: Path) -> Any:
 
 
 def _kind(value: object) -> str:
-    names = {dict: "an object", list: "a list", str: "a text", bool: "true or false",
-             type(None): "nothing"}  # fmt: skip
+    names = {
+        dict: "an object",
+        list: "a list",
+        str: "a text",
+        bool: "true or false",
+        type(None): "nothing",
+    }
     return names.get(type(value), "a number")

@@ -26,13 +26,23 @@ _TASKS = {"captions": "image-to-text", "claims": "multiple-choice", "questions":
 _KEYS = {"subject_id": pl.String, "study_id": pl.String, "image_path": pl.String}
 _TEXTS = pl.List(pl.String)
 CAPTIONS: dict[str, Any] = {
-    "caption_id": pl.String, **_KEYS, "polarity": pl.String, "kind": pl.String,
+    "caption_id": pl.String,
+    **_KEYS,
+    "polarity": pl.String,
+    "kind": pl.String,
     "caption": pl.String,
-}  # fmt: skip
+}
 ITEMS: dict[str, Any] = {
-    "item_id": pl.String, "group_id": pl.String, **_KEYS, "stem": pl.String, "negated": _TEXTS,
-    "affirmative": _TEXTS, "omitted": _TEXTS, "kinds": _TEXTS, "answer": pl.Int64,
-}  # fmt: skip
+    "item_id": pl.String,
+    "group_id": pl.String,
+    **_KEYS,
+    "stem": pl.String,
+    "negated": _TEXTS,
+    "affirmative": _TEXTS,
+    "omitted": _TEXTS,
+    "kinds": _TEXTS,
+    "answer": pl.Int64,
+}
 
 
 def write_hf_datasets(material: Material, folder: Path, seed: int) -> Written:
@@ -92,8 +102,10 @@ def front_matter(folder: Path, material: Material) -> None:
 
 
 def _captions(shown: Sequence[Captioned]) -> Iterator[dict[str, Any]]:
-    hashes = keyed(*((s.subject_id, s.study_id) for s in shown),
-                   (c.caption_id for s in shown for c in s.captions))  # fmt: skip
+    hashes = keyed(
+        *((s.subject_id, s.study_id) for s in shown),
+        (c.caption_id for s in shown for c in s.captions),
+    )
     for image in shown:
         for caption in image.captions:
             yield {
@@ -112,14 +124,16 @@ def _items(items: Sequence[Item]) -> Iterator[dict[str, Any]]:
     for item in items:
         forms = {form: item.forms.get(form) for form in ("negated", "affirmative", "omitted")}
         yield {
-            **{name: hashes[getattr(item, name)]
-               for name in ("item_id", "group_id", "subject_id", "study_id")},
+            **{
+                name: hashes[getattr(item, name)]
+                for name in ("item_id", "group_id", "subject_id", "study_id")
+            },
             "image_path": item.image,
             "stem": item.stem,
             **{form: list(texts) if texts else None for form, texts in forms.items()},
             "kinds": list(item.kinds),
             "answer": item.answer,
-        }  # fmt: skip
+        }
 
 
 _NOTES = [

@@ -174,16 +174,25 @@ def _keys(record: Record, image: Path, subjects: dict[str, str]) -> dict[str, An
 
 def _claim(choice: Choice, form: str, name: str) -> dict[str, Any]:
     return {
-        "set_id": f"{choice.item_id}-{form}", "group_id": _group(choice), "form": form,
+        "set_id": f"{choice.item_id}-{form}",
+        "group_id": _group(choice),
+        "form": form,
         "conditions": [],
-        "kinds": list(choice.kinds), "claims": list(choice.options),
-        "facts": [[] for _ in choice.options], "answer": choice.answer,
-        "construction": f"{IMPORTED}{name}", "realiser": "imported",
-    }  # fmt: skip
+        "kinds": list(choice.kinds),
+        "claims": list(choice.options),
+        "facts": [[] for _ in choice.options],
+        "answer": choice.answer,
+        "construction": f"{IMPORTED}{name}",
+        "realiser": "imported",
+    }
 
 
 def _caption(sentence: Sentence, polarity: str) -> dict[str, Any]:
     return {
-        "caption_id": sentence.item_id, "condition": "", "kind": sentence.kind,
-        "polarity": polarity, "caption": sentence.text, "fact": None,
-    }  # fmt: skip
+        "caption_id": sentence.item_id,
+        "condition": "",
+        "kind": sentence.kind,
+        "polarity": polarity,
+        "caption": sentence.text,
+        "fact": None,
+    }

@@ -62,17 +62,20 @@ def import_items(
         raise UsageError(f"{file} is a folder; give the file in it, as its authors released it")
     policy = _policy(policy, file)
     config: dict[str, Any] = {
-        "stage": "import", "source": source, "policy": policy,
+        "stage": "import",
+        "source": source,
+        "policy": policy,
         "image_root": str(image_root) if image_root else None,
-    }  # fmt: skip
+    }
     config |= {"equal_options": True} if equal_options else {}
     inputs = [file, *_exports_around(file)]
 
     def make(folder: Path) -> dict[str, Any]:
         records = list(READERS[source](file))
         _refuse_twice(records, file)
-        tables = tables_of(records, _finder(source, image_root), source, folder / "images",
-                           equal_options)  # fmt: skip
+        tables = tables_of(
+            records, _finder(source, image_root), source, folder / "images", equal_options
+        )
         _refuse_empty(tables, file, image_root)
         if len(tables.claims):
             write_table(folder / "claims.parquet", tables.claims, CLAIMS_SCHEMA)
@@ -148,6 +151,9 @@ def _refuse_empty(tables: Tables, file: Path, root: Path | None) -> None:
         return
     if tables.missing:
         hint = "--image-root, the folder of the images" if root is None else "another --image-root"
-        raise InputError(file, found=f"{len(tables.missing)} image paths, none of which leads to a "
-                         "file here", expected=hint)  # fmt: skip
+        raise InputError(
+            file,
+            found=f"{len(tables.missing)} image paths, none of which leads to a file here",
+            expected=hint,
+        )
     raise InputError(file, found="no item that can be scored", expected="at least one")

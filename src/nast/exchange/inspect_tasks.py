@@ -33,8 +33,13 @@ def write_inspect(material: Material, folder: Path, seed: int) -> Written:
             file = f"{name}-{form}.jsonl"
             write_lines(folder / file, (sample_of(d, form, material.policy) for d in documents))
             counts[file] = len(documents)
-            tasks.append(_TASK.format(name=f"{name.partition('-')[0]}_{form}", file=file,
-                                      what=f"{name} in the {form} form"))  # fmt: skip
+            tasks.append(
+                _TASK.format(
+                    name=f"{name.partition('-')[0]}_{form}",
+                    file=file,
+                    what=f"{name} in the {form} form",
+                )
+            )
     write_text(folder / "nast_tasks.py", _TASKS + "".join(tasks))
     # Inspect looks for files of tasks below the folder that it is started in.
     run = [
@@ -46,8 +51,10 @@ def write_inspect(material: Material, folder: Path, seed: int) -> Written:
 
 def sample_of(document: Document, form: str, policy: str) -> dict[str, Any]:
     """A document as the fields of an Inspect `Sample`; the rest of it goes into `metadata`."""
-    content = [{"type": "image", "image": document["image"]},
-               {"type": "text", "text": document["stem"]}]  # fmt: skip
+    content = [
+        {"type": "image", "image": document["image"]},
+        {"type": "text", "text": document["stem"]},
+    ]
     kept = ("group_id", "subject_id", "study_id", "split", "stem", "omitted", "kinds")
     return {
         "id": document["item_id"],

@@ -131,8 +131,12 @@ def _claims(rows: Iterable[dict[str, Any]], path: Path) -> Iterator[Item]:
     for item_id, members in items.items():
         first = members[0]
         if len({(row["answer"], len(row["claims"])) for row in members}) > 1:
-            raise InputError(path, found="two forms of one item with different answers",
-                             expected="one answer", column="answer")  # fmt: skip
+            raise InputError(
+                path,
+                found="two forms of one item with different answers",
+                expected="one answer",
+                column="answer",
+            )
         forms = {row["form"]: tuple(row["claims"]) for row in members}
         omitted = forms.get("omitted") or _omitted(first)
         if omitted:

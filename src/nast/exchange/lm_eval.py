@@ -94,12 +94,14 @@ def lm_eval_task(task: str, form: str, file: str, policy: str) -> dict[str, Any]
         ],
         "metric_list": [
             {
-                "metric": "exact_match", "aggregation": "mean", "higher_is_better": True,
+                "metric": "exact_match",
+                "aggregation": "mean",
+                "higher_is_better": True,
                 "ignore_case": True,
             }
         ],
         "metadata": {"version": 1.0, "form": form, "policy": policy},
-    }  # fmt: skip
+    }
 
 
 _UTILS = '''"""Opens the image of a document."""

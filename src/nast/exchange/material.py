@@ -67,16 +67,29 @@ def gather(folder: Path, limit: int | None = None, *, images: bool = True) -> Ma
     if images and len(missing) == len(problems):
         raise _all_missing(folder, missing)
     bad = set(missing) if images else set()
-    items = {f"{name}-{split}": part for name, units in tables.items()
-             for split, part in _by_split(units, bad, limit)}  # fmt: skip
+    items = {
+        f"{name}-{split}": part
+        for name, units in tables.items()
+        for split, part in _by_split(units, bad, limit)
+    }
     shown = {f"captions-{split}": part for split, part in _by_split(captions, bad, limit)}
     if not items and not shown:
-        raise InputError(folder, found="no group whose images can all be used",
-                         expected="whole groups; --to csv and jsonl need no images")  # fmt: skip
+        raise InputError(
+            folder,
+            found="no group whose images can all be used",
+            expected="whole groups; --to csv and jsonl need no images",
+        )
     left_out = sum(len(t) - len(_whole(t, bad)) for t in tables.values())
     left_out += len(captions) - len(_whole(captions, bad))
-    return Material(items, shown, missing, left_out, manifest["policy"], manifest["terms"],
-                    review_status(manifest))  # fmt: skip
+    return Material(
+        items,
+        shown,
+        missing,
+        left_out,
+        manifest["policy"],
+        manifest["terms"],
+        review_status(manifest),
+    )
 
 
 def evaluated(names: Iterable[str]) -> list[str]:
@@ -143,5 +156,8 @@ def _first(units: list[_Unit], limit: int | None) -> list[_Unit]:
 
 def _all_missing(folder: Path, missing: dict[str, str]) -> InputError:
     reasons = ", ".join(f"{n} {reason}" for reason, n in sorted(Counter(missing.values()).items()))
-    return InputError(folder, found=f"no image that can be used: {reasons}",
-                      expected="8-bit JPEG or PNG files; --to csv and jsonl need none")  # fmt: skip
+    return InputError(
+        folder,
+        found=f"no image that can be used: {reasons}",
+        expected="8-bit JPEG or PNG files; --to csv and jsonl need none",
+    )

@@ -21,8 +21,12 @@ from nast.exchange.negbench_run import NOTES, commands
 from nast.store import seed_of, write_json
 
 OPTIONS = 4
-MCQ = ("image_path", "correct_answer", *(f"caption_{i}" for i in range(OPTIONS)),
-       "correct_answer_template")  # fmt: skip
+MCQ = (
+    "image_path",
+    "correct_answer",
+    *(f"caption_{i}" for i in range(OPTIONS)),
+    "correct_answer_template",
+)
 BINARY = ("image_path", "correct_answer", "caption_0", "caption_1", "correct_answer_template")
 RETRIEVAL = ("filepath", "captions")
 EXTRA = ("item_id", "group_id", "subject_id", "study_id", "polarity", "option_order")
@@ -141,12 +145,23 @@ def _write_items(path: Path, items: Sequence[Item], form: str, binary: bool, see
         order = [0, 1] if binary else slots(item, seed)
         if item.split == "train" and not binary:
             np.random.default_rng(seed_of(seed, "negbench", item.item_id)).shuffle(order)
-        texts = [check_cell(item.forms[form][i], path, number, f"caption_{slot}")
-                 for slot, i in enumerate(order)]  # fmt: skip
+        texts = [
+            check_cell(item.forms[form][i], path, number, f"caption_{slot}")
+            for slot, i in enumerate(order)
+        ]
         image = check_cell(item.image, path, number, "image_path", caption=False)
         ids = [hashes[i] for i in (item.item_id, item.group_id, item.subject_id, item.study_id)]
-        rows.append([image, order.index(item.answer), *texts, item.types[item.answer], *ids,
-                     form, " ".join(map(str, order))])  # fmt: skip
+        rows.append(
+            [
+                image,
+                order.index(item.answer),
+                *texts,
+                item.types[item.answer],
+                *ids,
+                form,
+                " ".join(map(str, order)),
+            ]
+        )
     write_rows(path, [*(BINARY if binary else MCQ), *EXTRA], rows)
 
 
@@ -154,8 +169,11 @@ def _write_captions(path: Path, shown: Sequence[Captioned], polarity: str) -> in
     hashes = keyed(*((s.subject_id, s.study_id) for s in shown))
     rows: list[list[object]] = []
     for image in shown:
-        texts = [check_cell(c.text, path, len(rows) + 1, "captions")
-                 for c in image.captions if c.polarity == polarity]  # fmt: skip
+        texts = [
+            check_cell(c.text, path, len(rows) + 1, "captions")
+            for c in image.captions
+            if c.polarity == polarity
+        ]
         if texts:
             file = check_cell(image.image, path, len(rows) + 1, "filepath", caption=False)
             # The evaluator evaluates the cell as Python: repr, for JSON differs beyond the BMP.

@@ -34,18 +34,28 @@ def commands(folder: Path, counts: dict[str, int]) -> list[str]:
     files = [n for n in counts if n.endswith(".csv") and _enough(n, counts)]
     by_split = evaluated({n.partition("_")[0] for n in files})
     files = [n for n in files if n.partition("_")[0] in by_split and not _for_training(n)]
-    flags = [(flag, f"{end}.csv") for flag, end in
-             (("--coco-mcq", "_neg"), ("--voc2007-mcq", "_aff"),
-              ("--coco-retrieval", "_aff_retrieval"),
-              ("--coco-negated-retrieval", "_neg_retrieval"))]  # fmt: skip
+    flags = [
+        (flag, f"{end}.csv")
+        for flag, end in (
+            ("--coco-mcq", "_neg"),
+            ("--voc2007-mcq", "_aff"),
+            ("--coco-retrieval", "_aff_retrieval"),
+            ("--coco-negated-retrieval", "_neg_retrieval"),
+        )
+    ]
     given = [(flag, folder / n) for flag, end in flags for n in files if n.endswith(end)]
     lines = _command(given, "") if given else []
     pairs = [folder / n for n in files if n.endswith("_binary.csv")]
     if pairs:
-        other = [("--chexpert-binary-mcq", pairs[0]),
-                 ("--chexpert-affirmation-binary-mcq", pairs[-1])]  # fmt: skip
-        lines += _command(other, '--cxr-dataset --chexpert-mcq "" --chexpert-affirmation-mcq "" '
-                             '--ham10000-mcq "" --ham10000-affirmation-mcq "" ')  # fmt: skip
+        other = [
+            ("--chexpert-binary-mcq", pairs[0]),
+            ("--chexpert-affirmation-binary-mcq", pairs[-1]),
+        ]
+        lines += _command(
+            other,
+            '--cxr-dataset --chexpert-mcq "" --chexpert-affirmation-mcq "" '
+            '--ham10000-mcq "" --ham10000-affirmation-mcq "" ',
+        )
     nothing = "# nothing to evaluate: too few images, or the training split only"
     return ["cd negbench/benchmarks", *lines] if lines else [nothing]
 
@@ -60,7 +70,8 @@ def _enough(name: str, counts: dict[str, int]) -> bool:
 
 def _command(files: Sequence[tuple[str, Path]], more: str) -> list[str]:
     tail = [f"  {flag} {shlex.quote(str(path.resolve()))}" for flag, path in files]
-    head = ("python -m src.evaluation.eval_negation --model ViT-B-32 --pretrained openai "
-            "--name nast \\")  # fmt: skip
+    head = (
+        "python -m src.evaluation.eval_negation --model ViT-B-32 --pretrained openai --name nast \\"
+    )
     options = f"  {more}--dataset-type csv --csv-separator=, --batch-size 64 --workers 4 \\"
     return [head, options, *(f"{line} \\" for line in tail[:-1]), tail[-1]]

@@ -72,8 +72,10 @@ def _samples(shown: Sequence[Captioned]) -> Iterator[tuple[str, str, bytes]]:
 
 
 def _write_tsv(path: Path, shown: Sequence[Captioned]) -> int:
-    hashes = keyed(*((s.subject_id, s.study_id) for s in shown),
-                   (c.caption_id for s in shown for c in s.captions))  # fmt: skip
+    hashes = keyed(
+        *((s.subject_id, s.study_id) for s in shown),
+        (c.caption_id for s in shown for c in s.captions),
+    )
     rows: list[list[object]] = []
     for image in shown:
         for c in image.captions:

@@ -53,8 +53,9 @@ def by_name(root: Path) -> dict[str, Path]:
 def subject_of(recorded: str) -> str:
     """Who an image is of: the folder that names a patient, else the name of the file."""
     parts = parts_of(recorded) or [""]
-    return next((p for p in parts[:-1] if _PATIENT.match(p)), parts[-1].rpartition(".")[0]
-                or parts[-1])  # fmt: skip
+    return next(
+        (p for p in parts[:-1] if _PATIENT.match(p)), parts[-1].rpartition(".")[0] or parts[-1]
+    )
 
 
 def crop(image: Path, box: Box, target: Path) -> bool:
@@ -70,8 +71,11 @@ def crop(image: Path, box: Box, target: Path) -> bool:
     """
     x, y, width, height = box
     if width < 1 or height < 1 or width * height > LARGEST_CROP:
-        raise InputError(target.parent, found="a box without area, or of more than 50 million "
-                         "pixels", expected="a box inside the image")  # fmt: skip
+        raise InputError(
+            target.parent,
+            found="a box without area, or of more than 50 million pixels",
+            expected="a box inside the image",
+        )
     try:
         with picture(image) as whole:
             part = whole.convert("RGB").crop((x, y, x + width, y + height))

@@ -68,8 +68,13 @@ def read_retrieval_csv(file: Path) -> Iterator[Record]:
         try:
             captions = parse_list(cells["captions"])
         except ValueError as error:
-            raise InputError(file, found=str(error), row=row, column="captions",
-                             expected="a Python list of strings") from None  # fmt: skip
+            raise InputError(
+                file,
+                found=str(error),
+                row=row,
+                column="captions",
+                expected="a Python list of strings",
+            ) from None
         for nth, caption in enumerate(captions):
             words = text_of(caption, file, row, "captions")
             yield Sentence(f"{row:06d}-{nth}", image, words)
@@ -100,8 +105,11 @@ def _cc_neg_items(file: Path) -> Iterator[tuple[Any, Any]]:
     if not (isinstance(paths, list) and isinstance(annotations, list)) or len(paths) != len(
         annotations
     ):
-        raise InputError(file, found="image_paths and annotations that do not match",
-                         expected="two lists of one length")  # fmt: skip
+        raise InputError(
+            file,
+            found="image_paths and annotations that do not match",
+            expected="two lists of one length",
+        )
     yield from zip(paths, annotations, strict=True)
 
 
@@ -109,8 +117,15 @@ def read_sugar_crepe(file: Path) -> Iterator[Record]:
     """SugarCrepe: `{id: {filename, caption, negative_caption}}`; the file's name is the task."""
     for row, (key, value) in enumerate(read_object(file).items(), 1):
         item = object_of(value, file, row, ["filename", "caption", "negative_caption"])
-        yield _pair(text_of(key, file, row, "id"), item["filename"], item["caption"],
-                    item["negative_caption"], file.stem, file, row)  # fmt: skip
+        yield _pair(
+            text_of(key, file, row, "id"),
+            item["filename"],
+            item["caption"],
+            item["negative_caption"],
+            file.stem,
+            file,
+            row,
+        )
 
 
 def read_aro(file: Path) -> Iterator[Record]:
@@ -120,15 +135,24 @@ def read_aro(file: Path) -> Iterator[Record]:
     The kind of the wrong caption is what ARO reports one by one: `relation=NAME`, or
     `attributes=FIRST_SECOND` of at least `ARO_CASES` items.
     """
-    items = [object_of(value, file, row, ["image_path", "true_caption", "false_caption"])
-             for row, value in enumerate(read_array(file), 1)]  # fmt: skip
+    items = [
+        object_of(value, file, row, ["image_path", "true_caption", "false_caption"])
+        for row, value in enumerate(read_array(file), 1)
+    ]
     kinds = [_aro_kind(item, file, row) for row, item in enumerate(items, 1)]
     cases = Counter(kinds)
     for row, (item, name) in enumerate(zip(items, kinds, strict=True), 1):
         rare = name.startswith("attributes=") and cases[name] < ARO_CASES
         kind = "attributes" if rare else name
-        choice = _pair(f"{row:06d}", item["image_path"], item["true_caption"],
-                       item["false_caption"], kind, file, row)  # fmt: skip
+        choice = _pair(
+            f"{row:06d}",
+            item["image_path"],
+            item["true_caption"],
+            item["false_caption"],
+            kind,
+            file,
+            row,
+        )
         names = [f"bbox_{side}" for side in "xywh"]
         if any(name in item for name in names):
             object_of(item, file, row, names)
@@ -144,8 +168,9 @@ def _aro_kind(item: dict[str, Any], file: Path, row: int) -> str:
         return "other"
     pair = item["attributes"]
     if not isinstance(pair, list) or len(pair) != 2:
-        raise InputError(file, found="no list of two", row=row, column="attributes",
-                         expected="two attributes")  # fmt: skip
+        raise InputError(
+            file, found="no list of two", row=row, column="attributes", expected="two attributes"
+        )
     return "attributes=" + "_".join(text_of(name, file, row, "attributes") for name in pair)
 
 

@@ -105,8 +105,12 @@ def load_conditions(file: Path) -> dict[str, Condition]:
     for name, condition in conditions.items():
         for other in (*condition.parents, *condition.conflicts):
             if other not in conditions or other == name:
-                raise InputError(file, found="a parent or conflict that is not there", column=name,
-                                 expected="other conditions of the table")  # fmt: skip
+                raise InputError(
+                    file,
+                    found="a parent or conflict that is not there",
+                    column=name,
+                    expected="other conditions of the table",
+                )
     for field_name in ("term", "normal"):
         words = [getattr(c, field_name) for c in conditions.values()]
         if any(w is not None and words.count(w) > 1 for w in words):
@@ -153,32 +157,43 @@ def _words(value: Any) -> bool:
 
 _KINDS: dict[str, tuple[str, Any]] = {
     **dict.fromkeys(("term", "normal"), ("a text", _word)),
-    "phrase_class": (f"one of {', '.join(get_args(PhraseClass))}",
-                     lambda v: v in get_args(PhraseClass)),
-    **dict.fromkeys(("reviewed", "sided", "plural", "counted", "labelled"),
-                    ("yes or no", lambda v: isinstance(v, bool))),
-    "grades": ("words for mild, moderate and severe",
-               lambda v: isinstance(v, dict) and set(v) == set(SEVERITIES)
-               and all(map(_word, v.values()))),
+    "phrase_class": (
+        f"one of {', '.join(get_args(PhraseClass))}",
+        lambda v: v in get_args(PhraseClass),
+    ),
+    **dict.fromkeys(
+        ("reviewed", "sided", "plural", "counted", "labelled"),
+        ("yes or no", lambda v: isinstance(v, bool)),
+    ),
+    "grades": (
+        "words for mild, moderate and severe",
+        lambda v: isinstance(v, dict) and set(v) == set(SEVERITIES) and all(map(_word, v.values())),
+    ),
     "zones": ("a list in small letters", lambda v: _words(v) and all(z.islower() for z in v)),
     **dict.fromkeys(("parents", "conflicts", "synonyms", "decoys"), ("a list of texts", _words)),
-}  # fmt: skip
+}
 """Field -> what it must hold, in words and as a test."""
 
 
 def _condition(file: Path, name: str, row: Any) -> Condition:
     if not isinstance(row, dict) or row.get("term") is None or name == NO_FINDING:
-        raise InputError(file, found="no condition with a term", column=name,
-                         expected=f"fields of a condition other than {NO_FINDING}")  # fmt: skip
+        raise InputError(
+            file,
+            found="no condition with a term",
+            column=name,
+            expected=f"fields of a condition other than {NO_FINDING}",
+        )
     given = {key: value for key, value in row.items() if value is not None}
     for key, value in given.items():
         if key not in _KINDS:
-            raise InputError(file, found="an unknown field", expected=f"one of {', '.join(_KINDS)}",
-                             column=name)  # fmt: skip
+            raise InputError(
+                file, found="an unknown field", expected=f"one of {', '.join(_KINDS)}", column=name
+            )
         expected, holds = _KINDS[key]
         if not holds(value):
-            raise InputError(file, found=type(value).__name__, expected=f"{key}: {expected}",
-                             column=name)  # fmt: skip
+            raise InputError(
+                file, found=type(value).__name__, expected=f"{key}: {expected}", column=name
+            )
     if ("normal" in given) != ("phrase_class" in given):
         found = "a phrase without its class, or a class without a phrase"
         raise InputError(file, found=found, expected="both or neither", column=name)

@@ -9,12 +9,29 @@ from nast.facts.conditions import CONDITIONS
 from nast.language.templates import article, finish, noun_phrase
 from nast.records import Fact
 
-_SEEN = ("seen", "identified", "present", "noted", "visible", "detected", "evident", "observed",
-         "found", "demonstrated")  # fmt: skip
+_SEEN = (
+    "seen",
+    "identified",
+    "present",
+    "noted",
+    "visible",
+    "detected",
+    "evident",
+    "observed",
+    "found",
+    "demonstrated",
+)
 _IMAGES = ("chest radiograph", "image", "examination", "study", "chest x-ray", "film")
 _SHOWS = ("shows", "demonstrates", "reveals", "depicts")
-_LEADS = ("no evidence of", "no sign of", "no signs of", "negative for", "free of", "without",
-          "without evidence of")  # fmt: skip
+_LEADS = (
+    "no evidence of",
+    "no sign of",
+    "no signs of",
+    "negative for",
+    "free of",
+    "without",
+    "without evidence of",
+)
 
 NEGATED_CAPTIONS: tuple[str, ...] = (
     "no {noun}",

@@ -11,8 +11,21 @@ from nast.facts.conditions import CONDITIONS, revision
 from nast.language.reading.cue_words import AFTER, BEFORE, HINT, PSEUDO, UNSURE, UNSURE_AFTER
 from nast.language.reading.places import tail_pattern
 
-__all__ = ["AFTER", "BEFORE", "HARD", "HINT", "PSEUDO", "SIDES", "SIZES", "SOFT", "UNSURE",
-           "UNSURE_AFTER", "ZONES", "Lexicon", "lexicon"]  # fmt: skip
+__all__ = [
+    "AFTER",
+    "BEFORE",
+    "HARD",
+    "HINT",
+    "PSEUDO",
+    "SIDES",
+    "SIZES",
+    "SOFT",
+    "UNSURE",
+    "UNSURE_AFTER",
+    "ZONES",
+    "Lexicon",
+    "lexicon",
+]
 
 
 def _words(text: str) -> frozenset[str]:
@@ -30,13 +43,29 @@ SIZES = {
     **dict.fromkeys(("moderate", "moderately"), "moderate"),
     **dict.fromkeys(("large", "severe", "massive", "severely", "markedly"), "severe"),
 }
-SIDES = {"left": "left", "left-sided": "left", "right": "right", "right-sided": "right",
-         "bilateral": "bilateral", "bibasilar": "bilateral", "bibasal": "bilateral"}  # fmt: skip
+SIDES = {
+    "left": "left",
+    "left-sided": "left",
+    "right": "right",
+    "right-sided": "right",
+    "bilateral": "bilateral",
+    "bibasilar": "bilateral",
+    "bibasal": "bilateral",
+}
 _BOTH = dict.fromkeys(("both", "bilaterally", "bases", "apices"), "bilateral")
 """Words for both sides that count only after a name: "both pneumothorax and effusion"."""
-ZONES = {"upper": "upper", "mid": "mid", "middle": "mid", "lower": "lower", "basilar": "lower",
-         "basal": "lower", "bibasilar": "lower", "bibasal": "lower", "apical": "apical",
-         "retrocardiac": "retrocardiac"}  # fmt: skip
+ZONES = {
+    "upper": "upper",
+    "mid": "mid",
+    "middle": "mid",
+    "lower": "lower",
+    "basilar": "lower",
+    "basal": "lower",
+    "bibasilar": "lower",
+    "bibasal": "lower",
+    "apical": "apical",
+    "retrocardiac": "retrocardiac",
+}
 _ENDS = {"base": "lower", "bases": "lower", "apex": "apical", "apices": "apical"}
 """Nouns that name a zone."""
 SOFT = _words("""
@@ -108,8 +137,11 @@ def _lexicon(_: int) -> Lexicon:
     meant = [*(None for _ in _NOT_MEANT), *(known[name] for name in ordered)]
     phrases = {c.normal.lower(): c.name for c in CONDITIONS.values() if c.normal}
     zones = ZONES | {zone: zone for c in CONDITIONS.values() for zone in c.zones}
-    grades = {(c.name, adjective.lower()): grade for c in CONDITIONS.values()
-              for grade, adjective in c.grades.items()}  # fmt: skip
+    grades = {
+        (c.name, adjective.lower()): grade
+        for c in CONDITIONS.values()
+        for grade, adjective in c.grades.items()
+    }
     sizes = {adjective: grade for (_, adjective), grade in grades.items()} | SIZES
     return Lexicon(
         re.compile(rf"\b(?:{'|'.join(patterns)})"),

@@ -114,8 +114,12 @@ def _fact(
     side = side if condition.sided else None
     zone = zone if condition.takes_zone(zone) else None
     grade = grade if condition.grades else None
-    unsaid = tuple(w for kept, all_ in ((side, sides), (zone, zones), (grade, grades))
-                   if kept is None for w in all_.values())  # fmt: skip
+    unsaid = tuple(
+        w
+        for kept, all_ in ((side, sides), (zone, zones), (grade, grades))
+        if kept is None
+        for w in all_.values()
+    )
     if denied and (unsaid or HARD & set(words)):
         return None, unsaid
     existence = "absent" if denied else "present"

@@ -90,8 +90,11 @@ def _present_first(tail: str, link: str, cue: str, instead: str, there: bool = F
 
     def pieces(present: list[Fact], absent: list[Fact]) -> list[Piece]:
         if not present:
-            return [_deny(cue.removeprefix("but ").removeprefix("and ").replace("with no", "no"),
-                          absent)]  # fmt: skip
+            return [
+                _deny(
+                    cue.removeprefix("but ").removeprefix("and ").replace("with no", "no"), absent
+                )
+            ]
         head = _there_is(present) if there else joined([noun_phrase(f) for f in present])
         if not absent:
             return [_same(f"{head}{tail}")]
@@ -148,10 +151,15 @@ _AFTER_A_VERB = {
 }
 STYLES: dict[str, Style] = {
     **{name: _present_first("", *parts) for name, parts in _PLAIN.items()},
-    **{f"{verb}, {name}": _present_first(f" {verb}", *parts)
-       for verb in ("noted", "seen", "present") for name, parts in _AFTER_A_VERB.items()},
-    **{f"there is, {name}": _present_first("", *parts, there=True)
-       for name, parts in _AFTER_A_VERB.items()},
+    **{
+        f"{verb}, {name}": _present_first(f" {verb}", *parts)
+        for verb in ("noted", "seen", "present")
+        for name, parts in _AFTER_A_VERB.items()
+    },
+    **{
+        f"there is, {name}": _present_first("", *parts, there=True)
+        for name, parts in _AFTER_A_VERB.items()
+    },
     "no first": _absent_first("no ", "", ", with ", ""),
     "no first, present": _absent_first("no ", "", "; ", " present"),
     "no first, noted": _absent_first("no ", "", "; ", " noted"),
@@ -164,7 +172,7 @@ STYLES: dict[str, Style] = {
     "absent": _absent_first("", " absent", ", ", " present"),
     "absent, with": _absent_first("", " absent", ", with ", ""),
     "absent while": _absent_first("", " absent", " while ", " present"),
-}  # fmt: skip
+}
 """Ways of saying some present and some absent facts in one sentence, by name."""
 
 

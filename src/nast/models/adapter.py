@@ -61,6 +61,8 @@ def _config(file: Path) -> LoraConfig:
     for name, value in plain.items():
         same = found.get(name) == value or not (found.get(name) or value)
         if name not in (*SETTINGS, *_NOTES, "peft_type") and not same:
-            raise ModelError(f"{file}: {name} is set, which a run of nast does not; merge these "
-                             "weights into their base with peft and load that")  # fmt: skip
+            raise ModelError(
+                f"{file}: {name} is set, which a run of nast does not; merge these "
+                "weights into their base with peft and load that"
+            )
     return config

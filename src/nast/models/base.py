@@ -180,9 +180,11 @@ class DualEncoder:
         out = self.tokenizer(
             [apply_rules(t, self.text_rules) for t in texts],
             padding="max_length" if self.padding == "fixed" else True,
-            truncation=True, max_length=self.max_tokens,
-            return_attention_mask=True, return_tensors="pt",
-        )  # fmt: skip
+            truncation=True,
+            max_length=self.max_tokens,
+            return_attention_mask=True,
+            return_tensors="pt",
+        )
         return out["input_ids"], out["attention_mask"]
 
     def token_count(self, text: str) -> int:
@@ -214,8 +216,10 @@ class DualEncoder:
             return self._text_vectors(ids, mask, precision)
         lengths = mask.sum(dim=-1).cpu()
         groups = [(lengths == n).nonzero().flatten() for n in lengths.unique().tolist()]
-        parts = [self._text_vectors(ids[rows, : int(lengths[rows[0]])], None, precision)
-                 for rows in groups]  # fmt: skip
+        parts = [
+            self._text_vectors(ids[rows, : int(lengths[rows[0]])], None, precision)
+            for rows in groups
+        ]
         return torch.cat(parts)[torch.cat(groups).argsort()]
 
     def _text_vectors(

@@ -65,8 +65,10 @@ def read_tensors(path: Path) -> Weights:
     """
     path = Path(path)
     if not path.is_file():
-        raise ModelError(f"{path}: no such file; nast downloads no checkpoints, "
-                         "nast models list says where they are")  # fmt: skip
+        raise ModelError(
+            f"{path}: no such file; nast downloads no checkpoints, "
+            "nast models list says where they are"
+        )
     refuse_stand_in(path)
     with refused(f"{path}: a damaged file; fetch it again"):
         if path.suffix == ".safetensors":
@@ -151,8 +153,9 @@ def grid_side(positions: int) -> int:
 
 def _unknown(weights: Mapping[str, Any], path: Path, what: str) -> ModelError:
     first = ", ".join(sorted(weights)[:8])
-    return ModelError(f"{path}: the {what} is of no known layout; first keys: {first}. "
-                      f"Known: {_KNOWN}")  # fmt: skip
+    return ModelError(
+        f"{path}: the {what} is of no known layout; first keys: {first}. Known: {_KNOWN}"
+    )
 
 
 def refuse_stand_in(path: Path) -> None:
@@ -168,8 +171,10 @@ def refuse_stand_in(path: Path) -> None:
     start = start.lstrip().lower()
     if text and start.startswith((b"<", b"version https://git-lfs")):
         what = "a web page" if start.startswith(b"<") else "a pointer of Git LFS"
-        raise ModelError(f"{path}: {what} instead of weights; fetch the file itself "
-                         "(with gdown, or git lfs pull)")  # fmt: skip
+        raise ModelError(
+            f"{path}: {what} instead of weights; fetch the file itself "
+            "(with gdown, or git lfs pull)"
+        )
 
 
 def read_safetensors(path: Path) -> Weights:

@@ -190,9 +190,13 @@ def filled(model_class: Any, config: Any, weights: Weights, source: str) -> Any:
     """
     with refused(f"{source}: weights do not fit"):
         network, loading = model_class.from_pretrained(
-            None, config=config, state_dict=weights, dtype=torch.float32,
-            output_loading_info=True, **SAFELY,
-        )  # fmt: skip
+            None,
+            config=config,
+            state_dict=weights,
+            dtype=torch.float32,
+            output_loading_info=True,
+            **SAFELY,
+        )
     check_keys(source, loading["missing_keys"], loading["unexpected_keys"])
     return network
 

@@ -185,8 +185,13 @@ def clip_with_resnet(
     sizes = resnet_sizes(weights, head_width)
     text = text_sizes(weights, sizes.outputs, text_heads, end_token)
     # Never run: the least that the class takes.
-    unused = {"hidden_size": 8, "num_hidden_layers": 0, "num_attention_heads": 1,
-              "image_size": 32, "patch_size": 32}  # fmt: skip
+    unused = {
+        "hidden_size": 8,
+        "num_hidden_layers": 0,
+        "num_attention_heads": 1,
+        "image_size": 32,
+        "patch_size": 32,
+    }
     config: Any = CLIPConfig(
         text_config={**text, "hidden_act": activation},
         vision_config=unused,

@@ -55,8 +55,10 @@ def unwrapped(loaded: Any, path: Path) -> Weights:
     weights = {str(k): v for k, v in found.items() if isinstance(v, torch.Tensor)}
     if not weights:
         first = ", ".join(map(str, list(found)[:8])) or "none"
-        raise ModelError(f"{path}: no tensors; first keys: {first}. They are looked for at the top "
-                         f"and under {', '.join((*_CONTAINERS, *_AVERAGED))}")  # fmt: skip
+        raise ModelError(
+            f"{path}: no tensors; first keys: {first}. They are looked for at the top "
+            f"and under {', '.join((*_CONTAINERS, *_AVERAGED))}"
+        )
     return weights
 
 

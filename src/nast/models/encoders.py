@@ -65,8 +65,13 @@ def build_encoder(
     options = {} if kind in ("dinov2", "clip") else {"add_pooling_layer": pooler}
     with refused(f"{source}: weights do not fit this {kind}"):
         network, loading = model_class.from_pretrained(
-            None, config=config_class(**config), state_dict=dict(weights), dtype=torch.float32,
-            output_loading_info=True, **SAFELY, **options,
-        )  # fmt: skip
+            None,
+            config=config_class(**config),
+            state_dict=dict(weights),
+            dtype=torch.float32,
+            output_loading_info=True,
+            **SAFELY,
+            **options,
+        )
     check_keys(source, loading["missing_keys"], loading["unexpected_keys"])
     return network

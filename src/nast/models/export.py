@@ -118,8 +118,9 @@ def _peft(model: DualEncoder, out: Path) -> str:
         _save(deepcopy(network).unload(), model, base)
     elif base.is_dir():
         base = base.resolve()
-    network.peft_config["default"].base_model_name_or_path = str(base.absolute() if base.is_dir()
-                                                                 else base)  # fmt: skip
+    network.peft_config["default"].base_model_name_or_path = str(
+        base.absolute() if base.is_dir() else base
+    )
     network.save_pretrained(str(out), save_embedding_layers=False)
     name = type(network.get_base_model()).__name__
     return (
@@ -143,8 +144,10 @@ def _merged(model: DualEncoder) -> Any:
 
 def _check_class(model: DualEncoder, network: Any) -> None:
     if isinstance(network, ClipWithResNet):
-        raise ModelError(f"{model.name}: transformers has no CLIP with a ResNet; export --to "
-                         "open-clip, or use it in nast as it is")  # fmt: skip
+        raise ModelError(
+            f"{model.name}: transformers has no CLIP with a ResNet; export --to "
+            "open-clip, or use it in nast as it is"
+        )
 
 
 def _save(network: Any, model: DualEncoder, out: Path) -> None:

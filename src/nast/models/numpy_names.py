@@ -9,28 +9,71 @@ and raw memory included, so each name stands for a box here that keeps nothing.
 from typing import Any
 
 _FUNCTIONS = (
-    *(f"numpy.{core}.multiarray.{name}" for core in ("core", "_core")
-      for name in ("scalar", "_reconstruct")),
+    *(
+        f"numpy.{core}.multiarray.{name}"
+        for core in ("core", "_core")
+        for name in ("scalar", "_reconstruct")
+    ),
     *(f"numpy.{core}.numeric._frombuffer" for core in ("core", "_core")),
     "numpy.dtype",
     "numpy.ndarray",
-)  # fmt: skip
+)
 _KINDS = (
-    "bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float16",
-    "float32", "float64", "longdouble", "complex64", "complex128", "clongdouble", "str", "bytes",
-    "void", "datetime64", "timedelta64",
-)  # fmt: skip
-_CLASSES = ("Bool", "Int8", "Int16", "Int32", "Int64", "UInt8", "UInt16", "UInt32", "UInt64",
-            "Float16", "Float32", "Float64", "LongDouble", "Complex64", "Complex128", "Str",
-            "Bytes", "Void", "DateTime64", "TimeDelta64")  # fmt: skip
+    "bool",
+    "int8",
+    "int16",
+    "int32",
+    "int64",
+    "uint8",
+    "uint16",
+    "uint32",
+    "uint64",
+    "float16",
+    "float32",
+    "float64",
+    "longdouble",
+    "complex64",
+    "complex128",
+    "clongdouble",
+    "str",
+    "bytes",
+    "void",
+    "datetime64",
+    "timedelta64",
+)
+_CLASSES = (
+    "Bool",
+    "Int8",
+    "Int16",
+    "Int32",
+    "Int64",
+    "UInt8",
+    "UInt16",
+    "UInt32",
+    "UInt64",
+    "Float16",
+    "Float32",
+    "Float64",
+    "LongDouble",
+    "Complex64",
+    "Complex128",
+    "Str",
+    "Bytes",
+    "Void",
+    "DateTime64",
+    "TimeDelta64",
+)
 
 _VALUES = (
-    *(f"pathlib{part}.{name}" for part in ("", "._local")
-      for name in ("PosixPath", "WindowsPath", "PurePosixPath", "PureWindowsPath")),
+    *(
+        f"pathlib{part}.{name}"
+        for part in ("", "._local")
+        for name in ("PosixPath", "WindowsPath", "PurePosixPath", "PureWindowsPath")
+    ),
     *(f"datetime.{name}" for name in ("datetime", "date", "time", "timedelta", "timezone")),
     "uuid.UUID",
     "decimal.Decimal",
-)  # fmt: skip
+)
 
 
 class Box:

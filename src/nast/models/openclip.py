@@ -52,8 +52,10 @@ def load_openclip(place: str, name: str) -> DualEncoder:
     arch, _, checkpoint = place.partition(":")
     path = Path(checkpoint)
     if not checkpoint or (arch == FOLDER and not path.is_dir()):
-        raise UsageError(f"openclip:{place}: write openclip:ARCH:CHECKPOINT, or "
-                         f"openclip:{FOLDER}:FOLDER of a folder that open_clip wrote")  # fmt: skip
+        raise UsageError(
+            f"openclip:{place}: write openclip:ARCH:CHECKPOINT, or "
+            f"openclip:{FOLDER}:FOLDER of a folder that open_clip wrote"
+        )
     if arch != FOLDER:
         architecture(arch)
     refuse_adapter(path)
@@ -93,8 +95,11 @@ def _clip(
         raise ModelError(f"{file}: text_cfg.eos_id is 2, which transformers keeps for another rule")
     # 2 stands for the largest id of a row, which is how open_clip reads a text unless told.
     end = settings.end_token or (2 if settings.own_tokenizer else END_TOKEN)
-    given: dict[str, Any] = {"head_width": settings.head_width, "text_heads": settings.text_heads,
-                             "end_token": end}  # fmt: skip
+    given: dict[str, Any] = {
+        "head_width": settings.head_width,
+        "text_heads": settings.text_heads,
+        "end_token": end,
+    }
     network: Any
     if "visual.attnpool.positional_embedding" in weights:
         network, side = clip_with_resnet(weights, settings.activation, str(file), **given)
@@ -138,8 +143,10 @@ def _siglip(
 def _number(bias: torch.Tensor, file: Path) -> float:
     """The bias of a CLIP that was trained with SigLIP's loss; it moves all scores alike."""
     if bias.numel() != 1 or not torch.isfinite(bias).all():
-        raise ModelError(f"{file}: logit_bias has shape {list(bias.shape)}, expected one finite "
-                         "number, which is added to every score")  # fmt: skip
+        raise ModelError(
+            f"{file}: logit_bias has shape {list(bias.shape)}, expected one finite "
+            "number, which is added to every score"
+        )
     return float(bias)
 
 
@@ -156,8 +163,10 @@ def _tokenizer(weights: Weights, settings: Settings, file: Path, clean: str = "w
         return folder_tokenizer(file.parent, clean)
     words = len(weights["token_embedding.weight"])
     if words != SIZE:
-        raise ModelError(f"{file}: {words} token embeddings; CLIP's own tokenizer has {SIZE}, and "
-                         "no other one is named beside the file")  # fmt: skip
+        raise ModelError(
+            f"{file}: {words} token embeddings; CLIP's own tokenizer has {SIZE}, and "
+            "no other one is named beside the file"
+        )
     return clip_tokenizer(settings.context)
 
 
@@ -173,8 +182,11 @@ def _check_architecture(arch: str, layout: Layout, weights: Weights, file: Path)
         found = (len(weights["visual.bn3.weight"]), count_blocks(weights, "visual.layer3."))
     else:
         what = "patches of"
-        patches = next(weights[k] for k in ("visual.conv1.weight",
-                       "visual.trunk.patch_embed.proj.weight") if k in weights)  # fmt: skip
+        patches = next(
+            weights[k]
+            for k in ("visual.conv1.weight", "visual.trunk.patch_embed.proj.weight")
+            if k in weights
+        )
         found = (patches.shape[0], patches.shape[-1])
     if known.image and found != known.image:
         raise UsageError(

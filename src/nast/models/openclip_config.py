@@ -83,9 +83,11 @@ class Settings(NamedTuple):
     own_tokenizer: bool = False
     chexzero: bool = False
     preprocessing: Mapping[str, Any] = {
-        "mean": OPENAI_MEAN, "std": OPENAI_SD, "interpolation": "bicubic",
+        "mean": OPENAI_MEAN,
+        "std": OPENAI_SD,
+        "interpolation": "bicubic",
         "resize_mode": "shortest",
-    }  # fmt: skip
+    }
 
 
 def architecture(arch: str) -> Architecture:
@@ -120,8 +122,10 @@ def settings_of_name(arch: str, layout: Layout, path: Path) -> Settings:
     if program is not None and program != quick:
         right = arch.removesuffix(QUICK) + (QUICK if program else "")
         found = "QuickGELU" if program else "GELU"
-        raise UsageError(f"openclip:{arch}: the program in {path} computes {found}; "
-                         f"write openclip:{right}:{path}")  # fmt: skip
+        raise UsageError(
+            f"openclip:{arch}: the program in {path} computes {found}; "
+            f"write openclip:{right}:{path}"
+        )
     if not quick and known.layout.text == "clip" and program is None:
         warnings.warn(
             f"openclip:{arch} runs {path.name} with GELU, as open_clip does under this name; the "
@@ -133,25 +137,55 @@ def settings_of_name(arch: str, layout: Layout, path: Path) -> Settings:
     return Settings(activation, CONTEXT[layout.text], chexzero=arch == "CheXzero")
 
 
-TRAINING_ONLY = ("timm_model_pretrained", "timm_drop", "timm_drop_path", "patch_dropout",
-                 "hf_model_pretrained")  # fmt: skip
+TRAINING_ONLY = (
+    "timm_model_pretrained",
+    "timm_drop",
+    "timm_drop_path",
+    "patch_dropout",
+    "hf_model_pretrained",
+)
 _MODEL: dict[str, tuple[Any, ...]] = {
-    "embed_dim": (), "vision_cfg": (), "text_cfg": (), "quick_gelu": (True, False),
-    "custom_text": (), "init_logit_scale": (), "init_logit_bias": (),
-    "nonscalar_logit_scale": (), "output_dict": (),
-}  # fmt: skip
+    "embed_dim": (),
+    "vision_cfg": (),
+    "text_cfg": (),
+    "quick_gelu": (True, False),
+    "custom_text": (),
+    "init_logit_scale": (),
+    "init_logit_bias": (),
+    "nonscalar_logit_scale": (),
+    "output_dict": (),
+}
 _VISION: dict[str, tuple[Any, ...]] = {
-    "image_size": (), "layers": (), "width": (), "patch_size": (), "mlp_ratio": (),
-    "head_width": (), "timm_model_name": (), "timm_pool": ("", "token"),
-    "timm_proj": ("linear",), "timm_proj_bias": (), "output_tokens": (False,),
-}  # fmt: skip
+    "image_size": (),
+    "layers": (),
+    "width": (),
+    "patch_size": (),
+    "mlp_ratio": (),
+    "head_width": (),
+    "timm_model_name": (),
+    "timm_pool": ("", "token"),
+    "timm_proj": ("linear",),
+    "timm_proj_bias": (),
+    "output_tokens": (False,),
+}
 _TEXT: dict[str, tuple[Any, ...]] = {
-    "context_length": (), "vocab_size": (), "width": (), "heads": (), "layers": (),
-    "mlp_ratio": (), "hf_model_name": (), "hf_tokenizer_name": (), "hf_proj_type": (),
-    "hf_pooler_type": ("cls_last_hidden_state_pooler",), "output_tokens": (False,),
-    "embed_cls": (False,), "pool_type": ("argmax", "eos"), "eos_id": (), "norm_kwargs": (None,),
+    "context_length": (),
+    "vocab_size": (),
+    "width": (),
+    "heads": (),
+    "layers": (),
+    "mlp_ratio": (),
+    "hf_model_name": (),
+    "hf_tokenizer_name": (),
+    "hf_proj_type": (),
+    "hf_pooler_type": ("cls_last_hidden_state_pooler",),
+    "output_tokens": (False,),
+    "embed_cls": (False,),
+    "pool_type": ("argmax", "eos"),
+    "eos_id": (),
+    "norm_kwargs": (None,),
     "no_causal_mask": (False,),
-}  # fmt: skip
+}
 """Keys of a configuration that are understood, with the values that are, where not all are."""
 
 
@@ -169,16 +203,21 @@ def settings_of_folder(arch: str, folder: Path) -> Settings:
     vision, text = model.get("vision_cfg", {}), model.get("text_cfg", {})
     siglip = "siglip" in str(vision.get("timm_model_name"))
     tables = (SIGLIP_MODEL, SIGLIP_VISION, SIGLIP_TEXT) if siglip else (_MODEL, _VISION, _TEXT)
-    for part, values, known in zip(("", "vision_cfg.", "text_cfg."), (model, vision, text), tables,
-                                   strict=True):  # fmt: skip
+    for part, values, known in zip(
+        ("", "vision_cfg.", "text_cfg."), (model, vision, text), tables, strict=True
+    ):
         _understood(path, part, values, known)
     if siglip and (lacking := [key for key in SIGLIP_SAID if key not in text]):
-        raise ModelError(f"{path}: no text_cfg.{lacking[0]}; beside an image tower with pooling by "
-                         "attention, expected the text tower of SigLIP")  # fmt: skip
+        raise ModelError(
+            f"{path}: no text_cfg.{lacking[0]}; beside an image tower with pooling by "
+            "attention, expected the text tower of SigLIP"
+        )
     quick = bool(model.get("quick_gelu", False))
     if arch != FOLDER and bool(architecture(arch).quick_gelu) != quick:
-        raise UsageError(f"openclip:{arch}: {path} says quick_gelu {str(quick).lower()}; "
-                         f"write openclip:{FOLDER}:{folder} to follow it")  # fmt: skip
+        raise UsageError(
+            f"openclip:{arch}: {path} says quick_gelu {str(quick).lower()}; "
+            f"write openclip:{FOLDER}:{folder} to follow it"
+        )
     asked = {k: v for k, v in read_json(path).get("preprocess_cfg", {}).items() if v is not None}
     return Settings(
         "quick_gelu" if quick else "gelu",
@@ -199,8 +238,10 @@ def check_image_size(settings: Settings, side: int, file: Path) -> None:
         ModelError: open_clip would stretch the positions.
     """
     if settings.image_size not in (None, side, [side, side]):
-        raise ModelError(f"{file}: positions for images of {side}, but {CONFIG} says image_size "
-                         f"{settings.image_size}; positions are not stretched here")  # fmt: skip
+        raise ModelError(
+            f"{file}: positions for images of {side}, but {CONFIG} says image_size "
+            f"{settings.image_size}; positions are not stretched here"
+        )
 
 
 def weights_in(folder: Path) -> Path:

@@ -102,8 +102,10 @@ def _model(network: Any, tokenizer: Any) -> dict[str, Any]:
     resnet = isinstance(network, ClipWithResNet)
     activations = {text.hidden_act, *([] if resnet else [vision.hidden_act])}
     if activations not in ({"gelu"}, {"quick_gelu"}):
-        raise ModelError(f"open_clip runs both towers with gelu or with quick_gelu, not with "
-                         f"{' and '.join(sorted(activations))}; export --to hf")  # fmt: skip
+        raise ModelError(
+            f"open_clip runs both towers with gelu or with quick_gelu, not with "
+            f"{' and '.join(sorted(activations))}; export --to hf"
+        )
     words: dict[str, Any] = {}
     if not is_clip_bpe(tokenizer):
         # open_clip then takes the tokenizer from the folder, whatever name stands here.
@@ -113,15 +115,22 @@ def _model(network: Any, tokenizer: Any) -> dict[str, Any]:
     return {
         "embed_dim": network.config.projection_dim,
         "quick_gelu": activations == {"quick_gelu"},
-        "vision_cfg": _resnet(network.sizes) if resnet else _sizes(vision) | {
-            "image_size": vision.image_size, "patch_size": vision.patch_size,
+        "vision_cfg": _resnet(network.sizes)
+        if resnet
+        else _sizes(vision)
+        | {
+            "image_size": vision.image_size,
+            "patch_size": vision.patch_size,
             "head_width": vision.hidden_size // vision.num_attention_heads,
         },
-        "text_cfg": _sizes(text) | words | {
-            "context_length": text.max_position_embeddings, "vocab_size": text.vocab_size,
+        "text_cfg": _sizes(text)
+        | words
+        | {
+            "context_length": text.max_position_embeddings,
+            "vocab_size": text.vocab_size,
             "heads": text.num_attention_heads,
         },
-    }  # fmt: skip
+    }
 
 
 def _resnet(sizes: ResNetSizes) -> dict[str, Any]:
@@ -147,17 +156,22 @@ def _sizes(config: Any) -> dict[str, Any]:
 
 def _preprocessing(processor: Any) -> dict[str, Any]:
     if processor is None:
-        raise ModelError("open_clip has no word for this model's preprocessing; export --to hf "
-                         "gives the weights without one")  # fmt: skip
+        raise ModelError(
+            "open_clip has no word for this model's preprocessing; export --to hf "
+            "gives the weights without one"
+        )
     settings = processor.to_dict()
     if settings["resample"] not in _FILTERS:
-        raise ModelError(f"open_clip resizes with {' or '.join(_FILTERS.values())}; this model's "
-                         f"filter is Pillow's number {settings['resample']}")  # fmt: skip
+        raise ModelError(
+            f"open_clip resizes with {' or '.join(_FILTERS.values())}; this model's "
+            f"filter is Pillow's number {settings['resample']}"
+        )
     return {
         "mean": list(settings["image_mean"]),
         "std": list(settings["image_std"]),
         "interpolation": _FILTERS[settings["resample"]],
-        "resize_mode": next((mode for edge, mode in _MODES.items() if edge in settings["size"]),
-                            "squash"),
+        "resize_mode": next(
+            (mode for edge, mode in _MODES.items() if edge in settings["size"]), "squash"
+        ),
         "fill_color": getattr(processor, "fill_color", 0),
-    }  # fmt: skip
+    }

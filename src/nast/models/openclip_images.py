@@ -38,8 +38,10 @@ class OpenClipProcessor(CLIPImageProcessorPil):
 
     def center_crop(self, image: np.ndarray, size: Any, *_: Any, **__: Any) -> np.ndarray:
         """The middle of an image (channels, height, width), filled where it is smaller."""
-        short = [max(wanted - found, 0) for wanted, found in
-                 zip((size.height, size.width), image.shape[-2:], strict=True)]  # fmt: skip
+        short = [
+            max(wanted - found, 0)
+            for wanted, found in zip((size.height, size.width), image.shape[-2:], strict=True)
+        ]
         image = np.pad(
             image,
             [(0, 0), *((n // 2, n - n // 2) for n in short)],
@@ -64,11 +66,16 @@ def image_processor(side: int, preprocessing: Mapping[str, Any]) -> OpenClipProc
     """
     mode, filter_name = preprocessing["resize_mode"], preprocessing["interpolation"]
     square = {"height": side, "width": side}
-    sizes = {"shortest": {"shortest_edge": side}, "squash": square,
-             "longest": {"max_height": side, "max_width": side}}  # fmt: skip
+    sizes = {
+        "shortest": {"shortest_edge": side},
+        "squash": square,
+        "longest": {"max_height": side, "max_width": side},
+    }
     if mode not in sizes or filter_name not in _FILTERS:
-        raise ModelError(f"preprocess_cfg: found resize_mode {mode!r} with {filter_name!r}, "
-                         f"expected {', '.join(sizes)} with bicubic or bilinear")  # fmt: skip
+        raise ModelError(
+            f"preprocess_cfg: found resize_mode {mode!r} with {filter_name!r}, "
+            f"expected {', '.join(sizes)} with bicubic or bilinear"
+        )
     processor = OpenClipProcessor(
         size=sizes[mode],
         do_center_crop=mode != "squash",

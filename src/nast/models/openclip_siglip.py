@@ -39,21 +39,40 @@ HEADS = {"base": 12, "large": 16, "so400m": 16, "giantopt": 16}
 """Attention heads of timm's towers, which their weights do not tell."""
 _NAME = re.compile(rf"vit_({'|'.join(HEADS)})_patch(14|16|32)_siglip_(\d+)")
 SIGLIP_MODEL: dict[str, tuple[Any, ...]] = {
-    "embed_dim": (), "vision_cfg": (), "text_cfg": (), "quick_gelu": (False,),
-    "custom_text": (), "init_logit_scale": (), "init_logit_bias": (),
-    "nonscalar_logit_scale": (), "output_dict": (),
-}  # fmt: skip
+    "embed_dim": (),
+    "vision_cfg": (),
+    "text_cfg": (),
+    "quick_gelu": (False,),
+    "custom_text": (),
+    "init_logit_scale": (),
+    "init_logit_bias": (),
+    "nonscalar_logit_scale": (),
+    "output_dict": (),
+}
 SIGLIP_VISION: dict[str, tuple[Any, ...]] = {
-    "image_size": (), "timm_model_name": (), "timm_pool": ("map",), "timm_proj": ("none",),
+    "image_size": (),
+    "timm_model_name": (),
+    "timm_pool": ("map",),
+    "timm_proj": ("none",),
     "output_tokens": (False,),
-}  # fmt: skip
+}
 SIGLIP_TEXT: dict[str, tuple[Any, ...]] = {
-    "context_length": (), "vocab_size": (), "width": (), "heads": (), "layers": (),
-    "mlp_ratio": (), "hf_tokenizer_name": (), "no_causal_mask": (True,), "proj_bias": (True,),
-    "pool_type": ("last",), "output_tokens": (False,), "embed_cls": (False,),
+    "context_length": (),
+    "vocab_size": (),
+    "width": (),
+    "heads": (),
+    "layers": (),
+    "mlp_ratio": (),
+    "hf_tokenizer_name": (),
+    "no_causal_mask": (True,),
+    "proj_bias": (True,),
+    "pool_type": ("last",),
+    "output_tokens": (False,),
+    "embed_cls": (False,),
     "tokenizer_kwargs": ({}, *({"clean": name} for name in CLEAN)),
-    "act_kwargs": (None, {"approximate": "tanh"}), "norm_kwargs": (),
-}  # fmt: skip
+    "act_kwargs": (None, {"approximate": "tanh"}),
+    "norm_kwargs": (),
+}
 """Keys of a SigLIP's configuration that are understood, with the values that are."""
 SIGLIP_SAID = ("no_causal_mask", "proj_bias", "pool_type", "hf_tokenizer_name")
 """Keys that its text tower must have: without them open_clip builds CLIP's."""
@@ -134,8 +153,10 @@ def siglip(weights: Weights, settings: SiglipSettings, source: str) -> Any:
         ModelError: a tensor is missing, left over or of another shape.
     """
     left = {k: v for k, v in weights.items() if not k.startswith("visual.")}
-    head = {f"text_model.head.{kind}": left.pop(f"text_projection.{kind}")
-            for kind in ("weight", "bias")}  # fmt: skip
+    head = {
+        f"text_model.head.{kind}": left.pop(f"text_projection.{kind}")
+        for kind in ("weight", "bias")
+    }
     bias = left.pop("logit_bias", torch.zeros(1)).reshape(1)
     state = to_transformers(left) | head | vision_to_transformers(weights)
     state |= {"logit_bias": bias, "logit_scale": state["logit_scale"].reshape(1)}
@@ -170,8 +191,10 @@ def vision_to_transformers(weights: Mapping[str, torch.Tensor]) -> Weights:
         found[f"head.attention.in_proj_{kind}"] = torch.cat(parts)
     found |= rename_blocks(left, _BLOCK, "encoder.layers.", "self_attn.")
     if left:
-        raise ModelError(f"{len(left)} keys are of no layer of SigLIP's image tower: "
-                         f"{', '.join(sorted(left)[:8])}")  # fmt: skip
+        raise ModelError(
+            f"{len(left)} keys are of no layer of SigLIP's image tower: "
+            f"{', '.join(sorted(left)[:8])}"
+        )
     return {f"vision_model.{k}": v for k, v in found.items()}
 
 

@@ -61,8 +61,14 @@ def load_towers(
     used = ("text.transformer.", "visual.")
     check_keys(str(file), [], [k for k in left if not k.startswith(used)])
     tokenizer = folder_tokenizer(file.parent)
-    text = {"pooling": "cls", "layers": [-1], "mask": "normal", "padding": "longest",
-            "max_tokens": settings.context, "rules": []}  # fmt: skip
+    text = {
+        "pooling": "cls",
+        "layers": [-1],
+        "mask": "normal",
+        "padding": "longest",
+        "max_tokens": settings.context,
+        "rules": [],
+    }
     encoder: Any = image.encoder
     side = encoder.config.image_size
     check_image_size(settings, side, file)
@@ -108,6 +114,7 @@ def _clip(weights: Weights, settings: Settings, source: str) -> ImageTower:
     encoder = filled(CLIPVisionModel, CLIPVisionConfig(**sizes), state, source)
     projection = {"visual.proj.weight": weights["visual.proj"].T.contiguous()}
     norm = {k: weights[k] for k in ("visual.ln_post.weight", "visual.ln_post.bias")}
-    head = build_head([{"layernorm": "visual.ln_post"}, {"linear": "visual.proj"}],
-                      norm | projection)  # fmt: skip
+    head = build_head(
+        [{"layernorm": "visual.ln_post"}, {"linear": "visual.proj"}], norm | projection
+    )
     return ImageTower(encoder, head, "first")

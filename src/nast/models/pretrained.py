@@ -99,8 +99,9 @@ def refuse_kernels(config: Any, where: str) -> None:
     if isinstance(config, dict):
         for name, value in config.items():
             if str(name).endswith("_implementation") and "/" in str(value):
-                raise ModelError(f"{where}: {name} names code of the hub, which is not run; take "
-                                 "the key out")  # fmt: skip
+                raise ModelError(
+                    f"{where}: {name} names code of the hub, which is not run; take the key out"
+                )
             refuse_kernels(value, where)
 
 

@@ -87,8 +87,10 @@ def _run(folder: Path, name: str) -> DualEncoder:
     run = read_json(folder / "run.json")
     named = isinstance(run, dict) and all(isinstance(run.get(k), str) for k in ("base", "base_key"))
     if not named:
-        raise ModelError(f"{folder / 'run.json'}: no record of a run's base; expected base and "
-                         "base_key as nast train wrote them")  # fmt: skip
+        raise ModelError(
+            f"{folder / 'run.json'}: no record of a run's base; expected base and "
+            "base_key as nast train wrote them"
+        )
     model = _base_of(run, folder, name)
     merge(model)
     with quiet():

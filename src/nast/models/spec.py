@@ -57,13 +57,18 @@ def _is_layer(value: Any) -> bool:
 def _is_scale(value: Any) -> bool:
     if isinstance(value, dict):
         numbers = [value[k] for k in ("max",) if k in value]
-        return set(value) <= {"key", "max"} and _is_text(value.get("key")) and all(
-            map(_is_number, numbers))  # fmt: skip
+        return (
+            set(value) <= {"key", "max"}
+            and _is_text(value.get("key"))
+            and all(map(_is_number, numbers))
+        )
     return _is_number(value) and value > 0
 
 
-_FILE = Rule("a file or folder, relative to this one, or a list of them",
-             lambda v: _is_text(v) or (bool(v) and _all(_is_text)(v)))  # fmt: skip
+_FILE = Rule(
+    "a file or folder, relative to this one, or a list of them",
+    lambda v: _is_text(v) or (bool(v) and _all(_is_text)(v)),
+)
 _TEXTS = Rule("a list of texts", _all(_is_text), [])
 _HEAD = Rule(
     f"a list of layers: {', '.join(heads.PLAIN)}, or one key such as {{linear: KEY}} of "
@@ -71,8 +76,7 @@ _HEAD = Rule(
     _all(_is_layer),
 )
 _CONFIG = Rule("a mapping of sizes, or a config.json", lambda v: isinstance(v, dict) or _is_text(v))
-_LIST3 = Rule("a list of one number or three",
-              lambda v: _all(_is_number)(v) and len(v) in (1, 3))  # fmt: skip
+_LIST3 = Rule("a list of one number or three", lambda v: _all(_is_number)(v) and len(v) in (1, 3))
 _PREFIX = Rule("the start of the encoder's keys", lambda v: isinstance(v, str), "")
 _FLAG = Rule("true or false", lambda v: isinstance(v, bool), False)
 RULES: dict[str, Rule] = {
@@ -87,13 +91,17 @@ RULES: dict[str, Rule] = {
     "text.config": _CONFIG,
     "text.prefix": _PREFIX,
     "text.pooling": _one_of(bert.POOLING),
-    "text.layers": Rule("a list of layers, 1-based, -1 the last", _all(
-        lambda v: type(v) is int), [-1]),
+    "text.layers": Rule(
+        "a list of layers, 1-based, -1 the last", _all(lambda v: type(v) is int), [-1]
+    ),
     "text.mask": _one_of(("normal", "none"), "normal"),
     "text.padding": _one_of(PADDING, "longest"),
     "text.max_tokens": Rule("a number of tokens", _is_count),
-    "text.rules": Rule(f"a list of {', '.join(map(repr, rules.TEXT_RULES))}",
-                       _all(lambda v: v in rules.TEXT_RULES), []),
+    "text.rules": Rule(
+        f"a list of {', '.join(map(repr, rules.TEXT_RULES))}",
+        _all(lambda v: v in rules.TEXT_RULES),
+        [],
+    ),
     "text.head": _HEAD,
     "image.weights": _FILE,
     "image.encoder": _one_of([k for k in encoders.CLASSES if k != "bert"] + ["resnet"]),
@@ -110,7 +118,7 @@ RULES: dict[str, Rule] = {
     "preprocessing.range": Rule("1 or 255, what white becomes", lambda v: v in (1, 255), 1),
     "preprocessing.mean": _LIST3,
     "preprocessing.std": _LIST3,
-}  # fmt: skip
+}
 """Every key of a specification, sections by dot."""
 
 

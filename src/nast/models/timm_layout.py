@@ -42,8 +42,10 @@ def vit_to_transformers(weights: Mapping[str, torch.Tensor]) -> Weights:
     found = {theirs: left.pop(ours) for ours, theirs in _STEM.items() if ours in left}
     found |= rename_blocks(left, _BLOCK, "layers.", "attention.")
     if left:
-        raise ModelError(f"{len(left)} keys are of no layer of a ViT: {_TRUNK}"
-                         f"{f', {_TRUNK}'.join(sorted(left)[:8])}")  # fmt: skip
+        raise ModelError(
+            f"{len(left)} keys are of no layer of a ViT: {_TRUNK}"
+            f"{f', {_TRUNK}'.join(sorted(left)[:8])}"
+        )
     return found
 
 

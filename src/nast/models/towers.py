@@ -50,23 +50,44 @@ def two_towers(
     if isinstance(image.encoder, (ViTModel, CLIPVisionModel)):
         check_pixels(source, pixels, image.encoder.config.image_size)
     tower = BertTextTower(
-        bert, head, text["pooling"], layers=text["layers"], uses_mask=text["mask"] == "normal",
+        bert,
+        head,
+        text["pooling"],
+        layers=text["layers"],
+        uses_mask=text["mask"] == "normal",
         padding_matters=text["padding"] == "own length",
-    )  # fmt: skip
+    )
     spec = {
-        "family": "two-tower", "source": source,
+        "family": "two-tower",
+        "source": source,
         "class": f"{type(bert).__name__} + {type(image.encoder).__name__}",
-        "activation": bert.config.hidden_act, "pooling": text["pooling"],
-        "layers": list(tower.read_layers), "mask": text["mask"], "padding": text["padding"],
-        "max tokens": text["max_tokens"], "text rules": list(text["rules"]),
-        "tokenizer": type(tokenizer).__name__, "image pooling": image.pooling,
-        "logit scale": scale, "logit bias": 0.0,
+        "activation": bert.config.hidden_act,
+        "pooling": text["pooling"],
+        "layers": list(tower.read_layers),
+        "mask": text["mask"],
+        "padding": text["padding"],
+        "max tokens": text["max_tokens"],
+        "text rules": list(text["rules"]),
+        "tokenizer": type(tokenizer).__name__,
+        "image pooling": image.pooling,
+        "logit scale": scale,
+        "logit bias": 0.0,
         "declared": declared(tower),
-    }  # fmt: skip
+    }
     return DualEncoder(
-        name, key, spec, network, tower, tokenizer, pixels, image, scale, text["max_tokens"],
-        padding="fixed" if text["padding"] == "fixed" else "longest", text_rules=text["rules"],
-    )  # fmt: skip
+        name,
+        key,
+        spec,
+        network,
+        tower,
+        tokenizer,
+        pixels,
+        image,
+        scale,
+        text["max_tokens"],
+        padding="fixed" if text["padding"] == "fixed" else "longest",
+        text_rules=text["rules"],
+    )
 
 
 def declared(tower: TextTower) -> list[str]:
@@ -98,8 +119,10 @@ def _check(source: str, bert: Any, head: nn.Module, image: ImageTower, tokenizer
                 f"vectors of {size} numbers: {error}"
             ) from None
     if sizes[0] != sizes[1]:
-        raise ModelError(f"{source}: found text vectors of {sizes[0]} and image vectors of "
-                         f"{sizes[1]} numbers, expected one length")  # fmt: skip
+        raise ModelError(
+            f"{source}: found text vectors of {sizes[0]} and image vectors of "
+            f"{sizes[1]} numbers, expected one length"
+        )
     ids = set(tokenizer("no effusion", add_special_tokens=False)["input_ids"])
     rows = bert.config.vocab_size
     if len(tokenizer) > rows or ids <= {tokenizer.unk_token_id}:

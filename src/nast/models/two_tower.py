@@ -45,29 +45,44 @@ def load_two_tower(place: str, name: str) -> DualEncoder:
     spec = read_spec(path)
     for part in ("text", "image"):
         spec[part]["config"] = _config(path, spec[part]["config"])
-    files = {part: _files(path, f"{part}.weights", spec[part]["weights"])
-             for part in ("text", "image")}  # fmt: skip
+    files = {
+        part: _files(path, f"{part}.weights", spec[part]["weights"]) for part in ("text", "image")
+    }
     read = {group: _read(path, group, spec["ignore"]) for group in set(files.values())}
     text, image = (read[files[part]] for part in ("text", "image"))
-    heads = {"text": build_head(spec["text"]["head"], text),
-             "image": build_head(spec["image"]["head"], image)}  # fmt: skip
+    heads = {
+        "text": build_head(spec["text"]["head"], text),
+        "image": build_head(spec["image"]["head"], image),
+    }
     scale = _scale(path, spec["scale"], list(read.values()))
     bert = build_encoder(
-        "bert", spec["text"]["config"], _take(text, spec["text"]["prefix"]),
-        _names(files["text"]), pooler=spec["text"]["pooling"] == "cls_tanh",
-    )  # fmt: skip
+        "bert",
+        spec["text"]["config"],
+        _take(text, spec["text"]["prefix"]),
+        _names(files["text"]),
+        pooler=spec["text"]["pooling"] == "cls_tanh",
+    )
     encoder = build_encoder(
-        spec["image"]["encoder"], spec["image"]["config"],
-        _take(image, spec["image"]["prefix"]), _names(files["image"]),
-    )  # fmt: skip
+        spec["image"]["encoder"],
+        spec["image"]["config"],
+        _take(image, spec["image"]["prefix"]),
+        _names(files["image"]),
+    )
     for group, left in read.items():
         check_keys(f"{_names(group)} (`ignore` lists what no vector depends on)", [], left)
     folder = _folder(path, spec["text"]["tokenizer"])
     model = two_towers(
-        bert, heads["text"], ImageTower(encoder, heads["image"], spec["image"]["pooling"]),
-        _tokenizer(folder), partial(to_pixels, settings=spec["preprocessing"]), scale,
-        spec["text"], name=name, source=place, key=_key(spec, folder, files),
-    )  # fmt: skip
+        bert,
+        heads["text"],
+        ImageTower(encoder, heads["image"], spec["image"]["pooling"]),
+        _tokenizer(folder),
+        partial(to_pixels, settings=spec["preprocessing"]),
+        scale,
+        spec["text"],
+        name=name,
+        source=place,
+        key=_key(spec, folder, files),
+    )
     model.spec["preprocessing"] = spec["preprocessing"]
     model.spec |= {k: spec[k] for k in ("name", "licence", "trained_on")}
     return model
@@ -97,8 +112,10 @@ def _file(spec: Path, key: str, entry: str) -> Path:
     inside = [place / n for n in ("model.safetensors", "pytorch_model.bin")]
     file = next((p for p in inside if p.is_file()), place)
     if not file.is_file():
-        raise ModelError(f"{spec}: {key}: found no file {place}, expected weights, or a folder "
-                         f"with {' or '.join(p.name for p in inside)}")  # fmt: skip
+        raise ModelError(
+            f"{spec}: {key}: found no file {place}, expected weights, or a folder "
+            f"with {' or '.join(p.name for p in inside)}"
+        )
     return file
 
 
@@ -107,11 +124,16 @@ def _read(spec: Path, files: Files, ignore: list[str]) -> Weights:
     for file in files:
         more = read_tensors(file)
         if twice := weights.keys() & more.keys():
-            raise ModelError(f"{spec}: {_names(files)}: {len(twice)} keys stand in two files, "
-                             f"among them {min(twice)!r}")  # fmt: skip
+            raise ModelError(
+                f"{spec}: {_names(files)}: {len(twice)} keys stand in two files, "
+                f"among them {min(twice)!r}"
+            )
         weights |= more
-    return {k: v.float() if v.is_floating_point() else v for k, v in weights.items()
-            if not any(fnmatchcase(k, pattern) for pattern in ignore)}  # fmt: skip
+    return {
+        k: v.float() if v.is_floating_point() else v
+        for k, v in weights.items()
+        if not any(fnmatchcase(k, pattern) for pattern in ignore)
+    }
 
 
 def _take(weights: Weights, prefix: str) -> dict[str, torch.Tensor]:

@@ -27,8 +27,14 @@ from nast.store import atomic, write_text
 SPEC = "SPEC.yaml"
 TEXT_HEAD, IMAGE = "text_head.safetensors", "image.safetensors"
 _FILTERS = {int(number): name for name, number in INTERPOLATION.items()}
-_TEXT = {"pooling": "pooling", "layers": "layers", "mask": "mask", "padding": "padding",
-         "max_tokens": "max tokens", "rules": "text rules"}  # fmt: skip
+_TEXT = {
+    "pooling": "pooling",
+    "layers": "layers",
+    "mask": "mask",
+    "padding": "padding",
+    "max_tokens": "max tokens",
+    "rules": "text rules",
+}
 """Keys of a specification -> of what a model says about itself."""
 
 
@@ -82,13 +88,17 @@ def write_bert_lora(network: PeftModel, base: Path, out: Path) -> None:
         out: the folder.
     """
     prefix, own = "base_model.model.", "text."
-    state = {k.removeprefix(prefix).removeprefix(own): v
-             for k, v in get_peft_model_state_dict(network).items()}  # fmt: skip
+    state = {
+        k.removeprefix(prefix).removeprefix(own): v
+        for k, v in get_peft_model_state_dict(network).items()
+    }
     given: Any = network.peft_config["default"]
     config = LoraConfig(
-        r=given.r, lora_alpha=given.lora_alpha, lora_dropout=0.0,
+        r=given.r,
+        lora_alpha=given.lora_alpha,
+        lora_dropout=0.0,
         target_modules=sorted({k.partition(".lora_")[0] for k in state}),
-    )  # fmt: skip
+    )
     with quiet():
         plain = get_peft_model(deepcopy(network).unload()["text"], config)
     set_peft_model_state_dict(plain, {prefix + k: v for k, v in state.items()})
@@ -115,8 +125,10 @@ def _preprocessing(model: DualEncoder, pixels: Any) -> dict[str, Any]:
     size, how = settings.get("size", {}), _FILTERS.get(int(settings.get("resample", -1)))
     crop = settings.get("crop_size") if settings.get("do_center_crop") else size
     if how is None or "max_height" in size or not crop or crop.get("height") != crop.get("width"):
-        raise ModelError(f"{model.name}: no specification can say its preprocessing: "
-                         f"{model.spec['preprocessing']}")  # fmt: skip
+        raise ModelError(
+            f"{model.name}: no specification can say its preprocessing: "
+            f"{model.spec['preprocessing']}"
+        )
     short = size.get("shortest_edge")
     return {
         "size": crop["height"],

@@ -28,9 +28,14 @@ PEAK_RATE = 2e-3
 def vision_config(projection: int) -> CLIPVisionConfig:
     """A ViT with 4 blocks of width 96 on 36 patches of 16 px."""
     return CLIPVisionConfig(
-        hidden_size=96, intermediate_size=384, num_hidden_layers=4, num_attention_heads=4,
-        image_size=IMAGE_SIZE, patch_size=16, projection_dim=projection,
-    )  # fmt: skip
+        hidden_size=96,
+        intermediate_size=384,
+        num_hidden_layers=4,
+        num_attention_heads=4,
+        image_size=IMAGE_SIZE,
+        patch_size=16,
+        projection_dim=projection,
+    )
 
 
 def draw_all(studies: list[PhantomStudy], workers: int = 2) -> torch.Tensor:

@@ -87,8 +87,13 @@ def _encode(texts: list[str], report_step: Callable[[str, int, float], None]) ->
     vectors = torch.zeros(len(texts), bert.config.hidden_size)
     for start in range(0, len(texts), BATCH):
         rows = order[start : start + BATCH]
-        tokens = tokenizer([texts[i] for i in rows], padding=True, truncation=True,
-                           max_length=MAX_TOKENS, return_tensors="pt")  # fmt: skip
+        tokens = tokenizer(
+            [texts[i] for i in rows],
+            padding=True,
+            truncation=True,
+            max_length=MAX_TOKENS,
+            return_tensors="pt",
+        )
         mask = tokens["attention_mask"][:, :, None].float()
         states = bert.eval()(**tokens).last_hidden_state
         vectors[rows] = normalize((states * mask).sum(1) / mask.sum(1), dim=-1)
@@ -114,8 +119,9 @@ def fit_head(
         The head (d -> D) and the logarithm of the logit scale.
     """
     torch.manual_seed(SEED)
-    head = nn.Sequential(nn.Linear(features.shape[1], WIDTH), nn.GELU(),
-                         nn.Linear(WIDTH, vectors.shape[2]))  # fmt: skip
+    head = nn.Sequential(
+        nn.Linear(features.shape[1], WIDTH), nn.GELU(), nn.Linear(WIDTH, vectors.shape[2])
+    )
     scale = nn.Parameter(torch.tensor(math.log(20)))
     optimizer = torch.optim.AdamW([*head.parameters(), scale], lr=RATE, weight_decay=0.05)
     rng = np.random.default_rng(seed_of(SEED, "minilm batches"))

@@ -13,11 +13,20 @@ from nast.records import Fact
 from nast.store import seed_of
 
 PRESENCE = {
-    "Atelectasis": 0.20, "Cardiomegaly": 0.26, "Consolidation": 0.18, "Edema": 0.16,
-    "Enlarged Cardiomediastinum": 0.18, "Fracture": 0.18, "Lung Lesion": 0.20,
-    "Lung Opacity": 0.16, "Pleural Effusion": 0.30, "Pleural Other": 0.16, "Pneumonia": 0.16,
-    "Pneumothorax": 0.22, "Support Devices": 0.26,
-}  # fmt: skip
+    "Atelectasis": 0.20,
+    "Cardiomegaly": 0.26,
+    "Consolidation": 0.18,
+    "Edema": 0.16,
+    "Enlarged Cardiomediastinum": 0.18,
+    "Fracture": 0.18,
+    "Lung Lesion": 0.20,
+    "Lung Opacity": 0.16,
+    "Pleural Effusion": 0.30,
+    "Pleural Other": 0.16,
+    "Pneumonia": 0.16,
+    "Pneumothorax": 0.22,
+    "Support Devices": 0.26,
+}
 """Probability that a study shows a condition."""
 FIRST_SUBJECT = 90_000_000
 """Phantom subject ids start here; MIMIC-CXR's start with 1."""

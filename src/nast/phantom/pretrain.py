@@ -120,10 +120,17 @@ def build_model(vocabulary: int, tower: CLIPVisionModel | None, seed: int) -> CL
     """A CLIPModel with an untrained text tower (12 blocks of width 64) and a given image tower."""
     torch.manual_seed(seed)
     text = {
-        "vocab_size": vocabulary, "hidden_size": 64, "intermediate_size": 256,
-        "num_hidden_layers": 12, "num_attention_heads": 4, "max_position_embeddings": CONTEXT,
-        "bos_token_id": 2, "eos_token_id": 3, "pad_token_id": 1, "projection_dim": PROJECTION,
-    }  # fmt: skip
+        "vocab_size": vocabulary,
+        "hidden_size": 64,
+        "intermediate_size": 256,
+        "num_hidden_layers": 12,
+        "num_attention_heads": 4,
+        "max_position_embeddings": CONTEXT,
+        "bos_token_id": 2,
+        "eos_token_id": 3,
+        "pad_token_id": 1,
+        "projection_dim": PROJECTION,
+    }
     vision = vision_config(PROJECTION).to_dict()
     model = CLIPModel(CLIPConfig(text_config=text, vision_config=vision, projection_dim=PROJECTION))
     if tower is not None:

@@ -33,12 +33,17 @@ MARK = "Synthetic radiographs and labels. No patient, no hospital: do not mix wi
 """
 IMAGE_SIZE = 224
 CAD_NAMES = {
-    "Atelectasis": "atelectasis", "Cardiomegaly": "cardiomegaly",
-    "Consolidation": "consolidation", "Edema": "edema", "Fracture": "fracture",
-    "Lung Opacity": "lung opacity", "Pleural Effusion": "pleural effusion",
-    "Pleural Other": "pleural thickening", "Pneumonia": "pneumonia",
+    "Atelectasis": "atelectasis",
+    "Cardiomegaly": "cardiomegaly",
+    "Consolidation": "consolidation",
+    "Edema": "edema",
+    "Fracture": "fracture",
+    "Lung Opacity": "lung opacity",
+    "Pleural Effusion": "pleural effusion",
+    "Pleural Other": "pleural thickening",
+    "Pneumonia": "pneumonia",
     "Pneumothorax": "pneumothorax",
-}  # fmt: skip
+}
 """CheXpert condition -> CAD-Chest disease; CAD has no lesion, device or mediastinum."""
 _LEVELS = {
     "mild": ("mild", "small", "trace"),
@@ -204,9 +209,15 @@ def _cad_record(study: PhantomStudy) -> dict[str, Any]:
 
 def _cad_entity(disease: str, fact: Fact, order: int, rng: np.random.Generator) -> dict[str, Any]:
     entity: dict[str, Any] = {
-        "id": order, "entity_name": disease, "report_name": disease,
-        "location": None, "type": None, "level": None, "infer": None, "derived_from": None,
-    }  # fmt: skip
+        "id": order,
+        "entity_name": disease,
+        "report_name": disease,
+        "location": None,
+        "type": None,
+        "level": None,
+        "infer": None,
+        "derived_from": None,
+    }
     if fact.existence == "absent":
         return entity | {"probability": "no ", "probability_score": -3}
     if rng.random() < 0.08:

@@ -54,9 +54,10 @@ def join_evaluations(folders: Sequence[Path]) -> Evaluations:
     for folder, manifest in made.items():
         if "data" not in manifest:
             raise InputError(
-                folder, found="no list of its data sets",
+                folder,
+                found="no list of its data sets",
                 expected="a folder of this version; run nast evaluate again",
-            )  # fmt: skip
+            )
     _refuse_two_of_a_name(made)
     names = {name: kinds for m in made.values() for name, kinds in _data(m)}
     kinds = sorted({(n, k, "") for m in made.values() for n, some in _data(m) for k in some})
@@ -82,13 +83,19 @@ def join_evaluations(folders: Sequence[Path]) -> Evaluations:
     try:
         metrics = in_order(metrics, scores)
     except KeyError:
-        raise InputError(folders[0], found="scores of a model without its figures",
-                         expected="metrics.json as nast evaluate writes it") from None  # fmt: skip
+        raise InputError(
+            folders[0],
+            found="scores of a model without its figures",
+            expected="metrics.json as nast evaluate writes it",
+        ) from None
     parts = [
-        Part(data_name(label), figures,
-             scores.filter(pl.col("data").is_in([n for n in names if labels[n] == label])))
+        Part(
+            data_name(label),
+            figures,
+            scores.filter(pl.col("data").is_in([n for n in names if labels[n] == label])),
+        )
         for label, figures in sorted(by_data(metrics).items())
-    ]  # fmt: skip
+    ]
     margin = min(m["config"]["margin"] for m in made.values())
     return Evaluations(metrics, parts, list(harm.values()), margin)
 
@@ -151,5 +158,7 @@ def _refuse_two_of_a_name(made: Mapping[Path, Mapping[str, Any]]) -> None:
             key = manifest["config"]["models"][name]
             known, place = models.setdefault(name, (key, folder))
             if known != key:
-                raise UsageError(f"{name} is one model in {place} and another in {folder}: their "
-                                 "rows would be mixed; report them apart")  # fmt: skip
+                raise UsageError(
+                    f"{name} is one model in {place} and another in {folder}: their "
+                    "rows would be mixed; report them apart"
+                )

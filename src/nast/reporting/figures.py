@@ -13,9 +13,14 @@ import matplotlib.pyplot as plt
 from nast.store import atomic, content_hash
 
 COLORS = {"negated": "#b5443c", "affirmative": "#3c6fb5", "omitted": "#9a9a9a"}
-mpl.rcParams.update({
-    "svg.hashsalt": "nast", "font.size": 9, "axes.spines.top": False, "axes.spines.right": False,
-})  # fmt: skip
+mpl.rcParams.update(
+    {
+        "svg.hashsalt": "nast",
+        "font.size": 9,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+    }
+)
 
 
 def save(figure: Any, folder: Path, name: str) -> Path:

@@ -35,14 +35,21 @@ def _lost(rows: Rows, label: str) -> Table:
     by_pair = _by_pair([r for r in rows if "verdict" in r], label, "minus")
     known = [f for f in LOST if any(f in figures for figures in by_pair.values())]
     body = [
-        (pair, *(f"{cell(r, sign=True)}, {r['verdict']}" if (r := figures.get(f)) else "-"
-                 for f in known))
+        (
+            pair,
+            *(
+                f"{cell(r, sign=True)}, {r['verdict']}" if (r := figures.get(f)) else "-"
+                for f in known
+            ),
+        )
         for pair, figures in by_pair.items()
         if any(f in figures for f in known)
-    ]  # fmt: skip
+    ]
     margins = sorted({r["margin"] for r in rows if "verdict" in r})
-    caption = ("Change in affirmative words; not inferior: the interval stays above minus "
-               f"{' or '.join(f'{m:g}' for m in margins)}")  # fmt: skip
+    caption = (
+        "Change in affirmative words; not inferior: the interval stays above minus "
+        f"{' or '.join(f'{m:g}' for m in margins)}"
+    )
     header = ("Difference", *(LOST[f] for f in known))
     return Table("harm", caption, header, body, data_name(label))
 
@@ -50,11 +57,15 @@ def _lost(rows: Rows, label: str) -> Table:
 def _moved(rows: Rows) -> Table:
     by_pair = _by_pair([r for r in rows if r["figure"].startswith("neutral ")], "", "against")
     names = [f"neutral {group}/{figure}" for group in neutral_sentences() for figure in MOVED]
-    header = ("Models", *(f"{group}: {title}" for group in neutral_sentences()
-                              for title in MOVED.values()))  # fmt: skip
+    header = (
+        "Models",
+        *(f"{group}: {title}" for group in neutral_sentences() for title in MOVED.values()),
+    )
     body = [(pair, *(cell(figures.get(n)) for n in names)) for pair, figures in by_pair.items()]
-    caption = ("Sentences that find and deny nothing: cosine of each before and after, and rank "
-               "correlation of the cosines between them")  # fmt: skip
+    caption = (
+        "Sentences that find and deny nothing: cosine of each before and after, and rank "
+        "correlation of the cosines between them"
+    )
     return Table("drift", caption, header, body)
 
 

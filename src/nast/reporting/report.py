@@ -23,15 +23,23 @@ from nast.reporting.verdicts import verdict_table
 from nast.store import manifest_of, write_json, write_text
 
 TITLES = {
-    "table1": "Table 1", "table2": "Table 2", "table3": "Table 3", "table4": "Table 4",
-    "questions": "Questions", "verdicts": "Claims", "harm": "No harm", "drift": "Drift",
-}  # fmt: skip
+    "table1": "Table 1",
+    "table2": "Table 2",
+    "table3": "Table 3",
+    "table4": "Table 4",
+    "questions": "Questions",
+    "verdicts": "Claims",
+    "harm": "No harm",
+    "drift": "Drift",
+}
 UNIFORM = "LoRA uniform"
 COMPARED = (
-    ("claims/accuracy", "negated"), ("claims/accuracy", "affirmative"),
-    ("questions/accuracy", "negated"), ("questions/accuracy", "affirmative"),
+    ("claims/accuracy", "negated"),
+    ("claims/accuracy", "affirmative"),
+    ("questions/accuracy", "negated"),
+    ("questions/accuracy", "affirmative"),
     ("questions/accuracy", "omitted"),
-)  # fmt: skip
+)
 
 
 def build_report(folders: Sequence[Path], out: Path, *, fresh: bool = False) -> dict[str, Any]:
@@ -71,8 +79,10 @@ def build_report(folders: Sequence[Path], out: Path, *, fresh: bool = False) -> 
         write_tables(tables, target / "tables")
         write_json(target / "metrics.json", joined.metrics)
         write_text(target / "report.html", _page(joined, tables, found, target))
-        return {"counts": {"models": len(joined.metrics), "tables": len(tables)},
-                "report": "report.html"}  # fmt: skip
+        return {
+            "counts": {"models": len(joined.metrics), "tables": len(tables)},
+            "report": "report.html",
+        }
 
     return stage(out, {"stage": "report"}, folders, make, fresh=fresh)
 
@@ -220,8 +230,9 @@ def findings(metrics: Mapping[str, Any], compared: Mapping[str, Mapping[str, Any
         gap, negated = base.get(f"{task}/accuracy/gap"), base.get(f"{task}/accuracy/negated")
         if gap and negated:
             affirmative = base[f"{task}/accuracy/affirmative"]["value"]
-            verdict = verdict_of(gap, "an affirmative bias", "the opposite of an affirmative bias",
-                                 "no clear bias")  # fmt: skip
+            verdict = verdict_of(
+                gap, "an affirmative bias", "the opposite of an affirmative bias", "no clear bias"
+            )
             said.append(
                 f"{base_name}, {what}: {affirmative:.3f} right in affirmative words and "
                 f"{negated['value']:.3f} with negations (chance {negated['chance']:.3f}), gap "

@@ -63,8 +63,9 @@ def _best(path: Path) -> dict[str, dict[str, Any]]:
     try:
         return {form: max(rows, key=lambda r: r["accuracy"]) for form, rows in found.items()}
     except (AttributeError, TypeError, LookupError, ValueError):
-        raise InputError(path, found="something else", expected="rows of nast benchmark audit, by "
-                         "form") from None  # fmt: skip
+        raise InputError(
+            path, found="something else", expected="rows of nast benchmark audit, by form"
+        ) from None
 
 
 def example_of(found: Mapping[str, Sequence[Path]]) -> dict[str, str] | None:

@@ -54,14 +54,16 @@ def tables_of(metrics: Metrics, updates: Mapping[str, Sequence[Mapping[str, Any]
         table._replace(data=data_name(label))
         for label, figures in by_data(metrics).items()
         for table in (
-            _metric_table("table1", f"Negated captions and claims{_items(figures)}", figures,
-                          "negated"),
-            _metric_table("table2", f"The same in affirmative words{_items(figures)}", figures,
-                          "affirmative"),
+            _metric_table(
+                "table1", f"Negated captions and claims{_items(figures)}", figures, "negated"
+            ),
+            _metric_table(
+                "table2", f"The same in affirmative words{_items(figures)}", figures, "affirmative"
+            ),
             _metric_table("table3", "Polarity gap: affirmative minus negated", figures, "gap"),
             _question_table(figures),
         )
-    ]  # fmt: skip
+    ]
     made += [_update_table(updates)] if updates else []
     # Tables 1-4, each for every data set, then the questions.
     made.sort(key=lambda t: (t.name == "questions", t.name))
@@ -157,9 +159,18 @@ def latex(table: Table) -> str:
 
     body = "\n".join(line(row) for row in table.rows)
     columns = "l" + "r" * (len(table.header) - 1)
-    return "\n".join([
-        r"\begin{table}", rf"\caption{{{table.title.translate(_LATEX)}}}",
-        rf"\begin{{tabular}}{{{columns}}}",
-        r"\toprule", line(table.header), r"\midrule", body, r"\bottomrule", r"\end{tabular}",
-        r"\end{table}", "",
-    ])  # fmt: skip
+    return "\n".join(
+        [
+            r"\begin{table}",
+            rf"\caption{{{table.title.translate(_LATEX)}}}",
+            rf"\begin{{tabular}}{{{columns}}}",
+            r"\toprule",
+            line(table.header),
+            r"\midrule",
+            body,
+            r"\bottomrule",
+            r"\end{tabular}",
+            r"\end{table}",
+            "",
+        ]
+    )

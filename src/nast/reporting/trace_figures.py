@@ -90,9 +90,13 @@ def cte_map(trace: pl.DataFrame, folder: Path) -> Path:
     roles = [r for r in ROLES if r in set(means["role"])]
     layers = range(int(means["layer"].max()) + 1)  # type: ignore[arg-type]
     figure, axes = plt.subplots(
-        1, 3, sharey=True, layout="constrained", figsize=(3.4 + 0.62 * len(layers), 2.9),
+        1,
+        3,
+        sharey=True,
+        layout="constrained",
+        figsize=(3.4 + 0.62 * len(layers), 2.9),
         width_ratios=[len(layers), len(layers) - 1, len(layers) - 1],
-    )  # fmt: skip
+    )
     for axis, site in zip(axes, TITLES, strict=True):
         shown = layers if site == "residual" else layers[1:]
         grid = [[_number(known.get((site, r, layer))) for layer in shown] for r in roles]
@@ -124,9 +128,16 @@ def profiles(scores: pl.DataFrame, folder: Path) -> Path:
         whole = 1.0 if name in UNIT else np.nanmax(np.abs(value)) or 1.0
         # Side by side, so that intervals of one block do not hide each other.
         at = part["layer"].to_numpy() + 0.09 * (i - (len(names) - 1) / 2)
-        axis.plot(at, value / whole, "-" if name in UNIT else "--", marker="o", markersize=3,
-                  linewidth=1, color=f"C{i}",
-                  label=name if name in UNIT else f"{name} / {whole:.2g}")  # fmt: skip
+        axis.plot(
+            at,
+            value / whole,
+            "-" if name in UNIT else "--",
+            marker="o",
+            markersize=3,
+            linewidth=1,
+            color=f"C{i}",
+            label=name if name in UNIT else f"{name} / {whole:.2g}",
+        )
         axis.vlines(at, low / whole, high / whole, color=f"C{i}", linewidth=1, alpha=0.6)
     axis.set(xlabel="block", ylabel="score (1 = whole effect, or the largest)")
     axis.set_xticks(range(1, layers + 1))
@@ -144,14 +155,21 @@ def attention_map(attention: pl.DataFrame, means: pl.DataFrame, folder: Path) ->
     """
     groups = attention.group_by("layer", "head", maintain_order=True)
     cells = groups.agg(pl.col("selectivity").mean()).sort("layer", "head")
-    _write_csv(cells.join(means.select("layer", layer_mean="score", low="low", high="high"),
-                          on="layer"), folder, "figure5")  # fmt: skip
+    _write_csv(
+        cells.join(means.select("layer", layer_mean="score", low="low", high="high"), on="layer"),
+        folder,
+        "figure5",
+    )
     layers, heads = cells["layer"].n_unique(), cells["head"].n_unique()
     grid = cells["selectivity"].to_numpy().reshape(layers, heads)
     figure, (left, right) = plt.subplots(
-        1, 2, sharey=True, layout="constrained", width_ratios=[2.2, 1],
+        1,
+        2,
+        sharey=True,
+        layout="constrained",
+        width_ratios=[2.2, 1],
         figsize=(3.2 + 0.42 * heads, 1.2 + 0.26 * layers),
-    )  # fmt: skip
+    )
     image = left.imshow(grid, aspect="auto", cmap="magma", vmin=min(0.0, float(grid.min())))
     left.set(xlabel="head", ylabel="block", title="Attention to the negator")
     left.set_xticks(range(heads), range(1, heads + 1))
@@ -167,8 +185,9 @@ def attention_map(attention: pl.DataFrame, means: pl.DataFrame, folder: Path) ->
 
 def _columns(scores: pl.DataFrame) -> list[np.ndarray]:
     """Score and both ends of its interval, NaN where there is none."""
-    return [scores[c].cast(pl.Float64).fill_null(np.nan).to_numpy()
-            for c in ("score", "low", "high")]  # fmt: skip
+    return [
+        scores[c].cast(pl.Float64).fill_null(np.nan).to_numpy() for c in ("score", "low", "high")
+    ]
 
 
 def _number(value: float | None) -> float:

@@ -64,8 +64,11 @@ def update_shares(run: Path, measures: Iterable[str] = ("parameters",)) -> dict[
     lists: list[Any] = [found.get(name) for name in names] if isinstance(found, dict) else []
     whole = all(isinstance(part, list) for part in lists) and len({len(p) for p in lists}) == 1
     if not whole or not all(isinstance(v, int | float) for part in lists for v in part):
-        raise InputError(path, found="something else", expected="a share per block and measure, "
-                         "as nast train writes them")  # fmt: skip
+        raise InputError(
+            path,
+            found="something else",
+            expected="a share per block and measure, as nast train writes them",
+        )
     return {name: found[name] for name in names}
 
 
@@ -84,10 +87,14 @@ def share_paths(run: Path) -> pl.DataFrame:
     every = every.join(table, on=["step", "block"], how="left").fill_null(0).sort("step", "block")
     gone = every.with_columns(pl.col(m).cum_sum().over("block") for m in measures)
     whole = [pl.col(m).sum().over("step") for m in measures]
-    shares = gone.select("step", "block", *(
-        pl.when(total > 0).then(pl.col(m) / total).otherwise(0.0).alias(m)
-        for m, total in zip(measures, whole, strict=True)
-    ))  # fmt: skip
+    shares = gone.select(
+        "step",
+        "block",
+        *(
+            pl.when(total > 0).then(pl.col(m) / total).otherwise(0.0).alias(m)
+            for m, total in zip(measures, whole, strict=True)
+        ),
+    )
     steps = shares.group_by("step", maintain_order=True)
     tops = [
         steps.agg(pl.col(m).top_k(k).sum() for m in measures).with_columns(
@@ -107,8 +114,11 @@ def _steps(file: Path) -> pl.DataFrame:
     try:
         return rows.select(pl.col(name).cast(kind) for name, kind in kinds.items())
     except pl.exceptions.PolarsError:
-        raise InputError(file, found="something else than numbers", expected="a step, a block and "
-                         "its norms a row, as nast train writes them") from None  # fmt: skip
+        raise InputError(
+            file,
+            found="something else than numbers",
+            expected="a step, a block and its norms a row, as nast train writes them",
+        ) from None
 
 
 def mean_paths(runs: Sequence[Path]) -> pl.DataFrame:

@@ -41,9 +41,11 @@ Items = Mapping[str, Mapping[tuple[str, str], pl.DataFrame]]
 
 
 def verdict_table(
-    metrics: Mapping[str, Any], scores: pl.DataFrame, found: Mapping[str, Sequence[Path]],
+    metrics: Mapping[str, Any],
+    scores: pl.DataFrame,
+    found: Mapping[str, Sequence[Path]],
     margin: float = MARGIN,
-) -> Table:  # fmt: skip
+) -> Table:
     """Rows for the claims that the finished folders allow, on one data set.
 
     Args:
@@ -53,11 +55,13 @@ def verdict_table(
         margin: largest loss of accuracy that counts as no harm.
     """
     items: dict[str, dict[tuple[str, str], pl.DataFrame]] = {
-        label: {(str(m), str(f)): over_seeds(rows)
-                for (m, f), rows in item_values(part).group_by("metric", "form")
-                if m in (CLAIMS, RECALL)}
+        label: {
+            (str(m), str(f)): over_seeds(rows)
+            for (m, f), rows in item_values(part).group_by("metric", "form")
+            if m in (CLAIMS, RECALL)
+        }
         for label, part in by_label(scores)
-    }  # fmt: skip
+    }
     rows = [*_bias(metrics), *_early(found.get("trace", []))]
     base = next(iter(metrics), "")
     if NAST in items and base in items and (CLAIMS, "negated") in items[NAST]:
@@ -137,10 +141,16 @@ def _larger(items: Items, base: str) -> Iterator[Row]:
         "interval": [value - float(down), value + float(up)],
         "n": claims["n"],
     }
-    said = (f"gain in claims {cell(claims, sign=True)}, in R@1 {cell(recall, sign=True)}, "
-            f"difference {cell(figure, sign=True)}")  # fmt: skip
-    yield ("Larger gains in claims than in retrieval", "5.3", said,
-           _sign(figure, "shown", "the opposite is shown"))  # fmt: skip
+    said = (
+        f"gain in claims {cell(claims, sign=True)}, in R@1 {cell(recall, sign=True)}, "
+        f"difference {cell(figure, sign=True)}"
+    )
+    yield (
+        "Larger gains in claims than in retrieval",
+        "5.3",
+        said,
+        _sign(figure, "shown", "the opposite is shown"),
+    )
 
 
 def _no_harm(items: Items, base: str, margin: float) -> Iterator[Row]:
@@ -160,9 +170,11 @@ def _gap(items: Items, base: str) -> Iterator[Row]:
     change = (both["value"] - both["value_right"]).to_numpy()
     figure = clustered_mean(change, clusters_of(both)).as_dict()
     parts = {f: _change(items, base, CLAIMS, f) for f in ("negated", "affirmative")}
-    said = (f"change of the gap {cell(figure, sign=True)}, of negated claims "
-            f"{cell(parts['negated'], sign=True)}, of affirmative ones "
-            f"{cell(parts['affirmative'], sign=True)}")  # fmt: skip
+    said = (
+        f"change of the gap {cell(figure, sign=True)}, of negated claims "
+        f"{cell(parts['negated'], sign=True)}, of affirmative ones "
+        f"{cell(parts['affirmative'], sign=True)}"
+    )
     verdict = _sign(figure, "the gap grew", "shown")
     if verdict == "shown" and parts["affirmative"]["interval"][1] < 0:
         verdict = "reduced, but affirmative accuracy fell"

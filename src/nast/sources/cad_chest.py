@@ -65,8 +65,9 @@ def read_cad_chest(file: Path, cut: int = DEFINITE) -> Source:
             account["present"] += 1
             verdict, instances = _facts(name, entity, cut, counts)
             account[verdict] += 1
-            facts += [(subject, study, *fact, "cad-chest", _words(name, entity))
-                      for fact in instances]  # fmt: skip
+            facts += [
+                (subject, study, *fact, "cad-chest", _words(name, entity)) for fact in instances
+            ]
     phantom = is_phantom(file.parent, file)
     return Source(
         name="cad-chest",
@@ -108,21 +109,28 @@ def _ids(record: Any, file: Path, row: int) -> tuple[str, str, str]:
     for name in ("subject_id", "study_id"):
         value = str(record.get(name, "")).removesuffix(".0").strip()
         if not (value.isascii() and value.isdecimal()):
-            raise InputError(file, found=shown(value), expected="a whole number", row=row,
-                             column=name)  # fmt: skip
+            raise InputError(
+                file, found=shown(value), expected="a whole number", row=row, column=name
+            )
         ids.append(value)
     dicom = str(record.get("dicom_id") or "")
     if not re.fullmatch(r"[A-Za-z0-9-]*", dicom):
-        raise InputError(file, found=shown(dicom), expected="letters, digits and hyphens",
-                         row=row, column="dicom_id")  # fmt: skip
+        raise InputError(
+            file,
+            found=shown(dicom),
+            expected="letters, digits and hyphens",
+            row=row,
+            column="dicom_id",
+        )
     return ids[0], ids[1], dicom
 
 
 def _entities(record: dict[str, Any], file: Path, row: int) -> Iterator[tuple[str, Any]]:
     entities = record.get("entity") or {}
     if not isinstance(entities, dict):
-        raise InputError(file, found=type(entities).__name__, expected="an object", row=row,
-                         column="entity")  # fmt: skip
+        raise InputError(
+            file, found=type(entities).__name__, expected="an object", row=row, column="entity"
+        )
     yield from entities.items()
 
 
@@ -141,9 +149,12 @@ def _facts(name: str, entity: Any, cut: int, counts: Counter[str]) -> tuple[str,
     if abs(score) < cut:
         return "set aside: uncertain", []
     second = bool(entity.get("location2") or entity.get("level2"))
-    parts = [suffix for suffix in ("", "2")[: 1 + second]
-             if condition.name != "Pleural Effusion"
-             or "pericardial" not in _tokens(entity.get(f"location{suffix}"))]  # fmt: skip
+    parts = [
+        suffix
+        for suffix in ("", "2")[: 1 + second]
+        if condition.name != "Pleural Effusion"
+        or "pericardial" not in _tokens(entity.get(f"location{suffix}"))
+    ]
     if condition.name == "Pleural Effusion" and "pericardial" in _words(name, entity).lower():
         parts = []
     if not parts:

@@ -107,8 +107,10 @@ def build_facts(
             "mimic-cxr-jpg:ROOT, or its patients would be divided unlike the benchmark's"
         )
     use_conditions(conditions)
-    options: dict[str, dict[str, Any]] = {"mimic-cxr-jpg": {"labeler": labeler},
-                                          "cad-chest": {"cut": cut}}  # fmt: skip
+    options: dict[str, dict[str, Any]] = {
+        "mimic-cxr-jpg": {"labeler": labeler},
+        "cad-chest": {"cut": cut},
+    }
     sources = [READERS[name](path, **options.get(name, {})) for name, path in named]
     inputs = [path for source in sources for path in source.files]
     inputs += [conditions] if conditions else []
@@ -180,24 +182,35 @@ def collect(sources: Sequence[Source]) -> Tables:
     existences = pl.col("existence").n_unique().over("study_id", "condition")
     facts, torn = facts.filter(existences == 1), len(facts.filter(existences > 1))
     facts = facts.sort(
-        "study_id", "condition", "existence", "side", "zone", "severity", "source", "words",
+        "study_id",
+        "condition",
+        "existence",
+        "side",
+        "zone",
+        "severity",
+        "source",
+        "words",
         nulls_last=True,
-    )  # fmt: skip
+    )
     facts = facts.with_columns(pl.Series("fact_id", fact_ids(facts), dtype=pl.String))
     named = dict(zip(numbered(sources), sources, strict=True))
     report: dict[str, Any] = {
         "policy": strictest(s.policy for s in sources),
         "phantom": sources[0].phantom,
         "terms": [f"{s.name}: {s.terms}" for s in sources],
-        "counts": {"studies": len(studies), "patients": studies["subject_id"].n_unique(),
-                   "facts": len(facts), "facts both affirmed and denied": torn,
-                   "facts said twice": len(read) - len(facts) - torn},
+        "counts": {
+            "studies": len(studies),
+            "patients": studies["subject_id"].n_unique(),
+            "facts": len(facts),
+            "facts both affirmed and denied": torn,
+            "facts said twice": len(read) - len(facts) - torn,
+        },
         "annotations": {name: dict(s.annotations) for name, s in named.items()},
         "sources": {name: s.counts for name, s in named.items()},
         "conflicts": {**apart, "labels on which joined sources disagree": torn_labels},
         "disagreements": disagreements(studies, facts) if annotated else 0,
         **_images(studies),
-    }  # fmt: skip
+    }
     normal = [NO_FINDING] if NO_FINDING in studies.columns else []
     return Tables(
         studies.select(*STUDIES_SCHEMA, *labelled(), *normal), facts.select(*FACTS_SCHEMA), report
@@ -234,9 +247,11 @@ def _distinct(facts: pl.DataFrame) -> pl.DataFrame:
 def facts_of_labels(studies: pl.DataFrame) -> pl.DataFrame:
     """Definite labels as facts without side, zone and severity."""
     long = studies.unpivot(
-        labelled(), index=["subject_id", "study_id"], variable_name="condition",
+        labelled(),
+        index=["subject_id", "study_id"],
+        variable_name="condition",
         value_name="existence",
-    )  # fmt: skip
+    )
     empty = [pl.lit(None, pl.String).alias(name) for name in ("side", "zone", "severity")]
     return long.filter(pl.col("existence").is_in(["present", "absent"])).with_columns(
         *empty, source=pl.lit("labels"), words=pl.col("condition")

@@ -6,8 +6,12 @@ import io
 import re
 from itertools import islice
 
-MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF32_LE: "utf-32",
-         codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}  # fmt: skip
+MARKS = {
+    codecs.BOM_UTF8: "utf-8-sig",
+    codecs.BOM_UTF32_LE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
 """Byte order mark -> encoding; the longer of two that begin alike comes first."""
 _SEP = re.compile(r'"?sep=(.)"?\r?\n', re.IGNORECASE)
 _SAMPLE = 50

@@ -27,8 +27,13 @@ def refuse_outside(paths: pl.Series, file: Path) -> None:
     """
     rows = paths.str.contains(_OUTSIDE).arg_true()
     if len(rows):
-        raise InputError(file, found="an absolute path, or one with '..'", row=rows[0] + 1,
-                         expected="a path below the data folder", column=paths.name)  # fmt: skip
+        raise InputError(
+            file,
+            found="an absolute path, or one with '..'",
+            row=rows[0] + 1,
+            expected="a path below the data folder",
+            column=paths.name,
+        )
 
 
 def slashes(path: str) -> str:

@@ -38,8 +38,18 @@ NO_FINDINGS = {
 """Head that names no finding -> why it is set aside."""
 SIDES = ("left", "right", "bilateral")
 ZONES = {
-    "base": "lower", "lower lobe": "lower", "upper lobe": "upper", "apex": "apical",
-    "middle lobe": "mid", "lingula": "mid", "retrocardiac": "retrocardiac",
-}  # fmt: skip
-GRADES = {"mild": "mild", "small": "mild", "moderate": "moderate", "severe": "severe",
-          "large": "severe"}  # fmt: skip
+    "base": "lower",
+    "lower lobe": "lower",
+    "upper lobe": "upper",
+    "apex": "apical",
+    "middle lobe": "mid",
+    "lingula": "mid",
+    "retrocardiac": "retrocardiac",
+}
+GRADES = {
+    "mild": "mild",
+    "small": "mild",
+    "moderate": "moderate",
+    "severe": "severe",
+    "large": "severe",
+}

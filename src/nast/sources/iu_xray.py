@@ -117,8 +117,11 @@ def parse_report(data: bytes, file: Path, name: str) -> Report:
         found = f"{name}, no XML with a uId"
         raise InputError(file, found=found, expected="Open-i reports") from None
     images = [i.get("id", "") for i in root.iter("parentImage")]
-    text = [" ".join((t.text or "").split()) for t in root.iter("AbstractText")
-            if t.get("Label", "").upper() in ("FINDINGS", "IMPRESSION")]  # fmt: skip
+    text = [
+        " ".join((t.text or "").split())
+        for t in root.iter("AbstractText")
+        if t.get("Label", "").upper() in ("FINDINGS", "IMPRESSION")
+    ]
     return Report(
         study_id,
         tuple(i for i in images if i and is_inside(i)),
@@ -138,12 +141,14 @@ def _indexed(report: Report, account: Counter[str]) -> list[_Values]:
         account["present"] += 1
         head, *qualifiers = [part.strip() for part in term.lower().split("/")]
         condition = HEADS.get(head)
-        condition = condition or next((QUALIFIED[head, q] for q in qualifiers
-                                       if (head, q) in QUALIFIED), None)  # fmt: skip
+        condition = condition or next(
+            (QUALIFIED[head, q] for q in qualifiers if (head, q) in QUALIFIED), None
+        )
         if condition in CONDITIONS:
             account["kept"] += 1
-            found.append((condition, "present", *_attributes(condition, qualifiers), "iu-mesh",
-                          term))  # fmt: skip
+            found.append(
+                (condition, "present", *_attributes(condition, qualifiers), "iu-mesh", term)
+            )
         else:
             account[f"set aside: {NO_FINDINGS.get(head, 'other finding')}"] += 1
     return found

@@ -52,14 +52,22 @@ def read_items(file: Path, expected: str) -> Iterator[Any]:
             if text[place:]:
                 raise _BrokenError("more after the list")
     except UnicodeDecodeError:
-        raise InputError(file, found="bytes that are not UTF-8", row=row + 1,
-                         expected="UTF-8 text; save the file as UTF-8") from None  # fmt: skip
+        raise InputError(
+            file,
+            found="bytes that are not UTF-8",
+            row=row + 1,
+            expected="UTF-8 text; save the file as UTF-8",
+        ) from None
     except DAMAGE:
-        raise InputError(file, found="a gzip file that ends early or is damaged",
-                         expected="a whole file; fetch it again") from None  # fmt: skip
+        raise InputError(
+            file,
+            found="a gzip file that ends early or is damaged",
+            expected="a whole file; fetch it again",
+        ) from None
     except OSError as error:
-        raise InputError(file, found=(error.strerror or "no such file").lower(),
-                         expected=expected) from None  # fmt: skip
+        raise InputError(
+            file, found=(error.strerror or "no such file").lower(), expected=expected
+        ) from None
     except _BrokenError as error:
         raise InputError(file, found=str(error), expected="whole JSON", row=row) from None
 

@@ -53,8 +53,11 @@ def _from_archive(path: Path, suffix: str, expected: str) -> Iterator[tuple[str,
         with Unpacked(path) as content, tarfile.open(fileobj=content, mode="r:") as archive:
             for member in archive:
                 if not is_inside(member.name):
-                    raise InputError(path, found="a member outside the archive's folder",
-                                     expected="relative names without '..'")  # fmt: skip
+                    raise InputError(
+                        path,
+                        found="a member outside the archive's folder",
+                        expected="relative names without '..'",
+                    )
                 if member.isreg() and member.name.lower().endswith(suffix):
                     if member.size > LARGEST:
                         _refuse_large(path, Path(member.name).name)
@@ -70,8 +73,9 @@ def _from_archive(path: Path, suffix: str, expected: str) -> Iterator[tuple[str,
             while archive.fileobj.read(2**20):
                 pass
     except (tarfile.TarError, *DAMAGE, ValueError):
-        raise InputError(path, found="an archive that ends early or is damaged",
-                         expected=expected) from None  # fmt: skip
+        raise InputError(
+            path, found="an archive that ends early or is damaged", expected=expected
+        ) from None
     except OSError as error:
         found = error.strerror or "an archive that ends early or is damaged"
         raise InputError(path, found=found.lower(), expected=expected) from None

@@ -118,14 +118,22 @@ def _table(root: Path, name: str) -> Path:
             if path.is_file():
                 return path
     release = "2.1.0" if name == "test-set-labeled" else "2.0.0 or 2.1.0"
-    raise InputError(root, found="no such file",
-                     expected=f"mimic-cxr-2.?.0-{name}.csv of MIMIC-CXR-JPG {release}")  # fmt: skip
+    raise InputError(
+        root,
+        found="no such file",
+        expected=f"mimic-cxr-2.?.0-{name}.csv of MIMIC-CXR-JPG {release}",
+    )
 
 
 def _labels(path: Path) -> pl.DataFrame:
     rows = read_csv(path, ["study_id"])
-    rows = rows.rename({old: new for old, new in _TEST_NAMES.items() if old in rows.columns
-                        and new not in rows.columns})  # fmt: skip
+    rows = rows.rename(
+        {
+            old: new
+            for old, new in _TEST_NAMES.items()
+            if old in rows.columns and new not in rows.columns
+        }
+    )
     columns = {name: name for name in [*labelled(), NO_FINDING]}
     for name in columns:
         if name not in rows.columns:
@@ -143,8 +151,13 @@ def _images(metadata: Path, splits: Path) -> tuple[pl.DataFrame, dict[str, int]]
     for rows, path in ((meta, metadata), (split, splits)):
         blank = rows.with_row_index("row", 1).filter(pl.col("dicom_id") == "")
         if len(blank):
-            raise InputError(path, found="a blank", expected="the id of an image",
-                             row=blank["row"][0], column="dicom_id")  # fmt: skip
+            raise InputError(
+                path,
+                found="a blank",
+                expected="the id of an image",
+                row=blank["row"][0],
+                column="dicom_id",
+            )
         refuse_duplicates(rows, path, ["dicom_id"])
     refuse_outside(meta["dicom_id"], metadata)
     one_of(split, splits, "split", list(SPLITS), "train, validate or test")
@@ -152,15 +165,25 @@ def _images(metadata: Path, splits: Path) -> tuple[pl.DataFrame, dict[str, int]]
     order = {view: place for place, view in enumerate(FRONTAL)}
     rank = pl.col("ViewPosition").replace_strict(order, default=len(FRONTAL))
     joined = meta.join(split.select("dicom_id", "split"), on="dicom_id", how="inner")
-    image = pl.format("files/p{}/p{}/s{}/{}.jpg", pl.col("subject_id").str.slice(0, 2),
-                     "subject_id", "study_id", "dicom_id")  # fmt: skip
+    image = pl.format(
+        "files/p{}/p{}/s{}/{}.jpg",
+        pl.col("subject_id").str.slice(0, 2),
+        "subject_id",
+        "study_id",
+        "dicom_id",
+    )
     studies = (
         joined.sort(rank, -(pixels[0] * pixels[1]).fill_null(0), "dicom_id")
         .unique("study_id", keep="first", maintain_order=True)
         .sort("subject_id", "study_id")
-        .select("subject_id", "study_id", "split", image.alias("image_path"),
-                pl.col("ViewPosition").alias("view"))
-    )  # fmt: skip
+        .select(
+            "subject_id",
+            "study_id",
+            "split",
+            image.alias("image_path"),
+            pl.col("ViewPosition").alias("view"),
+        )
+    )
     counts = {"images": len(meta), "images without a split": len(meta) - len(joined)}
     counts["studies without a frontal image"] = len(studies.filter(~pl.col("view").is_in(FRONTAL)))
     return studies, counts

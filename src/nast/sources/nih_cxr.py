@@ -17,20 +17,30 @@ from nast.sources.splits import add_split
 from nast.sources.tables import one_of, read_csv, refuse_duplicates, whole_ids
 
 LISTED = {
-    "Atelectasis": "Atelectasis", "Cardiomegaly": "Cardiomegaly",
-    "Consolidation": "Consolidation", "Edema": "Edema", "Effusion": "Pleural Effusion",
-    "Infiltration": "Lung Opacity", "Infiltrate": "Lung Opacity", "Mass": "Lung Lesion",
-    "Nodule": "Lung Lesion", "Pleural_Thickening": "Pleural Other", "Pneumonia": "Pneumonia",
-    "Pneumothorax": "Pneumothorax", "Emphysema": "Emphysema",
-}  # fmt: skip
+    "Atelectasis": "Atelectasis",
+    "Cardiomegaly": "Cardiomegaly",
+    "Consolidation": "Consolidation",
+    "Edema": "Edema",
+    "Effusion": "Pleural Effusion",
+    "Infiltration": "Lung Opacity",
+    "Infiltrate": "Lung Opacity",
+    "Mass": "Lung Lesion",
+    "Nodule": "Lung Lesion",
+    "Pleural_Thickening": "Pleural Other",
+    "Pneumonia": "Pneumonia",
+    "Pneumothorax": "Pneumothorax",
+    "Emphysema": "Emphysema",
+}
 """NIH label -> condition. Fibrosis and hernia are outside and counted."""
 OUTSIDE = ("Fibrosis", "Hernia")
 NO_LABEL = "No Finding"
 TERMS = "NIH Clinical Center: no restrictions on use; link, CVPR 2017 citation, acknowledgement"
 ADJUDICATED = {
-    "Fracture": "Fracture", "Pneumothorax": "Pneumothorax", "Airspace opacity": "Lung Opacity",
+    "Fracture": "Fracture",
+    "Pneumothorax": "Pneumothorax",
+    "Airspace opacity": "Lung Opacity",
     "Nodule or mass": "Lung Lesion",
-}  # fmt: skip
+}
 ORIGINAL_SIZE = 1024
 """Boxes are in pixels of the published images, 1024 x 1024."""
 
@@ -121,8 +131,15 @@ def _find(root: Path) -> Path:
 
 
 def _fact(condition: str, existence: str, source: str, words: str, **place: str) -> dict[str, Any]:
-    return {"condition": condition, "existence": existence, "side": None, "zone": None,
-            "severity": None, "source": source, "words": words} | place  # fmt: skip
+    return {
+        "condition": condition,
+        "existence": existence,
+        "side": None,
+        "zone": None,
+        "severity": None,
+        "source": source,
+        "words": words,
+    } | place
 
 
 def _adjudicated(
@@ -227,8 +244,13 @@ def _listed(
         names = listed.split("|")
         for name in names:
             if name not in LISTED and name not in OUTSIDE and name != NO_LABEL:
-                raise InputError(path, found=shown(name), expected="one of NIH's labels",
-                                 row=number, column="Finding Labels")  # fmt: skip
+                raise InputError(
+                    path,
+                    found=shown(name),
+                    expected="one of NIH's labels",
+                    row=number,
+                    column="Finding Labels",
+                )
         account["present"] += len(names) - names.count(NO_LABEL)
         account["set aside: other finding"] += sum(name in OUTSIDE for name in names)
         known = {f["condition"] for f in facts[image]}
@@ -242,7 +264,9 @@ def _listed(
                 facts[image].append(_fact(condition, "present", "nih-labels", name))
         present = {LISTED[name] for name in names if name in LISTED}
         table.append(
-            {c: judged.get((image, c), "present" if c in present else "not_mentioned")
-             for c in labelled()}
-        )  # fmt: skip
+            {
+                c: judged.get((image, c), "present" if c in present else "not_mentioned")
+                for c in labelled()
+            }
+        )
     return table

@@ -13,8 +13,10 @@ from nast.errors import InputError
 
 GZIP = b"\x1f\x8b"
 OPENERS: dict[bytes, Callable[..., Any]] = {
-    GZIP: gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\0": lzma.open,
-}  # fmt: skip
+    GZIP: gzip.open,
+    b"BZh": bz2.open,
+    b"\xfd7zXZ\0": lzma.open,
+}
 """First bytes of a packed file -> what opens it."""
 DAMAGE = (EOFError, gzip.BadGzipFile, zlib.error, lzma.LZMAError)
 """What the libraries raise for packed files that are cut or changed."""

@@ -82,9 +82,14 @@ def _check_ids(rows: pl.DataFrame, file: Path) -> None:
     for name in ("StudyID", "PatientID"):
         wrong = rows.with_row_index("row", 1).filter(~pl.col(name).str.contains(r"^[\w-]*$"))
         if len(wrong):
-            raise InputError(file, found=shown(wrong[name][0]), row=wrong["row"][0], column=name,
-                             expected="letters, digits, _ and -; a spreadsheet rounds long ids "
-                                      "(8.4E+35), so fetch the table again")  # fmt: skip
+            raise InputError(
+                file,
+                found=shown(wrong[name][0]),
+                row=wrong["row"][0],
+                column=name,
+                expected="letters, digits, _ and -; a spreadsheet rounds long ids "
+                "(8.4E+35), so fetch the table again",
+            )
     row = pl.format("row {}", pl.int_range(pl.len()))
     named = rows.with_columns(
         pl.when(_lost("ImageID")).then(row).otherwise("ImageID").alias("ImageID")
@@ -98,9 +103,11 @@ def _lost(*columns: str) -> pl.Expr:
 
 def _images(rows: pl.DataFrame, folder: Path) -> tuple[Path | None, pl.Expr]:
     """The folder that image paths start from, if there are images, and the paths."""
-    numbered = pl.when(_lost("ImageDir")).then("ImageID").otherwise(
-        pl.format("{}/{}", "ImageDir", "ImageID")
-    )  # fmt: skip
+    numbered = (
+        pl.when(_lost("ImageDir"))
+        .then("ImageID")
+        .otherwise(pl.format("{}/{}", "ImageDir", "ImageID"))
+    )
     stem = pl.col("ImageID").str.replace(r"\.\w+$", "")
     found = images_below(folder, set(rows.select(stem).to_series()) - {"", "nan"})
     there = stem.replace_strict(found, default=None, return_dtype=pl.String)

@@ -139,8 +139,9 @@ def refuse_ragged(text: str, path: Path, separator: str) -> None:
     """Refuse rows with fewer cells than named columns; the table reader would fill in blanks."""
     # NIH's table of boxes ends its header with three commas more than its rows.
     try:
-        header = pl.read_csv(text.encode(), infer_schema=False, separator=separator,
-                             has_header=False, n_rows=1).row(0)  # fmt: skip
+        header = pl.read_csv(
+            text.encode(), infer_schema=False, separator=separator, has_header=False, n_rows=1
+        ).row(0)
     except pl.exceptions.PolarsError:
         raise InputError(path, found="no whole header", expected="a table") from None
     width = max((n for n, name in enumerate(header, 1) if name and name.strip()), default=0)
@@ -157,9 +158,13 @@ def refuse_ragged(text: str, path: Path, separator: str) -> None:
     else:
         lines = enumerate(text.split("\n"))
         short = next(
-            ((n, line.count(separator) + 1) for n, line in lines
-             if n and line.strip("\r") and line.count(separator) < width - 1), None
-        )  # fmt: skip
+            (
+                (n, line.count(separator) + 1)
+                for n, line in lines
+                if n and line.strip("\r") and line.count(separator) < width - 1
+            ),
+            None,
+        )
     if short:
         _ragged(path, *short, width)
 
@@ -179,8 +184,13 @@ def whole_ids(rows: pl.DataFrame, path: Path, columns: list[str]) -> pl.DataFram
     for name in columns:
         wrong = rows.with_row_index("row", 1).filter(~pl.col(name).str.contains(r"^[0-9]+$"))
         if len(wrong):
-            raise InputError(path, found=shown(wrong[name][0]), expected="a whole number",
-                             row=wrong["row"][0], column=name)  # fmt: skip
+            raise InputError(
+                path,
+                found=shown(wrong[name][0]),
+                expected="a whole number",
+                row=wrong["row"][0],
+                column=name,
+            )
     return rows
 
 
@@ -192,8 +202,13 @@ def one_of(rows: pl.DataFrame, path: Path, column: str, allowed: list[str], expe
     """
     wrong = rows.with_row_index("row", 1).filter(~pl.col(column).is_in(allowed))
     if len(wrong):
-        raise InputError(path, found=shown(wrong[column][0]), expected=expected,
-                         row=wrong["row"][0], column=column)  # fmt: skip
+        raise InputError(
+            path,
+            found=shown(wrong[column][0]),
+            expected=expected,
+            row=wrong["row"][0],
+            column=column,
+        )
 
 
 def labels_from(rows: pl.DataFrame, path: Path, columns: dict[str, str]) -> list[pl.Expr]:
@@ -232,8 +247,12 @@ def refuse_duplicates(rows: pl.DataFrame, path: Path, key: list[str]) -> None:
         row = again["row"][0]
         keys = dict(zip(key, again.select(key).row(0), strict=True))
         first = numbered.filter(**keys)["row"][0]
-        raise InputError(path, found=f"the same {' and '.join(key)} as row {first}",
-                         expected="each once", row=row)  # fmt: skip
+        raise InputError(
+            path,
+            found=f"the same {' and '.join(key)} as row {first}",
+            expected="each once",
+            row=row,
+        )
 
 
 def refuse_split_patients(studies: pl.DataFrame, path: Path | str, hint: str = "") -> None:

@@ -23,14 +23,26 @@ AGGREGATIONS = {
 TRACED = ("cue", "scope", "drop", "input", "module")
 """Those in units of the whole effect (CTE = 1)."""
 PAIRS_SCHEMA: dict[str, Any] = {
-    "aggregation": pl.String, "condition": pl.String, "subset": pl.String, "layer": pl.Int64,
-    "score": pl.Float64, "sum_effect": pl.Float64, "sum_d": pl.Float64,
-}  # fmt: skip
+    "aggregation": pl.String,
+    "condition": pl.String,
+    "subset": pl.String,
+    "layer": pl.Int64,
+    "score": pl.Float64,
+    "sum_effect": pl.Float64,
+    "sum_d": pl.Float64,
+}
 SCORES_SCHEMA: dict[str, Any] = {
-    "aggregation": pl.String, "condition": pl.String, "subset": pl.String, "layer": pl.Int64,
-    "score": pl.Float64, "low": pl.Float64, "high": pl.Float64, "ratio_of_sums": pl.Float64,
-    "ratio_low": pl.Float64, "ratio_high": pl.Float64,
-}  # fmt: skip
+    "aggregation": pl.String,
+    "condition": pl.String,
+    "subset": pl.String,
+    "layer": pl.Int64,
+    "score": pl.Float64,
+    "low": pl.Float64,
+    "high": pl.Float64,
+    "ratio_of_sums": pl.Float64,
+    "ratio_low": pl.Float64,
+    "ratio_high": pl.Float64,
+}
 AXES = ("condition", "subset", "layer")
 ALL, BOTH = "all", "both"
 RESAMPLES = PERMUTATIONS = 1000
@@ -121,10 +133,16 @@ def layer_scores(pairs: pl.DataFrame, seed: int = 0) -> pl.DataFrame:
             spread = some.shape[1] > 1
             profiles, ratios = _resampled(*some, seed=seed, size=RESAMPLES if spread else 0)
             found += [
-                (aggregation, condition, subset, layer, *_cells(profiles[:, i], spread),
-                 *_cells(ratios[:, i], spread))
+                (
+                    aggregation,
+                    condition,
+                    subset,
+                    layer,
+                    *_cells(profiles[:, i], spread),
+                    *_cells(ratios[:, i], spread),
+                )
                 for i, layer in enumerate(layers)
-            ]  # fmt: skip
+            ]
     return pl.DataFrame(found, schema=SCORES_SCHEMA, orient="row")
 
 
@@ -220,8 +238,10 @@ def rank_correlation(
         `value` in [-1, 1], `interval` (percentiles over resampled conditions) and `n`, the number
         of conditions that have both; value and interval are None where a profile is flat.
     """
-    parts = [pairs.filter(pl.col("aggregation") == a, pl.col("score").is_not_null())
-             for a in (aggregation, other)]  # fmt: skip
+    parts = [
+        pairs.filter(pl.col("aggregation") == a, pl.col("score").is_not_null())
+        for a in (aggregation, other)
+    ]
     shared = sorted(set(parts[0]["condition"]) & set(parts[1]["condition"]))
     if not shared:
         return {"value": None, "interval": None, "n": 0}

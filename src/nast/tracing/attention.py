@@ -9,8 +9,11 @@ from nast.models.base import DualEncoder
 from nast.tracing.probes import Probe
 
 ATTENTION_SCHEMA = {
-    "condition": pl.String, "layer": pl.Int64, "head": pl.Int64, "selectivity": pl.Float64,
-}  # fmt: skip
+    "condition": pl.String,
+    "layer": pl.Int64,
+    "head": pl.Int64,
+    "selectivity": pl.Float64,
+}
 
 
 @torch.no_grad()

@@ -58,10 +58,15 @@ def _declared(model: DualEncoder) -> list[Finding]:
     activation = str(model.spec.get("activation", ""))
     clip_sizes = len(model.tokenizer) == 49408 and model.text.causal
     if clip_sizes and activation == "gelu":
-        found.append(Finding(
-            "activation", "note", "gelu, with the vocabulary of OpenAI's CLIP",
-            "weights that descend from OpenAI's want quick_gelu (ViT-B-32-quickgelu); LAION's gelu",
-        ))  # fmt: skip
+        found.append(
+            Finding(
+                "activation",
+                "note",
+                "gelu, with the vocabulary of OpenAI's CLIP",
+                "weights that descend from OpenAI's want quick_gelu (ViT-B-32-quickgelu); "
+                "LAION's gelu",
+            )
+        )
     found += [Finding("declared", "note", str(text)) for text in model.spec.get("declared", [])]
     return found
 
@@ -72,14 +77,23 @@ def _texts(model: DualEncoder) -> list[Finding]:
     alone = torch.cat([model.encode_texts([t]) for t in longer])
     cosines = together @ together.T
     return [
-        _small("unit vectors", (together.norm(dim=-1) - 1).abs().max(),
-               "a family's towers must end in normalised vectors"),
-        _small("a text alone equals the text in a batch", (together - alone).abs().max(),
-               "padding is seen: set the mask, or the padding `own length` or `fixed`"),
-        Finding("different texts differ", "ok" if cosines.min() < 0.9999 else "broken",
-                f"cosine of '{TEXTS[0]}' and '{TEXTS[1]}' {float(cosines[0, 1]):.3f}",
-                "the vector is read at a position that sees no text: check the end token"),
-    ]  # fmt: skip
+        _small(
+            "unit vectors",
+            (together.norm(dim=-1) - 1).abs().max(),
+            "a family's towers must end in normalised vectors",
+        ),
+        _small(
+            "a text alone equals the text in a batch",
+            (together - alone).abs().max(),
+            "padding is seen: set the mask, or the padding `own length` or `fixed`",
+        ),
+        Finding(
+            "different texts differ",
+            "ok" if cosines.min() < 0.9999 else "broken",
+            f"cosine of '{TEXTS[0]}' and '{TEXTS[1]}' {float(cosines[0, 1]):.3f}",
+            "the vector is read at a position that sees no text: check the end token",
+        ),
+    ]
 
 
 def _patching(model: DualEncoder) -> list[Finding]:
@@ -108,9 +122,14 @@ def _words(model: DualEncoder) -> list[Finding]:
     texts = [sentence(facts, style, form) for style in STYLES for form in FORMS]
     tokens = max(model.token_count(t) for t in texts)
     fits = tokens <= model.max_tokens
-    found = [Finding("options fit the context", "ok" if fits else "note",
-                     f"{tokens} of {model.max_tokens} tokens",
-                     "longer options are cut, and scores mark them `truncated`")]  # fmt: skip
+    found = [
+        Finding(
+            "options fit the context",
+            "ok" if fits else "note",
+            f"{tokens} of {model.max_tokens} tokens",
+            "longer options are cut, and scores mark them `truncated`",
+        )
+    ]
     unknown = model.tokenizer.unk_token_id
     terms = [apply_rules(CONDITIONS[n].term, model.text_rules) for n in names]
     # Without special tokens: CLIP's token for the unknown is the one that ends a text.
@@ -138,8 +157,10 @@ def _words(model: DualEncoder) -> list[Finding]:
 
 def _images(model: DualEncoder) -> list[Finding]:
     """Drawn radiographs: they must differ, keep their range, and not depend on the bit depth."""
-    pictures = [draw_frontal(s.present, np.random.default_rng(s.seed))
-                for s in patients(PICTURES, 0)[:PICTURES]]  # fmt: skip
+    pictures = [
+        draw_frontal(s.present, np.random.default_rng(s.seed))
+        for s in patients(PICTURES, 0)[:PICTURES]
+    ]
     # Spread over the whole range, as the same picture from a 12-bit detector will be.
     pictures[0] = _stretched(pictures[0], 255)
     with tempfile.TemporaryDirectory() as folder:
@@ -159,17 +180,36 @@ def _images(model: DualEncoder) -> list[Finding]:
     low, high = float(pixels.min()), float(pixels.max())
     wide = high - low > 0.2 and max(abs(low), abs(high)) < 10
     return [
-        _small("unit vectors of images", (vectors.norm(dim=-1) - 1).abs().max(),
-               "a family's towers must end in normalised vectors"),
-        Finding("pixel values", "ok" if wide else "broken", f"from {low:.2f} to {high:.2f}",
-                "mean and std belong to another range: 0..1 or 0..255"),
-        Finding("an image and its inverse differ", "ok" if inverse < 0.9999 else "broken",
-                f"cosine {inverse:.4f}", "the image tower sees nothing: check the preprocessing"),
-        Finding("images of patients differ", "ok" if nearest < 0.9999 else "note",
-                f"largest cosine {nearest:.4f}", "scores of images will be nearly equal"),
-        Finding("16-bit images", "ok" if deep > 0.99 else "broken",
-                f"cosine with the same picture in 8 bits {deep:.4f}", "deep values are cut"),
-    ]  # fmt: skip
+        _small(
+            "unit vectors of images",
+            (vectors.norm(dim=-1) - 1).abs().max(),
+            "a family's towers must end in normalised vectors",
+        ),
+        Finding(
+            "pixel values",
+            "ok" if wide else "broken",
+            f"from {low:.2f} to {high:.2f}",
+            "mean and std belong to another range: 0..1 or 0..255",
+        ),
+        Finding(
+            "an image and its inverse differ",
+            "ok" if inverse < 0.9999 else "broken",
+            f"cosine {inverse:.4f}",
+            "the image tower sees nothing: check the preprocessing",
+        ),
+        Finding(
+            "images of patients differ",
+            "ok" if nearest < 0.9999 else "note",
+            f"largest cosine {nearest:.4f}",
+            "scores of images will be nearly equal",
+        ),
+        Finding(
+            "16-bit images",
+            "ok" if deep > 0.99 else "broken",
+            f"cosine with the same picture in 8 bits {deep:.4f}",
+            "deep values are cut",
+        ),
+    ]
 
 
 def _stretched(picture: np.ndarray, white: int) -> np.ndarray:

@@ -20,11 +20,21 @@ from nast.tracing.patching import SITES, sweep
 from nast.tracing.probes import Probe, Sample, make_samples, roles
 
 TRACE_SCHEMA: dict[str, Any] = {
-    "pair_id": pl.String, "condition": pl.String, "subset": pl.String, "direction": pl.String,
-    "site": pl.String, "layer": pl.Int64, "position": pl.Int64, "token": pl.String,
-    "role": pl.String, "n": pl.Int64, "n_all": pl.Int64, "sum_d": pl.Float64,
-    "sum_effect": pl.Float64, "cte_mean": pl.Float64,
-}  # fmt: skip
+    "pair_id": pl.String,
+    "condition": pl.String,
+    "subset": pl.String,
+    "direction": pl.String,
+    "site": pl.String,
+    "layer": pl.Int64,
+    "position": pl.Int64,
+    "token": pl.String,
+    "role": pl.String,
+    "n": pl.Int64,
+    "n_all": pl.Int64,
+    "sum_d": pl.Float64,
+    "sum_effect": pl.Float64,
+    "cte_mean": pl.Float64,
+}
 """`n` counts the samples above the filter, `n_all` all; the sums run over all, the mean over n."""
 TAU_SHARE = 0.05
 DIRECTIONS = {
@@ -135,8 +145,11 @@ def _failing(
     ]
     if not pairs:
         found = f"none of {sum(len(d) for d in contrasts)} samples with the foil ahead"
-        raise InputError(model.name, found=found, expected="some that the model gets wrong; "
-                         "trace all samples instead")  # fmt: skip
+        raise InputError(
+            model.name,
+            found=found,
+            expected="some that the model gets wrong; trace all samples instead",
+        )
     return [sample for sample, _ in pairs], [d for _, d in pairs]
 
 
@@ -189,14 +202,20 @@ def _rows(
         total, ratio = ((moved @ v).tolist() for v in (over_all, over_kept))
         rows += [
             {
-                "pair_id": f"{probe.condition}/{probe.subset}", "condition": probe.condition,
-                "subset": f"negation in {probe.subset}", "direction": direction, "site": site,
-                "layer": layer, "n": int(keep.sum()), "n_all": len(d), "sum_d": float(d.sum()),
+                "pair_id": f"{probe.condition}/{probe.subset}",
+                "condition": probe.condition,
+                "subset": f"negation in {probe.subset}",
+                "direction": direction,
+                "site": site,
+                "layer": layer,
+                "n": int(keep.sum()),
+                "n_all": len(d),
+                "sum_d": float(d.sum()),
                 "sum_effect": total[layer][place["position"]],
                 "cte_mean": ratio[layer][place["position"]] if keep.any() else None,
                 **place,
             }
             for layer in range(0 if site == "residual" else 1, len(total))
             for place in places
-        ]  # fmt: skip
+        ]
     return rows

@@ -17,8 +17,11 @@ from nast.models.base import DualEncoder
 from nast.tracing.probes import Sample
 
 GRADIENTS_SCHEMA = {
-    "condition": pl.String, "subset": pl.String, "layer": pl.Int64, "score": pl.Float64,
-}  # fmt: skip
+    "condition": pl.String,
+    "subset": pl.String,
+    "layer": pl.Int64,
+    "score": pl.Float64,
+}
 
 
 def gradient_norms(model: DualEncoder, samples: Sequence[Sample]) -> pl.DataFrame:

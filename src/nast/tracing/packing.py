@@ -128,10 +128,14 @@ def run_on_batched(
         if layer > 1:
             last = layer == layers and pooled is not None
             read = torch.tensor([pooled], device=clean.device) if last else None
-            rows = torch.cat([
-                tower.block(layer, part, None if mask is None else mask.expand(len(part), -1), read)
-                for part in batch.split(CHUNK)
-            ])  # fmt: skip
+            rows = torch.cat(
+                [
+                    tower.block(
+                        layer, part, None if mask is None else mask.expand(len(part), -1), read
+                    )
+                    for part in batch.split(CHUNK)
+                ]
+            )
             # Rows that nothing reads are filled with the text's own.
             whole = clean[layer].repeat(len(rows), 1, 1)
             batch = rows if read is None else whole.index_copy(1, read, rows)

@@ -136,8 +136,9 @@ def _starts(
                 rows_of.append(donor if site == "residual" else out[2 + modules.index(site)])
         if layer in tower.read_layers:
             read[layer] = torch.cat([torch.stack([clean, donor]), copies])
-    return Starts(torch.stack(states), torch.stack([torch.stack(p) for p in patched]), read,
-                  differing)  # fmt: skip
+    return Starts(
+        torch.stack(states), torch.stack([torch.stack(p) for p in patched]), read, differing
+    )
 
 
 @contextmanager

@@ -28,11 +28,12 @@ class Template(NamedTuple):
 TEMPLATES = {
     "severe": Template("there is no {}", "there is severe {}", "no"),
     "some": Template("there is no {}", "there is some {}", "no"),
-    "evidence": Template("there is no evidence of {}", "there is clear evidence of {}",
-                         "no evidence of"),
+    "evidence": Template(
+        "there is no evidence of {}", "there is clear evidence of {}", "no evidence of"
+    ),
     "without": Template("chest radiograph without {}", "chest radiograph with {}", "without"),
     "absent": Template("{} is absent", "{} is present", "absent"),
-}  # fmt: skip
+}
 """`severe` is D.2's pair and contrasts severity as well; `some` is that of Quantmeyer et al."""
 
 
@@ -95,8 +96,11 @@ def make_probes(
             continue
         probe = Probe(name, "caption", no, yes, absent, present, mask, places[0], template)
         probes.append(probe)
-        probes.append(probe._replace(subset="foil", correct=yes, foil=no, correct_ids=present,
-                                     foil_ids=absent))  # fmt: skip
+        probes.append(
+            probe._replace(
+                subset="foil", correct=yes, foil=no, correct_ids=present, foil_ids=absent
+            )
+        )
     if len(probes) < 2 * MIN_PAIRS:
         found = f"{len(probes) // 2} usable pairs; dropped: {dropped}"
         expected = f"at least {MIN_PAIRS} caption pairs of equal length; try another template: "
@@ -127,8 +131,11 @@ def make_samples(
     probes, dropped = make_probes(store.model, names, template)
     used = [p for p in probes if images.get((p.condition, p.subset))]
     if not used:
-        raise InputError(store.model.name, found="no severe or absent fact of a training patient",
-                         expected="facts of the train split")  # fmt: skip
+        raise InputError(
+            store.model.name,
+            found="no severe or absent fact of a training patient",
+            expected="facts of the train split",
+        )
     paths = [[path for _, path in images[p.condition, p.subset]] for p in used]
     return [Sample(p, store.images(i)) for p, i in zip(used, paths, strict=True)], dropped
 

@@ -55,8 +55,9 @@ def trace_tables(
         InputError: no usable pair, or no training sample.
     """
     samples, dropped = make_samples(store, facts, template)
-    sites, summary = trace_samples(store.model, samples, direction, tau_share=tau_share,
-                                   failing=failing)  # fmt: skip
+    sites, summary = trace_samples(
+        store.model, samples, direction, tau_share=tau_share, failing=failing
+    )
     probes = {s.probe.condition: s.probe for s in samples}.values()
     attention = negator_attention(store.model, list(probes))
     pairs = pair_scores(sites, attention, gradient_norms(store.model, samples))

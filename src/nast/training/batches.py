@@ -105,8 +105,10 @@ def caption_data(
     says |= {text: fact for text, fact in denials if text not in says}
     text_at = {text: place for place, text in enumerate(says)}
     study_at = {study: place for place, study in enumerate(ids)}
-    rows = [[study_at[study], text_at[text], text_at[hard]]
-            for (study, text), (hard, _) in zip(pairs, denials, strict=True)]  # fmt: skip
+    rows = [
+        [study_at[study], text_at[text], text_at[hard]]
+        for (study, text), (hard, _) in zip(pairs, denials, strict=True)
+    ]
     truth = truth_of([known[i] for i in ids], list(says.values()))
     vectors = store.images(firsts["image_path"].to_list())
     return CaptionData(vectors, list(says), np.array(rows), truth)
@@ -182,8 +184,9 @@ def draw(
             held = pair[captions.truth.of(others, hard).diagonal() == 1]
             truth[len(images) + held, len(own) + held] = 1
     columns = [captions.texts[i] for i in np.append(own, hard)]
-    texts = sorted({*columns, *(c for s in sets for c in claims.claims[s])},
-                   key=lambda text: (len(text), text))  # fmt: skip
+    texts = sorted(
+        {*columns, *(c for s in sets for c in claims.claims[s])}, key=lambda text: (len(text), text)
+    )
     at = {text: place for place, text in enumerate(texts)}
     return Batch(
         texts=texts,

@@ -58,10 +58,12 @@ def save_state(path: Path, run: RunState) -> None:
     rows = [[step[name] for name in STEP] for step in run.meter.steps]
     tensors["meter/steps"] = torch.tensor(rows, dtype=torch.float64).reshape(-1, len(STEP))
     numbers = {
-        "history": run.history, "gradient": run.meter.gradient,
-        "rng": run.rng.bit_generator.state, "waited": run.waited,
+        "history": run.history,
+        "gradient": run.meter.gradient,
+        "rng": run.rng.bit_generator.state,
+        "waited": run.waited,
         "best_score": run.best_score if run.best else None,
-    }  # fmt: skip
+    }
     # Clones: two names of one memory are refused.
     whole = {name: value.detach().clone().cpu() for name, value in tensors.items()}
     said = json.dumps(numbers)
@@ -97,8 +99,13 @@ def load_state(path: Path, run: RunState) -> None:
 
 
 def _load_state(path: Path, run: RunState) -> None:
-    tensors: dict[str, dict[str, torch.Tensor]] = {"lora": {}, "start": {}, "best": {},
-                                                   "optimizer": {}, "meter": {}}  # fmt: skip
+    tensors: dict[str, dict[str, torch.Tensor]] = {
+        "lora": {},
+        "start": {},
+        "best": {},
+        "optimizer": {},
+        "meter": {},
+    }
     with safe_open(path, "pt") as file:
         said = file.metadata()
         read = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118

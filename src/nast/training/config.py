@@ -10,12 +10,22 @@ from nast.training.lora import ALPHA, RANK, TARGETS
 from nast.training.objectives import weights_of
 
 RANGES: dict[str, tuple[float, float]] = {
-    "steps": (1, math.inf), "captions": (2, math.inf), "claims": (1, math.inf), "lambda_": (0, 1),
-    "claim_scale": (1e-6, math.inf), "rank": (1, math.inf), "alpha": (1, math.inf),
-    "learning_rate": (1e-12, 1e3), "warm_up": (0, math.inf), "weight_decay": (0, math.inf),
-    "clip": (1e-12, math.inf), "chunk": (1, math.inf), "validate_every": (0, math.inf),
-    "patience": (0, math.inf), "seed": (0, 2**63 - 1),
-}  # fmt: skip
+    "steps": (1, math.inf),
+    "captions": (2, math.inf),
+    "claims": (1, math.inf),
+    "lambda_": (0, 1),
+    "claim_scale": (1e-6, math.inf),
+    "rank": (1, math.inf),
+    "alpha": (1, math.inf),
+    "learning_rate": (1e-12, 1e3),
+    "warm_up": (0, math.inf),
+    "weight_decay": (0, math.inf),
+    "clip": (1e-12, math.inf),
+    "chunk": (1, math.inf),
+    "validate_every": (0, math.inf),
+    "patience": (0, math.inf),
+    "seed": (0, 2**63 - 1),
+}
 """Smallest and largest value of each number of a run."""
 
 
@@ -73,8 +83,12 @@ class TrainConfig:
         Raises:
             ValueError: a value out of its range, or a name that is none.
         """
-        known = {"mode": ("lr", "gradient"), "lora": TARGETS, "targets": ("truth", "diagonal"),
-                 "caption_polarity": ("both", "negated")}  # fmt: skip
+        known = {
+            "mode": ("lr", "gradient"),
+            "lora": TARGETS,
+            "targets": ("truth", "diagonal"),
+            "caption_polarity": ("both", "negated"),
+        }
         for name, names in known.items():
             if getattr(self, name) not in names:
                 found = getattr(self, name)
@@ -86,11 +100,14 @@ class TrainConfig:
                 to = "or more" if high == math.inf else f"to {high:g}"
                 raise ValueError(f"{name.rstrip('_')} is {value}; it must be {low:g} {to}")
         if self.validate_every > self.steps:
-            raise ValueError(f"validate_every is {self.validate_every} for {self.steps} steps: "
-                             "the run would end before its first validation")  # fmt: skip
+            raise ValueError(
+                f"validate_every is {self.validate_every} for {self.steps} steps: "
+                "the run would end before its first validation"
+            )
         if self.patience and not self.validate_every:
-            raise ValueError(f"patience is {self.patience} without a validation to wait for; "
-                             "say validate_every")  # fmt: skip
+            raise ValueError(
+                f"patience is {self.patience} without a validation to wait for; say validate_every"
+            )
 
     @property
     def lora_alpha(self) -> int:
@@ -110,6 +127,9 @@ class TrainConfig:
 
 
 PAPER: dict[str, Any] = {
-    "mode": "gradient", "targets": "diagonal", "caption_polarity": "negated", "claim_scale": 1.0,
-}  # fmt: skip
+    "mode": "gradient",
+    "targets": "diagonal",
+    "caption_polarity": "negated",
+    "claim_scale": 1.0,
+}
 """The paper's literal choices (design section 4), set by `--protocol paper`."""

@@ -36,9 +36,15 @@ def layer_groups(
         scale = weights.scale[layer - 1]
         in_rate, in_gradient = (scale, 1.0) if mode == "lr" else (1.0, scale)
         groups.append(
-            {"params": list(named.values()), "lr": learning_rate * in_rate, "lr_scale": in_rate,
-             "grad_scale": in_gradient, "group_name": f"block {layer}", "layer": layer}
-        )  # fmt: skip
+            {
+                "params": list(named.values()),
+                "lr": learning_rate * in_rate,
+                "lr_scale": in_rate,
+                "grad_scale": in_gradient,
+                "group_name": f"block {layer}",
+                "layer": layer,
+            }
+        )
     return groups
 
 

@@ -138,7 +138,10 @@ def _profile(file: Path, aggregation: str) -> tuple[list[float], bool]:
     table = read_table(file, SCORES_SCHEMA).filter(aggregation=aggregation, subset=BOTH)
     scores = table.filter(condition=ALL).sort("layer")["score"].to_list()
     if not scores or None in scores:
-        raise InputError(file, found=f"no score of {aggregation} for every block",
-                         expected="captions that the model prefers to their foils")  # fmt: skip
+        raise InputError(
+            file,
+            found=f"no score of {aggregation} for every block",
+            expected="captions that the model prefers to their foils",
+        )
     # A condition's row of both subsets is the mean of its pairs: what the noise is judged by.
     return scores, within_noise(table.filter(pl.col("condition") != ALL), aggregation)

@@ -99,9 +99,13 @@ def build_run(
         outcome = train(model, captions, claims, weights, config, report, validate, out / STATE)
         _save(out, model, base, inputs, outcome)
         (out / STATE).unlink(missing_ok=True)
-        return {"counts": {"steps": len(outcome.history)}, "update shares": outcome.shares,
-                "losses": _losses(outcome), "validation": _validations(outcome),
-                "machine": _machine(model)}  # fmt: skip
+        return {
+            "counts": {"steps": len(outcome.history)},
+            "update shares": outcome.shares,
+            "losses": _losses(outcome),
+            "validation": _validations(outcome),
+            "machine": _machine(model),
+        }
 
     if processes()[0] == 0:
         return _first(folder, settings, inputs, make, fresh)
@@ -176,12 +180,17 @@ def _data(
     claims = read_table(contextual / "claims.parquet", CLAIMS_SCHEMA)
     training, held = claims.filter(split="train"), claims.filter(split="validate")
     if len(captions) < config.captions or not len(training):
-        raise InputError(contextual, found=f"{len(captions)} captions and {len(training)} claim "
-                         "sets of the train split", expected=f"at least {config.captions} "
-                         "captions and one claim set")  # fmt: skip
+        raise InputError(
+            contextual,
+            found=f"{len(captions)} captions and {len(training)} claim sets of the train split",
+            expected=f"at least {config.captions} captions and one claim set",
+        )
     if config.validate_every and not len(held):
-        raise InputError(contextual, found="no claim set of the validate split",
-                         expected="some, or a run without validation")  # fmt: skip
+        raise InputError(
+            contextual,
+            found="no claim set of the validate split",
+            expected="some, or a run without validation",
+        )
     studies, table = read_facts(facts)
     data = caption_data(vectors, captions, table, studies, config.seed)
     validate: Validate | None = None
@@ -198,10 +207,14 @@ def _losses(outcome: Outcome) -> list[dict[str, float]]:
     """Step and losses of the first step and of the last."""
     steps = sorted({1, len(outcome.history)})
     return [
-        {"step": step, **{n: v for n, v in outcome.history[step - 1].items()
-                          if not n.startswith("validation")}}
+        {
+            "step": step,
+            **{
+                n: v for n, v in outcome.history[step - 1].items() if not n.startswith("validation")
+            },
+        }
         for step in steps
-    ]  # fmt: skip
+    ]
 
 
 def _validations(outcome: Outcome) -> list[dict[str, float]]:
@@ -214,10 +227,15 @@ def _validations(outcome: Outcome) -> list[dict[str, float]]:
 
 
 def _machine(model: DualEncoder) -> dict[str, Any]:
-    return {"python": platform.python_version(), "torch": torch.__version__,
-            **{name: version(name) for name in ("transformers", "peft")},
-            "processor": platform.machine(), "threads": torch.get_num_threads(),
-            "device": str(model.device), "processes": processes()[1]}  # fmt: skip
+    return {
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        **{name: version(name) for name in ("transformers", "peft")},
+        "processor": platform.machine(),
+        "threads": torch.get_num_threads(),
+        "device": str(model.device),
+        "processes": processes()[1],
+    }
 
 
 def _save(out: Path, model: DualEncoder, base: str, inputs: list[Path], outcome: Outcome) -> None:

@@ -21,13 +21,18 @@ from nast.training.run import build_run
 from nast.training.trainer import Report
 
 LAYER_KEYS = ("layers", "beta")
-DEFAULTS: dict[str, Any] = {**{f.name: f.default for f in fields(TrainConfig)},
-            "layers": "uniform", "beta": None, "validate_every": None}  # fmt: skip
+DEFAULTS: dict[str, Any] = {
+    **{f.name: f.default for f in fields(TrainConfig)},
+    "layers": "uniform",
+    "beta": None,
+    "validate_every": None,
+}
 """What a cell may set, and what it has where it does not."""
 WORDS = {name: (str,) for name, value in DEFAULTS.items() if isinstance(value, str)}
 NUMBERS = {name: (int, float) for name, value in DEFAULTS.items() if isinstance(value, float)} | {
-    "beta": (int, float), "claim_scale": (int, float),
-}  # fmt: skip
+    "beta": (int, float),
+    "claim_scale": (int, float),
+}
 """Which values are words, and which numbers need not be whole."""
 _FIXED = re.compile(r"uniform|(front|top)-\d+|.*\.json")
 """Policies that beta does not change."""
@@ -64,8 +69,9 @@ def _cells(grid: Any, path: Path) -> Iterator[dict[str, Any]]:
     for name, values in named.items():
         if name not in DEFAULTS or values == []:
             expected = f"one or more values of {', '.join(sorted(DEFAULTS))}"
-            raise InputError(path, found="an unknown name or no value", expected=expected,
-                             column=str(name))  # fmt: skip
+            raise InputError(
+                path, found="an unknown name or no value", expected=expected, column=str(name)
+            )
     lists = [v if isinstance(v, list) else [v] for v in named.values()]
     for values in product(*lists):
         cell = dict(zip(named, values, strict=True))
@@ -147,19 +153,37 @@ def sweep(
     configs = [_config(cell, grid) for cell in cells]
     model = load_model(base)
     # A policy that cannot be is an error before hours of training, not between them.
-    weights = [layer_policy(str(cell.get("layers", "uniform")), model.text.n_layers, trace,
-                            beta=cell.get("beta"), seed=config.seed, model=model)
-               for cell, config in zip(cells, configs, strict=True)]  # fmt: skip
+    weights = [
+        layer_policy(
+            str(cell.get("layers", "uniform")),
+            model.text.n_layers,
+            trace,
+            beta=cell.get("beta"),
+            seed=config.seed,
+            model=model,
+        )
+        for cell, config in zip(cells, configs, strict=True)
+    ]
     varied = [n for n in cells[0] if len({str(c[n]) for c in cells}) > 1]
     rows = []
     for name, cell, config, scales in zip(
         _names(cells, varied, grid), cells, configs, weights, strict=True
     ):
         made = build_run(
-            load_model(base), base, facts, contextual, folder / name, scales, config,
-            layers=str(cell.get("layers", "uniform")), beta=cell.get("beta"), trace=trace,
-            store=store or folder / STORE, fresh=fresh, report=report,
-        )  # fmt: skip
+            load_model(base),
+            base,
+            facts,
+            contextual,
+            folder / name,
+            scales,
+            config,
+            layers=str(cell.get("layers", "uniform")),
+            beta=cell.get("beta"),
+            trace=trace,
+            store=store or folder / STORE,
+            fresh=fresh,
+            report=report,
+        )
         rows += [{**{n: _short(cell[n]) for n in varied}, **best} for best in _best(made)]
     table = _pooled(pl.DataFrame(rows), [n for n in varied if n != "seed"])
     if processes()[0] == 0:
@@ -179,8 +203,12 @@ def _config(cell: dict[str, Any], grid: Path) -> TrainConfig:
         raise InputError(grid, found=str(error), expected="a setting of a run") from None
     if not 0 < config.validate_every <= config.steps:
         found = f"{config.validate_every} for {config.steps} steps"
-        raise InputError(grid, found=found, expected="a validation at least, by which the "
-                         "settings are compared", column="validate_every")  # fmt: skip
+        raise InputError(
+            grid,
+            found=found,
+            expected="a validation at least, by which the settings are compared",
+            column="validate_every",
+        )
     return config
 
 
@@ -188,8 +216,11 @@ def _names(cells: list[dict[str, Any]], varied: list[str], grid: Path) -> list[s
     """The folder of each cell."""
     names = [",".join(f"{n.rstrip('_')}={_short(c[n])}" for n in varied) or "run" for c in cells]
     if len(set(names)) < len(names):
-        raise InputError(grid, found="two settings that a folder's name does not tell apart",
-                         expected="values and files of different names")  # fmt: skip
+        raise InputError(
+            grid,
+            found="two settings that a folder's name does not tell apart",
+            expected="values and files of different names",
+        )
     return names
 
 

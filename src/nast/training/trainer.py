@@ -144,9 +144,11 @@ def _step(
 
     accumulate(model, batch.texts, total, config.chunk)
     if not math.isfinite(losses["loss"]):
-        raise ModelError(f"{model.name}: the loss of step {len(run.history) + 1} is "
-                         f"{losses['loss']}; try a smaller learning rate than "
-                         f"{config.learning_rate:g}")  # fmt: skip
+        raise ModelError(
+            f"{model.name}: the loss of step {len(run.history) + 1} is "
+            f"{losses['loss']}; try a smaller learning rate than "
+            f"{config.learning_rate:g}"
+        )
     groups = run.optimizer.param_groups
     scale_gradients(groups)
     parameters = [p for g in groups for p in g["params"]]

@@ -33,14 +33,22 @@ class UpdateMeter:
         """Note how far the step that followed `before` moved each block's parameters and B A."""
         number = self.steps[-1]["step"] + 1 if self.steps else 1
         for layer, named in lora_by_layer(self.model).items():
-            self.steps.append({"step": number, "block": layer,
-                               "parameters": _change(named, self._old),
-                               "product": _product_change(named, self._old),
-                               "gradient": self._gradients[layer]})  # fmt: skip
+            self.steps.append(
+                {
+                    "step": number,
+                    "block": layer,
+                    "parameters": _change(named, self._old),
+                    "product": _product_change(named, self._old),
+                    "gradient": self._gradients[layer],
+                }
+            )
 
     def _parameters(self) -> dict[str, torch.Tensor]:
-        return {n: p.detach().clone() for named in lora_by_layer(self.model).values()
-                for n, p in named.items()}  # fmt: skip
+        return {
+            n: p.detach().clone()
+            for named in lora_by_layer(self.model).values()
+            for n, p in named.items()
+        }
 
     def shares(self) -> dict[str, list[float]]:
         """Share of each block (1..L) in the total.

@@ -20,8 +20,13 @@ from nast.language.templates import sentence
 from nast.records import Fact
 
 TERMS = {c.term: c.name for c in CONDITIONS.values()}
-GRADES = {"small": "mild", "mild": "mild", "large": "severe", "severe": "severe",
-          "moderate": "moderate"}  # fmt: skip
+GRADES = {
+    "small": "mild",
+    "mild": "mild",
+    "large": "severe",
+    "severe": "severe",
+    "moderate": "moderate",
+}
 
 
 def right(messages, style="without"):
@@ -116,11 +121,27 @@ def tells(text, *tokens):
         return [{"token": t, "logprob": math.log(p), "bytes": None} for t, p in best]
 
     def step(handler, body):
-        content = [{"token": token, "logprob": math.log(candidates[token]), "bytes": None,
-                    "top_logprobs": near(candidates, body)}
-                   for token, candidates in tokens]  # fmt: skip
-        send(handler, 200, {"choices": [{"message": {"role": "assistant", "content": text},
-                                         "logprobs": {"content": content}}]})  # fmt: skip
+        content = [
+            {
+                "token": token,
+                "logprob": math.log(candidates[token]),
+                "bytes": None,
+                "top_logprobs": near(candidates, body),
+            }
+            for token, candidates in tokens
+        ]
+        send(
+            handler,
+            200,
+            {
+                "choices": [
+                    {
+                        "message": {"role": "assistant", "content": text},
+                        "logprobs": {"content": content},
+                    }
+                ]
+            },
+        )
 
     return step
 

@@ -38,8 +38,10 @@ def test_vllm_gets_all_conversations_at_once(monkeypatch):
     monkeypatch.delenv("VLLM_NO_USAGE_STATS", raising=False)
     model = vllm_model("org/Llama-8B", seed=3, max_model_len=2048)
     assert model.backend(TALK) == ["NO EDEMA", "FRACTURE"]
-    assert calls == [{"model": "org/Llama-8B", "seed": 3, "max_model_len": 2048},
-                     (2, {"temperature": 0.0, "seed": 3, "max_tokens": 512}, False)]  # fmt: skip
+    assert calls == [
+        {"model": "org/Llama-8B", "seed": 3, "max_model_len": 2048},
+        (2, {"temperature": 0.0, "seed": 3, "max_tokens": 512}, False),
+    ]
     assert model.name == "Llama-8B" and model.decoding["seed"] == 3
     assert os.environ["VLLM_NO_USAGE_STATS"] == "1"
 
@@ -64,8 +66,15 @@ def tiny(tmp_path_factory):
     tokenizer = train_tokenizer(patients(50, 7), 7)
     tokenizer.chat_template = TEMPLATE
     config = LlamaConfig(
-        vocab_size=len(tokenizer), hidden_size=32, intermediate_size=64, num_hidden_layers=2,
-        num_attention_heads=4, bos_token_id=2, eos_token_id=3, pad_token_id=1)  # fmt: skip
+        vocab_size=len(tokenizer),
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        bos_token_id=2,
+        eos_token_id=3,
+        pad_token_id=1,
+    )
     LlamaForCausalLM(config).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder

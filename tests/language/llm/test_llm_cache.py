@@ -38,8 +38,10 @@ def test_equal_requests_are_asked_once(tmp_path):
 
 def test_what_decides_an_answer_decides_its_key():
     (x,), (y,) = talk("x"), talk("y")
-    keys = [request_key(m, c) for m, c in (
-        (model(), x), (model(), y), (model(name="other"), x), (model(seed=1), x))]  # fmt: skip
+    keys = [
+        request_key(m, c)
+        for m, c in ((model(), x), (model(), y), (model(name="other"), x), (model(seed=1), x))
+    ]
     assert len(set(keys)) == 4
     assert request_key(model(chunk=1), x) == keys[0]
 

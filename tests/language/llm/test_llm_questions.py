@@ -17,13 +17,27 @@ from nast.store import manifest_of
 
 
 def stated(row, values):
-    return {Fact(n, "present" if v else "absent")
-            for n, v in zip(row["conditions"], values, strict=True)}  # fmt: skip
+    return {
+        Fact(n, "present" if v else "absent")
+        for n, v in zip(row["conditions"], values, strict=True)
+    }
 
 
 def build(facts, out, address, *more):
-    arguments = ["benchmark", "build", facts, "-o", out, "--limit", 3, "--realiser", "llm",
-                 "--endpoint", f"{address}#small", *more]  # fmt: skip
+    arguments = [
+        "benchmark",
+        "build",
+        facts,
+        "-o",
+        out,
+        "--limit",
+        3,
+        "--realiser",
+        "llm",
+        "--endpoint",
+        f"{address}#small",
+        *more,
+    ]
     return run([str(a) for a in arguments])
 
 
@@ -120,16 +134,26 @@ def test_credentialed_data_need_a_statement_or_an_override(private, tmp_path, ca
 @pytest.mark.parametrize("text", ["", "person: Ada", "- a", "person: Ada\ndate: no\nreason: x"])
 def test_a_half_override_is_refused(private, tmp_path, text, capsys):
     (tmp_path / "o.yaml").write_text(text)
-    code = build(private, tmp_path / "out", "http://127.0.0.1:9/v1", "--override",
-                 tmp_path / "o.yaml")  # fmt: skip
+    code = build(
+        private, tmp_path / "out", "http://127.0.0.1:9/v1", "--override", tmp_path / "o.yaml"
+    )
     assert code in (1, 2)
     assert "Traceback" not in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("endpoint", ["gpt-9", "http://127.0.0.1:9/v1", "#x"])
 def test_an_endpoint_has_an_address_and_a_name(facts, tmp_path, endpoint, capsys):
-    arguments = ["benchmark", "build", facts, "-o", tmp_path / "o", "--realiser", "llm",
-                 "--endpoint", endpoint]  # fmt: skip
+    arguments = [
+        "benchmark",
+        "build",
+        facts,
+        "-o",
+        tmp_path / "o",
+        "--realiser",
+        "llm",
+        "--endpoint",
+        endpoint,
+    ]
     assert run([str(a) for a in arguments]) == 2
     assert "URL" in capsys.readouterr().err
 

@@ -105,8 +105,13 @@ def test_a_wrong_option_is_asked_for_again_with_the_reason(text, reason):
     log = []
     words, counts = realise_options([ONE], model(spoiled(1, text, "configuration"), log=log))
     assert counts["negated"] == {
-        "texts": 4, "right at once": 3, "right when asked again": 1, "never right": 0,
-        "times asked again": 1, "rejected": {reason: 1}}  # fmt: skip
+        "texts": 4,
+        "right at once": 3,
+        "right when asked again": 1,
+        "never right": 0,
+        "times asked again": 1,
+        "rejected": {reason: 1},
+    }
     again = log[1][-1]["content"]
     assert log[1][:-2] == log[0] and log[1][-2]["role"] == "assistant"
     assert "\nA " in again and "Write A again" in again and "\nB" not in again
@@ -118,10 +123,12 @@ def test_a_wrong_option_is_asked_for_again_with_the_reason(text, reason):
     [
         ("No cardiomegaly, pulmonary edema, or pneumothorax.", "cue"),
         ("Normal heart size and fully expanded lungs.", "missing"),
-        ("Again normal heart size, normal pulmonary vascularity, and fully expanded lungs.",
-         "elsewhere"),
+        (
+            "Again normal heart size, normal pulmonary vascularity, and fully expanded lungs.",
+            "elsewhere",
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_wrong_rewriting_is_asked_for_again(text, reason):
     _, counts = realise_options([ONE], model(spoiled(2, text)))
     assert counts["affirmative"]["rejected"] == {reason: 2}
@@ -301,9 +308,27 @@ def knee(messages):
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.text(max_size=200) | st.lists(st.sampled_from(
-    ["A:", "B:", "Stem:", "no", "pulmonary edema", "fracture", "\n", "with", "and", "?", "```"]
-), max_size=30).map(" ".join))  # fmt: skip
+@given(
+    st.text(max_size=200)
+    | st.lists(
+        st.sampled_from(
+            [
+                "A:",
+                "B:",
+                "Stem:",
+                "no",
+                "pulmonary edema",
+                "fracture",
+                "\n",
+                "with",
+                "and",
+                "?",
+                "```",
+            ]
+        ),
+        max_size=30,
+    ).map(" ".join)
+)
 def test_any_answer_leads_to_right_words(answer):
     one = (("Fracture", "Edema"), ((0, 1), (1, 1)))
     words, counts = realise_options([one], model(lambda _: answer), retries=1)
@@ -311,7 +336,8 @@ def test_any_answer_leads_to_right_words(answer):
     for form in ("negated", "affirmative"):
         for row, text in zip(one[1], written.forms(one[1])[form], strict=True):
             assert {(f.condition, f.existence == "present") for f in facts_of(text)} == {
-                (name, bool(value)) for name, value in zip(one[0], row, strict=True)}  # fmt: skip
+                (name, bool(value)) for name, value in zip(one[0], row, strict=True)
+            }
     assert counts["sets"] == 1
 
 
@@ -343,8 +369,7 @@ def test_estimates_count_distinct_sets():
     assert (plan["sets"], plan["prompts"]) == (2, 4) == (2, len(log))
     characters = sum(len(turn["content"]) for messages in log for turn in messages)
     assert plan["tokens in"] == pytest.approx(characters / 4, abs=1)
-    assert plan["cost"] == pytest.approx(
-        plan["tokens in"] * 2e-6 + plan["tokens out"] * 10e-6)  # fmt: skip
+    assert plan["cost"] == pytest.approx(plan["tokens in"] * 2e-6 + plan["tokens out"] * 10e-6)
     assert "4 characters a token" in plan["assumes"]
     assert estimate_claims([CLAIMS, CLAIMS])["prompts"] == 2
     assert estimate_claims([CLAIMS])["cost"] is None

@@ -77,8 +77,12 @@ def test_the_wait_doubles_up_to_a_minute_and_never_undercuts_the_server():
 
 def test_retry_after_is_honoured(waits):
     late = format_datetime(datetime.now(UTC) + timedelta(seconds=90), usegmt=True)
-    with serving(status(429, Retry_After="7"), status(503, Retry_After=late),
-                 status(503, Retry_After="soon"), says("yes")) as (address, _):  # fmt: skip
+    with serving(
+        status(429, Retry_After="7"),
+        status(503, Retry_After=late),
+        status(503, Retry_After="soon"),
+        says("yes"),
+    ) as (address, _):
         assert client(address)([ASK]) == ["yes"]
     assert waits[0] == 7.0
     assert 80 < waits[1] <= 90
@@ -155,8 +159,13 @@ def test_answers_keep_their_order_and_concurrency_its_bound(waits):
         assert client(address, concurrency=3)(asked) == [str(n) for n in range(9)]
         assert script.most == 3
         assert set(script.paths) == {"/v1/chat/completions"}
-        assert script.requests[0].keys() == {"model", "messages", "temperature", "seed",
-                                             "max_tokens"}  # fmt: skip
+        assert script.requests[0].keys() == {
+            "model",
+            "messages",
+            "temperature",
+            "seed",
+            "max_tokens",
+        }
 
 
 def test_works_inside_a_running_loop(waits):
@@ -190,8 +199,11 @@ def test_loopback_serves_credentialed_data_once_it_is_stated(waits):
     with serving(says("yes")) as (address, _):
         model = server_model(Endpoint(address, "m"), "credentialed", loopback_stays=True)
         assert model.backend([ASK]) == ["yes"]
-        assert model.allowed == {"address": address, "policy": "credentialed",
-                                 "allowed_by": "loopback"}  # fmt: skip
+        assert model.allowed == {
+            "address": address,
+            "policy": "credentialed",
+            "allowed_by": "loopback",
+        }
 
 
 def test_an_override_is_kept_for_the_manifest(no_sockets):

@@ -39,8 +39,11 @@ PATTERNS = [
     ("Cardiomegaly noted, no sign of pulmonary edema or pneumothorax.", (1, 0, 0)),
     ("There is cardiomegaly, but there is no pulmonary edema or pneumothorax.", (1, 0, 0)),
     ("Cardiomegaly is present while pulmonary edema and pneumothorax are absent.", (1, 0, 0)),
-    ("The chest radiograph shows cardiomegaly without evidence of pulmonary edema or"
-     " pneumothorax.", (1, 0, 0)),
+    (
+        "The chest radiograph shows cardiomegaly without evidence of pulmonary edema or"
+        " pneumothorax.",
+        (1, 0, 0),
+    ),
     ("Cardiomegaly in the absence of pulmonary edema and pneumothorax.", (1, 0, 0)),
     ("Cardiomegaly present; neither pulmonary edema nor pneumothorax seen.", (1, 0, 0)),
     ("Cardiomegaly is seen, but pulmonary edema and pneumothorax are not seen.", (1, 0, 0)),
@@ -50,7 +53,7 @@ PATTERNS = [
     ("No cardiomegaly, no pulmonary edema, and no pneumothorax.", (0, 0, 0)),
     ("Cardiomegaly, pulmonary edema and pneumothorax are all present.", (1, 1, 1)),
     ("Enlarged heart, edema, and pneumothoraces.", (1, 1, 1)),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("text", "values"), PATTERNS)
@@ -120,13 +123,20 @@ def test_doubtful_denials_are_refused(text, values):
 def test_attributes_must_be_those_of_the_fact():
     small = Fact("Pleural Effusion", "present", "left", None, "mild")
     low = Fact("Consolidation", "present", "right", "lower")
-    for text in ("Small left pleural effusion.", "Tiny left-sided pleural effusion.",
-                 "A small pleural effusion on the left side."):  # fmt: skip
+    for text in (
+        "Small left pleural effusion.",
+        "Tiny left-sided pleural effusion.",
+        "A small pleural effusion on the left side.",
+    ):
         assert check_negated(text, [small]) is None
     for text in ("Consolidation in the right lower zone.", "Right lower lobe consolidation."):
         assert check_negated(text, [low]) is None
-    assert check_negated("Bilateral pleural effusions.",
-                         [Fact("Pleural Effusion", "present", "bilateral")]) is None  # fmt: skip
+    assert (
+        check_negated(
+            "Bilateral pleural effusions.", [Fact("Pleural Effusion", "present", "bilateral")]
+        )
+        is None
+    )
     assert code(check_negated("Large left pleural effusion.", [small])) == "attribute"
     assert code(check_negated("Left pleural effusion.", [small])) == "attribute"
     assert code(check_negated("Large consolidation in the right lower zone.", [low])) == "words"
@@ -145,15 +155,20 @@ ONE = "Cardiomegaly noted, no sign of pulmonary edema or pneumothorax."
         ("Cardiomegaly noted, normal pulmonary vascularity.", "missing"),
         ("Cardiomegaly noted, normal pulmonary vascularity and expanded lungs.", "missing"),
         ("Cardiomegaly noted, pulmonary edema and fully expanded lungs.", "polarity"),
-        ("Cardiomegaly noted, aerated alveoli, normal pulmonary vascularity and fully expanded"
-         " lungs.", "added"),
+        (
+            "Cardiomegaly noted, aerated alveoli, normal pulmonary vascularity and fully expanded"
+            " lungs.",
+            "added",
+        ),
         ("Cardiomegaly seen, normal pulmonary vascularity and fully expanded lungs.", "elsewhere"),
         ("cardiomegaly noted, normal pulmonary vascularity and fully expanded lungs.", "elsewhere"),
         ("Normal pulmonary vascularity and fully expanded lungs, cardiomegaly noted.", "elsewhere"),
-        ("Cardiomegaly noted, quite normal pulmonary vascularity and fully expanded lungs.",
-         "elsewhere"),
+        (
+            "Cardiomegaly noted, quite normal pulmonary vascularity and fully expanded lungs.",
+            "elsewhere",
+        ),
     ],
-)  # fmt: skip
+)
 def test_affirmative_forms(text, reason):
     assert check_negated(ONE, facts(1, 0, 0)) is None
     assert code(check_affirmative(text, ONE, facts(1, 0, 0))) == reason
@@ -191,17 +206,29 @@ def test_every_template_passes_in_every_form():
 
 @st.composite
 def claims(draw):
-    names = draw(st.lists(st.sampled_from([n for n in labelled() if CONDITIONS[n].normal]),
-                          min_size=1, max_size=3, unique=True))  # fmt: skip
+    names = draw(
+        st.lists(
+            st.sampled_from([n for n in labelled() if CONDITIONS[n].normal]),
+            min_size=1,
+            max_size=3,
+            unique=True,
+        )
+    )
     made = []
     for condition in (CONDITIONS[n] for n in names):
         if draw(st.booleans()):
             made.append(Fact(condition.name, "absent"))
             continue
         sides = (None, "left", "right", "bilateral") if condition.sided else (None,)
-        made.append(Fact(condition.name, "present", draw(st.sampled_from(sides)),
-                         draw(st.sampled_from((None, *condition.zones))),
-                         draw(st.sampled_from((None, *condition.grades)))))  # fmt: skip
+        made.append(
+            Fact(
+                condition.name,
+                "present",
+                draw(st.sampled_from(sides)),
+                draw(st.sampled_from((None, *condition.zones))),
+                draw(st.sampled_from((None, *condition.grades))),
+            )
+        )
     return made
 
 
@@ -214,13 +241,40 @@ def test_templates_with_attributes_pass(wanted, style):
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.lists(st.sampled_from(
-    ["no", "with", "and", "or", "while", "pulmonary edema", "pneumothorax", "is", "absent", ",",
-     "present", "neither", "not", "seen", "normal pulmonary vascularity", "left", "İ"]
-), max_size=9).map(" ".join).map(tidy))  # fmt: skip
+@given(
+    st.lists(
+        st.sampled_from(
+            [
+                "no",
+                "with",
+                "and",
+                "or",
+                "while",
+                "pulmonary edema",
+                "pneumothorax",
+                "is",
+                "absent",
+                ",",
+                "present",
+                "neither",
+                "not",
+                "seen",
+                "normal pulmonary vascularity",
+                "left",
+                "İ",
+            ]
+        ),
+        max_size=9,
+    )
+    .map(" ".join)
+    .map(tidy)
+)
 def test_any_text_can_be_checked_and_means_one_thing(text):
-    accepted = [v for v in product((0, 1), repeat=2)
-                if check_negated(text, facts(*v, names=NAMES[1:])) is None]  # fmt: skip
+    accepted = [
+        v
+        for v in product((0, 1), repeat=2)
+        if check_negated(text, facts(*v, names=NAMES[1:])) is None
+    ]
     assert len(accepted) <= 1
     check_affirmative(text, text, facts(0, 1, names=NAMES[1:]))
     without_denials(text)

@@ -32,10 +32,14 @@ def agreement(
     raters = max(map(len, ratings), default=0)
     kept = [row for row in ratings if sum(r is not None for r in row) > 1]
     found: dict[str, Any] = {
-        "coefficient": KAPPA if raters == 2 else ALPHA, "value": None, "interval": None,
-        "agreement": None, "items": len(kept),
-        "rated by all": sum(None not in row for row in kept), "method": None,
-    }  # fmt: skip
+        "coefficient": KAPPA if raters == 2 else ALPHA,
+        "value": None,
+        "interval": None,
+        "agreement": None,
+        "items": len(kept),
+        "rated by all": sum(None not in row for row in kept),
+        "method": None,
+    }
     if not kept:
         one = "one reviewer" if raters < 2 else "no row that two reviewers rated"
         return found | {"reason": one}

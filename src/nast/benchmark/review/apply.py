@@ -121,9 +121,8 @@ def faults_of(
     phrases = {
         row.id: (row.about.condition, decisions[row.id].edits[NEW_PHRASE])
         for sheet, row in _rows(sheets)
-        if sheet.name == PHRASES and row.id in decisions
-        and NEW_PHRASE in decisions[row.id].edits
-    }  # fmt: skip
+        if sheet.name == PHRASES and row.id in decisions and NEW_PHRASE in decisions[row.id].edits
+    }
     faults = {id_: _phrase_fault(*given) for id_, given in phrases.items()}
     new = Counter(phrase.lower() for _, phrase in phrases.values())
     for id_, (_, phrase) in phrases.items():
@@ -148,8 +147,10 @@ def _phrase_fault(name: str, phrase: str) -> str | None:
     with conditions_in_use(changed({name: {"normal": None}})):
         held = sorted(facts_of(finish(phrase)), key=repr)
     if held and not fault:
-        fault = f"found words that read as ({said(held)}), expected words that name no condition " \
-                "and hold no other phrase"  # fmt: skip
+        fault = (
+            f"found words that read as ({said(held)}), expected words that name no condition "
+            "and hold no other phrase"
+        )
     return fault
 
 
@@ -187,15 +188,19 @@ def _reworded_question(question: dict[str, Any], new: Options, round_: int) -> d
     labels = [tuple(values) for values in question["options"]]
     negated = [words[values][0] for values in labels]
     left = [
-        old_left if text == old
+        old_left
+        if text == old
         else omitted(stated(question["conditions"], values), text, question["realiser"])
         for values, text, old, old_left in zip(
-            labels, negated, question["negated"], question["omitted"], strict=True)
-    ]  # fmt: skip
+            labels, negated, question["negated"], question["omitted"], strict=True
+        )
+    ]
     return question | {
-        "negated": negated, "affirmative": [words[values][1] for values in labels],
-        "omitted": left, "realiser": reviewed_realiser(question["realiser"], round_),
-    }  # fmt: skip
+        "negated": negated,
+        "affirmative": [words[values][1] for values in labels],
+        "omitted": left,
+        "realiser": reviewed_realiser(question["realiser"], round_),
+    }
 
 
 def counts_of(questions: pl.DataFrame) -> dict[str, Any]:

@@ -44,9 +44,13 @@ def decisions_of(
         for rating in editors:
             for column, text in rating.edits.items():
                 if edits.setdefault(column, text) != text:
-                    problems.append(problem(
-                        f"{rating.place}, column {column!r}", "another correction than in the "
-                        "file of another reviewer", "one correction: let them agree"))  # fmt: skip
+                    problems.append(
+                        problem(
+                            f"{rating.place}, column {column!r}",
+                            "another correction than in the file of another reviewer",
+                            "one correction: let them agree",
+                        )
+                    )
         found[row.id] = Decision(verdict, edits)
     return found, problems
 
@@ -72,8 +76,15 @@ def dissent_of(
             no = {check: names for check, names in no.items() if names}
             # A "no" of who asked for the correction is answered by it.
             if others or (no and decision == ACCEPT):
-                found.append({"sheet": sheet.name, "id": row.id, "decision": decision,
-                              "verdicts": others, "no": no})  # fmt: skip
+                found.append(
+                    {
+                        "sheet": sheet.name,
+                        "id": row.id,
+                        "decision": decision,
+                        "verdicts": others,
+                        "no": no,
+                    }
+                )
     return found
 
 
@@ -82,8 +93,9 @@ def judgements(sheet: Sheet, reviews: Sequence[Review]) -> dict[str, list[list[s
     found: dict[str, list[list[str | None]]] = {}
     for check in (*CHECKS, "verdict"):
         rows = [r for r in sheet.rows if check == "verdict" or check in r.checks]
-        found[check] = [[_said(review.ratings.get(r.id), check) for review in reviews]
-                        for r in rows]  # fmt: skip
+        found[check] = [
+            [_said(review.ratings.get(r.id), check) for review in reviews] for r in rows
+        ]
     return {check: rows for check, rows in found.items() if rows}
 
 

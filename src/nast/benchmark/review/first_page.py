@@ -78,13 +78,16 @@ def first_page(manifest: dict[str, Any], status: str, origin: Origin) -> list[tu
         (NAME, ""),
         ("Data policy", f"{policy}: {rule}"),
         *(("Terms", terms) for terms in manifest.get("terms", [])),
-        ("Who may see it", f'The sheet "{QUESTIONS}" names images by their path, which may hold '
-         "ids of the source, and says what is on them: only people who may see the data may have "
-         f'this file. "{PHRASES}" and "{OPTION_SETS}" hold no reference to any patient.'),
+        (
+            "Who may see it",
+            f'The sheet "{QUESTIONS}" names images by their path, which may hold '
+            "ids of the source, and says what is on them: only people who may see the data may "
+            f'have this file. "{PHRASES}" and "{OPTION_SETS}" hold no reference to any patient.',
+        ),
         ("Review so far", status),
         ("What to do", HOW[0]),
         *(("", line) for line in HOW[1:]),
         (BUILD, origin.build),
         (DRAWN, str(origin.number)),
         (SEED, str(origin.seed)),
-    ]  # fmt: skip
+    ]

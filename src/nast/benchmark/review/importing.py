@@ -67,21 +67,27 @@ def import_review(
     manifest, questions = opened(folder)
     sheets, reviews = _reviews(files, questions)
     decisions, problems = decisions_of(sheets, reviews)
-    places = {r.id: f"sheet {s.name!r}, row {r.id!r}, all reviewers together"
-              for s in sheets for r in s.rows}  # fmt: skip
+    places = {
+        r.id: f"sheet {s.name!r}, row {r.id!r}, all reviewers together"
+        for s in sheets
+        for r in s.rows
+    }
     problems += faults_of(sheets, decisions, places)
     if problems:
         raise NastError(report_of(problems))
     revision = revision_of(sheets, decisions)
     if len(revision.dropped) == questions["group_id"].n_unique():
-        raise NastError("every question is built on something that was rejected: nothing is left. "
-                        "Change the phrases (nast facts --conditions) and build again")  # fmt: skip
+        raise NastError(
+            "every question is built on something that was rejected: nothing is left. "
+            "Change the phrases (nast facts --conditions) and build again"
+        )
     earlier = _earlier(folder)
     record = record_of(sheets, reviews, decisions, revision, questions, earlier, seed)
     config = manifest["config"] | {"review": record["round"]}
     inputs = [Path(folder), *(f for path in files for f in files_of(Path(path)))]
-    make = partial(_write, manifest, revised(questions, revision, record["round"]), revision,
-                   record)  # fmt: skip
+    make = partial(
+        _write, manifest, revised(questions, revision, record["round"]), revision, record
+    )
     return stage(out, config, inputs, make, fresh=fresh)
 
 
@@ -101,16 +107,26 @@ def _reviews(files: Sequence[Path], questions: pl.DataFrame) -> tuple[list[Sheet
         if drawn is None:
             drawn, sheets = origin, sheets_of(questions, origin.number, origin.seed)
         if origin != drawn:
-            problems.append(problem(str(file.path), "another draw of questions than in the first "
-                                    "file", "copies of one exported file"))  # fmt: skip
+            problems.append(
+                problem(
+                    str(file.path),
+                    "another draw of questions than in the first file",
+                    "copies of one exported file",
+                )
+            )
             continue
         review, found = review_of(file, sheets)
         corrections = {i: Decision(r.verdict, r.edits) for i, r in review.ratings.items()}
         places = {i: r.place for i, r in review.ratings.items()}
         problems += found or faults_of(sheets, corrections, places)
         if review.reviewer and review.reviewer in {r.reviewer for r in reviews}:
-            problems.append(problem(str(file.path), "the reviewer of another file again",
-                                    "one file per reviewer, each with another name"))  # fmt: skip
+            problems.append(
+                problem(
+                    str(file.path),
+                    "the reviewer of another file again",
+                    "one file per reviewer, each with another name",
+                )
+            )
         reviews.append(review)
     if problems:
         raise NastError(report_of(problems))

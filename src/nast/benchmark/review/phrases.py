@@ -73,10 +73,11 @@ def _readings(group: dict[str, Any]) -> Iterator[tuple[str, str, bool]]:
             readings = read(text)
             if {r.fact for r in readings} != facts:
                 raise InputError(
-                    "the questions", found="an option that does not read as its labels",
+                    "the questions",
+                    found="an option that does not read as its labels",
                     expected="the table of conditions that they were made with: keep the facts "
                     "folder where it was, and call nast from the same folder as then",
-                )  # fmt: skip
+                )
             for reading in readings:
                 words = text[reading.start : reading.end].lower()
                 yield reading.fact.condition, words, words in known
@@ -86,19 +87,31 @@ def _table5(denied: dict[str, set[str]]) -> Iterator[Phrase]:
     for name, condition in CONDITIONS.items():
         if condition.normal:
             yield Phrase(
-                f"table5:{name}", TABLE5, name, said([Fact(name, "absent")]),
-                f"no {condition.term}", condition.normal, condition.phrase_class or "",
+                f"table5:{name}",
+                TABLE5,
+                name,
+                said([Fact(name, "absent")]),
+                f"no {condition.term}",
+                condition.normal,
+                condition.phrase_class or "",
                 ("faithful", "polarity", "natural", "one right"),
                 frozenset(denied.get(name, ())),
-            )  # fmt: skip
+            )
 
 
 def _names(names: dict[tuple[str, str], set[str]]) -> Iterator[Phrase]:
     for (name, words), groups in sorted(names.items()):
         yield Phrase(
-            f"name:{name}:{words}", NAME, name, said([Fact(name, "present")]), f"no {words}",
-            words, "", ("faithful", "natural"), frozenset(groups),
-        )  # fmt: skip
+            f"name:{name}:{words}",
+            NAME,
+            name,
+            said([Fact(name, "present")]),
+            f"no {words}",
+            words,
+            "",
+            ("faithful", "natural"),
+            frozenset(groups),
+        )
 
 
 def _forms(groups: Iterable[dict[str, Any]]) -> Iterator[Phrase]:
@@ -114,8 +127,13 @@ def _forms(groups: Iterable[dict[str, Any]]) -> Iterator[Phrase]:
         options = ((g, i) for g in found[style] for i in range(len(g["options"])))
         group, place = max(options, key=lambda at: len(set(at[0]["options"][at[1]])))
         yield Phrase(
-            f"form:{style}", FORM, "",
+            f"form:{style}",
+            FORM,
+            "",
             labels_in_words(group["conditions"], group["options"][place]),
-            group["negated"][place], group["affirmative"][place], "",
-            ("faithful", "polarity", "natural"), frozenset(g["group_id"] for g in found[style]),
-        )  # fmt: skip
+            group["negated"][place],
+            group["affirmative"][place],
+            "",
+            ("faithful", "polarity", "natural"),
+            frozenset(g["group_id"] for g in found[style]),
+        )

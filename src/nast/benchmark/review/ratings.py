@@ -93,16 +93,25 @@ def review_of(returned: Returned, sheets: Sequence[Sheet]) -> tuple[Review, list
     problems: list[str] = []
     name = returned.first.get(NAME, "").strip()
     if not name or name == FORMULA:
-        problems.append(problem(place_of(returned.path, FIRST), "no name beside " + repr(NAME),
-                                "the name of the reviewer: write it there and save"))  # fmt: skip
+        problems.append(
+            problem(
+                place_of(returned.path, FIRST),
+                "no name beside " + repr(NAME),
+                "the name of the reviewer: write it there and save",
+            )
+        )
     ratings: dict[str, Rating] = {}
     comments: dict[str, str] = {}
     for sheet in sheets:
         missing = [c for c in sheet.header if c not in returned.headers[sheet.name]]
         if missing:
-            problems.append(problem(place_of(returned.path, sheet.name, 1),
-                                    f"no column {', '.join(map(repr, missing))}",
-                                    "the header as it was exported: put it back"))  # fmt: skip
+            problems.append(
+                problem(
+                    place_of(returned.path, sheet.name, 1),
+                    f"no column {', '.join(map(repr, missing))}",
+                    "the header as it was exported: put it back",
+                )
+            )
             continue
         for row, line in _matched(returned, sheet, problems):
             rating, found = _rating(row, line, sheet, returned.path)
@@ -112,8 +121,9 @@ def review_of(returned: Returned, sheets: Sequence[Sheet]) -> tuple[Review, list
             if line.cells[COMMENT].strip():
                 comments[row.id] = line.cells[COMMENT].strip()
     if not ratings and not problems:
-        problems.append(problem(str(returned.path), "no row filled in",
-                                "a review; leave an empty file out"))  # fmt: skip
+        problems.append(
+            problem(str(returned.path), "no row filled in", "a review; leave an empty file out")
+        )
     return Review(name, ratings, comments), problems
 
 
@@ -125,32 +135,53 @@ def _matched(returned: Returned, sheet: Sheet, problems: list[str]) -> Iterator[
         id_ = line.cells[ID]
         place = place_of(returned.path, sheet.name, line.number, ID)
         if id_ not in rows:
-            problems.append(problem(place, shown(id_), "an id of the exported sheet: ids must not "
-                                    "be changed, and rows not be added"))  # fmt: skip
+            problems.append(
+                problem(
+                    place,
+                    shown(id_),
+                    "an id of the exported sheet: ids must not be changed, and rows not be added",
+                )
+            )
         elif id_ in seen:
-            problems.append(problem(place, f"the id of row {seen[id_]} again",
-                                    "each row once: remove one of the two"))  # fmt: skip
+            problems.append(
+                problem(
+                    place,
+                    f"the id of row {seen[id_]} again",
+                    "each row once: remove one of the two",
+                )
+            )
         else:
             seen[id_] = line.number
             yield rows[id_], line
     lost = [i for i in rows if i not in seen]
     if lost:
-        problems.append(problem(place_of(returned.path, sheet.name), f"{len(lost)} rows missing, "
-                                f"the first of them {lost[0]!r}", "all rows: a row may stay empty "
-                                "but not be deleted; copy it from the exported file"))  # fmt: skip
+        problems.append(
+            problem(
+                place_of(returned.path, sheet.name),
+                f"{len(lost)} rows missing, the first of them {lost[0]!r}",
+                "all rows: a row may stay empty but not be deleted; copy it from the exported file",
+            )
+        )
 
 
 def _rating(row: Row, line: Line, sheet: Sheet, file: Path) -> tuple[Rating | None, list[str]]:
     cells, place = line.cells, place_of(file, sheet.name, line.number)
     found = [
-        _at(place, column, shown(cells[column]) if cells[column] != FORMULA else "a formula",
-            "the text as exported: fixed cells must not be changed; copy it from the exported file")
+        _at(
+            place,
+            column,
+            shown(cells[column]) if cells[column] != FORMULA else "a formula",
+            "the text as exported: fixed cells must not be changed; copy it from the exported file",
+        )
         for column, text in row.fixed.items()
         if cells[column] != text
-    ]  # fmt: skip
+    ]
     given = {c: cells[c].strip() for c in sheet.header if c not in row.fixed}
-    found += [_at(place, c, "a formula", "words; in a spreadsheet begin them with an apostrophe")
-              for c, text in given.items() if text == FORMULA]  # fmt: skip
+    found += [
+        _at(place, c, "a formula", "words; in a spreadsheet begin them with an apostrophe")
+        for c, text in given.items()
+        if text == FORMULA
+    ]
     found += [
         _at(place, column, shown(text), "nothing: the row is not open for it")
         for column, text in given.items()
@@ -187,11 +218,19 @@ def _unfilled(place: str, answers: Mapping[str, str], row: Row) -> Iterator[str]
 
 def _edit_faults(place: str, verdict: str, edits: Mapping[str, str]) -> Iterator[str]:
     if verdict == EDIT and not edits:
-        yield _at(place, VERDICT, "edit and no corrected text that differs from the present one",
-                  "a correction in this row, or another verdict")  # fmt: skip
+        yield _at(
+            place,
+            VERDICT,
+            "edit and no corrected text that differs from the present one",
+            "a correction in this row, or another verdict",
+        )
     if verdict != EDIT and edits:
-        yield _at(place, next(iter(edits)), "a correction and no verdict 'edit'",
-                  "the verdict edit, or no correction")  # fmt: skip
+        yield _at(
+            place,
+            next(iter(edits)),
+            "a correction and no verdict 'edit'",
+            "the verdict edit, or no correction",
+        )
     if edits.get(NEW_CLASS, CLASSES[0]) not in (*CLASSES, FORMULA):
         yield _at(place, NEW_CLASS, shown(edits[NEW_CLASS]), f"one of {', '.join(CLASSES)}")
 
@@ -202,7 +241,9 @@ def _at(place: str, column: str, found: str, expected: str) -> str:
 
 def another_build(returned: Returned, build: str) -> str:
     """The problem of a file that belongs to other questions."""
-    return problem(f"{place_of(returned.path, FIRST)}, line {BUILD!r}",
-                   shown(returned.first.get(BUILD, "")),
-                   f"{build!r}: the file was made from another build of the questions; import it "
-                   "with the folder it was exported from")  # fmt: skip
+    return problem(
+        f"{place_of(returned.path, FIRST)}, line {BUILD!r}",
+        shown(returned.first.get(BUILD, "")),
+        f"{build!r}: the file was made from another build of the questions; import it "
+        "with the folder it was exported from",
+    )

@@ -36,8 +36,10 @@ def record_of(
     """
     names = {r.reviewer for r in reviews} | set(earlier["reviewers"] if earlier else ())
     sizes = Counter(questions["group_id"])
-    by_sheet = {s.name: sum(sizes[g] for g, why in revision.dropped.items() if s.name in why)
-                for s in sheets}  # fmt: skip
+    by_sheet = {
+        s.name: sum(sizes[g] for g, why in revision.dropped.items() if s.name in why)
+        for s in sheets
+    }
     return {
         "status": reviewed_by(len(names)),
         "round": earlier["round"] + 1 if earlier else 1,
@@ -46,23 +48,34 @@ def record_of(
         "rule": RULE,
         "rows": {s.name: _row_counts(s, reviews, decisions) for s in sheets},
         "decisions": [
-            {"sheet": s.name, "id": r.id, "verdict": decisions[r.id].verdict,
-             "corrections": decisions[r.id].edits}
-            for s in sheets for r in s.rows
+            {
+                "sheet": s.name,
+                "id": r.id,
+                "verdict": decisions[r.id].verdict,
+                "corrections": decisions[r.id].edits,
+            }
+            for s in sheets
+            for r in s.rows
             if r.id in decisions and decisions[r.id].verdict != ACCEPT
         ],
-        "dropped": {"questions": sum(sizes[g] for g in revision.dropped),
-                    "groups": len(revision.dropped), "questions by sheet": by_sheet},
+        "dropped": {
+            "questions": sum(sizes[g] for g in revision.dropped),
+            "groups": len(revision.dropped),
+            "questions by sheet": by_sheet,
+        },
         "option sets in new words": len(revision.options),
         "dissent": dissent_of(sheets, reviews, decisions),
-        "comments": [{"reviewer": r.reviewer, "id": i, "comment": text}
-                     for r in reviews for i, text in r.comments.items()],
+        "comments": [
+            {"reviewer": r.reviewer, "id": i, "comment": text}
+            for r in reviews
+            for i, text in r.comments.items()
+        ],
         "agreement": {
             s.name: {what: agreement(rows, seed) for what, rows in judgements(s, reviews).items()}
             for s in sheets
         },
         "earlier": earlier,
-    }  # fmt: skip
+    }
 
 
 def _row_counts(
@@ -119,8 +132,14 @@ def _agreement(found: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> str:
         for what, one in checks.items()
     ]
     coefficient = next(one["coefficient"] for checks in found.values() for one in checks.values())
-    header = ["sheet", "check", f"{coefficient} [95 % interval]", "equal pairs of ratings",
-              "rows rated by two or more", "by all"]  # fmt: skip
+    header = [
+        "sheet",
+        "check",
+        f"{coefficient} [95 % interval]",
+        "equal pairs of ratings",
+        "rows rated by two or more",
+        "by all",
+    ]
     return markdown_table(header, rows) + (
         "\n\nIntervals: percentile bootstrap over rows. With few rows, or few dissenting ratings, "
         "they say little; a high share of equal ratings can go with a low coefficient."

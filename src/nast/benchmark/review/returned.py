@@ -61,8 +61,12 @@ def read_returned(path: Path, names: Sequence[str]) -> Returned:
     tables = _csv_tables(path, [FIRST, *names]) if path.is_dir() else _workbook_tables(path)
     for name in (FIRST, *names):
         if not tables.get(name):
-            raise InputError(path, found=f"no sheet {name!r}", expected="all sheets of the file "
-                             "of nast benchmark review export, under their names")  # fmt: skip
+            raise InputError(
+                path,
+                found=f"no sheet {name!r}",
+                expected="all sheets of the file "
+                "of nast benchmark review export, under their names",
+            )
     first = {row[0]: row[1] if len(row) > 1 else "" for row in reversed(tables[FIRST]) if row}
     headers = {name: _trimmed(tables[name][0]) for name in names}
     lines = {name: list(_lines(headers[name], tables[name][1:])) for name in names}

@@ -71,8 +71,16 @@ class SetKey(NamedTuple):
 
 def build_id(questions: pl.DataFrame) -> str:
     """Which build a sheet belongs to: a hash of all questions in all their words."""
-    columns = ("question_id", "stem", "options", "negated", "affirmative", "omitted", "answer",
-               "realiser")  # fmt: skip
+    columns = (
+        "question_id",
+        "stem",
+        "options",
+        "negated",
+        "affirmative",
+        "omitted",
+        "answer",
+        "realiser",
+    )
     return content_hash(questions.select(columns).rows())[:16]
 
 
@@ -116,8 +124,14 @@ def _listed(texts: Sequence[str]) -> str:
     return "\n".join(f"{LETTERS[i]}. {text}" for i, text in enumerate(texts))
 
 
-def _row(id_: str, fixed: dict[str, str], checks: Sequence[str], edits: dict[str, str],
-         groups: Sequence[str] | frozenset[str], about: Any) -> Row:  # fmt: skip
+def _row(
+    id_: str,
+    fixed: dict[str, str],
+    checks: Sequence[str],
+    edits: dict[str, str],
+    groups: Sequence[str] | frozenset[str],
+    about: Any,
+) -> Row:
     fixed = {ID: id_, **fixed}
     fixed |= {VERSION: content_hash(fixed)[:12]}
     return Row(id_, fixed, tuple(checks), edits, frozenset(groups), about)
@@ -126,16 +140,35 @@ def _row(id_: str, fixed: dict[str, str], checks: Sequence[str], edits: dict[str
 def _phrases(questions: pl.DataFrame) -> Sheet:
     sizes = Counter(questions["group_id"])
     rows = [
-        _row(p.id, {
-            "Kind": p.kind, "Condition": p.condition, "Must say": p.must_say,
-            "Negated form": p.negated, "Affirmative form": p.affirmative, "Class": p.class_,
-            "Questions built on it": str(sum(sizes[g] for g in p.groups)),
-        }, p.checks, {NEW_PHRASE: p.affirmative, NEW_CLASS: p.class_} if p.class_ else {},
-            p.groups, p)
+        _row(
+            p.id,
+            {
+                "Kind": p.kind,
+                "Condition": p.condition,
+                "Must say": p.must_say,
+                "Negated form": p.negated,
+                "Affirmative form": p.affirmative,
+                "Class": p.class_,
+                "Questions built on it": str(sum(sizes[g] for g in p.groups)),
+            },
+            p.checks,
+            {NEW_PHRASE: p.affirmative, NEW_CLASS: p.class_} if p.class_ else {},
+            p.groups,
+            p,
+        )
         for p in phrases_of(questions)
-    ]  # fmt: skip
-    fixed = (ID, "Kind", "Condition", "Must say", "Negated form", "Affirmative form", "Class",
-             "Questions built on it", VERSION)  # fmt: skip
+    ]
+    fixed = (
+        ID,
+        "Kind",
+        "Condition",
+        "Must say",
+        "Negated form",
+        "Affirmative form",
+        "Class",
+        "Questions built on it",
+        VERSION,
+    )
     return Sheet(PHRASES, fixed, (NEW_PHRASE, NEW_CLASS), rows)
 
 
@@ -160,31 +193,54 @@ def _set_row(key: SetKey, questions: Sequence[dict[str, Any]]) -> Row:
     edits |= {correction("affirmative", i): text for i, text in enumerate(affirmative)}
     fixed = {
         "Must say": _listed([labels_in_words(conditions, values) for values in labels]),
-        "Negated form": _listed(negated), "Affirmative form": _listed(affirmative),
+        "Negated form": _listed(negated),
+        "Affirmative form": _listed(affirmative),
         "Questions built on it": str(len(questions)),
-    }  # fmt: skip
+    }
     return _row(set_id(key), fixed, list(CHECKS), edits, [q["group_id"] for q in questions], key)
 
 
 def _questions(questions: pl.DataFrame, number: int, seed: int) -> Sheet:
     rows = questions.rows(named=True)
-    kinds = [_kind(q["conditions"], str(q["options"][q["answer"]].count(0)), q["realiser"])
-             for q in rows]  # fmt: skip
+    kinds = [
+        _kind(q["conditions"], str(q["options"][q["answer"]].count(0)), q["realiser"]) for q in rows
+    ]
     order = spread(kinds, [q["split"] for q in rows], [q["group_id"] for q in rows], seed, number)
-    fixed = (ID, "Image", "View", "Labels of the image", "Stem", "Negated form",
-             "Affirmative form", "Right option", "Option set", VERSION)  # fmt: skip
+    fixed = (
+        ID,
+        "Image",
+        "View",
+        "Labels of the image",
+        "Stem",
+        "Negated form",
+        "Affirmative form",
+        "Right option",
+        "Option set",
+        VERSION,
+    )
     return Sheet(QUESTIONS, fixed, (), list(_question_rows([rows[i] for i in order])))
 
 
 def _question_rows(questions: Sequence[dict[str, Any]]) -> Iterator[Row]:
     for q in questions:
         right = labels_in_words(q["conditions"], q["options"][q["answer"]])
-        yield _row(f"question:{q['question_id']}", {
-            "Image": q["image_path"] or "", "View": q["view"] or "", "Labels of the image": right,
-            "Stem": q["stem"], "Negated form": _listed(q["negated"]),
-            "Affirmative form": _listed(q["affirmative"]), "Right option": LETTERS[q["answer"]],
-            "Option set": set_id(set_key(q)),
-        }, list(CHECKS), {}, [q["group_id"]], q["question_id"])  # fmt: skip
+        yield _row(
+            f"question:{q['question_id']}",
+            {
+                "Image": q["image_path"] or "",
+                "View": q["view"] or "",
+                "Labels of the image": right,
+                "Stem": q["stem"],
+                "Negated form": _listed(q["negated"]),
+                "Affirmative form": _listed(q["affirmative"]),
+                "Right option": LETTERS[q["answer"]],
+                "Option set": set_id(set_key(q)),
+            },
+            list(CHECKS),
+            {},
+            [q["group_id"]],
+            q["question_id"],
+        )
 
 
 def _kind(conditions: Sequence[str], denied: str, realiser: str) -> tuple[Sequence[str], ...]:

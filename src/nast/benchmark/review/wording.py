@@ -102,9 +102,15 @@ def faults_of_options(options: Options) -> list[tuple[str, int, str]]:
     broken = {place for _, place, _ in found}
     for place, (one, other) in enumerate(zip(options.negated, options.affirmative, strict=True)):
         if place not in broken and kept_parts(one) != kept_parts(other):
-            found.append(("affirmative", place, "found words that differ from the negated form "
-                          "outside its denials, expected the same words there: correct both "
-                          "forms"))  # fmt: skip
+            found.append(
+                (
+                    "affirmative",
+                    place,
+                    "found words that differ from the negated form "
+                    "outside its denials, expected the same words there: correct both "
+                    "forms",
+                )
+            )
     return found
 
 

@@ -47,9 +47,20 @@ _HEAD = PatternFill("solid", fgColor="DCE6F1")
 _GREY = Font(color="808080")
 _TOP = Alignment(wrap_text=True, vertical="top")
 _OPEN = Protection(locked=False)
-_WIDTHS = {"Id": 22, "Version": 14, "Negated form": 52, "Affirmative form": 62, "Must say": 46,
-           "Image": 44, "Labels of the image": 34, "Stem": 26, "Comment": 44, "Condition": 20,
-           "Option set": 20, "Corrected phrase": 30}  # fmt: skip
+_WIDTHS = {
+    "Id": 22,
+    "Version": 14,
+    "Negated form": 52,
+    "Affirmative form": 62,
+    "Must say": 46,
+    "Image": 44,
+    "Labels of the image": 34,
+    "Stem": 26,
+    "Comment": 44,
+    "Condition": 20,
+    "Option set": 20,
+    "Corrected phrase": 30,
+}
 _HEIGHT = 15
 """Points of one line of text."""
 
@@ -150,8 +161,11 @@ def check_text(text: str, where: str) -> str:
         InputError: control characters, escapes of the file format, or more than 32,767 characters.
     """
     if _UNFIT.search(text) or len(text) > LONGEST:
-        raise InputError(where, found="control characters or a text beyond 32,767 characters",
-                         expected="text that a spreadsheet can hold")  # fmt: skip
+        raise InputError(
+            where,
+            found="control characters or a text beyond 32,767 characters",
+            expected="text that a spreadsheet can hold",
+        )
     return text
 
 
@@ -202,9 +216,13 @@ def _list(
     chosen = {row.id for row in rows if open_to_reviewers(row, column)}
     letter = get_column_letter(sheet.header.index(column) + 1)
     offer = DataValidation(
-        type="list", formula1=f'"{",".join(words)}"', allow_blank=True, showErrorMessage=True,
-        errorTitle="Please choose", error=f"One of: {', '.join(words)}",
-    )  # fmt: skip
+        type="list",
+        formula1=f'"{",".join(words)}"',
+        allow_blank=True,
+        showErrorMessage=True,
+        errorTitle="Please choose",
+        error=f"One of: {', '.join(words)}",
+    )
     numbers = [number for number, row in enumerate(sheet.rows, 2) if row.id in chosen]
     # Ranges, not cells: programs limit the length of this list.
     for _, run in groupby(enumerate(numbers), key=lambda pair: pair[1] - pair[0]):

@@ -129,9 +129,11 @@ def transformers_model(
         torch.manual_seed(seed)
         with torch.inference_mode():
             tokens = network.generate(
-                **inputs, max_new_tokens=max_tokens, pad_token_id=end,
+                **inputs,
+                max_new_tokens=max_tokens,
+                pad_token_id=end,
                 **(sampling or {"do_sample": False}),
-            )  # fmt: skip
+            )
         return tokenizer.decode(tokens[0, given:], skip_special_tokens=True)
 
     return LanguageModel(

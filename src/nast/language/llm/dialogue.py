@@ -110,9 +110,10 @@ def _hear(task: Task, answer: str | None, rejected: Counter[str]) -> None:
     task.faults = {}
     for label in task.missing():
         fault = (
-            task.checks[label](lines[label]) if label in lines
+            task.checks[label](lines[label])
+            if label in lines
             else Fault("form", f'has no line that starts with "{label}:"')
-        )  # fmt: skip
+        )
         if fault is None:
             task.found[label] = lines[label]
         else:

@@ -55,8 +55,10 @@ class Endpoint:
                 "the address of a server must be a URL, such as http://127.0.0.1:8000/v1"
             )
         if parts.username or parts.password or parts.query or parts.fragment:
-            raise UsageError("the address of a server must hold no user, password or query; "
-                             "name the environment variable of the key (key_variable)")  # fmt: skip
+            raise UsageError(
+                "the address of a server must hold no user, password or query; "
+                "name the environment variable of the key (key_variable)"
+            )
         if self.key_variable and parts.scheme == "http" and not is_loopback(self.address):
             raise UsageError("a key is not sent to another machine over http; use https")
         if not self.model.isprintable():

@@ -49,11 +49,7 @@ def write_sets(
     """
     first = [_first(statements, kind) for statements in sets]
     negated = converse(first, ask, retries)
-    second = {
-        n: _second(sets[n], task.found)
-        for n, task in enumerate(first)
-        if not task.missing()
-    }  # fmt: skip
+    second = {n: _second(sets[n], task.found) for n, task in enumerate(first) if not task.missing()}
     affirmative = converse(list(second.values()), ask, retries)
     wordings = [_wording(task, second.get(n)) for n, task in enumerate(first)]
     return wordings, {"negated": negated, "affirmative": affirmative}

@@ -14,11 +14,31 @@ _BE = "is|are|was|were"
 _NOT = rf"(?:not|(?:{_BE}|do|does|did|has|have|had)n['’]t)"
 _SHOW = "show|reveal|demonstrate|identify|detect"
 BEFORE = (
-    "no evidence of", "no sign of", "no signs of", "negative for", "without evidence of", "without",
-    "unremarkable for", "ruled out for", "none of", "free of", "free from", "clear of",
-    "absence of", "lack of", "lacking", "devoid of", rf"fail(?:s|ed)? to (?:{_SHOW})", "neither",
-    "nor", "never", "zero", "can ?not see", _NOT, "no",
-)  # fmt: skip
+    "no evidence of",
+    "no sign of",
+    "no signs of",
+    "negative for",
+    "without evidence of",
+    "without",
+    "unremarkable for",
+    "ruled out for",
+    "none of",
+    "free of",
+    "free from",
+    "clear of",
+    "absence of",
+    "lack of",
+    "lacking",
+    "devoid of",
+    rf"fail(?:s|ed)? to (?:{_SHOW})",
+    "neither",
+    "nor",
+    "never",
+    "zero",
+    "can ?not see",
+    _NOT,
+    "no",
+)
 """Cues that deny what follows, longest first."""
 GONE = re.compile(
     r"\b(?:(?:interval|complete) )*(?:resolution|removal|clearing) of\b"

@@ -55,8 +55,9 @@ _SLASH = re.compile(r"\s*/\s*")
 def alternatives(text: str, mentions: Sequence[Mention], said: list[Verdict]) -> list[Verdict]:
     """With "A or B" neither is asserted, nor is what a comma ties to them."""
     for i in range(len(mentions) - 1, -1, -1):
-        if said[i] == "present" and (_or_before(text, mentions, i) or
-                                     _or_after(text, mentions, i, said)):  # fmt: skip
+        if said[i] == "present" and (
+            _or_before(text, mentions, i) or _or_after(text, mentions, i, said)
+        ):
             said[i] = "open"
     return said
 

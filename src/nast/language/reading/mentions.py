@@ -39,8 +39,9 @@ def mentions(text: str) -> list[Mention]:
     for said in statements(text):
         if not any(start < said.end and said.start < end for start, end in taken):
             says = "presence" if said.present else "absence"
-            found.append(Mention(said.condition, said.start, said.end, said.grade, says,
-                                 "statement"))  # fmt: skip
+            found.append(
+                Mention(said.condition, said.start, said.end, said.grade, says, "statement")
+            )
     floor = 0
     for match in known.mention.finditer(text):
         name = name_of(match.group(), revision())

@@ -101,8 +101,15 @@ def statements(text: str) -> list[Statement]:
         states = ("sharp", "clear") if words == "clear" else (state,)
         subjects = {m.lastgroup for m in _SUBJECT.finditer(clause["of"] or clause["normal"])}
         grade = (words.split()[0],) if state == "large" and " " in words else ()
-        names = {name for s in subjects for state in states
-                 for name in _MEANING.get((str(s), state), ()) if name in CONDITIONS}  # fmt: skip
-        found += [Statement(name, state == "large", start, start + len(words), grade)
-                  for name in sorted(names)]  # fmt: skip
+        names = {
+            name
+            for s in subjects
+            for state in states
+            for name in _MEANING.get((str(s), state), ())
+            if name in CONDITIONS
+        }
+        found += [
+            Statement(name, state == "large", start, start + len(words), grade)
+            for name in sorted(names)
+        ]
     return found

@@ -26,9 +26,13 @@ _NEWLY = re.compile(r"\s+(?:has|have|had)(?: \w+)? (?:recurred|increased|worsene
 """After a denied finding: that none is new does not say that there is none."""
 _VOID = "\0"
 _KINDS = (
-    (BORDER, "end"), (BREAK, "break"), (LESS, "less"), (GONE, "cue"), (HINT, "hint"),
+    (BORDER, "end"),
+    (BREAK, "break"),
+    (LESS, "less"),
+    (GONE, "cue"),
+    (HINT, "hint"),
     (UNSURE, "unsure"),
-)  # fmt: skip
+)
 
 
 def verdicts(text: str, mentions: Sequence[Mention]) -> list[Verdict]:

@@ -62,9 +62,14 @@ def _vocabulary() -> tuple[dict[str, int], list[Any]]:
 def _backend() -> Tokenizer:
     vocabulary, merges = _vocabulary()
     tokenizer = Tokenizer(
-        BPE(vocabulary, merges, end_of_word_suffix="</w>", continuing_subword_prefix="",
-            unk_token=END)
-    )  # fmt: skip
+        BPE(
+            vocabulary,
+            merges,
+            end_of_word_suffix="</w>",
+            continuing_subword_prefix="",
+            unk_token=END,
+        )
+    )
     tokenizer.normalizer = normalizers.Sequence([*cleaning(), normalizers.Lowercase()])
     tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
         [

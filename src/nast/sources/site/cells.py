@@ -130,8 +130,12 @@ def text_of(table: pl.LazyFrame, file: Path, columns: Iterable[str]) -> pl.DataF
     schema = table.collect_schema()
     for name in names:
         if not is_plain(schema[name]):
-            raise InputError(file, found=f"values of the type {schema[name].base_type()}",
-                             expected="text, numbers or true and false", column=name)  # fmt: skip
+            raise InputError(
+                file,
+                found=f"values of the type {schema[name].base_type()}",
+                expected="text, numbers or true and false",
+                column=name,
+            )
     height = _quiet(file, lambda: table.select(pl.len()).collect().item())
     if height * len(names) > MOST_CELLS:
         # Equal values take no place in a Parquet file, and all of it in the memory.
@@ -164,8 +168,9 @@ def refuse_where(wrong: pl.Series, cells: pl.Series, file: Path, expected: str) 
     """
     row = wrong.arg_max()
     if row is not None and wrong[row]:
-        raise InputError(file, found=shown(cells[row]), expected=expected, row=row + 1,
-                         column=cells.name)  # fmt: skip
+        raise InputError(
+            file, found=shown(cells[row]), expected=expected, row=row + 1, column=cells.name
+        )
 
 
 def meanings(cells: pl.Series, words: Mapping[str, str]) -> pl.Series:
@@ -236,8 +241,9 @@ def _quiet(file: Path, read: Callable[[], T]) -> T:
     try:
         return read()
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError, ValueError):
-        raise InputError(file, found="a damaged file, or another format than its name says",
-                         expected=EXPECTED) from None  # fmt: skip
+        raise InputError(
+            file, found="a damaged file, or another format than its name says", expected=EXPECTED
+        ) from None
 
 
 def _scan_parquet(file: Path) -> pl.LazyFrame:

@@ -20,8 +20,10 @@ from nast.sources.site.guess_words import (
 )
 from nast.sources.site.mapping import mapping_file
 
-_NEEDED = {"subject_id": "the column of the patient's id", "study_id": "the column of the study's "
-           "or report's id, one id for each study"}  # fmt: skip
+_NEEDED = {
+    "subject_id": "the column of the patient's id",
+    "study_id": "the column of the study's or report's id, one id for each study",
+}
 _FOLDER = "the folder that image paths start from"
 
 

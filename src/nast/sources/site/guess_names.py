@@ -9,24 +9,67 @@ from nast.sources.cad_words import GRADES, SIDES, ZONES
 
 COLUMNS = {
     "subject_id": ("subject id", "patient id", "subject", "patient", "mrn", "person id", "pid"),
-    "study_id": ("study id", "accession number", "accession", "study", "study instance uid",
-                 "study uid", "exam id", "exam", "report id", "image id", "image index"),
-    "image_path": ("image path", "path", "file path", "file name", "file", "image file", "image",
-                   "dicom path", "image index"),
+    "study_id": (
+        "study id",
+        "accession number",
+        "accession",
+        "study",
+        "study instance uid",
+        "study uid",
+        "exam id",
+        "exam",
+        "report id",
+        "image id",
+        "image index",
+    ),
+    "image_path": (
+        "image path",
+        "path",
+        "file path",
+        "file name",
+        "file",
+        "image file",
+        "image",
+        "dicom path",
+        "image index",
+    ),
     "split": ("split", "data split", "fold", "subset", "partition", "set"),
     "view": ("view", "view position", "projection", "ap pa"),
-}  # fmt: skip
+}
 """Name in `studies.parquet` -> names that its column may have, the likeliest first."""
 FACTS = {
-    "condition": ("condition", "finding", "finding name", "observation", "diagnosis", "disease",
-                  "pathology", "abnormality", "entity", "label name", "label"),
-    "existence": ("existence", "status", "presence", "assertion", "certainty", "polarity",
-                  "present", "label", "value", "answer", "result", "state"),
+    "condition": (
+        "condition",
+        "finding",
+        "finding name",
+        "observation",
+        "diagnosis",
+        "disease",
+        "pathology",
+        "abnormality",
+        "entity",
+        "label name",
+        "label",
+    ),
+    "existence": (
+        "existence",
+        "status",
+        "presence",
+        "assertion",
+        "certainty",
+        "polarity",
+        "present",
+        "label",
+        "value",
+        "answer",
+        "result",
+        "state",
+    ),
     "side": ("side", "laterality"),
     "zone": ("zone", "lung zone", "location", "region"),
     "severity": ("severity", "degree", "grade", "level", "size"),
     "words": ("words", "text", "sentence", "phrase", "evidence", "mention", "quote"),
-}  # fmt: skip
+}
 """Name in `facts.parquet` -> names that its column may have, the likeliest first."""
 _YES = (
     "1 yes y true t positive pos present + ja j oui o vrai si sí s sim sì vero tak prawda ano áno "

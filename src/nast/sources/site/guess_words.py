@@ -88,8 +88,10 @@ def _word_lines(
     """The words of a column that the package does not know, with what they may mean."""
     words = vocabulary([cells])
     if words is None:
-        return [f"# {key}: under it, word: meaning; the column has more than {MOST_WORDS} words, "
-                f"and all but {', '.join(own)} are set aside"]  # fmt: skip
+        return [
+            f"# {key}: under it, word: meaning; the column has more than {MOST_WORDS} words, "
+            f"and all but {', '.join(own)} are set aside"
+        ]
     lines = []
     for word in words:
         if word and word.lower() not in own:

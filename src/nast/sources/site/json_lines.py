@@ -29,8 +29,9 @@ def read_lines(file: Path, text: str) -> pl.DataFrame:
     """
     lines = [line for line in text.split("\n") if line.strip()]
     columns: dict[str, list[Any]] = {}
-    decoder = json.JSONDecoder(object_pairs_hook=_object, parse_int=str, parse_float=str,
-                               parse_constant=lambda word: None)  # fmt: skip
+    decoder = json.JSONDecoder(
+        object_pairs_hook=_object, parse_int=str, parse_float=str, parse_constant=lambda word: None
+    )
     for row, line in enumerate(lines, 1):
         record = _record(file, row, line, decoder)
         for name in record:
@@ -66,8 +67,7 @@ def _record(file: Path, row: int, line: str, decoder: json.JSONDecoder) -> dict[
         found = str(error) if isinstance(error, _TwiceError) else "no JSON"
         raise InputError(file, found=found, expected=EXPECTED, row=row) from None
     if not isinstance(record, dict):
-        raise InputError(file, found="JSON that is no object",
-                         expected=EXPECTED, row=row)  # fmt: skip
+        raise InputError(file, found="JSON that is no object", expected=EXPECTED, row=row)
     return record
 
 

@@ -107,8 +107,12 @@ def read_mapping(table: Path) -> Mapping:
     """
     file = mapping_file(table)
     if not file.is_file():
-        raise InputError(file, found="no such file", expected="the mapping of the table; write a "
-                         f"first one with: nast facts --init-mapping {table}")  # fmt: skip
+        raise InputError(
+            file,
+            found="no such file",
+            expected="the mapping of the table; write a "
+            f"first one with: nast facts --init-mapping {table}",
+        )
     whole = load(file)
     layout = one_of(file, "layout", whole.get("layout", ""), LAYOUTS)
     allowed = (*KEYS, *LAYOUTS[layout])

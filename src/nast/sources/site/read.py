@@ -80,23 +80,35 @@ def _rows(cells: pl.DataFrame, mapping: Mapping, file: Path) -> pl.DataFrame:
     given = {name: cells.get_column(column) for name, column in mapping.columns.items()}
     for name in COLUMNS[:2]:
         refuse_where(given[name] == "", given[name], file, "an id")
-        refuse_where(given[name].alias(name).str.contains(_SHORTENED), given[name], file,
-                      "a whole id; a spreadsheet has shortened it")  # fmt: skip
+        refuse_where(
+            given[name].alias(name).str.contains(_SHORTENED),
+            given[name],
+            file,
+            "a whole id; a spreadsheet has shortened it",
+        )
     if "image_path" in given:
         refuse_outside(given["image_path"], file)
         given["image_path"] = given["image_path"].str.replace_all("\\", "/", literal=True)
     if "split" in given:
         split = meanings(given["split"], mapping.splits)
-        refuse_where(split.is_null(), given["split"], file,
-                      f"one of {', '.join(mapping.splits)}, or a word under splits")  # fmt: skip
+        refuse_where(
+            split.is_null(),
+            given["split"],
+            file,
+            f"one of {', '.join(mapping.splits)}, or a word under splits",
+        )
         given["split"] = split
     blank = pl.repeat("", len(cells), eager=True)
     rows = pl.DataFrame({name: given.get(name, blank) for name in COLUMNS})
     rows = rows.with_columns(pl.col("view").str.to_uppercase())
     patient = rows["subject_id"]
     first = rows.select(pl.col("subject_id").first().over("study_id")).to_series()
-    refuse_where(patient != first, given["subject_id"], file,
-                  "the patient of the study's first row; a study has one patient")  # fmt: skip
+    refuse_where(
+        patient != first,
+        given["subject_id"],
+        file,
+        "the patient of the study's first row; a study has one patient",
+    )
     if "split" in given:
         refuse_split_patients(rows, file)
     return rows
@@ -133,8 +145,12 @@ def _wide(
     unlike = images.select(pl.any_horizontal(pl.col(n) != first[n] for n in names)).to_series()
     row = unlike.arg_max()
     if row is not None and unlike[row]:
-        raise InputError(file, found="labels unlike those of the study's first row",
-                         expected="equal labels within a study", row=row + 1)  # fmt: skip
+        raise InputError(
+            file,
+            found="labels unlike those of the study's first row",
+            expected="equal labels within a study",
+            row=row + 1,
+        )
     account = tally()
     account["present"] = cells_of(labels.select(names), *ORDER)
     account["kept"] = cells_of(labels.select(names), "present", "absent")
