@@ -102,9 +102,9 @@ def beside_plain(root, pairs):
 def plain(studies, facts, weights, wordings, per_study=2, seed=0):
     """A loop over studies, their facts and what can be said of them."""
     from nast.contextual.statements import KINDS, POLARITIES, true_statements
-    from nast.language.captions import caption, caption_forms
+    from nast.hashes import content_hash, seed_of
+    from nast.language.write.caption_forms import caption, caption_forms
     from nast.records import Fact
-    from nast.store import content_hash, seed_of
 
     known, rows = {}, []
     columns = ("study_id", "condition", "existence", "side", "zone", "severity")

@@ -19,10 +19,10 @@ import polars as pl
 import torch
 from transformers import CLIPConfig, CLIPImageProcessorPil, CLIPModel
 
-from nast.embeddings import BATCH, EmbeddingStore
 from nast.models import images
 from nast.models.images import open_image
 from nast.models.registry import load_model
+from nast.vectors import BATCH, EmbeddingStore
 
 FORMS = ("negated", "affirmative", "omitted")
 PART = 512
@@ -96,7 +96,7 @@ def print_image_speed(model, paths: list[Path]) -> None:
 MEMORY = """
 import sys, time, resource, torch
 from pathlib import Path
-from nast.embeddings import EmbeddingStore
+from nast.vectors import EmbeddingStore
 
 class Cheap:
     key, name, max_tokens = "0" * 64, "cheap", 77

@@ -10,8 +10,8 @@ import time
 import numpy as np
 import polars as pl
 
-from nast.evaluation.retrieval import retrieval_table
-from nast.evaluation.statistics import clustered_mean
+from nast.measuring.statistics import clustered_mean
+from nast.scoring.retrieval import retrieval_table
 
 
 def peak() -> int:

@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from nast.files import read_table, write_table
 from nast.folders import stage
-from nast.store import read_table, write_table
 
 SCHEMA = {"caption_id": pl.String, "image_path": pl.String, "caption": pl.String}
 

@@ -17,14 +17,9 @@ from policy_tables import print_concentration, print_differences, print_moved, p
 
 from nast.benchmark.build import build_benchmark
 from nast.contextual.build import build_contextual
-from nast.evaluation.evaluate import evaluate
-from nast.models.registry import load_model
-from nast.phantom.write import build_phantom
-from nast.sources.collect import build_facts
-from nast.store import read_json
-from nast.training.config import TrainConfig
-from nast.training.run import build_run
-from nast.weighting import (
+from nast.evaluation import evaluate
+from nast.files import read_json
+from nast.layers import (
     LayerWeights,
     build_trace,
     controls,
@@ -34,6 +29,11 @@ from nast.weighting import (
     reordered,
     uniform,
 )
+from nast.models.registry import load_model
+from nast.phantom.write import build_phantom
+from nast.sources.collect import build_facts
+from nast.training.config import TrainConfig
+from nast.training.run import build_run
 
 BASELINE = "nast, uniform"
 """What every model is compared with; always trained."""

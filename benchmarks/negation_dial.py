@@ -26,14 +26,14 @@ HEADER = ("negation_rate", "figure", "form", "value", "low", "high", "n")
 def measure(work: Path, rates: list[float]) -> None:
     from nast.benchmark.build import build_benchmark
     from nast.contextual.build import build_contextual
-    from nast.evaluation.evaluate import evaluate
+    from nast.evaluation import evaluate
+    from nast.files import read_json
     from nast.models.registry import load_model
-    from nast.phantom.image_tower import draw_all, pooled, train_image_tower
     from nast.phantom.patients import patients
-    from nast.phantom.pretrain import PretrainConfig, pretrain, save
+    from nast.phantom.pretrain.clip import PretrainConfig, pretrain, save
+    from nast.phantom.pretrain.image_tower import draw_all, pooled, train_image_tower
     from nast.phantom.write import build_phantom
     from nast.sources.collect import build_facts
-    from nast.store import read_json
 
     tree = work / "phantom"
     build_phantom(tree, 500, 11)

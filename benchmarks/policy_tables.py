@@ -7,16 +7,16 @@ import polars as pl
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
-from nast.embeddings import EmbeddingStore
-from nast.evaluation.metrics import item_values
-from nast.models.base import DualEncoder
+from nast.files import read_json
+from nast.measuring.metrics import item_values
+from nast.models.contract import DualEncoder
 from nast.models.registry import load_model
 from nast.reporting.tables import markdown, tables_of
 from nast.sources.collect import read_facts
-from nast.store import read_json
 from nast.tracing.aggregate import merged
-from nast.tracing.tables import trace_tables
+from nast.tracing.measures import trace_tables
 from nast.training.updates import top_share
+from nast.vectors import EmbeddingStore
 
 SHOWN = (
     ("claims/accuracy", "negated"),

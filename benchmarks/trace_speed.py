@@ -18,10 +18,10 @@ from transformers import CLIPConfig, CLIPModel, SiglipConfig, SiglipModel
 
 from nast.facts.conditions import CONDITIONS
 from nast.models.clip_bpe import clip_tokenizer
-from nast.models.hf import HFTextTower, dual_encoder
+from nast.models.families.hf import HFTextTower, dual_encoder
+from nast.tracing.measures import trace_tables
 from nast.tracing.patching import SITES, sweep
 from nast.tracing.probes import make_probes
-from nast.tracing.tables import trace_tables
 
 SAMPLES = 5000
 NAMES = list(CONDITIONS)[:13]

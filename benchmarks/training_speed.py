@@ -23,14 +23,14 @@ import torch
 from torch.nn.functional import normalize
 from transformers import CLIPConfig, CLIPModel
 
-from nast.embeddings import EmbeddingStore
+from nast.layers import LayerWeights, uniform
 from nast.models.registry import load_model
 from nast.sources.collect import read_facts
 from nast.training.batches import caption_data, claim_data, draw
 from nast.training.config import TrainConfig
 from nast.training.objectives import caption_loss, claim_loss
 from nast.training.trainer import _start, _step
-from nast.weighting import LayerWeights, uniform
+from nast.vectors import EmbeddingStore
 
 CONFIG = TrainConfig(captions=16, claims=6, steps=3)
 STUDIES = 64

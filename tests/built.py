@@ -10,8 +10,8 @@ from torch.nn.functional import normalize
 
 from nast.benchmark.build import build_benchmark
 from nast.contextual.build import build_contextual
+from nast.files import MANIFEST
 from nast.folders import seal_folder
-from nast.store import MANIFEST
 
 
 @cache
@@ -44,7 +44,7 @@ def write_tiny_clip(folder):
     from transformers import CLIPConfig, CLIPModel
 
     from nast.phantom.patients import patients
-    from nast.phantom.pretrain import image_processor, train_tokenizer
+    from nast.phantom.pretrain.clip import image_processor, train_tokenizer
 
     torch.set_num_threads(1)
     torch.manual_seed(0)

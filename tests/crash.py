@@ -285,13 +285,13 @@ def campaign(bench: Bench, names: list[str], points: int, seconds: float) -> lis
 def load() -> None:
     """Import what the stages import: every forked process then starts at once."""
     import nast.commands.train
-    import nast.evaluation.evaluate
+    import nast.evaluation
     import nast.exchange.export
     import nast.exchange.importing
     import nast.models.export
     import nast.models.registry
     import nast.reporting.report
-    import nast.training.sweep  # noqa: F401
+    import nast.training.grid  # noqa: F401
 
 
 def main(arguments: list[str] | None = None) -> int:

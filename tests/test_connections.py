@@ -26,13 +26,13 @@ NETWORK = {
 }
 KNOWN = {
     # The client of chat servers, and its parts.
-    "language/llm/server.py": {"httpx"},
-    "language/llm/bounded.py": {"httpx"},
-    "language/llm/endpoints.py": {"httpx"},
+    "language/write/llm/server.py": {"httpx"},
+    "language/write/llm/bounded.py": {"httpx"},
+    "language/write/llm/endpoints.py": {"httpx"},
     # The hub, for what is not in the cache.
-    "models/folders.py": {"huggingface_hub"},
+    "models/weights/model_folders.py": {"huggingface_hub"},
     # Given as Python objects only, by whoever installed them.
-    "language/llm/backends.py": {"vllm"},
+    "language/write/llm/backends.py": {"vllm"},
     "training/sinks.py": {"wandb"},
     # The name of this machine, nothing more.
 }

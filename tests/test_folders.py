@@ -11,19 +11,19 @@ import pytest
 import yaml
 
 from nast.errors import InputError, NastError, UsageError
-from nast.folders import access_class, contents, identity, policy_of, seal_folder, stage
-from nast.lock import LOCK, locked
-from nast.store import (
+from nast.files import (
     MANIFEST,
     RUN,
     TEMPORARY,
     checked,
-    file_hash,
     manifest_of,
     read_table,
     write_table,
     write_text,
 )
+from nast.folders import access_class, contents, identity, policy_of, seal_folder, stage
+from nast.hashes import file_hash
+from nast.lock import LOCK, locked
 
 
 def make(out):

@@ -10,25 +10,31 @@ import pytest
 
 ROOT = Path(__file__).parent.parent / "src" / "nast"
 FLOORS = [
-    {"records", "store", "folders", "lock", "policy", "errors", "ranges", ""},
+    {"records", "hashes", "files", "ids", "folders", "lock", "access", "errors", "ranges", ""},
     {"facts"},
     {"language"},
     {"sources", "phantom"},
     {"benchmark", "contextual"},
     {"models"},
     {"exchange"},
-    {"embeddings", "shelf"},
-    {"tracing", "evaluation"},
-    {"weighting"},
+    {"vectors", "shelf"},
+    {"tracing", "scoring", "measuring"},
+    {"evaluation", "layers"},
     {"training"},
     {"phantom/pretrain"},
     {"reporting"},
     {"cli", "commands"},
 ]
 FLOOR = {package: floor for floor, packages in enumerate(FLOORS) for package in packages}
-PRETRAIN = {"phantom.pretrain", "phantom.image_tower", "phantom.minilm"}
-LIGHT = ["records", "store", "folders", "lock", "policy", "errors", "ranges", "facts"]
-LIGHT += ["language", "sources", "phantom", "benchmark", "contextual", "exchange", "reporting"]
+LIGHT = [room for floor in FLOORS[:5] for room in floor if room] + ["exchange", "reporting"]
+    *(FLOORS[0] - {""}),
+    *FLOORS[1],
+    *FLOORS[2],
+    *FLOORS[3],
+    *FLOORS[4],
+    "exchange",
+    "reporting",
+]
 
 
 def modules():
@@ -39,7 +45,7 @@ def modules():
 
 def package(module):
     """`phantom.draw` -> `phantom`; the root is ``."""
-    return "phantom/pretrain" if module in PRETRAIN else module.split(".")[0]
+    return "phantom/pretrain" if module.startswith("phantom.pretrain") else module.split(".")[0]
 
 
 def imported(path):

@@ -8,8 +8,8 @@ import sys
 import polars as pl
 import pytest
 
+from nast.files import manifest_of
 from nast.folders import EXACT
-from nast.store import manifest_of
 
 KERNELS = {
     "plain": {

@@ -16,22 +16,21 @@ from typing import Any
 
 import yaml
 
+from nast.access import strictest
 from nast.errors import InputError, NastError, UsageError
-from nast.lock import LOCK, Lock, locked
-from nast.policy import strictest
-from nast.store import (
+from nast.files import (
     FORMAT,
     MANIFEST,
     RUN,
     TEMPORARY,
     checked,
-    content_hash,
-    file_hash,
     manifest_of,
     seal,
     write_json,
     write_text,
 )
+from nast.hashes import content_hash, file_hash
+from nast.lock import LOCK, Lock, locked
 
 EXACT = (
     "studies.parquet",

@@ -2,7 +2,7 @@
 
 A study and a fact carry everything; questions, claim sets and captions are words around facts
 and keep the facts they came from. Bulk work is columnar: the `*_SCHEMA` tables give the columns
-of each Parquet file, and `store.read_table` checks them.
+of each Parquet file, and `files.read_table` checks them.
 """
 
 from dataclasses import asdict, dataclass

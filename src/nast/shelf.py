@@ -17,7 +17,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from nast.errors import NastError
-from nast.store import atomic, read_table, remove_parts, write_table
+from nast.files import atomic, read_table, remove_parts, write_table
 
 KEY = np.dtype("S32")
 """A key: the first 32 hexadecimal digits of a SHA-256."""

@@ -9,10 +9,11 @@ from nast.benchmark.build import build_benchmark
 from nast.benchmark.questions import make_questions, option_texts
 from nast.errors import InputError
 from nast.facts.conditions import labelled
+from nast.files import manifest_of, read_table, write_table
 from nast.folders import stage
-from nast.language.parse import cues, facts_of
+from nast.hashes import file_hash
+from nast.language.read.parse import cues, facts_of
 from nast.records import FACTS_SCHEMA, QUESTIONS_SCHEMA, STUDIES_SCHEMA, Fact
-from nast.store import file_hash, manifest_of, read_table, write_table
 
 
 @pytest.fixture(scope="module")

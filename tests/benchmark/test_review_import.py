@@ -12,10 +12,11 @@ from nast.cli import run
 from nast.errors import NastError, UsageError
 from nast.exchange.export import export
 from nast.facts.conditions import CONDITIONS, load_conditions, use_conditions
-from nast.language.llm.spans import kept_parts
-from nast.language.parse import cues, facts_of
+from nast.files import manifest_of, read_json, read_table
+from nast.hashes import file_hash
+from nast.language.read.parse import cues, facts_of
+from nast.language.write.llm.spans import kept_parts
 from nast.records import QUESTIONS_SCHEMA, Fact
-from nast.store import file_hash, manifest_of, read_json, read_table
 
 PHRASE = "table5:Pleural Effusion"
 

@@ -11,7 +11,8 @@ from nast.benchmark.construction import PAPER, Construction
 from nast.benchmark.questions import make_questions
 from nast.errors import NastError, UsageError
 from nast.facts.conditions import labelled
-from nast.store import file_hash, manifest_of
+from nast.files import manifest_of
+from nast.hashes import file_hash
 
 
 @pytest.fixture(scope="module")

@@ -12,8 +12,8 @@ import polars as pl
 import pytest
 
 from nast.cli import run
+from nast.files import manifest_of
 from nast.phantom.write import write_mark
-from nast.store import manifest_of
 
 SENTENCE = "quokka shadow behind the zebra clip"
 DIGITS = "31415926"

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from nast.cli import run
-from nast.store import read_json
+from nast.files import read_json
 
 
 @pytest.fixture

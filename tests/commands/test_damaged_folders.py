@@ -12,9 +12,9 @@ from built import contextual_set, question_set, resealed
 
 from nast.benchmark.review.export import export_review
 from nast.cli import run
+from nast.files import MANIFEST, write_json
 from nast.folders import stage
 from nast.reporting.tables import MEASURES
-from nast.store import MANIFEST, write_json
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 PICTURE = b"\x89PNG\r\n\x1a\n" + bytes(range(256))
@@ -107,8 +107,8 @@ def trained(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def traced(facts, tmp_path_factory):
+    from nast.layers import build_trace
     from nast.models.registry import load_model
-    from nast.weighting import build_trace
 
     folder = tmp_path_factory.mktemp("traced") / "trace"
     build_trace(load_model("phantom"), facts, folder)

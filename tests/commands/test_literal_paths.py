@@ -7,7 +7,7 @@ import pytest
 from built import question_set, resealed
 
 from nast.cli import run
-from nast.store import manifest_of, read_json
+from nast.files import manifest_of, read_json
 
 NAMES = {
     "q[12]": ["q1", "q2"],

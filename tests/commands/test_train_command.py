@@ -5,7 +5,7 @@ import json
 import pytest
 
 import nast.cli
-import nast.training.sweep
+import nast.training.grid
 from nast.training.objectives import PUBLISHED
 
 

@@ -6,14 +6,14 @@ from itertools import product
 import pytest
 
 from nast.facts.conditions import CONDITIONS
-from nast.language.captions import (
+from nast.language.read.parse import cues, facts_of
+from nast.language.write.caption_forms import (
     AFFIRMATIVE_CAPTIONS,
     NEGATED_CAPTIONS,
     caption,
     caption_forms,
 )
-from nast.language.llm.validate import check_negated
-from nast.language.parse import cues, facts_of
+from nast.language.write.llm.validate import check_negated
 from nast.records import ZONES, Fact
 
 

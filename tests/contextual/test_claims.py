@@ -8,8 +8,8 @@ import pytest
 from nast.contextual.claims import make_claims
 from nast.facts.conditions import contradicts_hierarchy, labelled, phrase_conflicts
 from nast.facts.entailment import truth
-from nast.language.parse import cues, facts_of
-from nast.language.templates import sentence
+from nast.language.read.parse import cues, facts_of
+from nast.language.write.templates import sentence
 from nast.records import Fact
 from nast.sources.collect import read_facts
 

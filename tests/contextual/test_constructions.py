@@ -11,7 +11,7 @@ from nast.contextual.flips import flip_sets
 from nast.contextual.groups import Group, check
 from nast.contextual.joint import StudyFacts, holds, study_facts
 from nast.facts.conditions import labelled
-from nast.language.parse import cues, facts_of
+from nast.language.read.parse import cues, facts_of
 from nast.records import Fact
 from nast.sources.collect import read_facts
 

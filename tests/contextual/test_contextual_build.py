@@ -15,8 +15,10 @@ from nast.contextual.build import audit_claims, build_contextual
 from nast.contextual.counts import shortfalls
 from nast.errors import InputError, NastError, UsageError
 from nast.facts.conditions import CONDITIONS
+from nast.files import manifest_of, read_table, write_table
 from nast.folders import stage
-from nast.language.parse import cues, facts_of
+from nast.hashes import file_hash
+from nast.language.read.parse import cues, facts_of
 from nast.records import (
     CAPTIONS_SCHEMA,
     CLAIMS_SCHEMA,
@@ -26,7 +28,6 @@ from nast.records import (
     Fact,
 )
 from nast.sources.collect import build_facts, read_facts
-from nast.store import file_hash, manifest_of, read_table, write_table
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import pytest
 
 from nast.contextual.captions import make_captions
 from nast.facts.conditions import CONDITIONS
-from nast.language.llm.validate import check_negated
+from nast.language.write.llm.validate import check_negated
 from nast.records import Fact
 from nast.sources.collect import read_facts
 

@@ -9,13 +9,13 @@ from nast.contextual.claims import find_groups
 from nast.contextual.statements import sayable
 from nast.contextual.wording import estimate, paraphrasing, write_captions, write_claims
 from nast.facts.conditions import CONDITIONS
-from nast.language.captions import NEGATED_CAPTIONS
-from nast.language.llm.backends import LanguageModel
-from nast.language.parse import facts_of, read
-from nast.language.templates import noun_phrase, sentence
+from nast.files import manifest_of, read_table
+from nast.language.read.parse import facts_of, read
+from nast.language.write.caption_forms import NEGATED_CAPTIONS
+from nast.language.write.llm.backends import LanguageModel
+from nast.language.write.templates import noun_phrase, sentence
 from nast.records import CAPTIONS_SCHEMA, CLAIMS_SCHEMA, Fact
 from nast.sources.collect import read_facts
-from nast.store import manifest_of, read_table
 
 TERMS = {c.term: c for c in CONDITIONS.values()}
 

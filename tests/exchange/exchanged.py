@@ -3,9 +3,9 @@
 import polars as pl
 from PIL import Image
 
+from nast.files import write_table
 from nast.folders import stage
 from nast.records import CAPTIONS_SCHEMA, CLAIMS_SCHEMA, QUESTIONS_SCHEMA
-from nast.store import write_table
 
 LABELS = [(1, 1), (1, 0), (0, 1), (0, 0)]
 WORDS = {

@@ -9,7 +9,7 @@ from exchanged import captions, claims, finished, image, questions
 
 from nast.errors import InputError, UsageError
 from nast.exchange.export import FORMATS, export
-from nast.store import manifest_of
+from nast.files import manifest_of
 
 TERMS = "made-up licence: no sharing"
 

@@ -9,12 +9,12 @@ from exchanged import CLAIMS, WORDS, captions, claims, finished, questions
 from peers import negbench_mcq, negbench_retrieval, negbench_score, pandas_rows
 
 from nast.errors import InputError, UsageError
-from nast.evaluation.choice import correctness
 from nast.exchange.cells import check_cell, clip_tokens
 from nast.exchange.export import export
 from nast.exchange.items import read_items
 from nast.exchange.negbench import slots
-from nast.store import read_json
+from nast.files import read_json
+from nast.scoring.choice import correctness
 
 
 @pytest.fixture

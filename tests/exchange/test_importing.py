@@ -9,13 +9,13 @@ from exchanged import finished, image, questions
 from PIL import Image
 
 from nast.errors import InputError, UsageError
-from nast.evaluation.evaluate import evaluate
+from nast.evaluation import evaluate
 from nast.exchange.export import export
 from nast.exchange.importing import import_items
 from nast.exchange.readers import READERS
+from nast.files import manifest_of, read_json, read_table
 from nast.models.registry import load_model
 from nast.records import CAPTIONS_SCHEMA, CLAIMS_SCHEMA
-from nast.store import manifest_of, read_json, read_table
 
 
 def write_mcq(path, rows):

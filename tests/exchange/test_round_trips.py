@@ -7,10 +7,10 @@ import polars as pl
 import pytest
 from exchanged import CLAIMS, captions, claims, finished
 
+from nast.access import POLICIES
 from nast.errors import UsageError
 from nast.exchange.export import export
 from nast.exchange.importing import import_items
-from nast.policy import POLICIES
 
 
 @pytest.mark.parametrize("form", ["neg", "aff"])

@@ -17,8 +17,8 @@ from nast.facts.conditions import (
     revision,
     use_conditions,
 )
-from nast.language.parse import facts_of
-from nast.language.templates import STYLES, sentence
+from nast.language.read.parse import facts_of
+from nast.language.write.templates import STYLES, sentence
 from nast.records import Fact
 
 

@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nast.facts.conditions import CONDITIONS, labelled
-from nast.language.captions import AFFIRMATIVE_CAPTIONS, NEGATED_CAPTIONS, caption
-from nast.language.parse import cues, facts_of, read
-from nast.language.templates import (
+from nast.language.read.parse import cues, facts_of, read
+from nast.language.write.caption_forms import AFFIRMATIVE_CAPTIONS, NEGATED_CAPTIONS, caption
+from nast.language.write.templates import (
     STYLES,
     sentence,
 )

@@ -10,8 +10,8 @@ from collections import Counter
 import pytest
 
 from nast.facts.conditions import CONDITIONS, labelled
-from nast.language.parse import cues, facts_of
-from nast.language.templates import STYLES, sentence
+from nast.language.read.parse import cues, facts_of
+from nast.language.write.templates import STYLES, sentence
 from nast.records import SEVERITIES, ZONES, Fact
 
 SWAP = {"left": "right", "right": "left", "bilateral": "left"}

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nast.facts.conditions import CONDITIONS, labelled
-from nast.language.llm.validate import check_affirmative, check_negated
-from nast.language.parse import cues, read
+from nast.language.read.parse import cues, read
+from nast.language.write.llm.validate import check_affirmative, check_negated
 from nast.records import Fact
 
 VARIANTS = {

@@ -12,7 +12,7 @@ from collections import Counter
 from pathlib import Path
 
 from nast.facts.conditions import CONDITIONS
-from nast.language.parse import facts_of
+from nast.language.read.parse import facts_of
 from nast.records import SEVERITIES, SIDES, Fact
 
 FILE = Path(__file__).with_name("sentences.tsv")

@@ -5,9 +5,9 @@ from itertools import combinations, product
 import pytest
 
 from nast.facts.conditions import CONDITIONS, labelled
-from nast.language.captions import AFFIRMATIVE_CAPTIONS, NEGATED_CAPTIONS, caption
-from nast.language.parse import cues
-from nast.language.templates import (
+from nast.language.read.parse import cues
+from nast.language.write.caption_forms import AFFIRMATIVE_CAPTIONS, NEGATED_CAPTIONS, caption
+from nast.language.write.templates import (
     STYLES,
     finish,
     joined,

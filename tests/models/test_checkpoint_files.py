@@ -13,9 +13,9 @@ import torch
 from safetensors.torch import save_file
 
 from nast.errors import ModelError
-from nast.models.checkpoints import read_tensors, read_weights, recognise
-from nast.models.numpy_names import BOXED
-from nast.models.torchscript import has_quick_gelu, is_torchscript
+from nast.models.weights.checkpoints import read_tensors, read_weights, recognise
+from nast.models.weights.numpy_names import BOXED
+from nast.models.weights.torchscript import has_quick_gelu, is_torchscript
 
 WEIGHTS = {"visual.proj": torch.arange(6.0).reshape(2, 3), "logit_scale": torch.tensor(4.6)}
 

@@ -21,9 +21,9 @@ from tiny_models import siglip, two_tower, write_image
 
 from nast.errors import NastError
 from nast.folders import seal_folder
-from nast.models.checkpoints import read_tensors
+from nast.models.families.spec import read_spec
 from nast.models.registry import load_model
-from nast.models.spec import read_spec
+from nast.models.weights.checkpoints import read_tensors
 
 FOREIGN = {
     "empty": b"",

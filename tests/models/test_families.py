@@ -12,9 +12,9 @@ import yaml
 from tiny_models import FAMILIES, TWO_TOWERS, loaded, place, two_tower, write_image
 
 from nast.errors import ModelError
-from nast.models.base import text_vectors
-from nast.models.checkpoints import read_tensors
+from nast.models.contract import text_vectors
 from nast.models.registry import load_model
+from nast.models.weights.checkpoints import read_tensors
 from nast.tracing.check import check_model
 from nast.tracing.patching import SITES, sweep, text_vector
 from nast.training.lora import add_lora, lora_by_layer

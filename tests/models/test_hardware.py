@@ -5,14 +5,14 @@ import torch
 from far_device import far_device
 from tiny_models import FAMILIES, place, write_image
 
-from nast.embeddings import EmbeddingStore
 from nast.errors import UsageError
 from nast.models import hardware
-from nast.models.folders import files_key
 from nast.models.hardware import chosen_device, chosen_precision, tf32
 from nast.models.registry import load_model
-from nast.training.gradients import accumulate
+from nast.models.weights.model_folders import files_key
 from nast.training.lora import add_lora, lora_by_layer
+from nast.training.step import accumulate
+from nast.vectors import EmbeddingStore
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda:0")
 TEXTS = ["No edema.", "There is severe right pneumonia, a small left pleural effusion."]

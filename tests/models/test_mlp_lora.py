@@ -9,9 +9,9 @@ from peft import PeftModel
 from tiny_models import FAMILIES, TWO_TOWERS, loaded, place
 from transformers import AutoTokenizer, CLIPModel
 
+from nast.files import write_json
 from nast.models.export import export_model
 from nast.models.registry import load_model, merge, quiet
-from nast.store import write_json
 from nast.training.lora import add_lora, lora_by_layer
 
 TEXTS = ["There is no pleural effusion.", "There is severe edema."]

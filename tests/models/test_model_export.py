@@ -11,11 +11,11 @@ from transformers import AutoImageProcessor, AutoTokenizer, CLIPModel
 
 import nast.cli
 from nast.errors import ModelError, UsageError
-from nast.models.clip_layout import to_openai, to_transformers
+from nast.files import manifest_of, write_json
 from nast.models.export import export_model
 from nast.models.images import open_image
 from nast.models.registry import PHANTOM, load_model, quiet
-from nast.store import manifest_of, write_json
+from nast.models.weights.clip_layout import to_openai, to_transformers
 from nast.training.lora import add_lora
 
 TEXTS = ["There is no pneumothorax.", "There is severe edema.", "Small left pleural effusion."]

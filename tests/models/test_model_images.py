@@ -21,10 +21,10 @@ from pydicom.uid import (
 )
 
 from nast.errors import ImageError
-from nast.evaluation.chat_images import image_url
 from nast.exchange.places import crop
 from nast.models.images import open_image
-from nast.sources.images import image_problem
+from nast.scoring.chat_images import image_url
+from nast.sources.image_paths import image_problem
 
 RAMP = np.arange(4096, dtype=np.uint16).reshape(64, 64)
 """All values of a 12-bit detector."""

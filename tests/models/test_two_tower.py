@@ -14,12 +14,12 @@ from torch.nn import functional as F
 from transformers import BertConfig, BertModel, SwinConfig, SwinModel
 
 from nast.errors import ModelError
-from nast.models.checkpoints import read_tensors
-from nast.models.encoders import build_encoder
+from nast.models.families.spec import RULES, SPECS, read_spec
 from nast.models.named import named_models
 from nast.models.registry import load_model
-from nast.models.resnet import ResNet
-from nast.models.spec import RULES, SPECS, read_spec
+from nast.models.weights.checkpoints import read_tensors
+from nast.models.weights.encoders import build_encoder
+from nast.models.weights.resnet import ResNet
 from nast.training.lora import add_lora, lora_by_layer
 
 TEXTS = ["There is no pneumothorax.", "Small left pleural effusion.", "No edema."]

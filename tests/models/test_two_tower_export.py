@@ -13,9 +13,9 @@ from transformers import AutoTokenizer, BertModel
 
 from nast.errors import ModelError
 from nast.models.export import export_model
+from nast.models.families.spec import read_spec
+from nast.models.families.two_tower import load_two_tower
 from nast.models.registry import load_model, quiet
-from nast.models.spec import read_spec
-from nast.models.two_tower import load_two_tower
 from nast.training.lora import add_lora, lora_by_layer
 
 TEXTS = ["There is no pneumothorax.", "Small left pleural effusion!", "No EDEMA."]

@@ -30,10 +30,10 @@ from transformers import (
 )
 
 from nast.facts.conditions import CONDITIONS
+from nast.models.families.spec import SPECS
 from nast.models.registry import load_model
-from nast.models.spec import SPECS
 from nast.phantom.patients import patients
-from nast.phantom.pretrain import train_tokenizer
+from nast.phantom.pretrain.clip import train_tokenizer
 
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 BERT = {

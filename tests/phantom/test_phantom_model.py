@@ -4,11 +4,11 @@ import pytest
 
 from nast.benchmark.build import build_benchmark
 from nast.commands.demo import PATIENTS_SEED
-from nast.evaluation.evaluate import evaluate
+from nast.evaluation import evaluate
+from nast.files import read_json
 from nast.models.registry import PHANTOM, load_model
 from nast.phantom.patients import patients
-from nast.phantom.pretrain import PretrainConfig
-from nast.store import read_json
+from nast.phantom.pretrain.clip import PretrainConfig
 from nast.tracing.check import check_model
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from nast.facts.conditions import CONDITIONS, labelled
-from nast.language.parse import cues, facts_of
+from nast.language.read.parse import cues, facts_of
 from nast.phantom.patients import patients
 from nast.phantom.reports import report
 from nast.records import Fact

@@ -13,7 +13,7 @@ import pytest
 import torch
 from PIL import Image
 
-from nast.models.base import DualEncoder
+from nast.models.contract import DualEncoder
 
 PLACE = "docs/reliability.md"
 LONG = "there is no pneumothorax and no pleural effusion " * 12

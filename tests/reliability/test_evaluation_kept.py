@@ -14,7 +14,7 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from nast.cli import run
-from nast.store import read_json
+from nast.files import read_json
 
 SLEEP = asyncio.sleep
 PLACE = "docs/reliability.md"

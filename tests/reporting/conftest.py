@@ -4,11 +4,11 @@ import numpy as np
 import polars as pl
 import pytest
 
-from nast.evaluation.metrics import by_label, metrics_of
-from nast.evaluation.no_harm import no_harm
+from nast.files import write_json, write_table, write_text
 from nast.folders import stage
+from nast.measuring.metrics import by_label, metrics_of
+from nast.measuring.no_harm import no_harm
 from nast.records import SCORES_SCHEMA
-from nast.store import write_json, write_table, write_text
 
 SKILL = {"base": (0.3, 0.7), "LoRA uniform": (0.7, 0.8), "NAST (lr)": (0.95, 0.85)}
 """Model -> chance of a right answer in the negated and in the affirmative form."""

@@ -6,13 +6,13 @@ import polars as pl
 import pytest
 
 from nast.errors import InputError, UsageError
-from nast.evaluation.metrics import by_label, metrics_of
-from nast.evaluation.no_harm import no_harm
+from nast.files import read_json, write_json, write_table
 from nast.folders import stage
+from nast.measuring.metrics import by_label, metrics_of
+from nast.measuring.no_harm import no_harm
 from nast.records import SCORES_SCHEMA
 from nast.reporting.evaluations import join_evaluations
 from nast.reporting.report import build_report
-from nast.store import read_json, write_json, write_table
 
 KINDS = {"claims": "1", "questions": "1"}
 

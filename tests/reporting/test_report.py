@@ -7,8 +7,8 @@ import polars as pl
 import pytest
 
 from nast.errors import UsageError
+from nast.files import read_json
 from nast.reporting.report import build_report, comparisons, findings, verdict_of
-from nast.store import read_json
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +55,7 @@ def test_findings_start_from_the_base(report):
 
 
 def test_findings_by_hand(metrics, scores):
-    from nast.evaluation.metrics import by_label
+    from nast.measuring.metrics import by_label
 
     compared = comparisons(dict(by_label(scores)))
     said = findings(metrics, compared)

@@ -8,11 +8,11 @@ import polars as pl
 import pytest
 from built import contextual_set, question_set, resealed
 
+from nast.files import read_json, write_json, write_table
 from nast.folders import identity, stage
 from nast.records import SCORES_SCHEMA
 from nast.reporting.report import build_report
 from nast.reporting.scored import claims_per_set, labels_of
-from nast.store import read_json, write_json, write_table
 
 LAYERS, HEADS = 6, 2
 

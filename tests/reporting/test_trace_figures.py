@@ -4,10 +4,10 @@ import polars as pl
 import pytest
 from pytest import approx
 
+from nast.layers import build_trace
 from nast.models.registry import load_model
 from nast.reporting.trace_figures import CAPTIONS, draw_trace
 from nast.tracing.aggregate import AGGREGATIONS
-from nast.weighting import build_trace
 
 
 @pytest.fixture(scope="module")

@@ -4,8 +4,8 @@ import polars as pl
 import pytest
 from pytest import approx
 
+from nast.files import write_json, write_text
 from nast.reporting.update_figures import by_policy, draw_updates, mean_paths, share_paths
-from nast.store import write_json, write_text
 
 
 def run_of(folder, steps, layers=6):

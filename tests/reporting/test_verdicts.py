@@ -4,10 +4,10 @@ import numpy as np
 import polars as pl
 import pytest
 
-from nast.evaluation.metrics import by_label, metrics_of
+from nast.files import write_json
+from nast.measuring.metrics import by_label, metrics_of
 from nast.records import SCORES_SCHEMA
 from nast.reporting.verdicts import verdict_table
-from nast.store import write_json
 
 
 def answers(model, seeds, negated, affirmative, recall=None, items=200):

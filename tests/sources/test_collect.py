@@ -11,11 +11,11 @@ from nast.benchmark.build import build_benchmark
 from nast.contextual.build import build_contextual
 from nast.errors import InputError, NastError, PolicyError, UsageError
 from nast.facts.conditions import CONDITIONS, labelled, use_conditions
+from nast.hashes import file_hash
 from nast.sources.collect import build_facts, collect, read_facts, require_images, split_spec
 from nast.sources.mimic_cxr_jpg import read_mimic_cxr_jpg
 from nast.sources.nih_cxr import read_nih_cxr
 from nast.sources.source import Source, conserved, fact_columns, tally
-from nast.store import file_hash
 
 STUDY = {"subject": 10000032, "study": 50414267, "split": "train"}
 POSITIVE = {"probability": "positive", "probability_score": 3}

@@ -10,10 +10,10 @@ from small import CHEXPERT, chexpert, nih, only_nast_errors, picture
 from nast.errors import InputError
 from nast.sources.chexpert import read_chexpert
 from nast.sources.collect import collect
-from nast.sources.dialect import separator_of, without_sep_line
+from nast.sources.io.dialect import separator_of, without_sep_line
 from nast.sources.nih_cxr import read_nih_cxr
-from nast.sources.site.guess import write_mapping
-from nast.sources.site.read import read_table_file
+from nast.sources.own_table.guess import write_mapping
+from nast.sources.own_table.read import read_table_file
 
 HEADER = ["PatientID", "StudyID", "Pneumothorax", "Edema", "Größe (cm, gerundet)"]
 ROWS = [

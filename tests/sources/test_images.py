@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from small import picture
 
 from nast.errors import InputError
-from nast.sources.images import image_problem, is_inside, refuse_outside
+from nast.sources.image_paths import image_problem, is_inside, refuse_outside
 
 OUTSIDE = [
     "..",

@@ -16,7 +16,7 @@ from small import only_nast_errors, picture, tar, write_csv
 from nast.benchmark.configurations import eligible
 from nast.errors import InputError
 from nast.facts.conditions import NO_FINDING, labelled
-from nast.language.parse import read
+from nast.language.read.parse import read
 from nast.sources import iu_xray
 from nast.sources.collect import collect
 from nast.sources.iu_words import HEADS, NO_FINDINGS, QUALIFIED

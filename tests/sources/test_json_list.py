@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from small import only_nast_errors
 
 from nast.errors import InputError
-from nast.sources import json_list
-from nast.sources.json_list import read_items
+from nast.sources.io import json_list
+from nast.sources.io.json_list import read_items
 
 TEXT = json.dumps(
     [{"id": "Zürich \U0001f600\\", "n": [-1, 2.5e-7, None, True, {}]}, [], "a, ]b", 12, False],

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from small import only_nast_errors, tar
 
 from nast.errors import InputError
-from nast.sources import members
-from nast.sources.members import read_members
+from nast.sources.io import members
+from nast.sources.io.members import read_members
 
 FILES = {"r/10.xml": b"ten", "r/2.xml": b"two", "r/1.xml": b"one" * 400, "r/read.me": b"x"}
 IN_ORDER = [("r/1.xml", b"one" * 400), ("r/2.xml", b"two"), ("r/10.xml", b"ten")]

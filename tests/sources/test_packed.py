@@ -13,15 +13,16 @@ import pytest
 from small import tar, wide_mapping
 
 from nast.errors import InputError
-from nast.sources import members, packed, tables
 from nast.sources.cad_chest import read_cad_chest
 from nast.sources.chexpert import read_chexpert
+from nast.sources.io import label_tables as tables
+from nast.sources.io import members, packed
+from nast.sources.io.packed import GZIP, Unpacked
 from nast.sources.iu_xray import read_iu_xray
 from nast.sources.nih_cxr import read_nih_cxr
-from nast.sources.packed import GZIP, Unpacked
+from nast.sources.own_table.guess import write_mapping
+from nast.sources.own_table.read import read_table_file
 from nast.sources.padchest import read_padchest
-from nast.sources.site.guess import write_mapping
-from nast.sources.site.read import read_table_file
 
 MIB = 2**20
 
@@ -142,8 +143,8 @@ def test_entities_of_xml_are_refused(tmp_path, text, encoding):
 
 def test_short_rows_are_not_filled_up_without_end(tmp_path, monkeypatch):
     monkeypatch.setattr(tables, "MOST_CELLS", 10_000)
-    monkeypatch.setattr("nast.sources.site.cells.MOST_CELLS", 10_000)
-    monkeypatch.setattr("nast.sources.site.json_lines.MOST_CELLS", 10_000)
+    monkeypatch.setattr("nast.sources.own_table.cells.MOST_CELLS", 10_000)
+    monkeypatch.setattr("nast.sources.own_table.json_lines.MOST_CELLS", 10_000)
     wide_mapping(tmp_path / "t.mapping.yaml")
     names = [f"n{i}" for i in range(200)]
     (tmp_path / "t.csv").write_text(",".join(names) + "\n" + "1\n" * 100)

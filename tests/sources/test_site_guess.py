@@ -8,9 +8,9 @@ from small import CHEXPERT, only_nast_errors, picture, write_csv
 
 from nast.errors import InputError, UsageError
 from nast.facts.conditions import CONDITIONS, labelled
-from nast.sources.site.guess import write_mapping
-from nast.sources.site.guess_names import COLUMNS, column_for, condition_for
-from nast.sources.site.read import read_table_file
+from nast.sources.own_table.guess import write_mapping
+from nast.sources.own_table.guess_names import COLUMNS, column_for, condition_for
+from nast.sources.own_table.read import read_table_file
 
 
 def guess(file, header, rows):

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from small import only_nast_errors
 
 from nast.errors import InputError
-from nast.sources import tables
-from nast.sources.tables import (
+from nast.sources.io import label_tables as tables
+from nast.sources.io.label_tables import (
     labels_from,
     one_of,
     read_csv,

@@ -11,9 +11,9 @@ from transformers import (
     SiglipModel,
 )
 
-from nast.models.base import DualEncoder
 from nast.models.bert import BertTextTower
-from nast.models.hf import dual_encoder
+from nast.models.contract import DualEncoder
+from nast.models.families.hf import dual_encoder
 from nast.models.registry import load_model
 
 TEXT = {

@@ -5,8 +5,8 @@ import copy
 import pytest
 import torch
 
-from nast.tracing.attention import negator_attention
 from nast.tracing.probes import make_probes
+from nast.tracing.selectivity import negator_attention
 
 CONDITIONS = ["Edema", "Pneumonia", "Pleural Effusion"]
 

@@ -6,13 +6,13 @@ import torch
 from pytest import approx
 from torch.nn.functional import normalize
 
-from nast.embeddings import EmbeddingStore
 from nast.errors import InputError
 from nast.models.registry import load_model
 from nast.sources.collect import read_facts
 from nast.tracing.cte import TAU_SHARE, TRACE_SCHEMA, trace, trace_samples
 from nast.tracing.patching import SITES, sweep, text_vector
 from nast.tracing.probes import Sample, make_probes, probe_images
+from nast.vectors import EmbeddingStore
 
 
 @pytest.fixture(scope="module")

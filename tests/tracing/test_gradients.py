@@ -7,7 +7,7 @@ from pytest import approx
 from torch.nn.functional import cross_entropy, normalize
 
 from nast.models.registry import load_model
-from nast.tracing.gradients import gradient_norms
+from nast.tracing.gradient_norms import gradient_norms
 from nast.tracing.probes import Sample, make_probes
 
 

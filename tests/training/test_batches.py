@@ -6,13 +6,13 @@ import pytest
 import torch
 from built import TableModel, contextual_set
 
-from nast.embeddings import EmbeddingStore
 from nast.errors import InputError
-from nast.language.parse import facts_of
+from nast.files import read_table
+from nast.language.read.parse import facts_of
 from nast.records import CAPTIONS_SCHEMA, CLAIMS_SCHEMA
 from nast.sources.collect import read_facts
-from nast.store import read_table
 from nast.training.batches import caption_data, claim_data
+from nast.vectors import EmbeddingStore
 
 
 def store_of(table):

@@ -8,8 +8,9 @@ import pytest
 from pytest import approx
 
 from nast.errors import InputError, UsageError
+from nast.files import write_table
+from nast.layers import build_trace, layer_weights, uniform
 from nast.models.registry import load_model
-from nast.store import write_table
 from nast.tracing.aggregate import (
     AGGREGATIONS,
     PAIRS_SCHEMA,
@@ -18,9 +19,8 @@ from nast.tracing.aggregate import (
     merged,
     within_noise,
 )
-from nast.tracing.tables import trace_tables
+from nast.tracing.measures import trace_tables
 from nast.training.policies import layer_policy
-from nast.weighting import build_trace, layer_weights, uniform
 
 SCORES = [0.1, 0.9, 0.5, 0.3]
 CONDITIONS = ("Edema", "Fracture", "Pneumonia", "Pneumothorax", "Atelectasis")
@@ -112,7 +112,7 @@ def test_one_trace_serves_all_policies(facts, tmp_path, monkeypatch):
         made.append(trace_tables(*given, **options))
         return made[-1]
 
-    monkeypatch.setattr("nast.weighting.trace_tables", kept)
+    monkeypatch.setattr("nast.layers.trace_tables", kept)
     build_trace(load_model("phantom"), facts, tmp_path, aggregation="scope", beta=0.5)
     (tables,) = made
     noisy = [name for name in AGGREGATIONS if within_noise(tables.pairs, name)]

@@ -6,14 +6,14 @@ from built import contextual_set
 from pytest import approx
 from six_pairs import TEXTS
 
-from nast.language.parse import facts_of
+from nast.language.read.parse import facts_of
+from nast.layers import uniform
 from nast.models.registry import load_model
 from nast.training.config import PAPER, TrainConfig
 from nast.training.lora import lora_by_layer
 from nast.training.objectives import PUBLISHED, TERMS
 from nast.training.run import build_run
 from nast.training.trainer import train
-from nast.weighting import uniform
 
 
 @pytest.fixture

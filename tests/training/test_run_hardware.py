@@ -6,13 +6,13 @@ from built import contextual_set
 from far_device import far_device
 from pytest import approx
 
+from nast.layers import LayerWeights
 from nast.models.hardware import key_at
 from nast.models.registry import load_model
 from nast.training.config import TrainConfig
 from nast.training.lora import lora_by_layer
 from nast.training.run import build_run
 from nast.training.trainer import train
-from nast.weighting import LayerWeights
 
 CONFIG = TrainConfig(steps=4, captions=4, claims=3, validate_every=2, learning_rate=1e-3)
 WEIGHTS = LayerWeights([1.0, 0.0, 0.2, 0.0], [2.0, 0.0, 0.6, 0.0])

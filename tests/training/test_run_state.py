@@ -14,11 +14,11 @@ from safetensors import safe_open
 from safetensors.torch import save
 
 from nast.errors import InputError
+from nast.layers import LayerWeights
 from nast.models.registry import load_model
 from nast.training.config import TrainConfig
 from nast.training.lora import lora_by_layer
 from nast.training.trainer import train
-from nast.weighting import LayerWeights
 
 CONFIG = TrainConfig(steps=8, captions=4, claims=3, validate_every=2, learning_rate=1e-3)
 WEIGHTS = LayerWeights([1.0, 0.5, 0.2, 0.1], [2.0, 1.0, 0.6, 0.4])

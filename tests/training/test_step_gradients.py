@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from nast.models.registry import load_model
-from nast.training.gradients import accumulate
 from nast.training.lora import add_lora, lora_by_layer
+from nast.training.step import accumulate
 
 WORDS = [
     "edema",

@@ -9,11 +9,11 @@ from built import contextual_set
 from pytest import approx
 
 from nast.errors import InputError
-from nast.store import write_json, write_table
+from nast.files import write_json, write_table
+from nast.layers import layer_weights, uniform
 from nast.tracing.aggregate import PAIRS_SCHEMA, SCORES_SCHEMA, layer_scores
 from nast.training.config import TrainConfig
-from nast.training.sweep import LAYER_KEYS, read_grid, sweep
-from nast.weighting import layer_weights, uniform
+from nast.training.grid import LAYER_KEYS, read_grid, sweep
 
 GRID = """
 objective: [nast, clip]
@@ -159,7 +159,7 @@ def test_policies_and_sharpness_come_from_one_trace(tiny_clip, facts, tmp_path, 
         seen[given[4].name] = (given[5].scale, given[6].rank)
         return {"validation": [{"step": 1, "validation negated claims": 0.5}]}
 
-    monkeypatch.setattr("nast.training.sweep.build_run", build)
+    monkeypatch.setattr("nast.training.grid.build_run", build)
     sweep(f"hf:{tiny_clip}", facts, tmp_path / "claims", path, tmp_path / "out", trace=trace)
     assert len(seen) == 10, "uniform steps have no sharpness"
     for name, profile in scores.items():

@@ -13,18 +13,18 @@ from built import contextual_set, resealed
 from peft import PeftModel
 from pytest import approx
 
-from nast.embeddings import EmbeddingStore
 from nast.errors import InputError, ModelError, NastError, UsageError
-from nast.evaluation.evaluate import evaluate
+from nast.evaluation import evaluate
+from nast.files import manifest_of
+from nast.layers import LayerWeights, uniform
 from nast.models.registry import load_model
-from nast.store import manifest_of
 from nast.training.config import TrainConfig
 from nast.training.lora import lora_by_layer
 from nast.training.run import STATE, build_run
 from nast.training.trainer import train
 from nast.training.updates import top_share
 from nast.training.validation import claim_validation
-from nast.weighting import LayerWeights, uniform
+from nast.vectors import EmbeddingStore
 
 CONFIG = TrainConfig(steps=5, captions=4, claims=3)
 PROFILE = LayerWeights([1.0, 0.5, 0.0, 0.1], [2.5, 1.25, 0.0, 0.25])

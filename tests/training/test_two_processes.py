@@ -14,12 +14,12 @@ from built import contextual_set
 from six_pairs import six_pairs
 
 from nast.cli import run
+from nast.layers import LayerWeights
 from nast.models.registry import load_model
 from nast.training.config import TrainConfig
 from nast.training.lora import lora_by_layer
 from nast.training.run import STATE
 from nast.training.trainer import train
-from nast.weighting import LayerWeights
 
 CONFIG = TrainConfig(steps=3, captions=6, claims=6, warm_up=1, learning_rate=1e-4)
 WEIGHTS = LayerWeights([1.0, 0.5, 0.0, 0.1], [2.5, 1.25, 0.0, 0.25])

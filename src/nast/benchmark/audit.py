@@ -18,8 +18,8 @@ import polars as pl
 from scipy.stats import norm
 
 from nast.errors import NastError
-from nast.language.parse import cues, facts_of
-from nast.store import seed_of
+from nast.hashes import seed_of
+from nast.language.read.parse import cues, facts_of
 
 FOLDS = 5
 LEVEL = 0.05

@@ -10,13 +10,13 @@ from nast.benchmark.card import NOT_REVIEWED, data_card
 from nast.benchmark.construction import DEFAULT, PAPER_COUNT, Construction
 from nast.benchmark.questions import make_questions
 from nast.errors import InputError
+from nast.files import manifest_of, write_json, write_table, write_text
 from nast.folders import stage
-from nast.language.llm.backends import LanguageModel
-from nast.language.llm.realise import realise_options
+from nast.language.write.llm.backends import LanguageModel
+from nast.language.write.llm.realise import realise_options
 from nast.ranges import COUNT, SEED
 from nast.records import QUESTIONS_SCHEMA
 from nast.sources.collect import read_facts
-from nast.store import manifest_of, write_json, write_table, write_text
 
 
 def build_benchmark(
@@ -40,7 +40,7 @@ def build_benchmark(
         seed: of the conditions, the words and the order of options.
         limit: at most so many groups per split.
         model: writes the options instead of templates; every text is read back (see
-            `nast.language.llm`).
+            `nast.language.write.llm`).
         cache: file of the model's answers, outside `folder`.
         allow_leaks: keep a set that words alone solve above chance, and say so in the card.
         fresh: start over in a folder of another configuration.

@@ -14,7 +14,7 @@ import numpy as np
 import polars as pl
 
 from nast.facts.conditions import CONDITIONS, NO_FINDING, contradicts_hierarchy, labelled
-from nast.store import seed_of
+from nast.hashes import seed_of
 
 OPTIONS = 4
 MIN_PRESENT, MIN_ABSENT = 2, 3

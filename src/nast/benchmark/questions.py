@@ -11,11 +11,11 @@ from nast.benchmark.configurations import Group, balanced_groups, consistent, el
 from nast.benchmark.construction import DEFAULT, Construction
 from nast.benchmark.samplers import single_items
 from nast.facts.conditions import CONDITIONS, phrase_conflicts
-from nast.language.llm.realise import DEFAULT_STEM, Written
-from nast.language.llm.sets import OptionSetKey, option_key
-from nast.language.templates import FORMS, STYLES, sentence
+from nast.hashes import content_hash, seed_of
+from nast.language.write.llm.realise import DEFAULT_STEM, Written
+from nast.language.write.llm.sets import OptionSetKey, option_key
+from nast.language.write.templates import FORMS, STYLES, sentence
 from nast.records import QUESTIONS_SCHEMA, Fact, Question
-from nast.store import content_hash, seed_of
 
 STEM = DEFAULT_STEM
 Writer = Callable[

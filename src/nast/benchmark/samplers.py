@@ -13,7 +13,7 @@ import polars as pl
 
 from nast.benchmark.configurations import OPTIONS, Group
 from nast.facts.conditions import CONDITIONS, labelled
-from nast.store import seed_of
+from nast.hashes import seed_of
 
 Values = tuple[int, ...]
 EVERY: tuple[Values, ...] = tuple(product((0, 1), repeat=3))

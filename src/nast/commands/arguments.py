@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from nast.errors import InputError, UsageError
-from nast.store import MANIFEST, RUN, manifest_of
+from nast.files import MANIFEST, RUN, manifest_of
 
 NAMES = ("phantom", "phantom-minilm")
 """Models that ship with the package or as a package."""

@@ -17,8 +17,8 @@ Out = Annotated[Path, Parameter(name=["--out", "-o"])]
 def facts_folder(inputs: tuple[str, ...], out: Path, fresh: bool) -> Path:
     """A facts folder from what the user gave: the folder itself, or sources read beside `out`."""
     from nast.errors import UsageError
+    from nast.files import MANIFEST
     from nast.sources.collect import build_facts
-    from nast.store import MANIFEST
 
     if len(inputs) == 1 and (Path(inputs[0]) / MANIFEST).is_file():
         return Path(inputs[0])
@@ -219,7 +219,7 @@ def audit(folder: Path) -> None:
     folder: Path
         A folder of nast benchmark build or nast contextual build.
     """
-    from nast.store import manifest_of, read_json
+    from nast.files import manifest_of, read_json
 
     manifest_of(folder)
     for form, rows in read_json(folder / "audit.json").items():

@@ -9,7 +9,7 @@ from typing import Any, Literal, NamedTuple
 
 from nast.commands.progress import Progress
 from nast.errors import UsageError
-from nast.store import read_json
+from nast.files import read_json
 
 PATIENTS_SEED = 11
 
@@ -71,7 +71,7 @@ def run_demo(out: Path, *, quick: bool = False, fresh: bool = False) -> Path:
 
 def _claim(out: Path, size: Size, fresh: bool) -> None:
     """Take the folder for this size of demo, or refuse it."""
-    from nast.store import write_json
+    from nast.files import write_json
 
     note = out / "demo.json"
     if out.is_dir() and any(out.iterdir()) and not note.is_file():
@@ -107,10 +107,10 @@ def _build_data(folder: dict[str, Path], size: Size, progress: Progress) -> None
 def _train(folder: dict[str, Path], size: Size, progress: Progress) -> list[Path]:
     """The trace, then uniform LoRA and both NAST modes, every seed; returns the run folders."""
     progress.step("loading torch and the phantom model")
+    from nast.layers import build_trace, layer_weights, read_layer_weights, uniform
     from nast.models.registry import load_model
     from nast.training.config import TrainConfig
     from nast.training.run import build_run
-    from nast.weighting import build_trace, layer_weights, read_layer_weights, uniform
 
     base = load_model("phantom", "base", precision="float32")
     progress.step("tracing negation through the text tower")
@@ -150,7 +150,7 @@ def _train(folder: dict[str, Path], size: Size, progress: Progress) -> list[Path
 
 def _score(folder: dict[str, Path], runs: list[Path], progress: Progress) -> None:
     """The base and every run on the test patients, then the report."""
-    from nast.evaluation.evaluate import evaluate
+    from nast.evaluation import evaluate
     from nast.models.registry import load_model
     from nast.reporting.report import build_report
 

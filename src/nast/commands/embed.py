@@ -22,10 +22,10 @@ def embed(model: str, *data: Path, store: Path, split: str = "all") -> None:
         train, validate, test or all.
     """
     loadable(model)
-    from nast.embeddings import EmbeddingStore, embed_folder
     from nast.errors import UsageError
     from nast.folders import policy_of
     from nast.models.registry import load_model
+    from nast.vectors import EmbeddingStore, embed_folder
 
     if split not in ("train", "validate", "test", "all"):
         raise UsageError(f"--split is {split!r}; choose train, validate, test or all")

@@ -76,16 +76,16 @@ def evaluate(
         raise UsageError(f"--split is {split!r}; choose train, validate, test or all")
     names, data = part_models(models_and_data)
     from nast.commands.words import override_of
-    from nast.evaluation.chat import PREFIX as CHAT
-    from nast.evaluation.chat import chat_model
-    from nast.evaluation.datasets import split_label
-    from nast.evaluation.evaluate import Model
-    from nast.evaluation.evaluate import evaluate as score
-    from nast.evaluation.metrics import in_order
-    from nast.evaluation.score_file import PREFIX, read_score_file
+    from nast.evaluation import Model
+    from nast.evaluation import evaluate as score
+    from nast.files import read_json, read_table
+    from nast.measuring.metrics import in_order
     from nast.records import SCORES_SCHEMA
     from nast.reporting.tables import cell, markdown, tables_of
-    from nast.store import read_json, read_table
+    from nast.scoring.chat import PREFIX as CHAT
+    from nast.scoring.chat import chat_model
+    from nast.scoring.datasets import split_label
+    from nast.scoring.score_file import PREFIX, read_score_file
 
     def model_of(name: str) -> Model:
         if name.startswith(CHAT):

@@ -50,7 +50,7 @@ def facts(
     from nast.sources.source import summary
 
     if init_mapping is not None:
-        from nast.sources.site.guess import write_mapping
+        from nast.sources.own_table.guess import write_mapping
 
         print(
             f"{write_mapping(init_mapping)}: look through it, then: "

@@ -59,8 +59,8 @@ def phantom_pretrain(
         Train the image head of phantom-minilm instead; both encoders stay as they are.
     """
     from nast.errors import UsageError
-    from nast.phantom.minilm import MinilmConfig, train_minilm
-    from nast.phantom.pretrain import PretrainConfig, pretrain_phantom
+    from nast.phantom.pretrain.clip import PretrainConfig, pretrain_phantom
+    from nast.phantom.pretrain.minilm_head import MinilmConfig, train_minilm
 
     given: dict[str, Any] = {
         "negation_rate": negation_rate,

@@ -53,7 +53,7 @@ def import_review_command(
         Start over in a folder of another configuration.
     """
     from nast.benchmark.review.importing import REVIEW, import_review
-    from nast.store import read_json
+    from nast.files import read_json
 
     manifest = import_review(folder, sheets, out, seed=seed, fresh=fresh)
     record = read_json(out / REVIEW)

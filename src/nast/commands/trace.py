@@ -65,13 +65,13 @@ def trace(
     """
     loadable(model)
     from nast.errors import UsageError
+    from nast.files import read_json
+    from nast.layers import NORMS, PROTOCOLS, RENORMS, build_trace
     from nast.models.registry import load_model
     from nast.reporting.trace_figures import draw_trace
-    from nast.store import read_json
     from nast.tracing.aggregate import AGGREGATIONS
     from nast.tracing.cte import DIRECTIONS
     from nast.tracing.probes import TEMPLATES
-    from nast.weighting import NORMS, PROTOCOLS, RENORMS, build_trace
 
     names: dict[str, tuple[str | None, Collection[str]]] = {
         "aggregation": (aggregation, AGGREGATIONS),

@@ -11,8 +11,8 @@ from nast.commands.options import NotNegativeNumber, Seed, Whole
 from nast.commands.progress import Progress
 
 if TYPE_CHECKING:
+    from nast.layers import LayerWeights
     from nast.training.config import TrainConfig
-    from nast.weighting import LayerWeights
 
 
 def train(
@@ -274,7 +274,7 @@ def _sweep(
     first: bool,
 ) -> None:
     from nast.errors import UsageError
-    from nast.training.sweep import DEFAULTS, TABLE, read_grid, sweep
+    from nast.training.grid import DEFAULTS, TABLE, read_grid, sweep
 
     if given:
         raise UsageError("with --sweep all settings stand in its file, and there is no --log")

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from nast.access import Override
     from nast.benchmark.construction import Construction
-    from nast.language.llm.backends import LanguageModel
-    from nast.policy import Override
+    from nast.language.write.llm.backends import LanguageModel
 
 
 def language_model(
@@ -16,8 +16,8 @@ def language_model(
     """The model of an endpoint, once the policy of the data allows it."""
     from nast.errors import UsageError
     from nast.folders import policy_of
-    from nast.language.llm.endpoints import PRESETS, Endpoint
-    from nast.language.llm.server import server_model
+    from nast.language.write.llm.endpoints import PRESETS, Endpoint
+    from nast.language.write.llm.server import server_model
 
     address, mark, name = (endpoint or "").partition("#")
     if address not in PRESETS and not (mark and name):
@@ -39,8 +39,8 @@ def override_of(file: Path | None) -> "Override | None":
     """
     import yaml
 
+    from nast.access import Override
     from nast.errors import InputError
-    from nast.policy import Override
 
     if file is None:
         return None
@@ -56,7 +56,7 @@ def print_estimate(
 ) -> None:
     """Print what a language model would be asked for the questions of a facts folder."""
     from nast.benchmark.questions import make_questions
-    from nast.language.llm.estimate import estimate_options
+    from nast.language.write.llm.estimate import estimate_options
     from nast.sources.collect import read_facts
 
     studies, _ = read_facts(folder)

@@ -15,13 +15,13 @@ from nast.contextual.counts import CELLS, caption_cells, counts_of
 from nast.contextual.statements import sayable
 from nast.contextual.wording import estimate, write_captions, write_claims
 from nast.errors import InputError, UsageError
+from nast.files import atomic, manifest_of, write_json, write_table, write_text
 from nast.folders import stage
-from nast.language.llm.backends import LanguageModel
+from nast.language.write.llm.backends import LanguageModel
 from nast.ranges import COUNT, SEED
 from nast.records import CLAIMS_SCHEMA
 from nast.sources.collect import read_facts
-from nast.sources.tables import refuse_split_patients
-from nast.store import atomic, manifest_of, write_json, write_table, write_text
+from nast.sources.io.label_tables import refuse_split_patients
 
 
 def build_contextual(
@@ -52,7 +52,7 @@ def build_contextual(
             claims.
         seed: of every choice.
         allow_leaks: keep claim sets that words alone solve above chance, and say so in the card.
-        model: writes instead of templates; every text is read back (see `nast.language.llm`).
+        model: writes instead of templates; every text is read back (see `nast.language.write.llm`).
         cache: file of the model's answers, outside `folder`.
         fresh: start over in a folder of another configuration.
 

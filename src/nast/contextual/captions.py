@@ -15,10 +15,15 @@ import numpy as np
 import polars as pl
 
 from nast.contextual.statements import KINDS, POLARITIES, Sayable, Statement, sayable
-from nast.language.captions import AFFIRMATIVE_CAPTIONS, NEGATED_CAPTIONS, caption, caption_forms
+from nast.hashes import content_hash, seed_of
+from nast.language.write.caption_forms import (
+    AFFIRMATIVE_CAPTIONS,
+    NEGATED_CAPTIONS,
+    caption,
+    caption_forms,
+)
 from nast.ranges import Range
 from nast.records import CAPTIONS_SCHEMA
-from nast.store import content_hash, seed_of
 
 MOST_PARAPHRASES = min(len(NEGATED_CAPTIONS), len(AFFIRMATIVE_CAPTIONS))
 PARAPHRASES = Range(1, MOST_PARAPHRASES, 3)

@@ -4,11 +4,11 @@ from typing import Any
 
 import polars as pl
 
+from nast.access import RULES
 from nast.benchmark.card import audit_table, markdown_table
 from nast.contextual.claims import CONSTRUCTIONS
 from nast.contextual.statements import KINDS, POLARITIES
 from nast.facts.conditions import CONDITIONS
-from nast.policy import RULES
 
 WORLDS = {
     "described": "what a source says of a finding is all there is of it, and a condition that it "

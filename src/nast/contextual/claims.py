@@ -11,9 +11,9 @@ from nast.contextual.groups import Group, check, filter_groups, framed_groups, s
 from nast.contextual.joint import Joint, StudyFacts, study_facts
 from nast.contextual.matched import matched_groups
 from nast.facts.entailment import changed
-from nast.language.templates import STYLES, sentence
+from nast.hashes import content_hash, seed_of
+from nast.language.write.templates import STYLES, sentence
 from nast.records import CLAIMS_SCHEMA, ClaimSet
-from nast.store import content_hash, seed_of
 
 CONSTRUCTIONS = {
     "balanced": (range(5, 8), "joint values of two or three conditions, each with an absence"),

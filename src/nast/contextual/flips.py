@@ -13,8 +13,8 @@ from nast.contextual.groups import PAIRED, Group
 from nast.contextual.joint import Joint, StudyFacts
 from nast.contextual.own import own_claim
 from nast.facts.negation import contextual_negations
+from nast.hashes import seed_of
 from nast.records import Fact
-from nast.store import seed_of
 
 
 def flip_sets(

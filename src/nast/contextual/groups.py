@@ -21,8 +21,8 @@ from nast.contextual.joint import (
 )
 from nast.facts.conditions import CONDITIONS
 from nast.facts.entailment import World
-from nast.language.templates import Form
-from nast.store import seed_of
+from nast.hashes import seed_of
+from nast.language.write.templates import Form
 
 PAIRED: tuple[Form, ...] = ("negated", "affirmative")
 

@@ -12,7 +12,7 @@ import numpy as np
 from nast.contextual.groups import PAIRED, Group
 from nast.contextual.joint import Joint, StudyFacts, holds
 from nast.contextual.own import own_claim
-from nast.store import seed_of
+from nast.hashes import seed_of
 
 _OPEN = 40
 """Unfinished groups that a study may join; more find more groups and take longer."""

@@ -20,16 +20,16 @@ from nast.contextual.claims import Written
 from nast.contextual.groups import Group
 from nast.contextual.statements import Statement
 from nast.facts.conditions import CONDITIONS
-from nast.language.captions import caption, caption_forms
-from nast.language.llm.backends import LanguageModel
-from nast.language.llm.cache import AnswerCache, ask
-from nast.language.llm.dialogue import Task, converse
-from nast.language.llm.estimate import CHARACTERS, estimate_claims
-from nast.language.llm.prompts import Messages, load_prompt, version_of
-from nast.language.llm.realise import realise_claims
-from nast.language.llm.sets import claim_key, fields_of, labels_of
-from nast.language.llm.validate import check_negated
-from nast.store import content_hash
+from nast.hashes import content_hash
+from nast.language.write.caption_forms import caption, caption_forms
+from nast.language.write.llm.backends import LanguageModel
+from nast.language.write.llm.cache import AnswerCache, ask
+from nast.language.write.llm.dialogue import Task, converse
+from nast.language.write.llm.estimate import CHARACTERS, estimate_claims
+from nast.language.write.llm.prompts import Messages, load_prompt, version_of
+from nast.language.write.llm.realise import realise_claims
+from nast.language.write.llm.sets import claim_key, fields_of, labels_of
+from nast.language.write.llm.validate import check_negated
 
 BATCH = 12
 """Statements of single captions in one prompt."""

@@ -4,9 +4,9 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
+from nast.access import POLICIES, RULES
 from nast.exchange.material import Material
-from nast.policy import POLICIES, RULES
-from nast.store import write_text
+from nast.files import write_text
 
 TITLE = "# Made by nast for "
 _POLICY = re.compile(r"^\*\*Data policy: (\w+)\.\*\*", re.MULTILINE)

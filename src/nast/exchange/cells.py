@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nast.errors import InputError
-from nast.store import atomic, hashed_ids
+from nast.files import atomic
+from nast.ids import hashed_ids
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast

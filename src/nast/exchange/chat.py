@@ -3,7 +3,7 @@
 from nast.errors import UsageError
 from nast.exchange.documents import Document, item_documents
 from nast.exchange.material import Material, evaluated
-from nast.language.templates import FORMS
+from nast.language.write.templates import FORMS
 
 
 def evaluated_documents(material: Material, seed: int) -> dict[str, list[Document]]:

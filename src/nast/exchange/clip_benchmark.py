@@ -16,7 +16,7 @@ from nast.exchange.cells import check_cell, keyed
 from nast.exchange.items import Captioned, Item
 from nast.exchange.material import Material, evaluated
 from nast.exchange.tars import write_shards
-from nast.store import write_json, write_text
+from nast.files import write_json, write_text
 
 TASK_OF = {"existence": "replace_obj", "severity": "replace_att", "location": "replace_rel"}
 """What choosing the wrong claim gets wrong -> the SugarCrepe task that it is filed under."""

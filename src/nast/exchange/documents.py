@@ -17,8 +17,9 @@ from nast.exchange.card import Written
 from nast.exchange.cells import keyed, write_rows
 from nast.exchange.items import Captioned, Item
 from nast.exchange.material import Material
-from nast.language.templates import FORMS
-from nast.store import atomic, seed_of
+from nast.files import atomic
+from nast.hashes import seed_of
+from nast.language.write.templates import FORMS
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 """How options are called, in order."""

@@ -7,7 +7,7 @@ from typing import Any
 from nast.errors import InputError, shown
 from nast.exchange.fields import object_of, path_of, read_lines, text_of, texts_of, whole_of
 from nast.exchange.imported import Choice, Record, Sentence
-from nast.language.templates import FORMS
+from nast.language.write.templates import FORMS
 from nast.records import SPLITS
 
 

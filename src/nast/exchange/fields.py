@@ -7,7 +7,7 @@ from typing import Any
 
 from nast.errors import InputError, shown
 from nast.exchange.places import parts_of
-from nast.store import read_json
+from nast.files import read_json
 
 
 def text_of(value: object, file: Path, row: int, column: str) -> str:

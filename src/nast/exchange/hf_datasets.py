@@ -16,7 +16,7 @@ from nast.exchange.card import Written
 from nast.exchange.cells import keyed
 from nast.exchange.items import Captioned, Item
 from nast.exchange.material import Material
-from nast.store import atomic, write_text
+from nast.files import atomic, write_text
 
 SHARD = 100_000
 """Rows per Parquet file."""

@@ -9,7 +9,7 @@ import polars as pl
 
 from nast.exchange.items import IMPORTED
 from nast.exchange.places import Box, crop, parts_of, subject_of
-from nast.language.parse import cues
+from nast.language.read.parse import cues
 from nast.records import CAPTIONS_SCHEMA, CLAIMS_SCHEMA
 
 

@@ -4,15 +4,15 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from nast.access import POLICIES, strictest
 from nast.errors import InputError, UsageError
 from nast.exchange.card import written_policy
 from nast.exchange.imported import Choice, Record, Tables, tables_of
 from nast.exchange.places import by_name, find_image
 from nast.exchange.readers import READERS
+from nast.files import RUN, manifest_of, write_table
 from nast.folders import stage
-from nast.policy import POLICIES, strictest
 from nast.records import CAPTIONS_SCHEMA, CLAIMS_SCHEMA
-from nast.store import RUN, manifest_of, write_table
 
 TERMS = {
     "cxr-align": "CXR-Align: PhysioNet Credentialed Health Data License 1.5.0: no sharing, no "

@@ -12,7 +12,7 @@ from nast.exchange.card import Written
 from nast.exchange.chat import chat_notes, common_forms, evaluated_documents
 from nast.exchange.documents import Document, write_lines
 from nast.exchange.material import Material
-from nast.store import write_text
+from nast.files import write_text
 
 
 def write_inspect(material: Material, folder: Path, seed: int) -> Written:

@@ -6,10 +6,10 @@ from typing import Any, NamedTuple
 
 from nast.benchmark.questions import STEM
 from nast.errors import InputError
-from nast.language.parse import cues
-from nast.language.templates import FORMS, STYLES, sentence
+from nast.files import read_table
+from nast.language.read.parse import cues
+from nast.language.write.templates import FORMS, STYLES, sentence
 from nast.records import CAPTIONS_SCHEMA, CLAIMS_SCHEMA, QUESTIONS_SCHEMA, Fact
-from nast.store import read_table
 
 IMPORTED = "imported:"
 """How the `construction` of an imported item begins."""

@@ -14,7 +14,7 @@ from nast.exchange.card import Written
 from nast.exchange.chat import chat_notes, common_forms, evaluated_documents
 from nast.exchange.documents import LETTERS, write_lines
 from nast.exchange.material import Material
-from nast.store import write_text
+from nast.files import write_text
 
 PROMPT = (
     "<image>\n"

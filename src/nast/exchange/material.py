@@ -8,8 +8,8 @@ from typing import NamedTuple, TypeVar
 from nast.benchmark.card import review_status
 from nast.errors import InputError, UsageError
 from nast.exchange.items import Captioned, Item, read_captions, read_items
-from nast.sources.images import image_problem
-from nast.store import manifest_of
+from nast.files import manifest_of
+from nast.sources.image_paths import image_problem
 
 EVALUATED = ("test", "validate", "train")
 """The split that a benchmark is run on: the first of these that has anything."""

@@ -18,7 +18,8 @@ from nast.exchange.cells import check_cell, keyed, write_rows
 from nast.exchange.items import Captioned, Item
 from nast.exchange.material import Material
 from nast.exchange.negbench_run import NOTES, commands
-from nast.store import seed_of, write_json
+from nast.files import write_json
+from nast.hashes import seed_of
 
 OPTIONS = 4
 MCQ = (

@@ -16,7 +16,7 @@ from nast.exchange.cells import check_cell, keyed, write_rows
 from nast.exchange.items import Captioned
 from nast.exchange.material import Material
 from nast.exchange.tars import write_shards
-from nast.store import write_json
+from nast.files import write_json
 
 HEADER = ("filepath", "title")
 """The columns that open_clip reads by default, parted by a tab."""

@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 from nast.errors import InputError
-from nast.sources.pictures import picture
+from nast.sources.io.pictures import picture
 
 _PATIENT = re.compile(r"^(?:patient\d+|p\d{8})$")
 """A folder that names a patient: CheXpert's `patient00001`, MIMIC-CXR's `p10000032`."""

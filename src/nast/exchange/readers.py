@@ -24,7 +24,7 @@ from nast.exchange.fields import (
 )
 from nast.exchange.imported import Choice, Record, Sentence
 from nast.exchange.literals import parse_list
-from nast.sources.tables import read_csv
+from nast.sources.io.label_tables import read_csv
 
 WRONG = ("truth", "hybrid", "positive", "negative")
 """What NegBench's evaluator takes the four captions for (`mcq.py`): by place, not by content."""

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
-from nast.store import atomic
+from nast.files import atomic
 
 
 def write_shards(

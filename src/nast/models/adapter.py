@@ -8,10 +8,10 @@ from peft import LoraConfig, PeftModel, get_peft_model, get_peft_model_state_dic
 from peft.utils import set_peft_model_state_dict
 
 from nast.errors import ModelError
-from nast.models.checkpoints import read_safetensors
-from nast.models.folders import check_keys
-from nast.models.pretrained import ADAPTER, refused
-from nast.store import checked, read_json
+from nast.files import checked, read_json
+from nast.models.weights.checkpoints import read_safetensors
+from nast.models.weights.model_folders import check_keys
+from nast.models.weights.pretrained import ADAPTER, refused
 
 WEIGHTS = "adapter_model.safetensors"
 SETTINGS = ("r", "lora_alpha", "target_modules")

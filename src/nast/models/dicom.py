@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image
 
 from nast.errors import ImageError
-from nast.sources.pictures import DICOM_MARK, LARGEST
+from nast.sources.io.pictures import DICOM_MARK, LARGEST
 
 PERCENTILES = (0.5, 99.5)
 """The window of an image that brings none of its own."""

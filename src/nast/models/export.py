@@ -10,15 +10,15 @@ from torch.nn import ModuleDict
 from transformers import CLIPImageProcessorPil, CLIPModel
 
 from nast.errors import ModelError, UsageError
+from nast.files import write_json, write_text
 from nast.folders import manifests_of, policy_of, stage
-from nast.models.base import DualEncoder
-from nast.models.clip_resnet import ClipWithResNet
-from nast.models.folders import save_tokenizer
-from nast.models.openclip_export import CHECKPOINT, write_open_clip, write_towers
-from nast.models.openclip_images import OpenClipProcessor
+from nast.models.contract import DualEncoder
+from nast.models.families.openclip_export import CHECKPOINT, write_open_clip, write_towers
+from nast.models.families.openclip_images import OpenClipProcessor
+from nast.models.families.two_tower_export import SPEC, write_bert_lora, write_two_towers
 from nast.models.preprocess import padded_from
-from nast.models.two_tower_export import SPEC, write_bert_lora, write_two_towers
-from nast.store import write_json, write_text
+from nast.models.weights.clip_resnet import ClipWithResNet
+from nast.models.weights.model_folders import save_tokenizer
 
 
 def export_model(

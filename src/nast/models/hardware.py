@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 import torch
 
 from nast.errors import UsageError
-from nast.store import content_hash
+from nast.hashes import content_hash
 
 PRECISIONS = ("float32", "bf16")
 

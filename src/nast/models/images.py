@@ -16,7 +16,7 @@ from PIL import Image, ImageOps
 
 from nast.errors import ImageError
 from nast.models.dicom import dicom_image
-from nast.sources.pictures import is_dicom, picture
+from nast.sources.io.pictures import is_dicom, picture
 
 WORKERS = max(1, min(8, getattr(os, "process_cpu_count", os.cpu_count)() or 1))
 """Threads that read images; each holds a decoded one."""

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from PIL import Image
 
-from nast.models.base import DualEncoder
-from nast.store import content_hash
+from nast.hashes import content_hash
+from nast.models.contract import DualEncoder
 
 GEOMETRY = {
     "crop": "shortest side to `resize`, then the centre `size` x `size`",

@@ -10,16 +10,17 @@ from typing import Any
 from peft import PeftModel
 
 from nast.errors import ModelError, UsageError
+from nast.files import checked, manifest_of, read_json
+from nast.hashes import content_hash, file_hash
 from nast.models.adapter import put_lora
-from nast.models.base import DualEncoder
+from nast.models.contract import DualEncoder
+from nast.models.families.hf import load_hf
+from nast.models.families.minilm import PHANTOM, load_minilm
+from nast.models.families.openclip import load_openclip
+from nast.models.families.two_tower import load_two_tower
 from nast.models.hardware import chosen_device, chosen_precision, key_at
-from nast.models.hf import load_hf
-from nast.models.minilm import PHANTOM, load_minilm
-from nast.models.openclip import load_openclip
 from nast.models.preprocess import pad_images
-from nast.models.pretrained import refused
-from nast.models.two_tower import load_two_tower
-from nast.store import checked, content_hash, file_hash, manifest_of, read_json
+from nast.models.weights.pretrained import refused
 
 KINDS = {
     "phantom": "the small CLIP that ships with the package, pretrained on phantom radiographs",

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from nast.facts.conditions import CONDITIONS
+from nast.hashes import seed_of
 from nast.records import Fact
-from nast.store import seed_of
 
 PRESENCE = {
     "Atelectasis": 0.20,

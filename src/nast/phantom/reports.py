@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 
 from nast.facts.conditions import CONDITIONS
-from nast.language.templates import finish, joined, noun_phrase
+from nast.language.write.templates import finish, joined, noun_phrase
 from nast.records import Fact
 
 _DENIALS = ("no {}", "no sign of {}", "no evidence of {}", "without {}", "{} absent", "free of {}")

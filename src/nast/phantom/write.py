@@ -19,13 +19,14 @@ from PIL import Image
 
 from nast.errors import UsageError
 from nast.facts.conditions import CONDITIONS, NO_FINDING
+from nast.files import MANIFEST, atomic, write_table, write_text
 from nast.folders import stage
+from nast.hashes import file_hash, seed_of
 from nast.phantom.draw import draw_frontal
 from nast.phantom.lateral import draw_lateral
 from nast.phantom.patients import PRESENCE, PhantomStudy, patients
 from nast.phantom.workers import spread
 from nast.records import Fact
-from nast.store import MANIFEST, atomic, file_hash, seed_of, write_table, write_text
 
 MARKER = "PHANTOM"
 MARK = "Synthetic radiographs and labels. No patient, no hospital: do not mix with real data.\n"

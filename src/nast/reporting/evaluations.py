@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from nast.errors import InputError, UsageError
-from nast.evaluation.datasets import by_data, data_name, kind_of, labels_of, split_label
-from nast.evaluation.metrics import in_order
+from nast.files import manifest_of, read_json, read_table
+from nast.measuring.metrics import in_order
 from nast.records import SCORES_SCHEMA
-from nast.store import manifest_of, read_json, read_table
+from nast.scoring.datasets import by_data, data_name, kind_of, labels_of, split_label
 
 SETTINGS = ("split", "limit", "gallery", "protocol")
 """What must be equal for two evaluations of one data set to share a table."""

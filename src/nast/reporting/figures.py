@@ -10,7 +10,8 @@ import matplotlib as mpl
 mpl.use("Agg")
 import matplotlib.pyplot as plt
 
-from nast.store import atomic, content_hash
+from nast.files import atomic
+from nast.hashes import content_hash
 
 COLORS = {"negated": "#b5443c", "affirmative": "#3c6fb5", "omitted": "#9a9a9a"}
 mpl.rcParams.update(

@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from nast.evaluation.datasets import data_name, split_label
-from nast.evaluation.neutral import neutral_sentences
 from nast.reporting.tables import Table, cell
+from nast.scoring.datasets import data_name, split_label
+from nast.scoring.neutral import neutral_sentences
 
 LOST = {
     "claims/accuracy/affirmative": "Affirmative claims",

@@ -10,8 +10,9 @@ from markupsafe import Markup
 
 from nast import __version__
 from nast.errors import UsageError
-from nast.evaluation.metrics import by_label, difference
+from nast.files import manifest_of, write_json, write_text
 from nast.folders import stage
+from nast.measuring.metrics import by_label, difference
 from nast.reporting.evaluations import Evaluations, Part, join_evaluations
 from nast.reporting.figures import figure3
 from nast.reporting.harm import harm_tables
@@ -20,7 +21,6 @@ from nast.reporting.tables import MEASURES, Table, cell, tables_of, write_tables
 from nast.reporting.trace_figures import CAPTIONS, draw_trace
 from nast.reporting.update_figures import CAPTION, by_policy, depth, draw_updates, update_shares
 from nast.reporting.verdicts import verdict_table
-from nast.store import manifest_of, write_json, write_text
 
 TITLES = {
     "table1": "Table 1",

@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from nast.errors import InputError
+from nast.files import manifest_of, read_json, read_table
 from nast.folders import identity
 from nast.records import QUESTIONS_SCHEMA
-from nast.store import manifest_of, read_json, read_table
 
 SETS = {"benchmark": "questions", "contextual": "claim sets"}
 """Stage -> what its items are called."""

@@ -11,8 +11,8 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import Any, NamedTuple
 
-from nast.evaluation.datasets import by_data, data_name
-from nast.store import write_text
+from nast.files import write_text
+from nast.scoring.datasets import by_data, data_name
 
 Metrics = Mapping[str, Mapping[str, Mapping[str, Any]]]
 """Model -> figure's name -> value, interval, n, method."""

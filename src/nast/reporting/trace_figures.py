@@ -8,8 +8,8 @@ import numpy as np
 import polars as pl
 
 from nast.errors import InputError
+from nast.files import atomic, read_table
 from nast.reporting.figures import plt, save
-from nast.store import atomic, read_table
 
 ROLES = ("start", "before cue", "cue", "finding", "other", "full stop", "end")
 TITLES = {"residual": "Residual stream", "attention": "Attention output", "mlp": "MLP output"}

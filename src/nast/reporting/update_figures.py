@@ -9,10 +9,10 @@ import numpy as np
 import polars as pl
 
 from nast.errors import InputError
+from nast.files import atomic, checked, read_json
 from nast.reporting.figures import plt, save
 from nast.reporting.tables import MEASURES
-from nast.sources.tables import read_csv
-from nast.store import atomic, checked, read_json
+from nast.sources.io.label_tables import read_csv
 
 NAME = "update_shares"
 TOPS = (3, 5)

@@ -13,20 +13,20 @@ import polars as pl
 from scipy.stats import spearmanr
 
 from nast.errors import InputError
-from nast.evaluation.metrics import (
+from nast.files import read_json
+from nast.measuring.metrics import (
     by_label,
     clusters_of,
     difference_of,
     item_values,
     over_seeds,
 )
-from nast.evaluation.no_harm import MARGIN
-from nast.evaluation.no_harm import verdict as harm_of
-from nast.evaluation.statistics import clustered_mean
+from nast.measuring.no_harm import MARGIN
+from nast.measuring.no_harm import verdict as harm_of
+from nast.measuring.statistics import clustered_mean
 from nast.reporting.scored import labels_of
 from nast.reporting.tables import Table, cell
 from nast.reporting.update_figures import update_shares
-from nast.store import read_json
 
 NAST = "NAST (lr)"
 HARM = {"not inferior": "shown", "inferior": "harm is shown", "not shown": "not shown"}

@@ -19,7 +19,7 @@ from nast.sources.cad_words import (
     SIDES,
     ZONES,
 )
-from nast.sources.json_list import read_items
+from nast.sources.io.json_list import read_items
 from nast.sources.mimic_cxr_jpg import TERMS
 from nast.sources.source import Source, fact_columns, is_phantom, tally
 from nast.sources.splits import add_split

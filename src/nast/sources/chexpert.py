@@ -8,10 +8,16 @@ import polars as pl
 
 from nast.errors import InputError
 from nast.facts.conditions import NO_FINDING, labelled
-from nast.sources.images import entries_of, holders, refuse_outside
+from nast.sources.image_paths import entries_of, holders, refuse_outside
+from nast.sources.io.label_tables import (
+    cells_of,
+    labels_from,
+    read_csv,
+    refuse_duplicates,
+    require_columns,
+)
 from nast.sources.source import Source, study_columns, tally
 from nast.sources.splits import add_split
-from nast.sources.tables import cells_of, labels_from, read_csv, refuse_duplicates, require_columns
 
 TERMS = "Stanford research use agreement: non-commercial, no redistribution"
 _PATTERN = r"(?:^|/)(train|valid|test)/(patient\d+)/(study\d+)/"

@@ -9,23 +9,23 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
+from nast.access import strictest
 from nast.errors import InputError, PolicyError, UsageError
 from nast.facts.conditions import CONDITIONS, NO_FINDING, labelled, use_conditions
+from nast.files import manifest_of, read_table, write_json, write_table
 from nast.folders import stage
-from nast.policy import strictest
 from nast.records import FACTS_SCHEMA, STUDIES_SCHEMA
 from nast.sources.cad_chest import DEFINITE, check_cut, read_cad_chest
 from nast.sources.chexpert import read_chexpert
-from nast.sources.images import image_problem
+from nast.sources.image_paths import image_problem
+from nast.sources.io.label_tables import refuse_split_patients
 from nast.sources.iu_xray import read_iu_xray
 from nast.sources.joins import join_studies, numbered, part_ids
 from nast.sources.mimic_cxr_jpg import LABELERS, read_mimic_cxr_jpg
 from nast.sources.nih_cxr import read_nih_cxr
+from nast.sources.own_table.read import read_table_file
 from nast.sources.padchest import read_padchest
-from nast.sources.site.read import read_table_file
 from nast.sources.source import Source
-from nast.sources.tables import refuse_split_patients
-from nast.store import manifest_of, read_table, write_json, write_table
 
 READERS: dict[str, Callable[..., Source]] = {
     "mimic-cxr-jpg": read_mimic_cxr_jpg,

@@ -11,15 +11,15 @@ import polars as pl
 
 from nast.errors import InputError
 from nast.facts.conditions import CONDITIONS, NO_FINDING, labelled
-from nast.language.parse import Reading, read
+from nast.hashes import content_hash
+from nast.language.read.parse import Reading, read
 from nast.records import Fact
-from nast.sources.images import entries_of, images_below, is_inside
+from nast.sources.image_paths import entries_of, images_below, is_inside
+from nast.sources.io.label_tables import read_csv
+from nast.sources.io.members import read_members
 from nast.sources.iu_words import GRADES, HEADS, NO_FINDINGS, QUALIFIED, SIDES, ZONES
-from nast.sources.members import read_members
 from nast.sources.source import FRONTAL, Source, fact_columns, study_columns, tally
 from nast.sources.splits import add_split
-from nast.sources.tables import read_csv
-from nast.store import content_hash
 
 TERMS = "CC BY-NC-ND 4.0: questions and captions made from it must not be published"
 IMAGE_FOLDER = "NLMCXR_png"

@@ -13,8 +13,8 @@ import polars as pl
 
 from nast.errors import InputError
 from nast.facts.conditions import NO_FINDING, labelled
+from nast.sources.io.label_tables import refuse_split_patients
 from nast.sources.source import DATA_SETS, Source
-from nast.sources.tables import refuse_split_patients
 
 
 def numbered(sources: Sequence[Source]) -> list[str]:

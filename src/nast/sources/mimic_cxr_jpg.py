@@ -7,9 +7,8 @@ import polars as pl
 from nast.errors import InputError, UsageError
 from nast.facts.conditions import NO_FINDING, labelled
 from nast.records import SPLITS
-from nast.sources.images import holders, refuse_outside
-from nast.sources.source import FRONTAL, Source, is_phantom, study_columns, tally
-from nast.sources.tables import (
+from nast.sources.image_paths import holders, refuse_outside
+from nast.sources.io.label_tables import (
     cells_of,
     labels_from,
     one_of,
@@ -18,6 +17,7 @@ from nast.sources.tables import (
     refuse_split_patients,
     whole_ids,
 )
+from nast.sources.source import FRONTAL, Source, is_phantom, study_columns, tally
 
 LABELERS = ("chexpert", "negbio", "radiologist")
 """Whose labels: the two labelers', or the radiologist's of 2.1.0's 687 test studies."""

@@ -10,11 +10,11 @@ import polars as pl
 
 from nast.errors import InputError, shown
 from nast.facts.conditions import CONDITIONS, labelled
-from nast.sources.images import images_below, refuse_outside
+from nast.sources.image_paths import images_below, refuse_outside
+from nast.sources.io.label_tables import one_of, read_csv, refuse_duplicates, whole_ids
 from nast.sources.nih_split import SUFFIX, nih_split
 from nast.sources.source import Source, fact_columns, study_columns, tally
 from nast.sources.splits import add_split
-from nast.sources.tables import one_of, read_csv, refuse_duplicates, whole_ids
 
 LISTED = {
     "Atelectasis": "Atelectasis",

@@ -6,8 +6,8 @@ from pathlib import Path
 import polars as pl
 
 from nast.errors import InputError
+from nast.sources.io.label_tables import read_text
 from nast.sources.splits import TRAINING_SHARES, split_of
-from nast.sources.tables import read_text
 
 SUFFIX = r"(?i)\.(?:png|jpe?g)$"
 """Copies of the data set that were made smaller are often JPEG, as their tables then say."""

@@ -7,11 +7,11 @@ import polars as pl
 
 from nast.errors import InputError, shown
 from nast.facts.conditions import NO_FINDING, labelled
-from nast.sources.images import images_below, refuse_outside
+from nast.sources.image_paths import images_below, refuse_outside
+from nast.sources.io.label_tables import read_csv, refuse_duplicates
 from nast.sources.padchest_words import Cell, read_cell
 from nast.sources.source import Source, fact_columns, study_columns, tally
 from nast.sources.splits import add_split
-from nast.sources.tables import read_csv, refuse_duplicates
 
 TERMS = (
     "BIMCV research use agreement: no sharing of the data or of what is derived from single studies"

@@ -9,9 +9,9 @@ import polars as pl
 
 from nast.errors import InputError
 from nast.facts.conditions import labelled
+from nast.hashes import file_hash
 from nast.phantom.write import MARKER
 from nast.records import FACTS_SCHEMA, STUDIES_SCHEMA
-from nast.store import file_hash
 
 FRONTAL = ("PA", "AP")
 """View positions that stand for a study first, in this order."""

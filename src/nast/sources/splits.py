@@ -6,8 +6,9 @@ from pathlib import Path
 import polars as pl
 
 from nast.errors import InputError, UsageError
-from nast.sources.tables import refuse_split_patients
-from nast.store import manifest_of, read_table, seed_of
+from nast.files import manifest_of, read_table
+from nast.hashes import seed_of
+from nast.sources.io.label_tables import refuse_split_patients
 
 SHARES = (("train", 0.8), ("validate", 0.1), ("test", 0.1))
 TRAINING_SHARES = (("train", 7 / 8), ("validate", 1 / 8))

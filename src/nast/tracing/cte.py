@@ -13,11 +13,11 @@ from typing import Any
 import polars as pl
 import torch
 
-from nast.embeddings import EmbeddingStore
 from nast.errors import InputError
-from nast.models.base import DualEncoder
+from nast.models.contract import DualEncoder
 from nast.tracing.patching import SITES, sweep
 from nast.tracing.probes import Probe, Sample, make_samples, roles
+from nast.vectors import EmbeddingStore
 
 TRACE_SCHEMA: dict[str, Any] = {
     "pair_id": pl.String,

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 import torch
 
-from nast.models.base import TextTower
+from nast.models.contract import TextTower
 
 CHUNK = 256
 """Whole texts in one call of a block."""

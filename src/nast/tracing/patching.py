@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import torch
 
-from nast.models.base import TextTower, text_vectors
+from nast.models.contract import TextTower, text_vectors
 from nast.tracing.packing import parts, run_on_batched, run_on_packed
 
 SITES = ("residual", "attention", "mlp")

@@ -7,12 +7,12 @@ from typing import Any, NamedTuple
 import polars as pl
 import torch
 
-from nast.embeddings import EmbeddingStore
 from nast.errors import InputError
 from nast.facts.conditions import CONDITIONS
-from nast.language.templates import finish
-from nast.models.base import DualEncoder
-from nast.models.rules import apply_rules
+from nast.language.write.templates import finish
+from nast.models.contract import DualEncoder
+from nast.models.text_rules import apply_rules
+from nast.vectors import EmbeddingStore
 
 MIN_PAIRS = 2
 

@@ -7,13 +7,13 @@ import polars as pl
 import torch
 
 from nast.contextual.joint import study_facts
-from nast.embeddings import EmbeddingStore
 from nast.errors import InputError
 from nast.facts.negation import contextual_negations
-from nast.language.captions import caption, caption_forms
+from nast.hashes import seed_of
+from nast.language.write.caption_forms import caption, caption_forms
 from nast.records import Fact
-from nast.store import seed_of
 from nast.training.truth import Truth, truth_of
+from nast.vectors import EmbeddingStore
 
 
 class CaptionData(NamedTuple):

@@ -11,8 +11,8 @@ from typing import Any, Literal
 
 import torch
 
+from nast.layers import LayerWeights
 from nast.training.lora import lora_by_layer
-from nast.weighting import LayerWeights
 
 Mode = Literal["lr", "gradient"]
 

@@ -7,7 +7,7 @@ import torch
 from peft import LoraConfig, get_peft_model
 
 from nast.errors import UsageError
-from nast.models.base import DualEncoder
+from nast.models.contract import DualEncoder
 from nast.models.registry import merge, quiet
 
 RANK, ALPHA = 8, 16

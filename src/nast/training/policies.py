@@ -21,11 +21,11 @@ from typing import Any
 import polars as pl
 
 from nast.errors import InputError, UsageError
-from nast.models.base import DualEncoder
+from nast.files import read_json, read_table
+from nast.layers import LayerWeights, controls, layer_weights, only, read_layer_weights, uniform
+from nast.models.contract import DualEncoder
 from nast.models.hardware import key_at
-from nast.store import read_json, read_table
 from nast.tracing.aggregate import AGGREGATIONS, ALL, BOTH, SCORES_SCHEMA, within_noise
-from nast.weighting import LayerWeights, controls, layer_weights, only, read_layer_weights, uniform
 
 NAMES = f"uniform, nast, {', '.join(AGGREGATIONS)}, reversed, random, front-K, top-K, or a .json"
 _COUNTED = re.compile(r"(front|top)-(\d+)")

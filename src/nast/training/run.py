@@ -13,20 +13,20 @@ import polars as pl
 import torch
 from safetensors.torch import save_file
 
-from nast.embeddings import EmbeddingStore
 from nast.errors import InputError, NastError, UsageError
+from nast.files import atomic, read_table, write_json, write_text
 from nast.folders import manifests_of, policy_of, stage
-from nast.models.base import DualEncoder
+from nast.layers import LayerWeights
+from nast.models.contract import DualEncoder
 from nast.models.registry import located
 from nast.records import CAPTIONS_SCHEMA, CLAIMS_SCHEMA
 from nast.sources.collect import read_facts
-from nast.store import atomic, read_table, write_json, write_text
 from nast.training.batches import CaptionData, ClaimData, caption_data, claim_data
 from nast.training.config import TrainConfig
 from nast.training.processes import from_first, processes
 from nast.training.trainer import Outcome, Report, Validate, train
 from nast.training.validation import claim_validation
-from nast.weighting import LayerWeights
+from nast.vectors import EmbeddingStore
 
 STATE = "state.safetensors"
 """The unfinished run, in its folder until it is finished."""

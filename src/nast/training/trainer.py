@@ -11,18 +11,18 @@ import numpy as np
 import torch
 
 from nast.errors import ModelError, UsageError
-from nast.models.base import DualEncoder
-from nast.store import seed_of
+from nast.hashes import seed_of
+from nast.layers import LayerWeights
+from nast.models.contract import DualEncoder
 from nast.training.batches import CaptionData, ClaimData, draw
-from nast.training.checkpoints import RunState, load_state, save_state
 from nast.training.config import TrainConfig
-from nast.training.gradients import accumulate
 from nast.training.layer_scaling import layer_groups, scale_gradients
 from nast.training.lora import add_lora, lora_by_layer
 from nast.training.objectives import TERMS, weights_of
 from nast.training.processes import processes
+from nast.training.state import RunState, load_state, save_state
+from nast.training.step import accumulate
 from nast.training.updates import UpdateMeter
-from nast.weighting import LayerWeights
 
 
 class Outcome(NamedTuple):

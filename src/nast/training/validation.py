@@ -5,8 +5,8 @@ from collections.abc import Callable
 import polars as pl
 import torch
 
-from nast.embeddings import EmbeddingStore
-from nast.models.base import DualEncoder
+from nast.models.contract import DualEncoder
+from nast.vectors import EmbeddingStore
 
 BATCH = 256
 

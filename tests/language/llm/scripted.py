@@ -14,9 +14,9 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from nast.facts.conditions import CONDITIONS
-from nast.language.llm.backends import LanguageModel
-from nast.language.parse import read
-from nast.language.templates import sentence
+from nast.language.read.parse import read
+from nast.language.write.llm.backends import LanguageModel
+from nast.language.write.templates import sentence
 from nast.records import Fact
 
 TERMS = {c.term: c.name for c in CONDITIONS.values()}

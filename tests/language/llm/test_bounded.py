@@ -10,9 +10,9 @@ import pytest
 from scripted import returns, says, send, serving
 
 from nast.errors import ModelError, UsageError
-from nast.language.llm import bounded, server
-from nast.language.llm.endpoints import Endpoint
-from nast.language.llm.server import ChatServer
+from nast.language.write.llm import bounded, server
+from nast.language.write.llm.endpoints import Endpoint
+from nast.language.write.llm.server import ChatServer
 
 ASK = [({"role": "user", "content": "quokka"},)]
 YES = json.dumps({"choices": [{"message": {"content": "yes"}}]}).encode()

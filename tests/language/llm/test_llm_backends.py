@@ -10,8 +10,8 @@ from itertools import islice, product
 import pytest
 
 from nast.errors import ModelError
-from nast.language.llm.backends import transformers_model, vllm_model
-from nast.language.llm.realise import realise_claims, realise_options
+from nast.language.write.llm.backends import transformers_model, vllm_model
+from nast.language.write.llm.realise import realise_claims, realise_options
 from nast.records import Fact
 
 TALK = [({"role": "user", "content": "no edema"},), ({"role": "user", "content": "fracture"},)]
@@ -59,7 +59,7 @@ def tiny(tmp_path_factory):
     from transformers import LlamaConfig, LlamaForCausalLM
 
     from nast.phantom.patients import patients
-    from nast.phantom.pretrain import train_tokenizer
+    from nast.phantom.pretrain.clip import train_tokenizer
 
     torch.manual_seed(0)
     folder = tmp_path_factory.mktemp("llm") / "tiny-llama"

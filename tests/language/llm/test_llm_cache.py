@@ -13,9 +13,9 @@ import pytest
 from scripted import model, says, serving, slow
 
 from nast.errors import InputError, ModelError
-from nast.language.llm.cache import AnswerCache, ask, request_key
-from nast.language.llm.endpoints import Endpoint
-from nast.language.llm.server import server_model
+from nast.language.write.llm.cache import AnswerCache, ask, request_key
+from nast.language.write.llm.endpoints import Endpoint
+from nast.language.write.llm.server import server_model
 
 
 def talk(*words):
@@ -101,7 +101,7 @@ from pathlib import Path
 sys.path.insert(0, {here!r})
 from scripted import model
 from test_llm_cache import talk
-from nast.language.llm.cache import AnswerCache, ask
+from nast.language.write.llm.cache import AnswerCache, ask
 ask(model(lambda m: sys.argv[1] * 300, chunk=1), talk(*map(str, range(200))),
     AnswerCache(Path(sys.argv[2])), Counter())
 """
@@ -125,9 +125,9 @@ from pathlib import Path
 from dataclasses import replace
 sys.path.insert(0, {here!r})
 from test_llm_cache import talk
-from nast.language.llm.cache import AnswerCache, ask
-from nast.language.llm.endpoints import Endpoint
-from nast.language.llm.server import server_model
+from nast.language.write.llm.cache import AnswerCache, ask
+from nast.language.write.llm.endpoints import Endpoint
+from nast.language.write.llm.server import server_model
 writer = replace(server_model(Endpoint(sys.argv[1], "m"), "open"), chunk=2)
 ask(writer, talk(*map(str, range(10))), AnswerCache(Path(sys.argv[2])), Counter())
 """

@@ -11,9 +11,9 @@ from test_thoughts import STYLES
 
 from nast.benchmark.questions import make_questions
 from nast.cli import run
-from nast.language.parse import facts_of
+from nast.files import manifest_of
+from nast.language.read.parse import facts_of
 from nast.records import Fact
-from nast.store import manifest_of
 
 
 def stated(row, values):

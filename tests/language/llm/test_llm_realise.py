@@ -13,13 +13,13 @@ from nast.benchmark.configurations import balanced_groups
 from nast.benchmark.questions import option_texts
 from nast.errors import UsageError
 from nast.facts.conditions import CONDITIONS, labelled, use_conditions
-from nast.language.llm.dialogue import labelled_lines
-from nast.language.llm.estimate import estimate_claims, estimate_options
-from nast.language.llm.prompts import load_prompt, version_of
-from nast.language.llm.realise import DEFAULT_STEM, realise_claims, realise_options
-from nast.language.llm.sets import claim_key, option_key
-from nast.language.parse import facts_of
-from nast.language.templates import STYLES
+from nast.language.read.parse import facts_of
+from nast.language.write.llm.dialogue import labelled_lines
+from nast.language.write.llm.estimate import estimate_claims, estimate_options
+from nast.language.write.llm.prompts import load_prompt, version_of
+from nast.language.write.llm.realise import DEFAULT_STEM, realise_claims, realise_options
+from nast.language.write.llm.sets import claim_key, option_key
+from nast.language.write.templates import STYLES
 from nast.records import STUDIES_SCHEMA, Fact
 
 NAMES = ("Cardiomegaly", "Edema", "Pneumothorax")
@@ -342,7 +342,7 @@ def test_any_answer_leads_to_right_words(answer):
 
 
 def test_prompts_are_versioned_by_their_words(tmp_path, monkeypatch):
-    from nast.language.llm import prompts
+    from nast.language.write.llm import prompts
 
     before = {n: load_prompt(n).version for n in ("options", "rewrite", "claims", "again")}
     assert len(set(before.values())) == 4

@@ -11,11 +11,11 @@ import httpx
 import pytest
 from scripted import cut, reset, returns, right, says, serving, slow, status
 
+from nast.access import Override
 from nast.errors import ModelError, PolicyError, UsageError
-from nast.language.llm import retry, server
-from nast.language.llm.endpoints import PRESETS, Endpoint
-from nast.language.llm.server import ChatServer, server_model
-from nast.policy import Override
+from nast.language.write.llm import retry, server
+from nast.language.write.llm.endpoints import PRESETS, Endpoint
+from nast.language.write.llm.server import ChatServer, server_model
 
 ASK = ({"role": "user", "content": "quokka"},)
 KEY = "sk-secret-31415926"
@@ -276,7 +276,7 @@ def test_real_seconds_are_waited():
 
 
 def test_a_whole_set_over_http(waits):
-    from nast.language.llm.realise import realise_options
+    from nast.language.write.llm.realise import realise_options
 
     one = (("Fracture", "Edema", "Pneumonia"), ((0, 1, 0), (1, 1, 1)))
     with serving(status(503), cut, says(right)) as (address, script):

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nast.facts.conditions import CONDITIONS, labelled
-from nast.language.llm.spans import kept_parts, without_denials
-from nast.language.llm.validate import (
+from nast.language.write.llm.spans import kept_parts, without_denials
+from nast.language.write.llm.validate import (
     REASONS,
     check_affirmative,
     check_negated,
@@ -16,7 +16,7 @@ from nast.language.llm.validate import (
     check_stem,
     tidy,
 )
-from nast.language.templates import STYLES, sentence
+from nast.language.write.templates import STYLES, sentence
 from nast.records import Fact
 
 NAMES = ("Cardiomegaly", "Edema", "Pneumothorax")

@@ -7,10 +7,10 @@ import pytest
 from scripted import refuses, says, send, serving, status
 
 from nast.errors import ModelError
-from nast.language.llm.cache import AnswerCache, ask
-from nast.language.llm.endpoints import Endpoint
-from nast.language.llm.parameters import REFUSED, Parameters
-from nast.language.llm.server import ChatServer, server_model
+from nast.language.write.llm.cache import AnswerCache, ask
+from nast.language.write.llm.endpoints import Endpoint
+from nast.language.write.llm.parameters import REFUSED, Parameters
+from nast.language.write.llm.server import ChatServer, server_model
 
 DECODING = {"temperature": 0.0, "seed": 0, "max_tokens": 512}
 WISHED = ({"logprobs": True, "top_logprobs": 20}, {"logprobs": True, "top_logprobs": 5})

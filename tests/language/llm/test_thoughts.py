@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nast.language.llm.thoughts import spoken
+from nast.language.write.llm.thoughts import spoken
 
 STYLES = {
     "deepseek, qwen": "<think>{}</think>\n\n",

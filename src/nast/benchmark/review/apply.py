@@ -31,8 +31,8 @@ from nast.benchmark.review.wording import (
     stated,
 )
 from nast.facts.conditions import CONDITIONS, phrase_conflicts
-from nast.language.parse import facts_of
-from nast.language.templates import finish
+from nast.language.read.parse import facts_of
+from nast.language.write.templates import finish
 from nast.records import QUESTIONS_SCHEMA
 
 

@@ -11,9 +11,9 @@ from nast.benchmark.review.sheets import build_id, sheets_of
 from nast.benchmark.review.table import use_table_of
 from nast.benchmark.review.workbook import write_csv_twins, write_workbook
 from nast.errors import UsageError
+from nast.files import manifest_of, read_table
 from nast.folders import stage
 from nast.records import QUESTIONS_SCHEMA
-from nast.store import manifest_of, read_table
 
 
 def export_review(

@@ -2,8 +2,8 @@
 
 from typing import Any, NamedTuple
 
+from nast.access import RULES
 from nast.benchmark.review.sheets import CHECKS, OPTION_SETS, PHRASES, QUESTIONS
-from nast.policy import RULES
 
 FIRST = "Read me first"
 NAME = "Your name"

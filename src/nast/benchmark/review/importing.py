@@ -27,10 +27,10 @@ from nast.benchmark.review.sheets import OPTION_SETS, PHRASES, QUESTIONS, Sheet,
 from nast.benchmark.review.table import changed, write_conditions
 from nast.errors import InputError, NastError, UsageError
 from nast.facts.conditions import CONDITIONS, use_table
+from nast.files import read_json, write_json, write_table, write_text
 from nast.folders import stage
 from nast.records import QUESTIONS_SCHEMA
 from nast.sources.collect import TABLE
-from nast.store import read_json, write_json, write_table, write_text
 
 NAMES = (PHRASES, OPTION_SETS, QUESTIONS)
 REVIEW = "review.json"

@@ -9,9 +9,9 @@ import polars as pl
 from nast.benchmark.review.wording import labels_in_words, said, stated, style_of
 from nast.errors import InputError
 from nast.facts.conditions import CONDITIONS
-from nast.language.lexicon import lexicon
-from nast.language.parse import read
-from nast.language.templates import STYLES
+from nast.language.read.lexicon import lexicon
+from nast.language.read.parse import read
+from nast.language.write.templates import STYLES
 from nast.records import Fact
 
 TABLE5, NAME, FORM = "Table 5 phrase", "name", "sentence form"

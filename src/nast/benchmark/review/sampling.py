@@ -4,7 +4,7 @@ from collections.abc import Hashable, Sequence
 
 import numpy as np
 
-from nast.store import seed_of
+from nast.hashes import seed_of
 
 SPLITS = ("test", "validate", "train")
 """The split that models are evaluated on comes first."""

@@ -9,7 +9,7 @@ import polars as pl
 from nast.benchmark.review.phrases import phrases_of
 from nast.benchmark.review.sampling import SPLITS, spread
 from nast.benchmark.review.wording import Options, base_realiser, labels_in_words, style_of
-from nast.store import content_hash
+from nast.hashes import content_hash
 
 CHECKS = {
     "faithful": "Faithful to the labels",

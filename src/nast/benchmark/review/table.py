@@ -9,9 +9,9 @@ from typing import Any
 import yaml
 
 from nast.facts.conditions import CONDITIONS, Condition, use_conditions, use_table
+from nast.files import write_text
 from nast.folders import input_folders
 from nast.sources.collect import TABLE
-from nast.store import write_text
 
 _HEAD = "# The table of conditions after review; nast facts --conditions takes it.\n\n"
 _DEFAULTS = asdict(Condition(name="", term=""))

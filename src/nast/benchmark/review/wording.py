@@ -7,12 +7,12 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from nast.language.lexicon import lexicon
-from nast.language.llm.spans import kept_parts
-from nast.language.llm.stages import omitted_of
-from nast.language.llm.vocabulary import readings_of
-from nast.language.parse import cues, facts_of
-from nast.language.templates import STYLES, finish, sentence
+from nast.language.read.lexicon import lexicon
+from nast.language.read.parse import cues, facts_of
+from nast.language.write.llm.spans import kept_parts
+from nast.language.write.llm.stages import omitted_of
+from nast.language.write.llm.vocabulary import readings_of
+from nast.language.write.templates import STYLES, finish, sentence
 from nast.records import Fact
 
 _MARK = "+review"

@@ -30,7 +30,7 @@ from nast.benchmark.review.sheets import (
 )
 from nast.errors import InputError
 from nast.facts.conditions import PhraseClass
-from nast.store import atomic
+from nast.files import atomic
 
 CLASSES = get_args(PhraseClass)
 _TIMES = re.compile(rb"(<dcterms:(?:created|modified)[^>]*>)[^<]*")

@@ -1,0 +1,1 @@
+"""A sentence -> facts, or 'not read'."""

@@ -1,1 +1,0 @@
-"""Rooms of the sentence reader; `nast.language.parse` is its door."""

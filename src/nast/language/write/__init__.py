@@ -1,0 +1,1 @@
+"""Facts -> sentences, by templates or by a language model."""

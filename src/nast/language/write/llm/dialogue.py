@@ -1,0 +1,148 @@
+"""Asking, checking and asking again: one conversation for each set of texts."""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from nast.language.write.llm.prompts import Messages, load_prompt
+from nast.language.write.llm.thoughts import spoken
+from nast.language.write.llm.validate import Fault, tidy
+
+Check = Callable[[str], Fault | None]
+Ask = Callable[[Sequence[Messages]], Sequence[str | None]]
+STEM = "Stem"
+
+
+@dataclass(slots=True)
+class Task:
+    """One conversation about a set of labelled texts.
+
+    Attributes:
+        messages: so far; answers that hold a fault are answered with what is wrong in them.
+        checks: label -> what its text must pass.
+        stem: check of a stem, where one is wanted; a wrong stem is not asked for again.
+        found: label -> text that passed.
+        faults: label -> why its last text did not.
+    """
+
+    messages: Messages
+    checks: dict[str, Check]
+    stem: Check | None = None
+    found: dict[str, str] = field(default_factory=dict)
+    faults: dict[str, Fault] = field(default_factory=dict)
+
+    def missing(self) -> list[str]:
+        """The labels without a text."""
+        return [label for label in self.checks if label not in self.found]
+
+
+@dataclass(slots=True)
+class Tally:
+    """What became of the texts of one stage.
+
+    Attributes:
+        texts: asked for.
+        at_once: right in the first answer.
+        again: right in a later one.
+        regenerated: times that a text was asked for again.
+        rejected: code of `validate.REASONS` -> rejected texts, of first and later answers.
+    """
+
+    texts: int = 0
+    at_once: int = 0
+    again: int = 0
+    regenerated: int = 0
+    rejected: Counter[str] = field(default_factory=Counter)
+
+    def as_dict(self) -> dict[str, object]:
+        """The counts in words, for a manifest."""
+        return {
+            "texts": self.texts,
+            "right at once": self.at_once,
+            "right when asked again": self.again,
+            "never right": self.texts - self.at_once - self.again,
+            "times asked again": self.regenerated,
+            "rejected": dict(sorted(self.rejected.items())),
+        }
+
+
+def converse(tasks: Sequence[Task], ask: Ask, retries: int) -> Tally:
+    """Hold all conversations at once until their texts are right or the tries are used up.
+
+    Args:
+        tasks: get their texts in `found`; `faults` says what is wrong with those that lack one.
+        ask: answers conversations.
+        retries: how often a text may be asked for again.
+
+    Returns:
+        The counts of this stage.
+    """
+    tally = Tally(texts=sum(len(task.checks) for task in tasks))
+    pending = [task for task in tasks if task.missing()]
+    for number in range(retries + 1):
+        before = sum(len(task.missing()) for task in pending)
+        tally.regenerated += before if number else 0
+        for task, answer in zip(pending, ask([t.messages for t in pending]), strict=True):
+            _hear(task, answer, tally.rejected)
+        right = before - sum(len(task.missing()) for task in pending)
+        if number:
+            tally.again += right
+        else:
+            tally.at_once = right
+        pending = [task for task in pending if task.missing()]
+        if not pending:
+            break
+    return tally
+
+
+def _hear(task: Task, answer: str | None, rejected: Counter[str]) -> None:
+    """Check an answer; where something is wrong, say so in the conversation."""
+    # Thoughts are no answer, and are not sent back as one.
+    answer = spoken(answer or "").strip()
+    if not answer:
+        task.faults = dict.fromkeys(task.missing(), Fault("no answer", "has no text"))
+        rejected.update(fault.code for fault in task.faults.values())
+        return
+    lines = labelled_lines(answer, [*task.checks, STEM])
+    if task.stem and STEM in lines and STEM not in task.found and not task.stem(lines[STEM]):
+        task.found[STEM] = lines[STEM]
+    task.faults = {}
+    for label in task.missing():
+        fault = (
+            task.checks[label](lines[label])
+            if label in lines
+            else Fault("form", f'has no line that starts with "{label}:"')
+        )
+        if fault is None:
+            task.found[label] = lines[label]
+        else:
+            task.faults[label] = fault
+            rejected[fault.code] += 1
+    if task.faults:
+        wrong = "\n".join(f"{label} {fault.detail}." for label, fault in task.faults.items())
+        again = load_prompt("again").messages(faults=wrong, labels=", ".join(task.faults))
+        task.messages += ({"role": "assistant", "content": answer}, *again)
+
+
+def labelled_lines(answer: str, labels: Sequence[str]) -> dict[str, str]:
+    """The texts of an answer by label, tidied.
+
+    A line counts where it starts with a label and one of `: . )`; marks around them, code fences,
+    other lines and the thoughts of reasoning models are passed over. The first line of a label
+    counts.
+
+    Args:
+        answer: of a model.
+        labels: such as A, B, Stem.
+    """
+    names = "|".join(map(re.escape, labels))
+    line = re.compile(rf"[\W_]*(?:(?:option|claim|sentence)\s+)?({names})[\"*_]*\s*[:.)](.*)", re.I)
+    known = {label.lower(): label for label in labels}
+    found: dict[str, str] = {}
+    for row in spoken(answer).splitlines():
+        match = line.fullmatch(row)
+        text = tidy(match[2]) if match else ""
+        if match and text:
+            found.setdefault(known[match[1].lower()], text)
+    return found

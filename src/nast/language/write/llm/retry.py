@@ -1,0 +1,169 @@
+"""Which faults of a server may pass, how long to wait for that, and what a good answer is."""
+
+import asyncio
+import json
+import random
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any, NamedTuple
+
+from nast.errors import ModelError
+from nast.language.write.llm.parameters import REFUSED
+
+PASSING = (408, 425, 429)
+"""Status codes below 500 that are worth another try."""
+LONGEST = 300.0
+"""Seconds of waiting that a server may ask for."""
+
+
+CUT_OFF, WITHHELD = "cut off", "withheld"
+_STOPPED = re.compile(
+    r"length|max|limit|exceed|context|abort|error|incomplete|insufficient|time_?out|cancel|"
+    r"interrupt|pause",
+    re.IGNORECASE,
+)
+_KEPT_BACK = re.compile(
+    r"filter|safety|refus|recitation|prohibited|blocklist|spii|moderat|sensitive|guardrail",
+    re.IGNORECASE,
+)
+TEXT = ("text", "output_text", None)
+"""Types of the parts of a content that are said; those of thoughts are `thinking`, `reasoning`."""
+
+
+class Response(NamedTuple):
+    """What is kept of a response: its status, how long it asks to wait, and its bytes."""
+
+    code: int
+    retry_after: str
+    body: bytes
+
+
+class TransientError(Exception):
+    """A fault that may pass.
+
+    Args:
+        why: the fault in words that hold nothing of the request.
+        wait: seconds that the server asks to wait, where it says so.
+    """
+
+    def __init__(self, why: str, wait: float = 0.0) -> None:
+        super().__init__(why)
+        self.why, self.wait = why, wait
+
+
+def wait_before(number: int, fault: TransientError) -> float:
+    """Seconds before the next try: 0.5, 1, 2, ... up to 60, times 0.5 to 1.5 by chance.
+
+    Never shorter than the server asked for. Chance keeps many clients from coming back at once.
+
+    Args:
+        number: tries so far.
+        fault: the last one.
+    """
+    backoff = min(60.0, 0.5 * 2 ** (number - 1)) * random.uniform(0.5, 1.5)
+    return max(backoff, fault.wait)
+
+
+async def pause(seconds: float) -> None:
+    """Wait."""
+    await asyncio.sleep(seconds)
+
+
+def choice_of(response: Response, address: str) -> Mapping[str, Any]:
+    """The first choice of a response, whose `message` has the text; empty where there is none.
+
+    Args:
+        response: of `chat/completions`.
+        address: of the server, for messages.
+
+    Raises:
+        TransientError: the fault may pass: 408, 425, 429, 5xx but 501, no JSON, another form.
+        ModelError: the server will answer the same again; the message holds nothing of its body,
+            which may repeat the request.
+    """
+    code = response.code
+    if code in PASSING or (code >= 500 and code not in REFUSED):
+        wait = _retry_after(response.retry_after)
+        if wait > LONGEST:
+            raise ModelError(f"{address}: the server asks to wait {wait:.0f} s; run again later")
+        raise TransientError(f"HTTP {code}", wait)
+    if code != 200:
+        raise ModelError(f"{address}: HTTP {code}. {_advice(code)}")
+    try:
+        choices = json.loads(response.body)["choices"]
+        choice: dict[str, Any] = choices[0] if choices else {}
+        content = choice["message"].get("content") if choice else None
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        raise TransientError("an answer of another form") from None
+    if content is not None and not isinstance(content, str | list):
+        raise TransientError("an answer of another form")
+    return choice
+
+
+def text_of(choice: Mapping[str, Any]) -> str | None:
+    """What a choice says; None where the model said nothing.
+
+    Of a content in parts, those of text are joined; thoughts have parts of their own, or fields
+    beside the content, and are left out.
+    """
+    content = choice["message"].get("content") if choice else None
+    if isinstance(content, list):
+        parts = [
+            p.get("text") if isinstance(p, dict) and p.get("type") in TEXT else p for p in content
+        ]
+        content = "".join(part for part in parts if isinstance(part, str))
+    # Half of a pair of surrogates is no text: it could not be written or sent again.
+    return None if content is None else content.encode(errors="replace").decode()
+
+
+def ending_of(choice: Mapping[str, Any]) -> str:
+    """Why a choice ends where it does: `CUT_OFF`, `WITHHELD`, or blank where it was finished.
+
+    Servers have many words for it; each that speaks of an end before the end counts.
+    """
+    reason = choice.get("finish_reason") if choice else None
+    reason = reason if isinstance(reason, str) else ""
+    if _STOPPED.search(reason):
+        return CUT_OFF
+    message = choice["message"] if choice else {}
+    content = message.get("content")
+    parts = (
+        [part for part in content if isinstance(part, dict)] if isinstance(content, list) else []
+    )
+    refused = message.get("refusal") or any(part.get("type") == "refusal" for part in parts)
+    return WITHHELD if refused or _KEPT_BACK.search(reason) else ""
+
+
+def words_of(choice: Mapping[str, Any]) -> str | None:
+    """The whole lines of a choice: where it was cut off, the last one is no answer."""
+    text = text_of(choice)
+    return whole_lines(text) if text and ending_of(choice) == CUT_OFF else text
+
+
+def whole_lines(text: str) -> str:
+    """A text that was cut off, without its last line."""
+    return text.rpartition("\n")[0]
+
+
+def _advice(code: int) -> str:
+    if code in (401, 403):
+        return "The server refuses the key; check the environment variable that holds it"
+    if code == 404:
+        return "No such path or model; check the address (it usually ends in /v1) and the model"
+    if 300 <= code < 400:
+        return "Redirects are not followed; give the address that the server redirects to"
+    return "The server refuses the request; check the model's name and the decoding parameters"
+
+
+def _retry_after(value: str) -> float:
+    """Seconds that a Retry-After header asks for; 0 where there is none that can be read."""
+    if value.strip().isdecimal():
+        return float(value)
+    try:
+        until = parsedate_to_datetime(value)
+    except (ValueError, OverflowError):
+        return 0.0
+    until = until if until.tzinfo else until.replace(tzinfo=UTC)
+    return max(0.0, (until - datetime.now(UTC)).total_seconds())

@@ -1,0 +1,96 @@
+"""Denials whose reach is plain to every reader, not to our sentence reader alone.
+
+"No edema, while a fracture is present" and "no edema, fracture and pneumonia present" can be read
+as denials of everything that follows. A text of a model is used only where such doubts cannot
+arise: a list that ends in "or", a cue for each finding, one cue for one list.
+"""
+
+import re
+from itertools import pairwise
+from typing import NamedTuple
+
+from nast.language.read.lexicon import AFTER, BEFORE
+from nast.language.write.llm.vocabulary import SAID, readings_of
+
+_CUE = re.compile(rf"(?P<after>{AFTER.pattern})|\b(?:{'|'.join(BEFORE)})\b")
+_FILL = re.compile(r"\b(?:any|a|an|the|either|both|of)\b")
+_VERB = re.compile(rf"\s*(?:is|are|was|were|{'|'.join(sorted(SAID))})\b")
+_WITH = re.compile(rf"(?:\s+(?:is|are|was|were|{'|'.join(sorted(SAID))}))*\s+with\b")
+"""In "no edema with fracture" the two may be denied together; a comma makes it plain."""
+_BARE = ("no", "not", "nor", "neither")
+"""Cues that do not reach past "and": in "no edema and fracture" the fracture may be there."""
+
+
+class _Mark(NamedTuple):
+    kind: str
+    start: int
+    end: int
+
+
+def unclear_denial(text: str) -> str | None:
+    """The first cue of a sentence whose reach may be read in two ways, or None.
+
+    Args:
+        text: a sentence whose facts have been read and are the wanted ones.
+    """
+    lowered = text.lower()
+    marks = _marks(lowered)
+    claimed: set[int] = set()
+    for place, mark in enumerate(marks):
+        if mark.kind in ("finding", "present"):
+            continue
+        step = -1 if mark.kind == "after" else 1
+        reach = _reach(marks, place, step)
+        own = {m.start for m in reach}
+        if not reach or own & claimed or not _plain(lowered, mark, reach):
+            return lowered[mark.start : mark.end]
+        claimed |= own
+    return None
+
+
+def _marks(text: str) -> list[_Mark]:
+    """Cues and findings in order."""
+    words = {"absent": "finding", "present": "present"}
+    found = [_Mark(words[r.fact.existence], r.start, r.end) for r in readings_of(text)]
+    found += [
+        _Mark("after" if m["after"] else "before", m.start(), m.end()) for m in _CUE.finditer(text)
+    ]
+    return sorted(found, key=lambda m: m.start)
+
+
+def _reach(marks: list[_Mark], place: int, step: int) -> list[_Mark]:
+    """The denied findings next to a cue, up to the next cue, in order of the text."""
+    reach = []
+    place += step
+    while 0 <= place < len(marks) and marks[place].kind == "finding":
+        reach.append(marks[place])
+        place += step
+    return sorted(reach, key=lambda m: m.start)
+
+
+def _plain(text: str, cue: _Mark, reach: list[_Mark]) -> bool:
+    """Whether the findings of a cue are one list with a clear end."""
+    word = text[cue.start : cue.end]
+    after = text[max(cue.end, reach[-1].end) :]
+    if word == "neither" and not re.match(r",? nor\b", after):
+        return False
+    if word != "absent" and _WITH.match(after):
+        return False
+    if len(reach) == 1:
+        return True
+    *inner, last = (
+        " ".join(_FILL.sub(" ", text[a.end : b.start]).split()) for a, b in pairwise(reach)
+    )
+    if last in ("or", ", or"):
+        return all(gap in (",", "or", ", or") for gap in inner)
+    if any(gap != "," for gap in inner) or last not in (("and", ", and") if inner else ("and",)):
+        return False
+    before = text[: min(cue.start, reach[0].start)]
+    if re.search(r"\band\s*$", before) or re.match(r",?\s*and\b", after):
+        return False
+    if cue.kind == "before":
+        return word not in _BARE and not _VERB.match(after)
+    return not (
+        re.search(r"\bthere (?:is|are|was|were)\s*(?:an?\s*)?$", before)
+        or re.search(r"\b(?:is|was)\b", text[reach[-1].end : cue.end])
+    )

@@ -1,0 +1,155 @@
+"""What a generated text must hold: it reads back as its facts, in each form.
+
+The paper's three checks (Appendices B and C) by rules, so that no text enters a data set on a
+model's word alone.
+"""
+
+import re
+from collections.abc import Collection
+from typing import NamedTuple
+
+from nast.facts.conditions import CONDITIONS
+from nast.language.read.lexicon import HINT, PSEUDO, UNSURE, UNSURE_AFTER, lexicon
+from nast.language.read.parse import cues
+from nast.language.write.llm.scope import unclear_denial
+from nast.language.write.llm.spans import kept_parts
+from nast.language.write.llm.vocabulary import readings_of, stray_words
+from nast.records import Fact
+
+REASONS = {
+    "no answer": "the model or the server gave none",
+    "form": "no line with its label, not one sentence, or too long",
+    "hedge": "a finding is suspected, not stated",
+    "polarity": "a present finding is denied, or an absent one stated",
+    "missing": "a finding is left out",
+    "added": "another finding is stated",
+    "repeated": "a finding is said twice",
+    "attribute": "another side, zone or severity, or one is missing",
+    "words": "words that may say more than the facts",
+    "scope": "it is not plain how far a negation reaches",
+    "phrase": "the negated form has an affirmative phrase for an absence",
+    "cue": "the affirmative form has a negation",
+    "elsewhere": "the two forms differ outside their denials",
+}
+"""Why texts are rejected, by code."""
+LONGEST = 400
+"""Characters of a sentence at most."""
+_MARKS = re.compile(r"[^\w\s,;.'-]|\s-|-\s|\d|\n")
+"""What no plain sentence has: brackets, dashes, colons, numbers."""
+
+
+class Fault(NamedTuple):
+    """Why a text is rejected: a code of `REASONS`, and words for the model that wrote it."""
+
+    code: str
+    detail: str
+
+
+def tidy(text: str) -> str:
+    """A sentence without the quotes and marks that models put around it, ended with a full stop."""
+    text = re.sub(r"\s+", " ", text).strip(" *`\"'“”,")
+    if not text:
+        return ""
+    text = text[0].upper() + text[1:]
+    return text if text[-1] in ".!?" else text + "."
+
+
+def check_negated(text: str, facts: Collection[Fact]) -> Fault | None:
+    """Whether a sentence states some facts, absences by negation, and nothing else.
+
+    Args:
+        text: the sentence.
+        facts: what it must say.
+
+    Returns:
+        The first fault, or None.
+    """
+    fault = _check_form(text) or _check_hedges(text) or _check_facts(text, facts)
+    if fault:
+        return fault
+    readings = readings_of(text)
+    for said in (text[r.start : r.end] for r in readings):
+        if said.lower() in lexicon().phrases:
+            return Fault("phrase", f'must deny with a negation, not say "{said}"')
+    denies = any(f.existence == "absent" for f in facts)
+    stray = stray_words(text, readings) + ([] if denies else cues(text))
+    if stray:
+        return Fault("words", f"uses words that say more than the facts: {', '.join(stray[:5])}")
+    unclear = unclear_denial(text)
+    if unclear:
+        return Fault("scope", f'leaves open how far "{unclear}" reaches; deny each finding apart')
+    return None
+
+
+def check_affirmative(text: str, negated: str, facts: Collection[Fact]) -> Fault | None:
+    """Whether a sentence is the affirmative form of a negated one (paper section 3, Appendix B).
+
+    No negation is left, Table 5's phrases stand for the absences, and outside the denials the two
+    are equal byte for byte.
+
+    Args:
+        text: the affirmative form.
+        negated: the negated form, which has passed `check_negated`.
+        facts: what both must say.
+
+    Returns:
+        The first fault, or None.
+    """
+    left = cues(text)
+    if left:
+        return Fault("cue", f'still has the negation "{left[0]}"')
+    fault = _check_form(text) or _check_facts(text, facts)
+    if fault:
+        return fault
+    if kept_parts(text) != kept_parts(negated):
+        return Fault("elsewhere", "changes words that are not part of a denial")
+    return None
+
+
+def check_omitted(text: str, facts: Collection[Fact]) -> Fault | None:
+    """Whether a sentence states the present facts alone, without any negation."""
+    return check_negated(text, [f for f in facts if f.existence == "present"])
+
+
+def check_stem(text: str) -> Fault | None:
+    """Whether a stem is one short question that names no finding."""
+    if not text.endswith("?") or len(text) > LONGEST or re.search(r"[.!?]\s", text):
+        return Fault("form", "must be one question")
+    if lexicon().mention.search(text.lower()) or lexicon().phrase.search(text.lower()):
+        return Fault("added", "must name no finding")
+    if cues(text):
+        return Fault("cue", "must have no negation")
+    return None
+
+
+def _check_form(text: str) -> Fault | None:
+    one = len(text) <= LONGEST and text.endswith(".") and "." not in text[:-1]
+    # The reader's places fit the small letters of a text only where none of them is longer.
+    if not one or _MARKS.search(text) or len(text.lower()) != len(text):
+        return Fault("form", "must be one short sentence")
+    return None
+
+
+def _check_hedges(text: str) -> Fault | None:
+    for pattern in (UNSURE, UNSURE_AFTER, HINT, PSEUDO):
+        match = pattern.search(text.lower())
+        if match:
+            return Fault("hedge", f'must state facts, not "{match.group()}"')
+    return None
+
+
+def _check_facts(text: str, facts: Collection[Fact]) -> Fault | None:
+    """The first difference between what a text says and what it must say."""
+    readings = readings_of(text)
+    said, wanted = {r.fact for r in readings}, set(facts)
+    for fact in sorted(wanted - said, key=repr):
+        same = [f for f in said if f.condition == fact.condition]
+        words = f"{CONDITIONS[fact.condition].term} is {fact.existence}"
+        if not same:
+            return Fault("missing", f"does not state that {words}")
+        if all(f.existence != fact.existence for f in same):
+            return Fault("polarity", f"says the opposite of: {words}")
+        return Fault("attribute", f"has another side, place or severity than given, where {words}")
+    for fact in sorted(said - wanted, key=repr):
+        return Fault("added", f"says of {CONDITIONS[fact.condition].term} what was not given")
+    return Fault("repeated", "says a finding twice") if len(readings) > len(said) else None

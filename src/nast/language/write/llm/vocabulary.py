@@ -1,0 +1,112 @@
+"""Words that a generated sentence may use beside names, cues and attributes.
+
+The sentence reader knows the conditions of the table and nothing else: "hiatal hernia" passes it
+unread. A closed list of words that state nothing keeps a model from adding what cannot be read.
+"""
+
+import re
+from collections.abc import Sequence
+from functools import lru_cache
+
+from nast.facts.conditions import CONDITIONS, revision
+from nast.language.read.lexicon import AFTER, BEFORE, SIDES, SIZES, lexicon
+from nast.language.read.parse import Reading, read
+from nast.records import Fact
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+LINKS = _words("""
+    a an the and or nor any either both of but with while whereas there is are was were also yet
+    although though however despite in plus along together accompanied by
+""")
+"""Words that tie the parts of a sentence together."""
+SAID = _words("""
+    seen noted present identified visible visualized visualised evident detected observed
+    appreciated apparent demonstrated shown found
+""")
+"""Words that say that something is there to be seen."""
+_OTHER = _words("""
+    this that these it its has have shows show showing demonstrates demonstrate demonstrating
+    reveals reveal revealing displays display depicts depict exhibits presents contains
+    evidence sign signs finding findings not absent
+    image radiograph chest x-ray xray film study view examination exam imaging on all
+    co-exist coexist coexists coexisting concurrent concurrently concomitant alongside
+    as well be been being
+""")
+_NEUTRAL = LINKS | SAID | _OTHER
+_PLACE = _words("zone zones lobe lobes lung lungs base apex side hemithorax field fields at")
+_DENY = re.compile(rf"\b(?:{'|'.join(BEFORE)})\b")
+_CUE = re.compile(rf"{AFTER.pattern}|\b(?:{'|'.join(BEFORE)})\b")
+_WORD = re.compile(r"[^\W_]+(?:[-'][^\W_]+)*")
+
+
+def cue_spans(text: str) -> list[tuple[int, int]]:
+    """Where the negation cues of a text stand (start and end offsets)."""
+    return [m.span() for m in _CUE.finditer(text.lower())]
+
+
+def readings_of(text: str) -> tuple[Reading, ...]:
+    """What `parse.read` finds in a text; kept, for each check of a text asks for it."""
+    return _readings(text, revision())
+
+
+@lru_cache(maxsize=4096)
+def _readings(text: str, _: int) -> tuple[Reading, ...]:
+    return tuple(read(text))
+
+
+def stray_words(text: str, readings: Sequence[Reading]) -> list[str]:
+    """Words that say something beside the facts that were read: other findings, other attributes.
+
+    Cues such as "not clearly seen" and "has resolved" say more than absence, and are among them.
+
+    Args:
+        text: a sentence.
+        readings: what `parse.read` found in it, all of it wanted.
+
+    Returns:
+        The words in small letters, in order.
+    """
+    lowered = text.lower()
+    known = lexicon()
+    said = [m.span() for m in known.mention.finditer(lowered)]
+    said += [m.span() for m in known.phrase.finditer(lowered)]
+    said = [(a, b) for a, b in said if any(r.start <= a < r.end for r in readings)]
+    rest = lowered
+    for start, end in [*said, *(m.span() for m in _DENY.finditer(lowered))]:
+        rest = rest[:start] + " " * (end - start) + rest[end:]
+    return [
+        m.group()
+        for m in _WORD.finditer(rest)
+        if m.group() not in _NEUTRAL and not any(_belongs(lowered, m, r) for r in readings)
+    ]
+
+
+def _belongs(text: str, word: re.Match[str], reading: Reading) -> bool:
+    """Whether a word is a part of the words of a fact that was read."""
+    leads = word.end() <= reading.start and not text[word.end() : reading.start].strip()
+    if not leads and not reading.start <= word.start() < reading.end:
+        return False
+    # The reader takes "effusions" for the name and leaves "pleural" beside it.
+    own = CONDITIONS[reading.fact.condition].term.split()
+    return word.group() in own or (not leads and _attribute(word.group(), reading.fact))
+
+
+def _attribute(word: str, fact: Fact) -> bool:
+    """Whether a word states an attribute that a fact has."""
+    grades = CONDITIONS[fact.condition].grades
+    if word in SIZES or word in grades.values():
+        own = {severity for severity, adjective in grades.items() if adjective == word}
+        return fact.severity in own if own else fact.severity == SIZES.get(word)
+    if word in SIDES and SIDES[word] != fact.side:
+        return False
+    zones = lexicon().zones
+    if word in zones:
+        return zones[word] == fact.zone
+    if fact.zone and word in fact.zone.split():
+        return True
+    placed = fact.zone is not None or fact.side is not None
+    return word in SIDES or (placed and word in _PLACE)

@@ -1,0 +1,1 @@
+"""Scores -> one metrics table: intervals, tests, subsets, comparisons, no harm."""

@@ -1,0 +1,195 @@
+"""`openclip:ARCH:CHECKPOINT`: checkpoints of OpenAI's CLIP and of open_clip, without either.
+
+NegCLIP, ConCLIP, NegBench's models, CheXzero, OpenAI's and LAION's own files become a `CLIPModel`
+of transformers, number for number; BiomedCLIP and UniMed-CLIP become two towers.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import CLIPModel
+
+from nast.errors import ModelError, UsageError
+from nast.files import read_json
+from nast.models.clip_bpe import SIZE, clip_tokenizer
+from nast.models.contract import DualEncoder
+from nast.models.families.hf import dual_encoder
+from nast.models.families.openclip_config import (
+    CONFIG,
+    FOLDER,
+    Settings,
+    architecture,
+    check_image_size,
+    settings_of_folder,
+    settings_of_name,
+    weights_in,
+)
+from nast.models.families.openclip_images import chexzero_pixels, image_processor
+from nast.models.families.openclip_key import openclip_key
+from nast.models.families.openclip_siglip import SiglipSettings, siglip, siglip_settings
+from nast.models.families.openclip_towers import folder_tokenizer, load_towers
+from nast.models.weights.checkpoints import Layout, Weights, count_blocks, read_weights, recognise
+from nast.models.weights.clip_layout import END_TOKEN, clip_config, filled, to_transformers
+from nast.models.weights.clip_resnet import clip_with_resnet
+from nast.models.weights.fit import check_pixels
+from nast.models.weights.pretrained import refuse_adapter
+
+
+def load_openclip(place: str, name: str) -> DualEncoder:
+    """Load a checkpoint.
+
+    Args:
+        place: `ARCH:CHECKPOINT`. ARCH is one of `ARCHITECTURES`, with `-quickgelu` where the model
+            was trained so, or `local-dir`; CHECKPOINT is a file, or a folder with
+            `open_clip_config.json`, which then decides.
+        name: how results call the model.
+
+    Raises:
+        UsageError: no such ARCH, or one that the checkpoint contradicts.
+        ModelError: the checkpoint cannot be read, or its weights do not fit exactly.
+    """
+    arch, _, checkpoint = place.partition(":")
+    path = Path(checkpoint)
+    if not checkpoint or (arch == FOLDER and not path.is_dir()):
+        raise UsageError(
+            f"openclip:{place}: write openclip:ARCH:CHECKPOINT, or "
+            f"openclip:{FOLDER}:FOLDER of a folder that open_clip wrote"
+        )
+    if arch != FOLDER:
+        architecture(arch)
+    refuse_adapter(path)
+    file = weights_in(path) if path.is_dir() else path
+    weights = read_weights(file)
+    layout = recognise(weights, file)
+    said = settings_of_folder(arch, path) if path.is_dir() else None
+    if arch != FOLDER:
+        _check_architecture(arch, layout, weights, file)
+    settings = said or settings_of_name(arch, layout, file)
+    if layout in (("timm", "clip"), ("resnet", "bert"), ("siglip", "bert")):
+        raise ModelError(f"{file}: {' + '.join(layout)} towers (image + text) are not built here")
+    bias = None if layout.image == "siglip" else weights.pop("logit_bias", None)
+    try:
+        found = _siglip_settings(file) if layout.image == "siglip" else None
+        own_tokenizer = settings.own_tokenizer or layout.text == "bert"
+        key = openclip_key(file, settings, found, own_tokenizer)
+        if found:
+            model = _siglip(weights, settings, found, name, key, place, file)
+        elif layout.text == "clip":
+            model = _clip(weights, settings, name, key, place, file)
+        else:
+            model = load_towers(weights, layout, settings, name, key, place, file)
+    except KeyError as error:
+        raise ModelError(f"{file}: no tensor {error} among the weights") from None
+    if bias is not None:
+        model.logit_bias = model.spec["logit bias"] = _number(bias, file)
+    return model
+
+
+def _clip(
+    weights: Weights, settings: Settings, name: str, key: str, place: str, file: Path
+) -> DualEncoder:
+    """A `CLIPModel`, or a `ClipWithResNet`, with its tokenizer and preprocessing."""
+    tokenizer = _tokenizer(weights, settings, file)
+    if settings.end_token == 2:
+        raise ModelError(f"{file}: text_cfg.eos_id is 2, which transformers keeps for another rule")
+    # 2 stands for the largest id of a row, which is how open_clip reads a text unless told.
+    end = settings.end_token or (2 if settings.own_tokenizer else END_TOKEN)
+    given: dict[str, Any] = {
+        "head_width": settings.head_width,
+        "text_heads": settings.text_heads,
+        "end_token": end,
+    }
+    network: Any
+    if "visual.attnpool.positional_embedding" in weights:
+        network, side = clip_with_resnet(weights, settings.activation, str(file), **given)
+    else:
+        config: Any = clip_config(weights, settings.activation, **given)
+        network = filled(CLIPModel, config, to_transformers(weights), str(file))
+        side = config.vision_config.image_size
+    check_image_size(settings, side, file)
+    processor = image_processor(side, settings.preprocessing)
+    model = dual_encoder(network, tokenizer, processor, name, key, place)
+    model.spec["family"] = "openclip"
+    if settings.chexzero:
+        check_pixels(str(file), chexzero_pixels, side)
+        model.pixels = chexzero_pixels
+        model.spec["preprocessing"] = {"processor": "CheXzero", "padded to": 320, "size": side}
+    return model
+
+
+def _siglip(
+    weights: Weights,
+    settings: Settings,
+    found: SiglipSettings,
+    name: str,
+    key: str,
+    place: str,
+    file: Path,
+) -> DualEncoder:
+    """A `SiglipModel`; its configuration beside the weights says what they do not."""
+    network = siglip(weights, found, str(file))
+    side = network.config.vision_config.image_size
+    check_image_size(settings, side, file)
+    tokenizer = _tokenizer(weights, settings, file, found.clean)
+    processor = image_processor(side, settings.preprocessing)
+    model = dual_encoder(network, tokenizer, processor, name, key, place)
+    # The tokenizer itself does to a text what its configuration asks for.
+    model.text_rules = model.spec["text rules"] = []
+    model.spec["family"] = "openclip"
+    return model
+
+
+def _number(bias: torch.Tensor, file: Path) -> float:
+    """The bias of a CLIP that was trained with SigLIP's loss; it moves all scores alike."""
+    if bias.numel() != 1 or not torch.isfinite(bias).all():
+        raise ModelError(
+            f"{file}: logit_bias has shape {list(bias.shape)}, expected one finite "
+            "number, which is added to every score"
+        )
+    return float(bias)
+
+
+def _siglip_settings(file: Path) -> SiglipSettings:
+    path = file.parent / CONFIG
+    return siglip_settings(read_json(path)["model_cfg"], path)
+
+
+def _tokenizer(weights: Weights, settings: Settings, file: Path, clean: str = "whitespace") -> Any:
+    positions = len(weights["positional_embedding"])
+    if settings.context != positions:
+        raise ModelError(f"{file}: {positions} text positions, expected {settings.context}")
+    if settings.own_tokenizer:
+        return folder_tokenizer(file.parent, clean)
+    words = len(weights["token_embedding.weight"])
+    if words != SIZE:
+        raise ModelError(
+            f"{file}: {words} token embeddings; CLIP's own tokenizer has {SIZE}, and "
+            "no other one is named beside the file"
+        )
+    return clip_tokenizer(settings.context)
+
+
+def _check_architecture(arch: str, layout: Layout, weights: Weights, file: Path) -> None:
+    known = architecture(arch)
+    if layout != known.layout:
+        raise UsageError(
+            f"openclip:{arch}: {file} holds {' + '.join(layout)} towers (image + text), expected "
+            f"{' + '.join(known.layout)}"
+        )
+    if layout.image == "resnet":
+        what = "blocks in its third stage:"
+        found = (len(weights["visual.bn3.weight"]), count_blocks(weights, "visual.layer3."))
+    else:
+        what = "patches of"
+        patches = next(
+            weights[k]
+            for k in ("visual.conv1.weight", "visual.trunk.patch_embed.proj.weight")
+            if k in weights
+        )
+        found = (patches.shape[0], patches.shape[-1])
+    if known.image and found != known.image:
+        raise UsageError(
+            f"openclip:{arch}: the image tower of {file} has width {found[0]} and {what} "
+            f"{found[1]}, expected {known.image[0]} and {known.image[1]}"
+        )

@@ -1,0 +1,173 @@
+"""`two-tower:SPEC.yaml`: a BERT and an image encoder with projection heads, from a specification.
+
+BioViL, BioViL-T, both MedCLIPs, CXR-CLIP and pairs of your own; docs/models.md has the format.
+"""
+
+from collections.abc import MutableMapping
+from fnmatch import fnmatchcase
+from functools import partial
+from math import exp
+from pathlib import Path
+from typing import Any
+
+import torch
+from transformers import AutoTokenizer, BertTokenizer
+
+from nast.errors import ModelError
+from nast.files import read_json
+from nast.hashes import content_hash, file_hash
+from nast.models.contract import DualEncoder
+from nast.models.families.heads import build_head
+from nast.models.families.image_towers import ImageTower
+from nast.models.families.spec import read_spec
+from nast.models.families.towers import two_towers
+from nast.models.preprocess import to_pixels
+from nast.models.weights.checkpoints import read_tensors
+from nast.models.weights.encoders import build_encoder
+from nast.models.weights.model_folders import check_keys, hub_folder, tokenizer_key
+from nast.models.weights.pretrained import load_tokenizer, refuse_adapter
+
+Weights = MutableMapping[str, torch.Tensor]
+Files = tuple[Path, ...]
+
+
+def load_two_tower(place: str, name: str) -> DualEncoder:
+    """Load a model from its specification.
+
+    Args:
+        place: a YAML file, see `nast.models.families.spec`; files are looked for in its folder.
+        name: how results call the model.
+
+    Raises:
+        ModelError: the specification is wrong, a file is missing, keys are missing or left over,
+            or the towers do not end in vectors of one length.
+    """
+    path = Path(place)
+    spec = read_spec(path)
+    for part in ("text", "image"):
+        spec[part]["config"] = _config(path, spec[part]["config"])
+    files = {
+        part: _files(path, f"{part}.weights", spec[part]["weights"]) for part in ("text", "image")
+    }
+    read = {group: _read(path, group, spec["ignore"]) for group in set(files.values())}
+    text, image = (read[files[part]] for part in ("text", "image"))
+    heads = {
+        "text": build_head(spec["text"]["head"], text),
+        "image": build_head(spec["image"]["head"], image),
+    }
+    scale = _scale(path, spec["scale"], list(read.values()))
+    bert = build_encoder(
+        "bert",
+        spec["text"]["config"],
+        _take(text, spec["text"]["prefix"]),
+        _names(files["text"]),
+        pooler=spec["text"]["pooling"] == "cls_tanh",
+    )
+    encoder = build_encoder(
+        spec["image"]["encoder"],
+        spec["image"]["config"],
+        _take(image, spec["image"]["prefix"]),
+        _names(files["image"]),
+    )
+    for group, left in read.items():
+        check_keys(f"{_names(group)} (`ignore` lists what no vector depends on)", [], left)
+    folder = _folder(path, spec["text"]["tokenizer"])
+    model = two_towers(
+        bert,
+        heads["text"],
+        ImageTower(encoder, heads["image"], spec["image"]["pooling"]),
+        _tokenizer(folder),
+        partial(to_pixels, settings=spec["preprocessing"]),
+        scale,
+        spec["text"],
+        name=name,
+        source=place,
+        key=_key(spec, folder, files),
+    )
+    model.spec["preprocessing"] = spec["preprocessing"]
+    model.spec |= {k: spec[k] for k in ("name", "licence", "trained_on")}
+    return model
+
+
+def _key(spec: dict[str, Any], tokenizer: Path, files: dict[str, Files]) -> str:
+    """Of what the specification says, and of the files' content in place of their names."""
+    said = {k: spec[k] for k in ("preprocessing", "scale")}
+    for part in ("text", "image"):
+        said[part] = {k: v for k, v in spec[part].items() if k not in ("weights", "tokenizer")}
+    hashes = {part: [file_hash(file) for file in group] for part, group in files.items()}
+    return content_hash([said, tokenizer_key(tokenizer), hashes])
+
+
+def _files(spec: Path, key: str, entry: str | list[str]) -> Files:
+    return tuple(_file(spec, key, one) for one in ([entry] if isinstance(entry, str) else entry))
+
+
+def _names(files: Files) -> str:
+    return ", ".join(map(str, files))
+
+
+def _file(spec: Path, key: str, entry: str) -> Path:
+    """The weights' file itself, safetensors first in a folder."""
+    place = spec.parent / entry
+    refuse_adapter(place)
+    inside = [place / n for n in ("model.safetensors", "pytorch_model.bin")]
+    file = next((p for p in inside if p.is_file()), place)
+    if not file.is_file():
+        raise ModelError(
+            f"{spec}: {key}: found no file {place}, expected weights, or a folder "
+            f"with {' or '.join(p.name for p in inside)}"
+        )
+    return file
+
+
+def _read(spec: Path, files: Files, ignore: list[str]) -> Weights:
+    weights: dict[str, torch.Tensor] = {}
+    for file in files:
+        more = read_tensors(file)
+        if twice := weights.keys() & more.keys():
+            raise ModelError(
+                f"{spec}: {_names(files)}: {len(twice)} keys stand in two files, "
+                f"among them {min(twice)!r}"
+            )
+        weights |= more
+    return {
+        k: v.float() if v.is_floating_point() else v
+        for k, v in weights.items()
+        if not any(fnmatchcase(k, pattern) for pattern in ignore)
+    }
+
+
+def _take(weights: Weights, prefix: str) -> dict[str, torch.Tensor]:
+    names = [k for k in weights if k.startswith(prefix)]
+    return {k.removeprefix(prefix): weights.pop(k) for k in names}
+
+
+def _config(spec: Path, given: Any) -> dict[str, Any]:
+    if isinstance(given, dict):
+        return given
+    place = spec.parent / given
+    file = place / "config.json" if place.is_dir() else place
+    if not file.is_file():
+        raise ModelError(f"{spec}: config: found no file {file}, expected a config.json")
+    return read_json(file)
+
+
+def _folder(spec: Path, given: str) -> Path:
+    inside = spec.parent / given
+    return inside if inside.is_dir() else hub_folder(given, weights=False)
+
+
+def _scale(spec: Path, given: Any, files: list[Weights]) -> float:
+    if not isinstance(given, dict):
+        return float(given)
+    holder = next((w for w in files if given["key"] in w), None)
+    if holder is None:
+        raise ModelError(f"{spec}: scale.key: found no key {given['key']!r} in the weights")
+    return min(exp(float(holder.pop(given["key"]))), float(given.get("max", "inf")))
+
+
+def _tokenizer(folder: Path) -> Any:
+    file = folder / "tokenizer_config.json"
+    # CXR-BERT brings code for a class that is BERT's under another name; it is not run.
+    own_code = file.is_file() and "auto_map" in read_json(file)
+    return load_tokenizer(folder, BertTokenizer if own_code else AutoTokenizer)

@@ -1,0 +1,1 @@
+"""The files of others: containers, layouts and names of weights, read safely."""

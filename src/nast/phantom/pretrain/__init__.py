@@ -1,0 +1,1 @@
+"""The models that are trained on phantom patients: `phantom` and `phantom-minilm`."""

@@ -1,0 +1,1 @@
+"""Model x items -> scores: choices, retrieval, prompt pairs, chat models (paper section 5)."""

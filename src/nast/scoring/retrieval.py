@@ -1,0 +1,264 @@
+"""Retrieval of single captions: R@1 and R@5 (Tables 1-2, design section 4 row 8).
+
+Three readings stand side by side. `unique` (Tables 1-2): the gallery holds every text once, right
+are the image's own texts. `strict`: the gallery holds every row, right are the image's own rows, so
+an equal caption of another image is an error. `fact`: right is every text of the query's polarity
+that the image's facts entail; texts that they neither entail nor contradict, and true texts of
+the other polarity, are left out of the gallery.
+"""
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+
+from nast.errors import UsageError
+from nast.hashes import seed_of
+from nast.ids import hashed_ids
+from nast.records import SCORES_SCHEMA
+from nast.scoring.ranking import Mask, Queries, Ranks, hit_probability, rank
+
+if TYPE_CHECKING:
+    from nast.scoring.truths import Truths
+    from nast.vectors import EmbeddingStore
+
+KS = (1, 5)
+POLARITIES = ("negated", "affirmative")
+
+
+def gallery_size(gallery: str) -> int | None:
+    """The N of `sampled:N`; None for `unique`, `full` and `candidates`.
+
+    Raises:
+        UsageError: none of them.
+    """
+    name, _, number = gallery.partition(":")
+    if name == "sampled" and number.isdecimal() and int(number) > 0:
+        return int(number)
+    if gallery in ("unique", "full", "candidates"):
+        return None
+    raise UsageError(
+        f"the gallery is {gallery!r}; choose unique, full, sampled:N (N candidates and the right "
+        "ones) or candidates (those about the same conditions)"
+    )
+
+
+def score_retrieval(
+    store: "EmbeddingStore",
+    captions: pl.DataFrame,
+    data: str,
+    gallery: str = "unique",
+    truths: "Truths | None" = None,
+    seed: int = 0,
+) -> pl.DataFrame:
+    """Hits of both directions with the vectors of a model; see `retrieval_table`."""
+    images, texts = distinct(captions)
+    vectors = store.images(images).float().numpy(), store.texts(texts).float().numpy()
+    return retrieval_table(*vectors, captions, store.model.name, data, gallery, truths, seed)
+
+
+def blind_retrieval(
+    captions: pl.DataFrame,
+    training: pl.DataFrame,
+    data: str,
+    gallery: str = "unique",
+    truths: "Truths | None" = None,
+    seed: int = 0,
+) -> pl.DataFrame:
+    """The same queries answered with one ranking for all images: training frequency of the text."""
+    images, texts = distinct(captions)
+    shares = Counter(training["caption"])
+    frequency = np.array([[shares[t]] for t in texts], dtype=np.float32)
+    same = np.ones((len(images), 1), dtype=np.float32)
+    return retrieval_table(same, frequency, captions, "blind", data, gallery, truths, seed)
+
+
+def distinct(captions: pl.DataFrame) -> tuple[list[str], list[str]]:
+    """Images and texts of some captions, each once, in order of appearance."""
+    return tuple(
+        captions[c].unique(maintain_order=True).to_list() for c in ("image_path", "caption")
+    )  # type: ignore[return-value]
+
+
+def retrieval_table(
+    images: np.ndarray,
+    texts: np.ndarray,
+    captions: pl.DataFrame,
+    model: str,
+    data: str,
+    gallery: str = "unique",
+    truths: "Truths | None" = None,
+    seed: int = 0,
+) -> pl.DataFrame:
+    """Hits of both directions in every reading.
+
+    Image to text: one query per image and polarity. Text to image: one query per distinct text
+    (`strict`: per row), right is any image that has the text (`strict`: the row's own).
+
+    Args:
+        images: vectors of the distinct images, in order of appearance, (n, D).
+        texts: vectors of the distinct texts, (m, D).
+        captions: `CAPTIONS_SCHEMA` rows.
+        model: name in the results.
+        data: name in the results.
+        gallery: what the headline reading ranks: `unique`, `full` (rows), `sampled:N` or
+            `candidates`.
+        truths: what is true of which image, for the reading `fact`.
+        seed: of sampled galleries.
+
+    Returns:
+        `SCORES_SCHEMA`: one row per query and k; `option` is k, `score` the probability of a
+        hit, `rank` the best right candidate's, `gallery` the number of candidates, `top` the best
+        ten. Images and texts are numbered in order of appearance.
+    """
+    rows = _numbered(captions)
+    number = gallery_size(gallery)
+    ways = {"image": (images, texts), "text": (texts, images)}
+    frames = []
+    for way, (vectors, candidates) in ways.items():
+        other = "text" if way == "image" else "image"
+        once = np.ones(len(candidates), dtype=np.int64)
+        shown = np.bincount(rows[other], minlength=len(candidates)) if way == "image" else once
+        mask = _mask(rows, way, len(candidates), number, gallery == "candidates", seed)
+        own = {p: _own(rows.filter(polarity=p), way, mask) for p in POLARITIES}
+        each = {p: _each(rows.filter(polarity=p), way) for p in POLARITIES}
+        readings = {"": each if gallery == "full" else own, " strict": each}
+        if truths is not None:
+            readings[" fact"] = {p: truths.queries(way, p) for p in POLARITIES}
+        for reading, asked in readings.items():
+            found = {p: q for p, q in asked.items() if len(q.rows)}
+            by_row = reading == " strict" or (gallery == "full" and not reading)
+            copies = shown if by_row else once
+            ranks = rank(vectors, candidates, copies, list(found.values()))
+            name = f"{way} to {other}{reading}"
+            frames += [
+                _rows(name, p, q, r, rows, way)
+                for (p, q), r in zip(found.items(), ranks, strict=True)
+            ]
+    table = pl.concat(frames).with_columns(
+        model=pl.lit(model),
+        data=pl.lit(data),
+        form=pl.col("polarity"),
+        group_id=pl.lit(""),
+        answer=pl.lit(True),
+        tie=pl.lit(False),
+        truncated=pl.lit(False),
+    )
+    return table.select(pl.col(n).cast(t) for n, t in SCORES_SCHEMA.items())
+
+
+def _numbered(captions: pl.DataFrame) -> pl.DataFrame:
+    """Rows as `image, text, polarity, subject, condition`, with numbers in order of appearance."""
+    numbers = {}
+    for column, name in (("image_path", "image"), ("caption", "text")):
+        values = captions[column].unique(maintain_order=True)
+        codes = pl.Series(range(len(values)), dtype=pl.Int64)
+        numbers[name] = captions[column].replace_strict(values, codes)
+    patients = captions["subject_id"].unique(maintain_order=True).to_list()
+    hashed = dict(zip(patients, hashed_ids(patients), strict=True))
+    return pl.DataFrame(
+        {
+            **numbers,
+            "polarity": captions["polarity"],
+            "subject": captions["subject_id"].replace_strict(hashed, return_dtype=pl.String),
+            "condition": captions["condition"],
+        }
+    )
+
+
+def _own(rows: pl.DataFrame, way: str, mask: Mask | None) -> Queries:
+    """One query per image (or text); right are its own texts (or images), each once."""
+    other = "text" if way == "image" else "image"
+    lists = rows.group_by(way).agg(pl.col(other).unique().sort()).sort(way)
+    counts, index = lists[other].list.len().to_numpy(), lists[other].explode().to_numpy()
+    starts = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+    queries = Queries(lists[way].to_numpy(), starts, index, np.ones(len(index), dtype=np.int64))
+    return queries._replace(left_out=_keeping(mask, queries) if mask else None)
+
+
+def _each(rows: pl.DataFrame, way: str) -> Queries:
+    """Image to text: one query per image, right are its own rows. Text to image: one per row."""
+    if way == "text":
+        ordered = rows.sort("text", maintain_order=True)
+        ones = np.ones(len(ordered), dtype=np.int64)
+        return Queries(
+            ordered["text"].to_numpy(),
+            np.arange(len(ordered) + 1),
+            ordered["image"].to_numpy(),
+            ones,
+        )
+    counted = rows.group_by("image", "text").len().sort("image", "text")
+    _, starts = np.unique(counted["image"].to_numpy(), return_index=True)
+    return Queries(
+        counted["image"].unique(maintain_order=True).to_numpy(),
+        np.append(starts, len(counted)),
+        counted["text"].to_numpy(),
+        counted["len"].cast(pl.Int64).to_numpy(),
+    )
+
+
+def _mask(
+    rows: pl.DataFrame, way: str, size: int, number: int | None, about: bool, seed: int
+) -> Mask | None:
+    """Which candidates a smaller gallery leaves out, before the right ones are put back."""
+    if number is not None:
+        return lambda asked: np.stack([_all_but(size, number, seed, way, q) for q in asked])
+    if not about:
+        return None
+    names = {c: i for i, c in enumerate(rows["condition"].unique(maintain_order=True))}
+    said = {}
+    for side in ("image", "text"):
+        said[side] = np.zeros((int(rows[side].max()) + 1, len(names)), dtype=np.float32)  # type: ignore[arg-type]
+        said[side][rows[side], [names[c] for c in rows["condition"]]] = 1
+    other = said["text" if way == "image" else "image"]
+    return lambda asked: said[way][asked] @ other.T == 0
+
+
+def _all_but(size: int, number: int, seed: int, way: str, query: int) -> np.ndarray:
+    without = np.ones(size, dtype=bool)
+    rng = np.random.default_rng(seed_of(seed, "gallery", way, int(query)))
+    without[rng.choice(size, min(number, size), replace=False)] = False
+    return without
+
+
+def _keeping(mask: Mask, queries: Queries) -> Mask:
+    """A mask that never leaves out what is right."""
+
+    def left_out(asked: np.ndarray) -> np.ndarray:
+        without = mask(asked)
+        for line, place in enumerate(np.searchsorted(queries.rows, asked)):
+            without[line, queries.right[queries.starts[place] : queries.starts[place + 1]]] = False
+        return without
+
+    return left_out
+
+
+def _rows(
+    name: str, polarity: str, queries: Queries, ranks: Ranks, rows: pl.DataFrame, way: str
+) -> pl.DataFrame:
+    """One row per query and k."""
+    numbers = queries.rows
+    if way == "image":
+        patient = dict(rows.select("image", "subject").iter_rows())
+        subjects = [patient[i] for i in numbers]
+    else:
+        # A text belongs to many patients; the query is its own cluster.
+        subjects = hashed_ids(f"text {i}" for i in numbers)
+    # Several rows of one text are queries of their own in the strict reading.
+    nth = pl.DataFrame({"n": numbers}).select(pl.int_range(pl.len()).over("n")).to_series()
+    items = [f"{name} {i}" + (f".{j}" if j else "") for i, j in zip(numbers, nth, strict=True)]
+    counts = np.stack([ranks.above, ranks.ties, ranks.hits], axis=1).tolist()
+    base = pl.DataFrame(
+        {
+            "item_id": items,
+            "polarity": [polarity] * len(items),
+            "subject": subjects,
+            "task": [f"retrieval {name}"] * len(items),
+            "rank": ranks.above + 1.0,
+            "gallery": ranks.gallery,
+            "top": ranks.top.tolist(),
+        }
+    )
+    scores = {k: pl.Series([hit_probability(a, t, h, k) for a, t, h in counts]) for k in KS}
+    return pl.concat(base.with_columns(option=pl.lit(k), score=s) for k, s in scores.items())

@@ -1,0 +1,158 @@
+"""A site's own label or fact table with a mapping beside it -> studies, and facts of a long one."""
+
+from collections import Counter
+from pathlib import Path
+
+import polars as pl
+
+from nast.errors import InputError
+from nast.facts.conditions import labelled
+from nast.sources.image_paths import refuse_outside
+from nast.sources.io.label_tables import cells_of, refuse_split_patients
+from nast.sources.joins import prefixed
+from nast.sources.own_table.cells import coded, kind_of, meanings, refuse_where, scan_table, text_of
+from nast.sources.own_table.facts import NAME, ORDER, facts_of
+from nast.sources.own_table.mapping import COLUMNS, Mapping, read_mapping
+from nast.sources.source import DATA_SETS, FRONTAL, Source, is_phantom, study_columns, tally
+from nast.sources.splits import add_split
+
+_SHORTENED = r"^[0-9]+[.,][0-9]+[eE]\+?[0-9]+$|^[0-9]+[eE]\+[0-9]+$"
+
+
+def read_table_file(file: Path) -> Source:
+    """Read a site's own table, as the mapping beside it (`site.mapping.yaml`) says.
+
+    Wide tables have one column per condition; several rows of a study are its images. Long ones
+    have one row per fact; a study's labels follow from its facts. `write_mapping` writes a first
+    mapping.
+
+    Args:
+        file: CSV, TSV or JSONL, plain or gzip, or Parquet.
+
+    Returns:
+        Studies with four-valued labels, and facts of a long table; policy and terms of the
+        mapping. Where the mapping names a site, ids begin with its name. In a wide table an
+        annotation is a label of a study that is not `not_mentioned`, in a long one a row whose
+        existence is not.
+
+    Raises:
+        InputError: the table or its mapping is missing or damaged, they do not fit, an id is
+            blank, a value is not listed, images of one study have different labels, a study has
+            two patients or a patient two splits, or an image path leads out of its folder.
+    """
+    file = Path(file)
+    kind_of(file)
+    mapping = read_mapping(file)
+    table = scan_table(file, mapping.encoding, mapping.separator)
+    cells = text_of(table, file, mapping.used(file, table.collect_schema().names()))
+    rows = _rows(cells, mapping, file)
+    studies, facts, counts = _studies(rows, mapping), None, Counter[str]()
+    stated = rows if "split" in mapping.columns else rows.clear()
+    if mapping.layout == "wide":
+        labels, account = _wide(cells, rows, mapping, file)
+    else:
+        facts, labels, account, counts = facts_of(cells, rows, mapping, file)
+    studies = studies.join(labels, on="study_id", how="left", maintain_order="left")
+    others = [pl.lit("not_mentioned").alias(n) for n in labelled() if n not in labels.columns]
+    folders = [file.parent, *([mapping.root] if mapping.root else [])]
+    source = Source(
+        name=NAME,
+        root=mapping.root,
+        studies=studies.with_columns(
+            pl.col(labels.columns).fill_null("not_mentioned"), *others
+        ).select(study_columns()),
+        facts=facts,
+        policy=mapping.policy,
+        terms=mapping.terms,
+        annotations=account,
+        counts={"rows": len(rows), "studies": len(studies), **counts},
+        files=[file, mapping.file],
+        phantom=any(map(is_phantom, folders)),
+        splits=dict(stated.select("subject_id", "split").iter_rows()),
+        ids=mapping.site or str(file.resolve()),
+    )
+    own = bool(mapping.site) and mapping.site not in DATA_SETS
+    return prefixed(source, f"{mapping.site}:") if own else source
+
+
+def _rows(cells: pl.DataFrame, mapping: Mapping, file: Path) -> pl.DataFrame:
+    """Ids, image, split and view of each row, checked."""
+    given = {name: cells.get_column(column) for name, column in mapping.columns.items()}
+    for name in COLUMNS[:2]:
+        refuse_where(given[name] == "", given[name], file, "an id")
+        refuse_where(
+            given[name].alias(name).str.contains(_SHORTENED),
+            given[name],
+            file,
+            "a whole id; a spreadsheet has shortened it",
+        )
+    if "image_path" in given:
+        refuse_outside(given["image_path"], file)
+        given["image_path"] = given["image_path"].str.replace_all("\\", "/", literal=True)
+    if "split" in given:
+        split = meanings(given["split"], mapping.splits)
+        refuse_where(
+            split.is_null(),
+            given["split"],
+            file,
+            f"one of {', '.join(mapping.splits)}, or a word under splits",
+        )
+        given["split"] = split
+    blank = pl.repeat("", len(cells), eager=True)
+    rows = pl.DataFrame({name: given.get(name, blank) for name in COLUMNS})
+    rows = rows.with_columns(pl.col("view").str.to_uppercase())
+    patient = rows["subject_id"]
+    first = rows.select(pl.col("subject_id").first().over("study_id")).to_series()
+    refuse_where(
+        patient != first,
+        given["subject_id"],
+        file,
+        "the patient of the study's first row; a study has one patient",
+    )
+    if "split" in given:
+        refuse_split_patients(rows, file)
+    return rows
+
+
+def _studies(rows: pl.DataFrame, mapping: Mapping) -> pl.DataFrame:
+    """One row per study, in the order of the table: the image that stands for it."""
+    frontal = {view: place for place, view in enumerate(FRONTAL)}
+    chosen = (
+        rows.with_row_index("place")
+        .with_columns(pl.col("place").min().over("study_id"))
+        .sort(
+            pl.col("image_path") == "",
+            pl.col("view").replace_strict(frontal, default=len(FRONTAL), return_dtype=pl.Int8),
+            maintain_order=True,
+        )
+        .unique("study_id", keep="first", maintain_order=True)
+        .sort("place")
+    )
+    return chosen if "split" in mapping.columns else add_split(chosen)
+
+
+def _wide(
+    cells: pl.DataFrame, rows: pl.DataFrame, mapping: Mapping, file: Path
+) -> tuple[pl.DataFrame, Counter[str]]:
+    """The label columns, one row per study, and what became of the labels."""
+    names = list(mapping.labels)
+    images = rows.select("study_id").with_columns(
+        coded(cells.get_column(column), mapping.values, file, mapping.file.name).alias(name)
+        for name, column in mapping.labels.items()
+    )
+    labels = images.unique("study_id", keep="first", maintain_order=True)
+    first = images.select("study_id").join(labels, on="study_id", how="left", maintain_order="left")
+    unlike = images.select(pl.any_horizontal(pl.col(n) != first[n] for n in names)).to_series()
+    row = unlike.arg_max()
+    if row is not None and unlike[row]:
+        raise InputError(
+            file,
+            found="labels unlike those of the study's first row",
+            expected="equal labels within a study",
+            row=row + 1,
+        )
+    account = tally()
+    account["present"] = cells_of(labels.select(names), *ORDER)
+    account["kept"] = cells_of(labels.select(names), "present", "absent")
+    account["set aside: uncertain"] = account["present"] - account["kept"]
+    return labels, account

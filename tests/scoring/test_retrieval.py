@@ -1,0 +1,276 @@
+"""Hits at k against all orders of equal scores, small galleries by hand, every reading by loops."""
+
+from itertools import permutations
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pytest import approx
+
+from nast.errors import UsageError
+from nast.facts.entailment import truth
+from nast.records import FACT_STRUCT, SCORES_SCHEMA, Fact
+from nast.scoring import ranking
+from nast.scoring.ranking import hit_probability
+from nast.scoring.retrieval import blind_retrieval, gallery_size, retrieval_table
+from nast.scoring.truths import truths_of
+
+
+def expected_hit(scores, right, k):
+    """Share of all orders of equal scores in which a right candidate is among the first k."""
+    hits = []
+    for order in permutations(range(len(scores))):
+        ranked = sorted(order, key=lambda i: -scores[i])
+        hits.append(any(right[i] for i in ranked[:k]))
+    return np.mean(hits)
+
+
+def counted(scores, right):
+    best = max(s for s, r in zip(scores, right, strict=True) if r)
+    tied = [r for s, r in zip(scores, right, strict=True) if s == best]
+    return sum(s > best for s in scores), len(tied), sum(tied)
+
+
+@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("k", [1, 2, 5])
+def test_hit_probability_by_brute_force(seed, k):
+    rng = np.random.default_rng(seed)
+    scores, right = rng.integers(0, 3, 6).tolist(), (rng.random(6) < 0.4).tolist()
+    right[seed] = True
+    assert hit_probability(*counted(scores, right), k) == approx(expected_hit(scores, right, k))
+
+
+TEXTS = ["no a", "has b", "no b", "has a"]
+MATRIX = np.array(
+    [
+        [0.9, 0.3, 0.1, 0.2],
+        [0.5, 0.1, 0.5, 0.6],
+        [0.4, 0.2, 0.3, 0.4],
+    ],
+    dtype=np.float32,
+)
+CAPTIONS = pl.DataFrame(
+    [
+        ("0.png", "no a", "negated", "p0", "a"),
+        ("0.png", "has b", "affirmative", "p0", "b"),
+        ("1.png", "no b", "negated", "p1", "b"),
+        ("1.png", "has a", "affirmative", "p1", "a"),
+        ("2.png", "has a", "affirmative", "p2", "a"),
+    ],
+    schema=["image_path", "caption", "polarity", "subject_id", "condition"],
+    orient="row",
+)
+
+
+def by_hand(gallery="unique", **more):
+    images = np.eye(3, dtype=np.float32)
+    return retrieval_table(images, MATRIX.T.copy(), CAPTIONS, "m", "d", gallery, **more)
+
+
+def hits(table, task, polarity, k):
+    part = table.filter(task=f"retrieval {task}", polarity=polarity, option=k)
+    return part["score"].to_list(), part["rank"].to_list()
+
+
+def test_three_images_and_four_texts_by_hand():
+    table = by_hand()
+    assert dict(table.schema) == SCORES_SCHEMA
+    # 0.png: "no a" is first; 1.png: "no b" ties for second behind "has a".
+    assert hits(table, "image to text", "negated", 1) == ([1.0, 0.0], [1.0, 2.0])
+    # 0.png: "has b" second; 1.png: "has a" first; 2.png: "has a" ties for first with "no a".
+    assert hits(table, "image to text", "affirmative", 1) == ([0.0, 1.0, 0.5], [2.0, 1.0, 1.0])
+    assert hits(table, "image to text", "negated", 5)[0] == [1.0, 1.0]
+    # "no a" -> 0.png first; "no b" -> 1.png first.
+    assert hits(table, "text to image", "negated", 1)[0] == [1.0, 1.0]
+    # "has b" -> 0.png first; "has a" -> 1.png first (any own image counts).
+    assert hits(table, "text to image", "affirmative", 1)[0] == [1.0, 1.0]
+    assert set(table["gallery"].filter(table["task"] == "retrieval image to text")) == {4}
+    top = table.filter(task="retrieval image to text", item_id="image to text 0", option=1)
+    assert top["top"].to_list() == [[0, 1, 3, 2]] * 2
+
+
+def test_strict_counts_rows_by_hand():
+    table = by_hand()
+    # "has a" stands in two rows of five. 1.png: both are first, one is its own.
+    assert hits(table, "image to text strict", "affirmative", 1)[0] == [0.0, 0.5, approx(1 / 3)]
+    assert set(table.filter(task="retrieval image to text strict")["gallery"]) == {5}
+    # "has a" of 1.png finds 1.png; "has a" of 2.png does not find 2.png.
+    rows = table.filter(task="retrieval text to image strict", polarity="affirmative", option=1)
+    assert dict(rows.select("item_id", "score").iter_rows()) == {
+        "text to image strict 1": 1.0,
+        "text to image strict 3": 1.0,
+        "text to image strict 3.1": 0.0,
+    }
+    assert hits(by_hand("full"), "image to text", "affirmative", 1)[0] == [0.0, 0.5, approx(1 / 3)]
+
+
+def test_candidates_are_about_the_same_conditions_by_hand():
+    table = by_hand("candidates")
+    # 2.png has captions of "a" only: "no a" and "has a" remain.
+    last = table.filter(task="retrieval image to text", item_id="image to text 2", option=1)
+    assert (last["gallery"].item(), last["score"].item()) == (2, 0.5)
+    # "no b": images whose captions speak of "b" are 0.png and 1.png.
+    text = table.filter(task="retrieval text to image", item_id="text to image 2", option=1)
+    assert text["gallery"].item() == 2
+
+
+def test_sampled_galleries_keep_what_is_right():
+    table = by_hand("sampled:1")
+    sizes = table.filter(task="retrieval image to text")["gallery"]
+    assert set(sizes) <= {1, 2}
+    assert table.equals(by_hand("sampled:1"))
+    whole = by_hand("sampled:99").filter(task="retrieval image to text")
+    assert whole.equals(by_hand().filter(task="retrieval image to text"))
+
+
+@pytest.mark.parametrize("gallery", ["all", "sampled:", "sampled:0", "sampled:x"])
+def test_unknown_gallery(gallery):
+    with pytest.raises(UsageError, match="sampled:N"):
+        gallery_size(gallery)
+
+
+def test_blind_ranking_is_training_frequency():
+    training = pl.DataFrame({"caption": ["has a"] * 3 + ["no a"]})
+    table = blind_retrieval(CAPTIONS, training, "d")
+    first = table.filter(task="retrieval image to text", option=1)
+    by_polarity = dict(first.group_by("polarity").agg(pl.col("score").mean()).iter_rows())
+    assert by_polarity == {"negated": 0.0, "affirmative": approx(2 / 3)}
+
+
+@st.composite
+def sets(draw):
+    """Captions of a few images with many equal texts and vectors, in chunks of any size."""
+    rng = np.random.default_rng(draw(st.integers(0, 10**6)))
+    images, texts = draw(st.integers(1, 4)), draw(st.integers(2, 5))
+    rows = draw(
+        st.lists(
+            st.tuples(st.integers(0, images - 1), st.integers(0, texts - 1)),
+            min_size=1,
+            max_size=10,
+        )
+    )
+    captions = pl.DataFrame(
+        [
+            (f"{i}.png", f"text {t}", ("negated", "affirmative")[t % 2], f"p{i}", str(t % 3))
+            for i, t in rows
+        ],
+        schema=CAPTIONS.schema,
+        orient="row",
+    )
+    n, m = captions["image_path"].n_unique(), captions["caption"].n_unique()
+    vectors = [rng.integers(-1, 2, (k, 2)).astype(np.float32) for k in (n, m)]
+    return captions, *vectors, draw(st.sampled_from([1, 7, 10**6]))
+
+
+@settings(max_examples=40, deadline=None)
+@given(sets())
+def test_equals_loops_over_the_whole_matrix(drawn):
+    captions, image_vectors, text_vectors, cells = drawn
+    paths = captions["image_path"].unique(maintain_order=True).to_list()
+    texts = captions["caption"].unique(maintain_order=True).to_list()
+    scores = image_vectors @ text_vectors.T
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ranking, "CELLS", cells)
+        table = retrieval_table(image_vectors, text_vectors, captions, "m", "d")
+    found = {
+        (r["item_id"], r["polarity"], r["option"]): r["score"] for r in table.iter_rows(named=True)
+    }
+    rows = captions.select("image_path", "caption", "polarity").rows()
+    wanted = {}
+    for k in (1, 5):
+        for i, path in enumerate(paths):
+            for polarity in {p for x, _, p in rows if x == path}:
+                own = {t for x, t, p in rows if x == path and p == polarity}
+                line = [scores[i, texts.index(t)] for t in texts]
+                wanted[f"image to text {i}", polarity, k] = (line, [t in own for t in texts])
+                line = [scores[i, texts.index(t)] for _, t, _ in rows]
+                right = [x == path and p == polarity for x, _, p in rows]
+                wanted[f"image to text strict {i}", polarity, k] = line, right
+        for j, text in enumerate(texts):
+            polarity = next(p for _, t, p in rows if t == text)
+            shown = {x for x, t, _ in rows if t == text}
+            line = [scores[i, j] for i in range(len(paths))]
+            wanted[f"text to image {j}", polarity, k] = line, [p in shown for p in paths]
+            for nth, path in enumerate(x for x, t, _ in rows if t == text):
+                name = f"text to image strict {j}" + (f".{nth}" if nth else "")
+                wanted[name, polarity, k] = line, [p == path for p in paths]
+    assert found == {
+        key: approx(hit_probability(*counted(*value), key[2])) for key, value in wanted.items()
+    }
+
+
+def fact_rows():
+    """Two studies; "no left effusion" is entailed for 0, unknown for nobody, false for 1."""
+    stated = {
+        "0.png": [Fact("Pleural Effusion", "absent"), Fact("Edema", "present")],
+        "1.png": [Fact("Pleural Effusion", "present", side="left")],
+    }
+    said = [
+        ("0.png", "no effusion", "negated", Fact("Pleural Effusion", "absent")),
+        ("0.png", "edema", "affirmative", Fact("Edema", "present")),
+        ("1.png", "left effusion", "affirmative", Fact("Pleural Effusion", "present", side="left")),
+        ("1.png", "no right effusion", "negated", Fact("Pleural Effusion", "absent", side="right")),
+    ]
+    captions = pl.DataFrame(
+        [(i, i[0], t, p, f"p{i[0]}", f.condition, f.as_dict()) for i, t, p, f in said],
+        schema={
+            "image_path": pl.String,
+            "study_id": pl.String,
+            "caption": pl.String,
+            "polarity": pl.String,
+            "subject_id": pl.String,
+            "condition": pl.String,
+            "fact": FACT_STRUCT,
+        },
+        orient="row",
+    )
+    facts = pl.DataFrame(
+        [
+            {"study_id": i[0], "subject_id": f"p{i[0]}", **f.as_dict()}
+            for i, fs in stated.items()
+            for f in fs
+        ]
+    )
+    return captions, facts, stated, said
+
+
+def test_facts_make_texts_of_others_right_and_leave_unknown_ones_out():
+    from nast.facts.conditions import labelled
+
+    captions, facts, stated, said = fact_rows()
+    blank = {n: ["not_mentioned"] * 2 for n in labelled()}
+    studies = pl.DataFrame({"study_id": ["0", "1"], "subject_id": ["p0", "p1"], **blank})
+    truths = truths_of(captions, facts, studies)
+    for i, path in enumerate(stated):
+        known = {}
+        for fact in stated[path]:
+            known.setdefault(fact.condition, []).append(fact)
+        verdicts = [truth(f, known.get(f.condition, []), "described") for *_, f in said]
+        codes = {True: 1, False: -1, None: 0}
+        assert truths.row(np.array([i]))[0].tolist() == [codes[v] for v in verdicts]
+    # 0.png, negated: both denials are right, "left effusion" is wrong; "edema" is true: left out.
+    images, texts = (
+        np.eye(2, dtype=np.float32),
+        np.array([[0.1, 0.9], [0.8, 0.7], [0.3, 0.6], [0.4, 0.2]], dtype=np.float32),
+    )
+    table = retrieval_table(images, texts, captions, "m", "d", truths=truths)
+    first = table.filter(task="retrieval image to text fact", option=1)
+    found = {
+        (r["item_id"][-1], r["polarity"]): (r["score"], r["gallery"])
+        for r in first.iter_rows(named=True)
+    }
+    # 1.png: edema is not mentioned there: unknown, left out.
+    assert found == {
+        ("0", "negated"): (1.0, 3),
+        ("0", "affirmative"): (1.0, 2),
+        ("1", "negated"): (0.0, 2),
+        ("1", "affirmative"): (0.0, 2),
+    }
+    # "no right effusion" is true of both images, so it finds one of them whatever the scores.
+    back = table.filter(
+        task="retrieval text to image fact", option=1, item_id="text to image fact 3"
+    )
+    assert back["score"].to_list() == [1.0]
+    assert truths_of(captions.with_columns(study_id=pl.lit("9")), facts, studies) is None

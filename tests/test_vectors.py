@@ -1,0 +1,206 @@
+"""Each distinct text and image is encoded once, and only good vectors are kept."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import polars as pl
+import pytest
+import torch
+from built import TableModel, question_set
+from PIL import Image
+from torch.nn.functional import normalize
+
+from nast.errors import ImageError, InputError, ModelError
+from nast.models.registry import load_model
+from nast.vectors import EmbeddingStore, embed_folder
+
+TEXTS = {"a": [1, 0], "b": [0, 2], "long text": [3, 4]}
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    for name, value in (("x.png", 10), ("same.png", 10), ("y.png", 200)):
+        Image.new("L", (8, 8), value).save(tmp_path / name)
+    return tmp_path
+
+
+def model():
+    return TableModel(TEXTS, {"x.png": [1, 1], "same.png": [1, 1], "y.png": [1, -1]})
+
+
+def test_order_is_kept_and_each_text_is_encoded_once():
+    table = model()
+    store = EmbeddingStore(table)
+    vectors = store.texts(["long text", "a", "b", "a"])
+    store.texts(["b", "a"])
+    assert torch.allclose(vectors, torch.tensor([[0.6, 0.8], [1, 0], [0, 1], [1, 0]]))
+    assert sorted(table.calls) == ["a", "b", "long text"]
+
+
+def test_a_second_store_on_the_folder_encodes_nothing(tmp_path, pictures):
+    paths = [pictures / "x.png", pictures / "y.png"]
+    first, again = model(), model()
+    store = EmbeddingStore(first, tmp_path / "store")
+    texts, images = store.texts(list(TEXTS)), store.images(paths)
+    reader = EmbeddingStore(again, tmp_path / "store")
+    assert again.calls == []
+    assert torch.equal(reader.texts(list(TEXTS)), texts)
+    assert torch.equal(reader.images(paths), images)
+    assert again.calls == []
+
+
+def test_another_model_shares_nothing(tmp_path):
+    EmbeddingStore(model(), tmp_path).texts(["a"])
+    other = model()
+    other.key = "1" * 64
+    EmbeddingStore(other, tmp_path).texts(["a"])
+    assert other.calls == ["a"]
+
+
+def test_equal_files_are_encoded_once(pictures):
+    table = model()
+    vectors = EmbeddingStore(table).images([pictures / "x.png", pictures / "same.png"])
+    assert torch.equal(vectors[0], vectors[1])
+    assert len(table.calls) == 1
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf"), 2.0, 0.0])
+def test_vectors_that_break_the_contract_are_refused(bad, tmp_path):
+    table = model()
+    table.encode_texts = lambda texts: torch.full((len(texts), 1), bad)
+    with pytest.raises(ModelError, match="unit length"):
+        EmbeddingStore(table, tmp_path).texts(["a"])
+    assert not list(tmp_path.rglob("*.parquet"))
+
+
+def test_a_chunk_without_index_is_ignored(tmp_path):
+    EmbeddingStore(model(), tmp_path).texts(["a", "b"])
+    next(tmp_path.rglob("*.parquet")).unlink()
+    again = model()
+    EmbeddingStore(again, tmp_path).texts(["a"])
+    assert again.calls == ["a"]
+
+
+def test_broken_and_missing_images_are_named(tiny_clip, pictures):
+    broken = pictures / "broken.png"
+    broken.write_bytes((pictures / "x.png").read_bytes()[:40])
+    store = EmbeddingStore(load_model(f"hf:{tiny_clip}"))
+    paths = [pictures / "x.png", broken, pictures / "gone.png"]
+    good, bad = store.readable(paths)
+    assert good == {str(pictures / "x.png")}
+    assert set(bad) == {str(broken), str(pictures / "gone.png")}
+    with pytest.raises(InputError, match="an image of the data: found a broken image") as error:
+        store.images([broken])
+    # Paths of MIMIC-CXR hold patient ids, and messages reach logs.
+    assert "broken.png" not in str(error.value)
+    assert error.value.file == broken
+
+
+def test_vectors_of_open_and_credentialed_data_lie_apart(tmp_path):
+    EmbeddingStore(model(), tmp_path, "credentialed").texts(["a", "b"])
+    again = model()
+    EmbeddingStore(again, tmp_path, "open").texts(["a"])
+    assert again.calls == ["a"]
+    assert {p.name for p in tmp_path.iterdir()} == {"credentialed", "open"}
+
+
+def test_chunks_of_two_writers_and_of_small_size_are_one_store(tmp_path, monkeypatch):
+    monkeypatch.setattr("nast.vectors.BATCH", 2)
+    monkeypatch.setattr("nast.vectors.CHUNK", 2)
+    first, second = EmbeddingStore(model(), tmp_path), EmbeddingStore(model(), tmp_path)
+    first.texts(["a", "b"])
+    second.texts(["a", "long text"])
+    second.texts(["b"])
+    again = model()
+    found = EmbeddingStore(again, tmp_path).texts(["b", "long text", "a", "b"])
+    assert torch.allclose(found, torch.tensor([[0, 1], [0.6, 0.8], [1, 0], [0, 1]]))
+    assert again.calls == [] and len(list(tmp_path.rglob("*.safetensors"))) >= 3
+
+
+def test_slow_encoders_are_saved_by_the_clock(tmp_path, monkeypatch):
+    monkeypatch.setattr("nast.vectors.BATCH", 1)
+    monkeypatch.setattr("nast.vectors.SECONDS", 0.0)
+    table = model()
+    encode = table.encode_texts
+
+    def third_fails(texts):
+        if len(table.calls) == 2:
+            raise KeyboardInterrupt
+        return encode(texts)
+
+    table.encode_texts = third_fails
+    with pytest.raises(KeyboardInterrupt):
+        EmbeddingStore(table, tmp_path).texts(["a", "b", "long text"])
+    again = model()
+    EmbeddingStore(again, tmp_path).texts(["a", "b", "long text"])
+    assert again.calls == ["long text"]
+
+
+KILLED = """
+import sys
+from pathlib import Path
+import torch
+import nast.vectors as e
+from built import TableModel
+
+class Slow(TableModel):
+    def encode_texts(self, texts):
+        print(len(self.calls), flush=True)
+        return super().encode_texts(texts)
+
+e.BATCH = e.CHUNK = 4
+words = {f"text {i}": [i + 1, 1] for i in range(4000)}
+e.EmbeddingStore(Slow(words, {}), Path(sys.argv[1])).texts(list(words))
+"""
+
+
+def test_kill_leaves_whole_chunks_only(tmp_path):
+    process = subprocess.Popen(
+        [sys.executable, "-c", KILLED, tmp_path],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parent)},
+    )
+    lines = (line for line in process.stdout)
+    next(line for line in lines if int(line) >= 40)
+    process.kill()
+    process.wait()
+    process.stdout.close()
+    words = {f"text {i}": [i + 1, 1] for i in range(4000)}
+    again = TableModel(words, {})
+    found = EmbeddingStore(again, tmp_path).texts(list(words))
+    assert torch.allclose(found, normalize(torch.tensor(list(words.values())).float()))
+    assert 0 < len(again.calls) <= 4000 - 40
+
+
+def test_one_bad_image_among_many_costs_a_search_and_not_all(tmp_path):
+    names = [f"{i:03}.png" for i in range(300)]
+    for number, name in enumerate(names):
+        (tmp_path / name).write_bytes(number.to_bytes(2, "big"))
+    table = TableModel({}, {name: [1, i] for i, name in enumerate(names)})
+    encode, sizes = table.encode_images, []
+
+    def one_is_broken(paths):
+        sizes.append(len(paths))
+        if any(p.name == "123.png" for p in paths):
+            raise ImageError(paths[0], "a broken image")
+        return encode(paths)
+
+    table.encode_images = one_is_broken
+    good, bad = EmbeddingStore(table).readable([tmp_path / n for n in names])
+    assert set(bad) == {str(tmp_path / "123.png")} and len(good) == 299
+    assert len(sizes) < 25
+
+
+def test_a_folder_is_embedded_once(facts, tmp_path, monkeypatch):
+    data = question_set(facts)
+    loaded = load_model("phantom")
+    monkeypatch.setattr(loaded, "encode_images", lambda paths: torch.ones(len(paths), 1))
+    counts = embed_folder(EmbeddingStore(loaded, tmp_path), data, "test")
+    table = pl.read_parquet(data / "questions.parquet").filter(split="test")
+    texts = {t for f in ("negated", "affirmative", "omitted") for o in table[f] for t in o}
+    assert counts["texts"] == counts["texts encoded"] == len(texts)
+    assert counts["images"] == table["image_path"].n_unique()
+    assert embed_folder(EmbeddingStore(loaded, tmp_path), data, "test")["texts encoded"] == 0
