@@ -22,7 +22,7 @@ from transformers import CLIPConfig, CLIPImageProcessorPil, CLIPModel
 from nast.models import images
 from nast.models.images import open_image
 from nast.models.registry import load_model
-from nast.vectors import BATCH, EmbeddingStore
+from nast.vectors import BATCH, Vectors
 
 FORMS = ("negated", "affirmative", "omitted")
 PART = 512
@@ -53,7 +53,7 @@ def plain_seconds(model, texts: list[str]) -> float:
 
 def seconds(model, texts: list[str], folder: Path) -> float:
     begun = time.perf_counter()
-    EmbeddingStore(model, folder).texts(texts)
+    Vectors(model, folder).texts(texts)
     return time.perf_counter() - begun
 
 
@@ -96,7 +96,7 @@ def print_image_speed(model, paths: list[Path]) -> None:
 MEMORY = """
 import sys, time, resource, torch
 from pathlib import Path
-from nast.vectors import EmbeddingStore
+from nast.vectors import Vectors
 
 class Cheap:
     key, name, max_tokens = "0" * 64, "cheap", 77
@@ -107,7 +107,7 @@ number = int(sys.argv[2])
 texts = [f"caption {i}" for i in range(number)]
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 begun = time.perf_counter()
-EmbeddingStore(Cheap(), Path(sys.argv[1])).fill_texts(texts)
+Vectors(Cheap(), Path(sys.argv[1])).fill_texts(texts)
 after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 print(f"{number:>9,} captions  {time.perf_counter() - begun:6.1f} s  "
       f"{(after - before) / 1024:6.0f} MB above the list of texts")

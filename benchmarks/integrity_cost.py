@@ -44,7 +44,7 @@ def main() -> None:
 
         def make(out: Path) -> dict:
             write_table(out / "captions.parquet", table, SCHEMA)
-            return {"policy": "open", "counts": {}}
+            return {"access": "open", "counts": {}}
 
         stage(folder, {"stage": "contextual"}, [], make)
         path = folder / "captions.parquet"

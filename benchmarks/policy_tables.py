@@ -16,7 +16,7 @@ from nast.sources.collect import read_facts
 from nast.tracing.aggregate import merged
 from nast.tracing.measures import trace_tables
 from nast.training.updates import top_share
-from nast.vectors import EmbeddingStore
+from nast.vectors import Vectors
 
 SHOWN = (
     ("claims/accuracy", "negated"),
@@ -124,7 +124,7 @@ def print_moved(base: DualEncoder, runs: list[Path], facts: Path, store: Path) -
     _, table = read_facts(facts)
     found: dict[str, list] = {}
     for model in (base, *(load_model(f"run:{run}", run.name) for run in runs)):
-        scores = trace_tables(EmbeddingStore(model, store, "open"), table).scores
+        scores = trace_tables(Vectors(model, store, "open"), table).scores
         for name in MOVED:
             found.setdefault(name, []).append(merged(scores, name)["score"].to_numpy())
     print("\n| score | block | base | after training: mean, sd over seeds |\n|---|---|---|---|")

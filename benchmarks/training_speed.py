@@ -30,7 +30,7 @@ from nast.training.batches import caption_data, claim_data, draw
 from nast.training.config import TrainConfig
 from nast.training.objectives import caption_loss, claim_loss
 from nast.training.trainer import _start, _step
-from nast.vectors import EmbeddingStore
+from nast.vectors import Vectors
 
 CONFIG = TrainConfig(captions=16, claims=6, steps=3)
 STUDIES = 64
@@ -54,7 +54,7 @@ def model_folder(folder: Path) -> None:
     (folder / "preprocessor_config.json").write_text(json.dumps(processor))
 
 
-def data(store: EmbeddingStore, facts: Path, contextual: Path):
+def data(store: Vectors, facts: Path, contextual: Path):
     """A training split small enough that encoding its images takes seconds."""
     studies, table = read_facts(facts)
     captions = pl.read_parquet(contextual / "captions.parquet").filter(split="train")
@@ -69,7 +69,7 @@ def data(store: EmbeddingStore, facts: Path, contextual: Path):
 
 def ours(folder: Path, facts: Path, contextual: Path, weights: LayerWeights) -> dict[str, float]:
     model = load_model(f"hf:{folder}")
-    captions, claims, _, _ = data(EmbeddingStore(model, folder / "store"), facts, contextual)
+    captions, claims, _, _ = data(Vectors(model, folder / "store"), facts, contextual)
     run = _start(model, weights, CONFIG)
     begun = time.perf_counter()
     while len(run.history) < CONFIG.steps:
@@ -79,7 +79,7 @@ def ours(folder: Path, facts: Path, contextual: Path, weights: LayerWeights) -> 
 
 def plain(folder: Path, facts: Path, contextual: Path) -> dict[str, float]:
     model = load_model(f"hf:{folder}")
-    captions, claims, rows, sets = data(EmbeddingStore(model, folder / "store"), facts, contextual)
+    captions, claims, rows, sets = data(Vectors(model, folder / "store"), facts, contextual)
     run = _start(model, uniform(12), CONFIG)
     network = model.network.get_base_model()
     files = rows.unique("study_id", keep="first", maintain_order=True)["image_path"].to_list()

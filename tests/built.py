@@ -112,6 +112,6 @@ def resealed(folder, **said):
         said: what its manifest says otherwise.
     """
     path = Path(folder) / MANIFEST
-    made = json.loads(path.read_text()) if path.is_file() else {"policy": "open", "terms": []}
+    made = json.loads(path.read_text()) if path.is_file() else {"access": "open", "terms": []}
     seal_folder(Path(folder), made | said)
     return folder

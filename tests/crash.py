@@ -58,7 +58,7 @@ def stages(root: Path) -> dict[str, Stage]:
         "shards": Stage(["contextual", "export", claims, "--to", "open-clip"], seed),
         "import": Stage(
             ["benchmark", "import", str(root / "exported" / IMPORTED), "--source", "jsonl"],
-            ["--policy", "credentialed"],
+            ["--access", "credentialed"],
         ),
         "review": Stage(["benchmark", "review", "export", questions], seed),
         "weights": Stage(["models", "export", run, "--to", "hf"], None),

@@ -1,4 +1,4 @@
-"""Data policies: the strictest is inherited, and data leave for a named reason only."""
+"""Access classes: the strictest is inherited, and data leave for a named reason only."""
 
 from dataclasses import FrozenInstanceError
 from itertools import permutations
@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nast.access import POLICIES, RULES, Override, guard, is_loopback, strictest
-from nast.errors import PolicyError, UsageError
+from nast.access import ACCESS_CLASSES, RULES, Override, guard, is_loopback, strictest
+from nast.errors import AccessError, UsageError
 
 HERE = [
     "localhost",
@@ -121,25 +121,25 @@ def test_any_text_is_an_address_or_not(address):
 
 
 def test_the_strictest_policy_is_inherited():
-    assert POLICIES == ("open", "private", "credentialed")
+    assert ACCESS_CLASSES == ("open", "private", "credentialed")
     assert strictest([]) == "open"
-    for order in permutations(POLICIES):
+    for order in permutations(ACCESS_CLASSES):
         assert strictest(order) == "credentialed"
     assert strictest(["private", "open"]) == strictest(iter(["open", "private"])) == "private"
 
 
 def test_open_data_may_go_anywhere():
-    entry = {"address": "https://api.example.com", "policy": "open", "allowed_by": "open data"}
+    entry = {"address": "https://api.example.com", "access": "open", "allowed_by": "open data"}
     assert guard("https://api.example.com", "open") == entry
 
 
-@pytest.mark.parametrize("policy", ["private", "credentialed"])
-def test_data_that_must_stay_goes_nowhere(policy):
+@pytest.mark.parametrize("access", ["private", "credentialed"])
+def test_data_that_must_stay_goes_nowhere(access):
     for address in ("https://api.example.com", "http://127.0.0.1@evil.example/", ""):
         for stays in (False, True):
-            with pytest.raises(PolicyError) as error:
-                guard(address, policy, loopback_stays=stays)
-            assert RULES[policy] in str(error.value)
+            with pytest.raises(AccessError) as error:
+                guard(address, access, loopback_stays=stays)
+            assert RULES[access] in str(error.value)
             assert "the person, date and reason of an override" in str(error.value)
             assert "--override FILE.yaml" in str(error.value)
             assert "configuration" not in str(error.value)
@@ -147,27 +147,27 @@ def test_data_that_must_stay_goes_nowhere(policy):
 
 def test_the_rules_are_named():
     with pytest.raises(
-        PolicyError, match=r"PhysioNet Credentialed Health Data Use Agreement.*https"
+        AccessError, match=r"PhysioNet Credentialed Health Data Use Agreement.*https"
     ):
         guard("api.example.com", "credentialed")
-    with pytest.raises(PolicyError, match="private data must not leave the machine"):
+    with pytest.raises(AccessError, match="private data must not leave the machine"):
         guard("api.example.com", "private")
 
 
-@pytest.mark.parametrize("policy", ["private", "credentialed"])
-def test_a_loopback_address_needs_the_users_word(policy):
-    with pytest.raises(PolicyError, match=r"can hide a proxy.*--loopback-stays"):
-        guard("http://[::1]:8000", policy)
-    entry = {"address": "http://[::1]:8000", "policy": policy, "allowed_by": "loopback"}
-    assert guard("http://[::1]:8000", policy, loopback_stays=True) == entry
+@pytest.mark.parametrize("access", ["private", "credentialed"])
+def test_a_loopback_address_needs_the_users_word(access):
+    with pytest.raises(AccessError, match=r"can hide a proxy.*--loopback-stays"):
+        guard("http://[::1]:8000", access)
+    entry = {"address": "http://[::1]:8000", "access": access, "allowed_by": "loopback"}
+    assert guard("http://[::1]:8000", access, loopback_stays=True) == entry
 
 
-@pytest.mark.parametrize("policy", ["private", "credentialed"])
-def test_an_override_is_written_down(policy):
+@pytest.mark.parametrize("access", ["private", "credentialed"])
+def test_an_override_is_written_down(access):
     override = Override("A. Person", "2026-02-28", "ethics vote 17")
-    assert guard("https://api.example.com", policy, override=override) == {
+    assert guard("https://api.example.com", access, override=override) == {
         "address": "https://api.example.com",
-        "policy": policy,
+        "access": access,
         "allowed_by": "override",
         "person": "A. Person",
         "date": "2026-02-28",

@@ -21,14 +21,14 @@ from nast.files import (
     write_table,
     write_text,
 )
-from nast.folders import access_class, contents, identity, policy_of, seal_folder, stage
+from nast.folders import access_class, contents, identity, seal_folder, stage, strictest_of
 from nast.hashes import file_hash
 from nast.lock import LOCK, locked
 
 
 def make(out):
     write_text(out / "result.txt", "done")
-    return {"policy": "open", "counts": {}}
+    return {"access": "open", "counts": {}}
 
 
 def test_a_finished_stage_is_left_alone(tmp_path):
@@ -108,8 +108,8 @@ def test_a_missing_input_is_our_error(tmp_path):
 
 
 def test_policies_of_inputs_are_inherited(tmp_path):
-    stage(tmp_path / "a", {}, [], lambda out: {"policy": "private", "counts": {}})
-    assert stage(tmp_path / "b", {}, [tmp_path / "a"], make)["policy"] == "private"
+    stage(tmp_path / "a", {}, [], lambda out: {"access": "private", "counts": {}})
+    assert stage(tmp_path / "b", {}, [tmp_path / "a"], make)["access"] == "private"
 
 
 ROWS = pl.DataFrame({"answer": [0, 1, 2]})
@@ -121,7 +121,7 @@ def table_stage(folder, rows=ROWS, name="questions.parquet", config=None, inputs
 
     def make(out):
         write_table(out / name, rows, SCHEMA)
-        return {"policy": "open", "counts": {"rows": len(rows)}, **kind}
+        return {"access": "open", "counts": {"rows": len(rows)}, **kind}
 
     return stage(folder, config or {"stage": "benchmark"}, inputs, make)
 
@@ -261,20 +261,20 @@ def test_floats_are_no_part_of_what_a_folder_is(tmp_path):
 
 
 def test_an_edited_class_opens_nothing(tmp_path):
-    table_stage(tmp_path / "facts", policy="credentialed")
+    table_stage(tmp_path / "facts", access="credentialed")
     table_stage(tmp_path / "questions", inputs=[tmp_path / "facts"])
     path = tmp_path / "questions" / MANIFEST
     made = json.loads(path.read_text())
-    assert made["policy"] == "credentialed"
-    path.write_text(json.dumps(made | {"policy": "open"}))
+    assert made["access"] == "credentialed"
+    path.write_text(json.dumps(made | {"access": "open"}))
     with pytest.raises(InputError, match="a manifest that was changed"):
-        policy_of([tmp_path / "questions"])
+        strictest_of([tmp_path / "questions"])
     # Sealed again, it is still asked what it was made from.
-    seal_folder(tmp_path / "questions", made | {"policy": "open"})
-    assert manifest_of(tmp_path / "questions")["policy"] == "open"
-    assert policy_of([tmp_path / "questions"]) == "credentialed"
+    seal_folder(tmp_path / "questions", made | {"access": "open"})
+    assert manifest_of(tmp_path / "questions")["access"] == "open"
+    assert strictest_of([tmp_path / "questions"]) == "credentialed"
     assert (
-        table_stage(tmp_path / "out", inputs=[tmp_path / "questions"])["policy"] == "credentialed"
+        table_stage(tmp_path / "out", inputs=[tmp_path / "questions"])["access"] == "credentialed"
     )
 
 
@@ -326,7 +326,7 @@ def make(out):
     print("working", flush=True)
     sys.stdin.readline()
     (out / "result.txt").write_text(sys.argv[2])
-    return {"policy": "open", "counts": {}}
+    return {"access class": "open", "counts": {}}
 
 stage(Path(sys.argv[1]), {"seed": sys.argv[2]}, [], make, fresh=True)
 """
@@ -362,7 +362,7 @@ def test_a_folder_that_goes_while_it_is_written_is_no_success(tmp_path, instead)
         if instead == "another":
             out.mkdir()
         write_text(out / "result.txt", "done")
-        return {"policy": "open", "counts": {}}
+        return {"access": "open", "counts": {}}
 
     with pytest.raises(NastError, match="removed or replaced while it was written"):
         stage(tmp_path / "out", {}, [], goes)

@@ -27,14 +27,6 @@ FLOORS = [
 ]
 FLOOR = {package: floor for floor, packages in enumerate(FLOORS) for package in packages}
 LIGHT = [room for floor in FLOORS[:5] for room in floor if room] + ["exchange", "reporting"]
-    *(FLOORS[0] - {""}),
-    *FLOORS[1],
-    *FLOORS[2],
-    *FLOORS[3],
-    *FLOORS[4],
-    "exchange",
-    "reporting",
-]
 
 
 def modules():

@@ -14,7 +14,7 @@ from torch.nn.functional import normalize
 
 from nast.errors import ImageError, InputError, ModelError
 from nast.models.registry import load_model
-from nast.vectors import EmbeddingStore, embed_folder
+from nast.vectors import Vectors, embed_folder
 
 TEXTS = {"a": [1, 0], "b": [0, 2], "long text": [3, 4]}
 
@@ -32,7 +32,7 @@ def model():
 
 def test_order_is_kept_and_each_text_is_encoded_once():
     table = model()
-    store = EmbeddingStore(table)
+    store = Vectors(table)
     vectors = store.texts(["long text", "a", "b", "a"])
     store.texts(["b", "a"])
     assert torch.allclose(vectors, torch.tensor([[0.6, 0.8], [1, 0], [0, 1], [1, 0]]))
@@ -42,9 +42,9 @@ def test_order_is_kept_and_each_text_is_encoded_once():
 def test_a_second_store_on_the_folder_encodes_nothing(tmp_path, pictures):
     paths = [pictures / "x.png", pictures / "y.png"]
     first, again = model(), model()
-    store = EmbeddingStore(first, tmp_path / "store")
+    store = Vectors(first, tmp_path / "store")
     texts, images = store.texts(list(TEXTS)), store.images(paths)
-    reader = EmbeddingStore(again, tmp_path / "store")
+    reader = Vectors(again, tmp_path / "store")
     assert again.calls == []
     assert torch.equal(reader.texts(list(TEXTS)), texts)
     assert torch.equal(reader.images(paths), images)
@@ -52,16 +52,16 @@ def test_a_second_store_on_the_folder_encodes_nothing(tmp_path, pictures):
 
 
 def test_another_model_shares_nothing(tmp_path):
-    EmbeddingStore(model(), tmp_path).texts(["a"])
+    Vectors(model(), tmp_path).texts(["a"])
     other = model()
     other.key = "1" * 64
-    EmbeddingStore(other, tmp_path).texts(["a"])
+    Vectors(other, tmp_path).texts(["a"])
     assert other.calls == ["a"]
 
 
 def test_equal_files_are_encoded_once(pictures):
     table = model()
-    vectors = EmbeddingStore(table).images([pictures / "x.png", pictures / "same.png"])
+    vectors = Vectors(table).images([pictures / "x.png", pictures / "same.png"])
     assert torch.equal(vectors[0], vectors[1])
     assert len(table.calls) == 1
 
@@ -71,22 +71,22 @@ def test_vectors_that_break_the_contract_are_refused(bad, tmp_path):
     table = model()
     table.encode_texts = lambda texts: torch.full((len(texts), 1), bad)
     with pytest.raises(ModelError, match="unit length"):
-        EmbeddingStore(table, tmp_path).texts(["a"])
+        Vectors(table, tmp_path).texts(["a"])
     assert not list(tmp_path.rglob("*.parquet"))
 
 
 def test_a_chunk_without_index_is_ignored(tmp_path):
-    EmbeddingStore(model(), tmp_path).texts(["a", "b"])
+    Vectors(model(), tmp_path).texts(["a", "b"])
     next(tmp_path.rglob("*.parquet")).unlink()
     again = model()
-    EmbeddingStore(again, tmp_path).texts(["a"])
+    Vectors(again, tmp_path).texts(["a"])
     assert again.calls == ["a"]
 
 
 def test_broken_and_missing_images_are_named(tiny_clip, pictures):
     broken = pictures / "broken.png"
     broken.write_bytes((pictures / "x.png").read_bytes()[:40])
-    store = EmbeddingStore(load_model(f"hf:{tiny_clip}"))
+    store = Vectors(load_model(f"hf:{tiny_clip}"))
     paths = [pictures / "x.png", broken, pictures / "gone.png"]
     good, bad = store.readable(paths)
     assert good == {str(pictures / "x.png")}
@@ -99,9 +99,9 @@ def test_broken_and_missing_images_are_named(tiny_clip, pictures):
 
 
 def test_vectors_of_open_and_credentialed_data_lie_apart(tmp_path):
-    EmbeddingStore(model(), tmp_path, "credentialed").texts(["a", "b"])
+    Vectors(model(), tmp_path, "credentialed").texts(["a", "b"])
     again = model()
-    EmbeddingStore(again, tmp_path, "open").texts(["a"])
+    Vectors(again, tmp_path, "open").texts(["a"])
     assert again.calls == ["a"]
     assert {p.name for p in tmp_path.iterdir()} == {"credentialed", "open"}
 
@@ -109,12 +109,12 @@ def test_vectors_of_open_and_credentialed_data_lie_apart(tmp_path):
 def test_chunks_of_two_writers_and_of_small_size_are_one_store(tmp_path, monkeypatch):
     monkeypatch.setattr("nast.vectors.BATCH", 2)
     monkeypatch.setattr("nast.vectors.CHUNK", 2)
-    first, second = EmbeddingStore(model(), tmp_path), EmbeddingStore(model(), tmp_path)
+    first, second = Vectors(model(), tmp_path), Vectors(model(), tmp_path)
     first.texts(["a", "b"])
     second.texts(["a", "long text"])
     second.texts(["b"])
     again = model()
-    found = EmbeddingStore(again, tmp_path).texts(["b", "long text", "a", "b"])
+    found = Vectors(again, tmp_path).texts(["b", "long text", "a", "b"])
     assert torch.allclose(found, torch.tensor([[0, 1], [0.6, 0.8], [1, 0], [0, 1]]))
     assert again.calls == [] and len(list(tmp_path.rglob("*.safetensors"))) >= 3
 
@@ -132,9 +132,9 @@ def test_slow_encoders_are_saved_by_the_clock(tmp_path, monkeypatch):
 
     table.encode_texts = third_fails
     with pytest.raises(KeyboardInterrupt):
-        EmbeddingStore(table, tmp_path).texts(["a", "b", "long text"])
+        Vectors(table, tmp_path).texts(["a", "b", "long text"])
     again = model()
-    EmbeddingStore(again, tmp_path).texts(["a", "b", "long text"])
+    Vectors(again, tmp_path).texts(["a", "b", "long text"])
     assert again.calls == ["long text"]
 
 
@@ -152,7 +152,7 @@ class Slow(TableModel):
 
 e.BATCH = e.CHUNK = 4
 words = {f"text {i}": [i + 1, 1] for i in range(4000)}
-e.EmbeddingStore(Slow(words, {}), Path(sys.argv[1])).texts(list(words))
+e.Vectors(Slow(words, {}), Path(sys.argv[1])).texts(list(words))
 """
 
 
@@ -170,7 +170,7 @@ def test_kill_leaves_whole_chunks_only(tmp_path):
     process.stdout.close()
     words = {f"text {i}": [i + 1, 1] for i in range(4000)}
     again = TableModel(words, {})
-    found = EmbeddingStore(again, tmp_path).texts(list(words))
+    found = Vectors(again, tmp_path).texts(list(words))
     assert torch.allclose(found, normalize(torch.tensor(list(words.values())).float()))
     assert 0 < len(again.calls) <= 4000 - 40
 
@@ -189,7 +189,7 @@ def test_one_bad_image_among_many_costs_a_search_and_not_all(tmp_path):
         return encode(paths)
 
     table.encode_images = one_is_broken
-    good, bad = EmbeddingStore(table).readable([tmp_path / n for n in names])
+    good, bad = Vectors(table).readable([tmp_path / n for n in names])
     assert set(bad) == {str(tmp_path / "123.png")} and len(good) == 299
     assert len(sizes) < 25
 
@@ -198,9 +198,9 @@ def test_a_folder_is_embedded_once(facts, tmp_path, monkeypatch):
     data = question_set(facts)
     loaded = load_model("phantom")
     monkeypatch.setattr(loaded, "encode_images", lambda paths: torch.ones(len(paths), 1))
-    counts = embed_folder(EmbeddingStore(loaded, tmp_path), data, "test")
+    counts = embed_folder(Vectors(loaded, tmp_path), data, "test")
     table = pl.read_parquet(data / "questions.parquet").filter(split="test")
     texts = {t for f in ("negated", "affirmative", "omitted") for o in table[f] for t in o}
     assert counts["texts"] == counts["texts encoded"] == len(texts)
     assert counts["images"] == table["image_path"].n_unique()
-    assert embed_folder(EmbeddingStore(loaded, tmp_path), data, "test")["texts encoded"] == 0
+    assert embed_folder(Vectors(loaded, tmp_path), data, "test")["texts encoded"] == 0

@@ -33,12 +33,12 @@ _PUBLIC = {
     "read_facts": "nast.sources.collect",
     "Construction": "nast.benchmark.construction",
     "build_benchmark": "nast.benchmark.build",
-    "audit_items": "nast.benchmark.audit",
+    "audit_items": "nast.items.audit",
     "build_contextual": "nast.contextual.build",
     "export": "nast.exchange.export",
     "import_items": "nast.exchange.importing",
     "load_model": "nast.models.registry",
-    "EmbeddingStore": "nast.vectors",
+    "Vectors": "nast.vectors",
     "evaluate": "nast.evaluation",
     "metrics_of": "nast.measuring.metrics",
     "build_trace": "nast.layers",
@@ -56,7 +56,7 @@ _PUBLIC = {
     "NastError": "nast.errors",
     "InputError": "nast.errors",
     "ModelError": "nast.errors",
-    "PolicyError": "nast.errors",
+    "AccessError": "nast.errors",
     "UsageError": "nast.errors",
 }
 

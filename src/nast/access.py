@@ -1,6 +1,6 @@
-"""Data policies: what the terms of the data allow, and the guard before anything leaves.
+"""Access classes: what the terms of the data allow, and the guard before anything leaves.
 
-A source declares its policy, everything made from it inherits the strictest one through the
+A source declares its access class, everything made from it inherits the strictest one through the
 manifests, and whatever would send data elsewhere asks `guard` first.
 """
 
@@ -11,10 +11,10 @@ from datetime import date
 from typing import Any
 from urllib.parse import urlsplit
 
-from nast.errors import PolicyError, UsageError
+from nast.errors import AccessError, UsageError
 
-POLICIES = ("open", "private", "credentialed")
-"""Data policies from the mildest to the strictest."""
+ACCESS_CLASSES = ("open", "private", "credentialed")
+"""Access classes from the mildest to the strictest."""
 RULES = {
     "credentialed": "credentialed data (PhysioNet Credentialed Health Data Use Agreement) must not "
     "be sent to third parties or online services: "
@@ -37,19 +37,19 @@ class Override:
 
     def __post_init__(self) -> None:
         if not self.person.strip() or not self.reason.strip():
-            raise UsageError("an override of the data policy needs a person and a reason")
+            raise UsageError("an override of the access class needs a person and a reason")
         try:
             if date.fromisoformat(str(self.date)).isoformat() != str(self.date):
                 raise ValueError
         except ValueError:
-            raise UsageError("an override of the data policy needs a date, YYYY-MM-DD") from None
+            raise UsageError("an override of the access class needs a date, YYYY-MM-DD") from None
         # YAML reads an unquoted date as one; the manifest holds text.
         object.__setattr__(self, "date", str(self.date))
 
 
-def strictest(policies: Iterable[str]) -> str:
-    """The strictest of some data policies; `open` for none."""
-    return max(policies, key=POLICIES.index, default="open")
+def strictest(access_classes: Iterable[str]) -> str:
+    """The strictest of some access classes; `open` for none."""
+    return max(access_classes, key=ACCESS_CLASSES.index, default="open")
 
 
 def is_loopback(address: str) -> bool:
@@ -72,40 +72,42 @@ def is_loopback(address: str) -> bool:
 
 
 def guard(
-    address: str, policy: str, *, loopback_stays: bool = False, override: Override | None = None
+    address: str, access: str, *, loopback_stays: bool = False, override: Override | None = None
 ) -> dict[str, Any]:
     """Ask whether data may be sent to an address. Models in this process need not ask.
 
     Args:
         address: the server, as URL or host.
-        policy: of the data.
+        access: of the data.
         loopback_stays: the user has stated that nothing behind a loopback address (a proxy, a
             tunnel) passes the data on to another machine.
         override: the user's named exception.
 
     Returns:
-        What allowed it, for the manifest: `address`, `policy`, `allowed_by` and an override's
+        What allowed it, for the manifest: `address`, `access`, `allowed_by` and an override's
         `person`, `date` and `reason`.
 
     Raises:
-        PolicyError: the data must stay; the message names the rule and what to do.
+        AccessError: the data must stay; the message names the rule and what to do.
     """
-    if policy not in POLICIES:
-        raise PolicyError(f"{policy!r} is no data policy; it must be one of {', '.join(POLICIES)}")
-    entry = {"address": address, "policy": policy}
-    if policy == "open":
+    if access not in ACCESS_CLASSES:
+        raise AccessError(
+            f"{access!r} is no access class; it must be one of {', '.join(ACCESS_CLASSES)}"
+        )
+    entry = {"address": address, "access": access}
+    if access == "open":
         return entry | {"allowed_by": "open data"}
     if override is not None:
         return entry | {"allowed_by": "override"} | asdict(override)
     if is_loopback(address):
         if loopback_stays:
             return entry | {"allowed_by": "loopback"}
-        raise PolicyError(
-            f"{RULES[policy]}. A loopback address can hide a proxy: state that it does not with "
+        raise AccessError(
+            f"{RULES[access]}. A loopback address can hide a proxy: state that it does not with "
             "--loopback-stays (in Python loopback_stays=True)"
         )
-    raise PolicyError(
-        f"{RULES[policy]}. Use a model in this process or on a loopback address, or name "
+    raise AccessError(
+        f"{RULES[access]}. Use a model in this process or on a loopback address, or name "
         "the person, date and reason of an override in a file: --override FILE.yaml (in Python "
         "override=Override(...))"
     )

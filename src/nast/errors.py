@@ -4,7 +4,7 @@ NastError                    anything nast refuses or cannot do; the message say
 |-- UsageError               the call was wrong (exit code 2)
 |-- InputError               a file does not hold what its format promises
 |   `-- ImageError           an image cannot be read
-|-- PolicyError              the data's terms forbid the step
+|-- AccessError              the data's terms forbid the step
 `-- ModelError               a model cannot be loaded, or breaks its contract
 """
 
@@ -80,7 +80,7 @@ class ImageError(InputError):
         self.file = Path(file)
 
 
-class PolicyError(NastError):
+class AccessError(NastError):
     """The data's terms forbid the step, for example mixing phantom and real studies."""
 
 

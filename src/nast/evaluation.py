@@ -9,7 +9,7 @@ import polars as pl
 from nast.benchmark.card import review_status
 from nast.errors import InputError, UsageError
 from nast.files import manifest_of, read_table, write_json, write_table
-from nast.folders import policy_of, stage
+from nast.folders import stage, strictest_of
 from nast.language.write.llm.backends import LanguageModel
 from nast.language.write.llm.cache import AnswerCache
 from nast.measuring.breakdown import breakdown
@@ -85,7 +85,7 @@ def evaluate(
         InputError: more than `max_bad` items cannot be scored, or a folder has nothing to score.
         ModelError: a model's vectors are not finite or not of unit length; names the items. Or a
             chat model's server does not answer.
-        PolicyError: the data must not go to a chat model's server; nothing was sent.
+        AccessError: the data must not go to a chat model's server; nothing was sent.
         UsageError: two folders of one name have tables of one kind, two models one name, or an
             unknown gallery or protocol, or a margin that is none.
     """
@@ -98,7 +98,7 @@ def evaluate(
     # Weights are made from data too: what a run was trained on binds its figures.
     inputs = list(dict.fromkeys([*inputs, *earlier.inputs]))
     new = [m for m in models if earlier.models.get(m.name) != m.key]
-    means = Means(store, policy_of(inputs), AnswerCache(answers), _servers(new, data))
+    means = Means(store, strictest_of(inputs), AnswerCache(answers), _servers(new, data))
 
     def make(out: Path) -> dict[str, Any]:
         return _make(out, new, earlier, [Path(d) for d in data], means, asked)
@@ -127,9 +127,9 @@ def _check_call(models: Sequence[Model], asked: Settings) -> None:
 
 
 def _servers(models: Sequence[Model], data: Sequence[Path]) -> dict[str, LanguageModel]:
-    """How to ask each chat model, once the policy of the data allows it."""
-    policy = policy_of(data)
-    return {m.name: m.server(policy) for m in models if isinstance(m, ChatModel)}
+    """How to ask each chat model, once the access class of the data allows it."""
+    access = strictest_of(data)
+    return {m.name: m.server(access) for m in models if isinstance(m, ChatModel)}
 
 
 def _make(

@@ -23,7 +23,7 @@ MANIFEST = "manifest.json"
 RUN = "run.yaml"
 TEMPORARY = ".part"
 """How the name of a file ends while it is written."""
-FORMAT = 2
+FORMAT = 3
 """Of folders and their manifests. It changes when a reader of today could not read a folder of
 then, and not with the package's version."""
 DEEP = 3

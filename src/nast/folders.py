@@ -36,9 +36,9 @@ EXACT = (
     "studies.parquet",
     "facts.parquet",
     "conditions.yaml",
-    "questions.parquet",
-    "claims.parquet",
+    "items.parquet",
     "captions.parquet",
+    "candidates.parquet",
 )
 """Tables of words and labels: equal on every machine, so that they are part of what a folder is.
 Tables of scores and weights are not, for their last digits differ between processors."""
@@ -66,7 +66,7 @@ def stage(
         folder: the output folder.
         config: what was asked for, as plain values, without anything that was computed from it.
         inputs: files or finished folders that the stage reads.
-        make: does the work in the folder and returns what the manifest should hold (`policy`
+        make: does the work in the folder and returns what the manifest should hold (`access`
             and `counts` at least). Where it fails, the folder stays unfinished.
         fresh: start over, emptying a folder of another configuration.
         state: name of the file from which `make` goes on where it was; an unfinished folder that
@@ -146,7 +146,7 @@ def _finish(
     if not lock.holds():
         raise gone
     made_from = manifests_of(inputs)
-    made["policy"] = strictest((made.get("policy", "open"), *map(access_class, inputs)))
+    made["access"] = strictest((made.get("access", "open"), *map(access_class, inputs)))
     made["phantom"] = any(m.get("phantom", False) for m in (made, *made_from))
     made["terms"] = sorted({t for m in (made, *made_from) for t in m.get("terms", [])})
     made = seal_folder(folder, made)
@@ -229,19 +229,19 @@ def _is(path: Path, known: str) -> bool:
 
 
 def access_class(path: Path) -> str:
-    """The strictest data policy of a finished folder and of all that it was made from.
+    """The strictest access class of a finished folder and of all that it was made from.
 
     The folder's own word is not enough: it may have been edited. What it was made from is asked
     again where it is there.
     """
     if not (Path(path) / MANIFEST).is_file():
         return "open"
-    own = manifest_of(path).get("policy", "open")
+    own = manifest_of(path).get("access", "open")
     return strictest((own, *(access_class(p) for p in input_folders(path))))
 
 
-def policy_of(inputs: Iterable[Path]) -> str:
-    """The strictest data policy of some finished folders."""
+def strictest_of(inputs: Iterable[Path]) -> str:
+    """The strictest access class of some finished folders."""
     return strictest(access_class(p) for p in inputs)
 
 

@@ -14,14 +14,14 @@ import numpy as np
 
 from nast.errors import InputError
 from nast.files import read_json, write_json, write_table
-from nast.folders import policy_of, stage
+from nast.folders import stage, strictest_of
 from nast.models.contract import DualEncoder
 from nast.sources.collect import read_facts
 from nast.tracing.aggregate import SCORES_SCHEMA, merged, within_noise
 from nast.tracing.cte import TAU_SHARE, TRACE_SCHEMA
 from nast.tracing.measures import TraceTables, trace_tables
 from nast.tracing.selectivity import ATTENTION_SCHEMA
-from nast.vectors import EmbeddingStore
+from nast.vectors import Vectors
 
 FLOOR = 0.05
 NORMS = ("minmax", "max", "sum")
@@ -220,7 +220,7 @@ def build_trace(
 
     def make(out: Path) -> dict[str, Any]:
         _, table = read_facts(facts)
-        vectors = EmbeddingStore(model, store, policy_of(inputs))
+        vectors = Vectors(model, store, strictest_of(inputs))
         tau = None if protocol == "paper" else TAU_SHARE
         tables = trace_tables(
             vectors, table, template=template, direction=direction, tau_share=tau, failing=failing

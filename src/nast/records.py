@@ -16,12 +16,16 @@ Side = Literal["left", "right", "bilateral"]
 Zone = str
 Severity = Literal["mild", "moderate", "severe"]
 Polarity = Literal["negated", "affirmative"]
+Form = Literal["negated", "affirmative", "omitted", "plain"]
 
 LABELS: tuple[str, ...] = get_args(Label)
 SIDES: tuple[str, ...] = get_args(Side)
 ZONES: tuple[str, ...] = ("upper", "mid", "lower", "apical", "retrocardiac")
 """Zones of the chest; a table of conditions for another part of the body names its own."""
 SEVERITIES: tuple[str, ...] = get_args(Severity)
+FORMS: tuple[str, ...] = get_args(Form)
+"""How an item is worded: its denials with a negator, in Table 5's words, left out; or it denies
+nothing."""
 SPLITS: tuple[str, ...] = ("train", "validate", "test")
 
 
@@ -60,68 +64,6 @@ class Fact:
         return asdict(self)
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
-    """One multiple-choice question in three forms over the same options (paper section 3, App. B).
-
-    `options[i]` gives the labels (1 present, 0 absent) of `conditions` that option i states;
-    `negated`, `affirmative` and `omitted` are its words in the three forms; `answer` is the index
-    of the option that holds for the study.
-    """
-
-    question_id: str
-    group_id: str
-    conditions: tuple[str, ...]
-    options: tuple[tuple[int, ...], ...]
-    negated: tuple[str, ...]
-    affirmative: tuple[str, ...]
-    omitted: tuple[str, ...]
-    answer: int
-
-    def __post_init__(self) -> None:
-        n = len(self.options)
-        if not (len(self.negated) == len(self.affirmative) == len(self.omitted) == n):
-            raise ValueError(f"question {self.question_id}: the three forms need {n} texts each")
-        if len(set(self.options)) != n:
-            raise ValueError(f"question {self.question_id}: two options state the same labels")
-        if not 0 <= self.answer < n:
-            raise ValueError(f"question {self.question_id}: answer {self.answer} of {n} options")
-
-
-@dataclass(frozen=True, slots=True)
-class ClaimSet:
-    """One true claim and K-1 false ones about a study (paper section 4.1, format i)."""
-
-    set_id: str
-    group_id: str
-    form: Polarity
-    claims: tuple[str, ...]
-    kinds: tuple[str, ...]
-    facts: tuple[tuple[Fact, ...], ...]
-    answer: int
-
-    def __post_init__(self) -> None:
-        if not len(self.claims) == len(self.kinds) == len(self.facts):
-            raise ValueError(f"claim set {self.set_id}: claims, kinds and facts differ in number")
-        if len(set(self.claims)) != len(self.claims):
-            raise ValueError(f"claim set {self.set_id}: two claims have the same words")
-        if not 0 <= self.answer < len(self.claims):
-            raise ValueError(f"claim set {self.set_id}: answer {self.answer} of {len(self.claims)}")
-        if self.kinds[self.answer] != "truth":
-            raise ValueError(f"claim set {self.set_id}: kind of the answer is not 'truth'")
-
-
-@dataclass(frozen=True, slots=True)
-class Caption:
-    """One sentence that is true of a study (paper section 4.1, format ii)."""
-
-    caption_id: str
-    polarity: Polarity
-    kind: Literal["existence", "location", "severity"]
-    caption: str
-    fact: Fact
-
-
 FACT_STRUCT = pl.Struct(
     {
         "condition": pl.String,
@@ -150,35 +92,27 @@ FACTS_SCHEMA: dict[str, Any] = {
     "source": pl.String,
     "words": pl.String,
 }
-QUESTIONS_SCHEMA: dict[str, Any] = {
-    "question_id": pl.String,
+ITEMS_SCHEMA: dict[str, Any] = {
+    "item_id": pl.String,
+    "set": pl.String,
+    "pair_id": pl.String,
     "group_id": pl.String,
+    "form": pl.String,
+    "world": pl.String,
     **_STUDY_KEYS,
     "view": pl.String,
     "stem": pl.String,
     "conditions": pl.List(pl.String),
-    "options": pl.List(pl.List(pl.Int64)),
-    "negated": pl.List(pl.String),
-    "affirmative": pl.List(pl.String),
-    "omitted": pl.List(pl.String),
-    "answer": pl.Int64,
-    "sampler": pl.String,
-    "construction": pl.String,
-    "realiser": pl.String,
-}
-CLAIMS_SCHEMA: dict[str, Any] = {
-    "set_id": pl.String,
-    "group_id": pl.String,
-    "form": pl.String,
-    **_STUDY_KEYS,
-    "conditions": pl.List(pl.String),
-    "kinds": pl.List(pl.String),
-    "claims": pl.List(pl.String),
+    "options": pl.List(pl.String),
     "facts": pl.List(pl.List(FACT_STRUCT)),
+    "kinds": pl.List(pl.String),
     "answer": pl.Int64,
     "construction": pl.String,
     "realiser": pl.String,
 }
+"""Columns of `items.parquet`: one row per multiple-choice item and form; `pair_id` joins the forms.
+`facts` are what each option says (empty lists in imported items), `kinds` what choosing it gets
+wrong: `truth` for the right one."""
 CAPTIONS_SCHEMA: dict[str, Any] = {
     "caption_id": pl.String,
     **_STUDY_KEYS,
@@ -187,24 +121,78 @@ CAPTIONS_SCHEMA: dict[str, Any] = {
     "polarity": pl.String,
     "caption": pl.String,
     "fact": FACT_STRUCT,
+    "realiser": pl.String,
 }
+MODEL_KEYS: dict[str, Any] = {"model": pl.String, "seed": pl.Int64, "data": pl.String}
+"""What made a score: the name of a setting, its seed (null for a model without), the data set."""
 SCORES_SCHEMA: dict[str, Any] = {
     "item_id": pl.String,
-    "model": pl.String,
-    "data": pl.String,
-    "task": pl.String,
-    "polarity": pl.String,
+    **MODEL_KEYS,
+    "set": pl.String,
     "form": pl.String,
     "group_id": pl.String,
     "subject": pl.String,
     "option": pl.Int64,
     "score": pl.Float64,
-    "rank": pl.Float64,
     "answer": pl.Boolean,
     "tie": pl.Boolean,
     "truncated": pl.Boolean,
-    "gallery": pl.Int64,
-    "top": pl.List(pl.Int64),
 }
-"""`gallery` and `top` (the best ten candidates, by their place among the distinct images or texts
-of the scored captions) are those of retrieval queries, null elsewhere."""
+"""Columns of `scores.parquet`: a row per item and option; `subject` is a keyed hash."""
+HITS_SCHEMA: dict[str, Any] = {
+    "query_id": pl.String,
+    "list_id": pl.String,
+    **MODEL_KEYS,
+    "reading": pl.String,
+    "direction": pl.String,
+    "polarity": pl.String,
+    "subject": pl.String,
+    "rank": pl.Int64,
+    "ties": pl.Int64,
+    "right_tied": pl.Int64,
+    "right": pl.Int64,
+    "size": pl.Int64,
+}
+"""Columns of `hits.parquet`, a row per retrieval query: `rank` of the best right candidate (1 is
+the first), how many candidates have its score (`ties`) and how many of them are right
+(`right_tied`), all right candidates (`right`), and the number of candidates (`size`)."""
+PAIRS_SCHEMA: dict[str, Any] = {
+    "study": pl.String,
+    "subject": pl.String,
+    **MODEL_KEYS,
+    "prompts": pl.String,
+    "side": pl.String,
+    "condition": pl.String,
+    "label": pl.String,
+    "score": pl.Float64,
+}
+"""Columns of `pairs.parquet`: the score of a study's image and the prompts that state a condition
+(`side` presence) or deny it (denial); `label` is the study's, `present` or `absent`."""
+METRICS_SCHEMA: dict[str, Any] = {
+    **dict.fromkeys(("model", "reference"), pl.String),
+    "seeds": pl.Int64,
+    "seed_sd": pl.Float64,
+    "g": pl.Float64,
+    **dict.fromkeys(
+        (
+            "protocol",
+            "data",
+            "set",
+            "world",
+            "task",
+            "reading",
+            "direction",
+            "form",
+            "condition",
+            "subset",
+            "control",
+            "statistic",
+        ),
+        pl.String,
+    ),
+    **dict.fromkeys(("value", "low", "high"), pl.Float64),
+    "n": pl.Int64,
+    "method": pl.String,
+    **dict.fromkeys(("p", "p_holm", "chance", "margin"), pl.Float64),
+}
+"""Columns of `metrics.parquet`: every number of every table, verdict and picture is a row."""

@@ -1,6 +1,6 @@
 """Encode each distinct image and text once, keep the vectors, reuse them.
 
-Vectors lie in one folder per data policy and model key (weights, tokenizer, preprocessing,
+Vectors lie in one folder per access class and model key (weights, tokenizer, preprocessing,
 precision), by the hash of the text or of the image file.
 """
 
@@ -35,22 +35,22 @@ TEXTS = {
 """The tables of a data folder and their columns of texts."""
 
 
-class EmbeddingStore:
+class Vectors:
     """Unit vectors of texts and images for one model; on disk when a folder is given."""
 
     def __init__(
-        self, model: DualEncoder, folder: Path | None = None, policy: str = "credentialed"
+        self, model: DualEncoder, folder: Path | None = None, access: str = "credentialed"
     ) -> None:
         """Open the store of `model` under `folder`, or keep vectors in memory only.
 
         Args:
             model: encodes what the store lacks.
             folder: holds the stores of all models.
-            policy: the strictest data policy of what will be encoded; vectors of open and of
+            access: the strictest access class of what will be encoded; vectors of open and of
                 credentialed data never share a store.
         """
         self.model = model
-        place = Path(folder) / policy / model.key[:16] if folder else None
+        place = Path(folder) / access / model.key[:16] if folder else None
         self._texts = Shelf(place / "texts" if place else None)
         self._images = Shelf(place / f"images-{READER}" if place else None)
         self._hashes: dict[Path, bytes] = {}
@@ -135,7 +135,7 @@ class EmbeddingStore:
                 waiting, first, begun = [], end, time.monotonic()
 
 
-def embed_folder(store: EmbeddingStore, folder: Path, split: str = "all") -> dict[str, int]:
+def embed_folder(store: Vectors, folder: Path, split: str = "all") -> dict[str, int]:
     """Fill a store with the texts and images of a data folder, ahead of evaluation and training.
 
     Only distinct texts are held in memory, and no vectors.

@@ -133,7 +133,7 @@ def test_too_few_labels_are_an_input_error(facts, tmp_path):
     def make(out):
         write_table(out / "studies.parquet", studies, STUDIES_SCHEMA)
         write_table(out / "facts.parquet", table, FACTS_SCHEMA)
-        return {"policy": "open", "phantom": True, "counts": {}}
+        return {"access": "open", "phantom": True, "counts": {}}
 
     stage(tmp_path / "few", {}, [], make)
     with pytest.raises(InputError, match="no question, expected for balanced groups"):

@@ -5,7 +5,6 @@ from collections import Counter
 import polars as pl
 import pytest
 
-from nast.benchmark.audit import audit_questions, leaks_of
 from nast.benchmark.build import build_benchmark
 from nast.benchmark.construction import PAPER, Construction
 from nast.benchmark.questions import make_questions
@@ -13,6 +12,7 @@ from nast.errors import NastError, UsageError
 from nast.facts.conditions import labelled
 from nast.files import manifest_of
 from nast.hashes import file_hash
+from nast.items.audit import audit_questions, leaks_of
 
 
 @pytest.fixture(scope="module")
@@ -139,7 +139,7 @@ def test_equal_bytes_and_a_card(facts, tmp_path):
         assert file_hash(tmp_path / "a" / name) == file_hash(tmp_path / "b" / name)
     card = (tmp_path / "a" / "README.md").read_text()
     for words in (
-        "Data policy: **open**",
+        "Access class: **open**",
         "not reviewed",
         "| Pneumothorax |",
         "0.937 / 0.918",

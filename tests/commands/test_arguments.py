@@ -133,7 +133,7 @@ def test_evaluate_phantom_beside_a_folder_of_that_name(facts, tmp_path, monkeypa
         ["benchmark", "export", "d", "--to", "csv", "--seed", "-1"],
         ["benchmark", "export", "d", "--to", "word"],
         ["benchmark", "import", "d", "--source", "word"],
-        ["benchmark", "import", "d", "--source", "aro", "--policy", "free"],
+        ["benchmark", "import", "d", "--source", "aro", "--access", "free"],
         ["benchmark", "review", "export", "d", "--questions", "0"],
         ["benchmark", "review", "export", "d", "--seed", "-1"],
         ["benchmark", "review", "import", "d", "e", "--seed", "-1"],

@@ -10,10 +10,10 @@ import polars as pl
 import pytest
 from built import contextual_set, question_set, resealed
 
-from nast.benchmark.review.export import export_review
 from nast.cli import run
 from nast.files import MANIFEST, write_json
 from nast.folders import stage
+from nast.items.review.export import export_review
 from nast.reporting.tables import MEASURES
 
 pytestmark = pytest.mark.filterwarnings("ignore")

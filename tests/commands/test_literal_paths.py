@@ -36,7 +36,7 @@ def place(facts, tmp_path, monkeypatch):
             less.write_parquet(tmp_path / folder / "questions.parquet")
             resealed(tmp_path / folder)
         shutil.copytree(question_set(facts), tmp_path / name)
-        resealed(tmp_path / name, policy="credentialed")
+        resealed(tmp_path / name, access="credentialed")
         monkeypatch.chdir(tmp_path)
         monkeypatch.setenv("HOME", str(home))
         return str(tmp_path / name) if root else name
@@ -53,7 +53,7 @@ def test_what_is_exported_is_what_was_named(name, absolute, place, tmp_path):
     before = manifest_of(tmp_path / name)
     assert run(["benchmark", "export", folder, "--to", "jsonl", "-o", "out"]) == 0
     made = manifest_of(tmp_path / "out")
-    assert made["policy"] == "credentialed"
+    assert made["access"] == "credentialed"
     assert sum(made["counts"].values()) == before["counts"]["questions"] > 4
     # And out into a folder of such a name, and in again from there.
     assert run(["benchmark", "export", folder, "--to", "csv", "-o", f"{folder}/../o{name}"]) == 0

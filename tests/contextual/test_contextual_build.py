@@ -125,7 +125,7 @@ def test_facts_that_allow_no_group(nih, tmp_path):
 def test_sides_of_real_boxes(nih, tmp_path):
     manifest = build_contextual(nih, tmp_path / "out", construction="sides")
     claims = read_table(tmp_path / "out" / "claims.parquet", CLAIMS_SCHEMA)
-    boxes = read_facts(nih)[1].drop_nulls("side")
+    boxes = read_facts(nih).facts.drop_nulls("side")
     sides = {(s, c): side for s, c, side in boxes.select("study_id", "condition", "side").rows()}
     for row in claims.iter_rows(named=True):
         (fact,) = row["facts"][row["answer"]]
@@ -150,7 +150,7 @@ def test_the_card(folder):
     card = (folder / "README.md").read_text()
     counts = manifest_of(folder)["counts"]
     assert "no patient of an evaluation set is in training" in card
-    assert "`described`" in card and "Synthetic" in card and "Data policy: **open**" in card
+    assert "`described`" in card and "Synthetic" in card and "Access class: **open**" in card
     captions = read_table(folder / "captions.parquet", CAPTIONS_SCHEMA)
     cell = captions.filter(polarity="negated", kind="severity", condition="Pleural Effusion")
     rows = [
@@ -222,7 +222,7 @@ def test_private_facts_do_not_leave_the_machine(facts, tmp_path, capsys):
     def make(out):
         write_table(out / "studies.parquet", studies, STUDIES_SCHEMA)
         write_table(out / "facts.parquet", table, FACTS_SCHEMA)
-        return {"policy": "credentialed", "terms": [], "counts": {}, "sources": {}}
+        return {"access": "credentialed", "terms": [], "counts": {}, "sources": {}}
 
     stage(tmp_path / "facts", {"stage": "facts"}, [], make)
     command = ["contextual", "build", str(tmp_path / "facts"), "-o", str(tmp_path / "o")]
@@ -258,7 +258,7 @@ def test_a_patient_in_two_splits_is_refused(facts, tmp_path):
     def make(out):
         write_table(out / "studies.parquet", moved, STUDIES_SCHEMA)
         write_table(out / "facts.parquet", table, FACTS_SCHEMA)
-        return {"policy": "open", "terms": [], "counts": {}, "sources": {}}
+        return {"access": "open", "terms": [], "counts": {}, "sources": {}}
 
     stage(tmp_path / "facts", {"stage": "facts"}, [], make)
     with pytest.raises(InputError, match="1 patients in two splits"):

@@ -34,7 +34,7 @@ def image(path, shade, mode="RGB", size=(8, 8)):
     return path
 
 
-def finished(folder, tables, policy="open", terms=("made up",)):
+def finished(folder, tables, access="open", terms=("made up",)):
     """A finished folder with some tables."""
     schemas = {"questions": QUESTIONS_SCHEMA, "claims": CLAIMS_SCHEMA, "captions": CAPTIONS_SCHEMA}
 
@@ -42,7 +42,7 @@ def finished(folder, tables, policy="open", terms=("made up",)):
         for name, rows in tables.items():
             table = pl.DataFrame(rows, schema=schemas[name])
             write_table(out / f"{name}.parquet", table, schemas[name])
-        return {"policy": policy, "terms": list(terms), "counts": {}}
+        return {"access": access, "terms": list(terms), "counts": {}}
 
     stage(folder, {"stage": "small"}, [], make)
     return folder

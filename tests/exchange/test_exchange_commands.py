@@ -32,7 +32,7 @@ def test_out_and_in_again(app, tmp_path, capsys):
     run(app, "export", folder, "-o", out, "--to", "negbench", "--seed", 1, "--limit", 5)
     said = capsys.readouterr().out
     assert "claims-test_neg.csv: 5\n" in said
-    assert said.endswith(f"{out / 'README.md'}: how to run it; data policy open\n")
+    assert said.endswith(f"{out / 'README.md'}: how to run it; access class open\n")
     run(
         app,
         "import",
@@ -41,11 +41,11 @@ def test_out_and_in_again(app, tmp_path, capsys):
         tmp_path / "in",
         "--source",
         "negbench-mcq",
-        "--policy",
+        "--access",
         "open",
     )
     said += capsys.readouterr().out
-    assert "items: 5\n" in said and "scores it; data policy open" in said
+    assert "items: 5\n" in said and "scores it; access class open" in said
     marked.unlink()
     run(
         app,

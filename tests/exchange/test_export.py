@@ -1,4 +1,4 @@
-"""Every export: a finished folder with policy, terms and a card; missing images; limits."""
+"""Every export: a finished folder with access class, terms and a card; missing images; limits."""
 
 import json
 import tarfile
@@ -25,10 +25,10 @@ def test_policy_and_terms_travel(to, contextual, tmp_path):
     out = tmp_path / "out"
     manifest = export(contextual, out, to)
     assert manifest == manifest_of(out)
-    assert (manifest["policy"], manifest["terms"]) == ("credentialed", [TERMS])
+    assert (manifest["access"], manifest["terms"]) == ("credentialed", [TERMS])
     assert manifest["config"]["to"] == to and manifest["counts"]
     card = (out / "README.md").read_text()
-    assert "**Data policy: credentialed.**" in card and TERMS in card
+    assert "**Access class: credentialed.**" in card and TERMS in card
     assert "responsible-use" in card and "licence of the nast software does not" in card
 
 

@@ -123,7 +123,7 @@ def test_samples_of_inspect(asked, tmp_path):
             assert content["image"].endswith(f"view{n}.png") and content["image"].startswith("/")
             assert choices == WORDS[form] and right == WORDS[form][n]
             assert record["metadata"]["omitted"] == WORDS["omitted"]
-            assert record["metadata"]["policy"] == "open"
+            assert record["metadata"]["access"] == "open"
 
 
 def test_the_task_file_of_inspect(asked, tmp_path, monkeypatch):

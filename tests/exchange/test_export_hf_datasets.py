@@ -33,7 +33,7 @@ def folder(tmp_path):
     }
     for number, row in enumerate(tables["captions"]):
         row["caption_id"] += f"-{number}"
-    return finished(tmp_path / "in", tables, policy="credentialed", terms=("terms of a source",))
+    return finished(tmp_path / "in", tables, access="credentialed", terms=("terms of a source",))
 
 
 def test_tables_are_configurations_and_splits_have_the_librarys_names(folder, tmp_path):

@@ -45,7 +45,7 @@ def test_choices_are_scored(mcq, tiny_clip, tmp_path):
     manifest = import_items(file, tmp_path / "in", "negbench-mcq", image_root=root)
     assert manifest["counts"] == {"items": 6, "items left out, no image": 1}
     assert manifest["missing_images"] == {"/home/author/data/val/5.png": "no such file"}
-    assert manifest["policy"] == "private" and not manifest["phantom"]
+    assert manifest["access"] == "private" and not manifest["phantom"]
     rows = read_table(tmp_path / "in" / "claims.parquet", CLAIMS_SCHEMA)
     row = rows.row(2, named=True)
     assert row["image_path"] == str(root / "val" / "2.png")
@@ -136,9 +136,9 @@ def test_names_are_looked_for_below_the_root(tmp_path):
         tmp_path / "in",
         "cxr-align",
         image_root=tmp_path / "files",
-        policy="open",
+        access="open",
     )
-    assert manifest["policy"] == "credentialed", "a caller cannot make it milder"
+    assert manifest["access"] == "credentialed", "a caller cannot make it milder"
     assert any("PhysioNet" in terms for terms in manifest["terms"])
     assert manifest["missing_images"] == {"cc.jpg": "no such file"}
     (row,) = pl.read_parquet(tmp_path / "in" / "claims.parquet").to_dicts()
@@ -179,7 +179,7 @@ def test_wrong_calls(mcq, tmp_path):
     with pytest.raises(UsageError, match="choose one of negbench-mcq"):
         import_items(mcq[0], tmp_path / "in", "excel")
     with pytest.raises(UsageError, match="choose one of open, private, credentialed"):
-        import_items(mcq[0], tmp_path / "in", "negbench-mcq", policy="public")
+        import_items(mcq[0], tmp_path / "in", "negbench-mcq", access="public")
     for source in READERS:
         with pytest.raises(InputError, match="no such file"):
             import_items(tmp_path / "no.json", tmp_path / "in", source)

@@ -1,4 +1,4 @@
-"""Out in a format of others and in again: the same items, under the same policy."""
+"""Out in a format of others and in again: the same items, under the same access class."""
 
 import shutil
 from pathlib import Path
@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 from exchanged import CLAIMS, captions, claims, finished
 
-from nast.access import POLICIES
+from nast.access import ACCESS_CLASSES
 from nast.errors import UsageError
 from nast.exchange.export import export
 from nast.exchange.importing import import_items
@@ -18,8 +18,8 @@ def test_round_trip_through_negbench(form, tmp_path):
     folder = finished(tmp_path / "claims", {"claims": claims(tmp_path / "files")})
     export(folder, tmp_path / "out", "negbench")
     file = tmp_path / "out" / f"claims-test_{form}.csv"
-    manifest = import_items(file, tmp_path / "in", "negbench-mcq", policy="open")
-    assert manifest["policy"] == "open" and "made up" in manifest["terms"]
+    manifest = import_items(file, tmp_path / "in", "negbench-mcq", access="open")
+    assert manifest["access"] == "open" and "made up" in manifest["terms"]
     rows = pl.read_parquet(tmp_path / "in" / "claims.parquet")
     word = {"neg": "negated", "aff": "affirmative"}[form]
     assert set(rows["form"]) == {word}
@@ -34,7 +34,7 @@ def test_round_trip_of_documents(tmp_path):
     export(folder, tmp_path / "out", "jsonl")
     for name in ("claims", "captions"):
         manifest = import_items(tmp_path / "out" / f"{name}-test.jsonl", tmp_path / name, "jsonl")
-        assert manifest["policy"] == "credentialed", "the folder's policy is not lost"
+        assert manifest["access"] == "credentialed", "the folder's access class is not lost"
         assert "strict" in manifest["terms"]
     before = pl.DataFrame(tables["claims"])
     after = pl.read_parquet(tmp_path / "claims" / "claims.parquet")
@@ -52,51 +52,51 @@ def test_round_trip_of_documents(tmp_path):
 
 @pytest.fixture
 def exported(tmp_path):
-    """Makes an export of claims with some policy, as JSON Lines."""
+    """Makes an export of claims with some access class, as JSON Lines."""
 
-    def make(policy):
-        folder = finished(tmp_path / "claims", {"claims": claims(tmp_path / "files")}, policy)
+    def make(access):
+        folder = finished(tmp_path / "claims", {"claims": claims(tmp_path / "files")}, access)
         export(folder, tmp_path / "out", "jsonl")
         return tmp_path / "out" / "claims-test.jsonl"
 
     return make
 
 
-@pytest.mark.parametrize("policy", POLICIES)
-def test_an_import_of_our_own_export_has_the_policy_recorded_beside_it(policy, exported, tmp_path):
-    file = exported(policy)
-    assert import_items(file, tmp_path / "a", "jsonl")["policy"] == policy
+@pytest.mark.parametrize("access", ACCESS_CLASSES)
+def test_an_import_of_our_own_export_has_the_policy_recorded_beside_it(access, exported, tmp_path):
+    file = exported(access)
+    assert import_items(file, tmp_path / "a", "jsonl")["access"] == access
     (tmp_path / "link.jsonl").symlink_to(file)
-    assert import_items(tmp_path / "link.jsonl", tmp_path / "b", "jsonl")["policy"] == policy
+    assert import_items(tmp_path / "link.jsonl", tmp_path / "b", "jsonl")["access"] == access
     # The card goes with the files where they are copied, and says it too.
     (tmp_path / "copy").mkdir()
     for name in (file.name, "README.md"):
         shutil.copy(file.parent / name, tmp_path / "copy")
     made = import_items(tmp_path / "copy" / file.name, tmp_path / "c", "jsonl")
-    assert made["policy"] == policy
+    assert made["access"] == access
 
 
 def test_the_recorded_policy_can_only_be_made_stricter(exported, tmp_path):
     file = exported("private")
-    with pytest.raises(UsageError, match=r"--policy open: .*out records private data") as said:
-        import_items(file, tmp_path / "in", "jsonl", policy="open")
+    with pytest.raises(UsageError, match=r"--access open: .*out records private data") as said:
+        import_items(file, tmp_path / "in", "jsonl", access="open")
     assert "\n" not in str(said.value)
     assert not (tmp_path / "in").exists()
-    for policy in ("private", "credentialed"):
-        made = import_items(file, tmp_path / policy, "jsonl", policy=policy)
-        assert made["policy"] == policy
+    for access in ("private", "credentialed"):
+        made = import_items(file, tmp_path / access, "jsonl", access=access)
+        assert made["access"] == access
 
 
 def test_the_stricter_of_manifest_and_card_holds(exported, tmp_path):
     file = exported("open")
     card = file.parent / "README.md"
-    card.write_text(card.read_text().replace("policy: open.", "policy: credentialed."))
-    assert import_items(file, tmp_path / "in", "jsonl")["policy"] == "credentialed"
+    card.write_text(card.read_text().replace("access class: open.", "access class: credentialed."))
+    assert import_items(file, tmp_path / "in", "jsonl")["access"] == "credentialed"
 
 
 def test_files_of_others_are_private(exported, tmp_path):
     (tmp_path / "theirs").mkdir()
     file = Path(shutil.copy(exported("open"), tmp_path / "theirs"))
-    (tmp_path / "theirs" / "README.md").write_text("**Data policy: open.** Says who?\n")
-    assert import_items(file, tmp_path / "in", "jsonl")["policy"] == "private"
-    assert import_items(file, tmp_path / "as", "jsonl", policy="open")["policy"] == "open"
+    (tmp_path / "theirs" / "README.md").write_text("**Access class: open.** Says who?\n")
+    assert import_items(file, tmp_path / "in", "jsonl")["access"] == "private"
+    assert import_items(file, tmp_path / "as", "jsonl", access="open")["access"] == "open"

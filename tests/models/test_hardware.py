@@ -12,7 +12,7 @@ from nast.models.registry import load_model
 from nast.models.weights.model_folders import files_key
 from nast.training.lora import add_lora, lora_by_layer
 from nast.training.step import accumulate
-from nast.vectors import EmbeddingStore
+from nast.vectors import Vectors
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda:0")
 TEXTS = ["No edema.", "There is severe right pneumonia, a small left pleural effusion."]
@@ -87,7 +87,7 @@ def test_bf16_is_close_and_another_store(family, tiny_clip, tmp_path):
     made = {}
     for precision in hardware.PRECISIONS:
         model = load_model(place(family, tiny_clip), precision=precision)
-        store = EmbeddingStore(model, tmp_path / "store")
+        store = Vectors(model, tmp_path / "store")
         assert store.fill_texts(TEXTS) == 2, "vectors of the other precision are not seen"
         made[precision] = torch.cat([store.texts(TEXTS), store.images([image])])
         assert made[precision].dtype == torch.float32

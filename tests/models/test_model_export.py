@@ -22,7 +22,7 @@ TEXTS = ["There is no pneumothorax.", "There is severe edema.", "Small left pleu
 TERMS = "PhysioNet Credentialed Health Data Use Agreement 1.5.0"
 
 
-def make_run(base, folder, policy="credentialed"):
+def make_run(base, folder, access="credentialed"):
     """What nast train leaves, with LoRA weights that change something."""
     model = load_model(base)
     add_lora(model, [2, 4])
@@ -32,7 +32,7 @@ def make_run(base, folder, policy="credentialed"):
             parameter.data.normal_(0, 0.1)
     model.network.save_pretrained(folder / "lora", save_embedding_layers=False)
     write_json(folder / "run.json", {"base": base, "base_key": model.key})
-    resealed(folder, policy=policy, terms=[TERMS])
+    resealed(folder, access=access, terms=[TERMS])
     return f"run:{folder}"
 
 
@@ -77,7 +77,7 @@ def test_hf_loads_in_plain_transformers(run, tiny_clip, image, tmp_path):
 def test_policy_and_terms_travel(to, run, tmp_path):
     export_model(load_model(run), to, tmp_path / "out")
     manifest = manifest_of(tmp_path / "out")
-    assert manifest["policy"] == "credentialed" and manifest["terms"] == [TERMS]
+    assert manifest["access"] == "credentialed" and manifest["terms"] == [TERMS]
     card = (tmp_path / "out" / "README.md").read_text()
     assert "**credentialed**" in card and TERMS in card and "not a medical device" in card
     assert json.loads((tmp_path / "out" / "model.json").read_text())["family"] == "hf"
@@ -146,6 +146,6 @@ def test_refusals(tiny_clip, tmp_path):
 
 def test_command(tmp_path, capsys):
     assert nast.cli.run(["models", "export", "phantom", "--to", "hf", "-o", str(tmp_path)]) == 0
-    assert "data policy open" in capsys.readouterr().out
+    assert "access class open" in capsys.readouterr().out
     assert (tmp_path / "model.safetensors").is_file()
     assert "No data of nast" in (tmp_path / "README.md").read_text()

@@ -37,7 +37,7 @@ def truth(phantom):
 
 def test_the_tree_is_in_mimics_format(phantom):
     source = read_mimic_cxr_jpg(phantom)
-    assert source.phantom and source.policy == "open"
+    assert source.phantom and source.access == "open"
     assert source.studies["subject_id"].str.contains(r"^9\d{7}$").all()
     assert source.studies["subject_id"].n_unique() == 60
     for path in source.studies["image_path"]:

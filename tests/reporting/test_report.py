@@ -37,7 +37,7 @@ def test_page_holds_every_table_and_figure(report):
     assert "the top 3 and top 5 of 12 blocks would hold 25.0 and 41.7" in page
     assert "<b>Update shares.</b>" in page
     shares = pl.read_csv(report / "figures" / "update_shares.csv").filter(step=2, blocks="top 3")
-    assert shares["policy"].to_list() == ["LoRA uniform", "NAST (lr)"]
+    assert shares["access"].to_list() == ["LoRA uniform", "NAST (lr)"]
     assert shares["parameters"].to_list() == pytest.approx([0.25, 1.0])
 
 

@@ -14,7 +14,7 @@ from test_thoughts import STYLES
 
 from nast.access import Override
 from nast.cli import run
-from nast.errors import ModelError, PolicyError, UsageError
+from nast.errors import AccessError, ModelError, UsageError
 from nast.evaluation import evaluate
 from nast.files import read_json, read_table
 from nast.language.write.llm import server
@@ -178,7 +178,7 @@ def test_right_by_the_image_in_both_modes(data, tmp_path):
                 assert figures[name][f"{task}/accuracy/{form}"]["value"] == 1
             assert figures[name][f"{task}/group accuracy/negated"]["value"] == 1
         assert set(made["notes"][name]) == {SKIPPED, BY_WORDS}
-        assert made["sent"][name]["policy"] == "open"
+        assert made["sent"][name]["access"] == "open"
     assert all(row["value"] == 0 for row in read_json(out / "comparisons.json"))
 
 
@@ -371,7 +371,7 @@ def test_a_killed_run_asks_for_what_is_missing_only(data, tmp_path):
 def credentialed(data, tmp_path):
     folder = tmp_path / "questions"
     shutil.copytree(data[0], folder)
-    return resealed(folder, policy="credentialed")
+    return resealed(folder, access="credentialed")
 
 
 def test_credentialed_data_stay(credentialed, tmp_path, monkeypatch, capsys):
@@ -389,7 +389,7 @@ def test_credentialed_data_stay(credentialed, tmp_path, monkeypatch, capsys):
         assert run(call) == 1
         assert "Credentialed Health Data Use Agreement" in capsys.readouterr().err
     assert not out.exists() and not (tmp_path / "out-answers.jsonl").exists()
-    with pytest.raises(PolicyError):
+    with pytest.raises(AccessError):
         evaluate([chat_model("chat:https://chat.example.org/v1#x")], [credentialed], out)
 
 
@@ -403,7 +403,7 @@ def test_what_lets_credentialed_data_go(credentialed, tmp_path):
     stays, named = (read_json(tmp_path / n / "manifest.json") for n in ("stays", "named"))
     assert stays["sent"][NAME]["allowed_by"] == "loopback"
     assert named["sent"][NAME]["person"] == "A. Person"
-    assert stays["policy"] == named["policy"] == "credentialed"
+    assert stays["access"] == named["access"] == "credentialed"
     remote = chat_model(
         "chat:https://chat.example.org/v1#x", override=Override("A. Person", "2025-05-01", "agreed")
     )

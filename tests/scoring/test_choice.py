@@ -7,7 +7,7 @@ from PIL import Image
 
 from nast.errors import ModelError
 from nast.scoring.choice import correctness, score_claims, score_questions
-from nast.vectors import EmbeddingStore
+from nast.vectors import Vectors
 
 TEXTS = {"up": [1, 0], "also up": [1, 0], "half": [1, 1], "down": [-1, 0], "a b c d e f": [0, -1]}
 
@@ -33,7 +33,7 @@ def item(tmp_path):
 
 @pytest.fixture
 def store():
-    return EmbeddingStore(TableModel(TEXTS, {"x.png": [1, 0]}))
+    return Vectors(TableModel(TEXTS, {"x.png": [1, 0]}))
 
 
 def claims(item, options, answer, form="negated"):
@@ -76,7 +76,7 @@ def test_scores_are_cosines_and_cuts_are_marked(store, item):
 
 @pytest.mark.parametrize("broken", [[float("nan"), 0], [0, 0], [float("inf"), 0]])
 def test_a_broken_vector_is_named_by_its_item(item, broken):
-    store = EmbeddingStore(TableModel({**TEXTS, "half": broken}, {"x.png": [1, 0]}))
+    store = Vectors(TableModel({**TEXTS, "half": broken}, {"x.png": [1, 0]}))
     with pytest.raises(ModelError, match=r"1 texts in 1 items \(c-negated\)"):
         score_claims(store, claims(item, ["up", "half", "down"], 0), "d")
 

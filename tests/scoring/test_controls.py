@@ -21,7 +21,7 @@ from nast.scoring.controls import (
     shuffled,
     without_cue,
 )
-from nast.vectors import EmbeddingStore
+from nast.vectors import Vectors
 
 NAMES = "abcd"
 TEXTS = {f"no {n}": list(np.eye(4)[i]) for i, n in enumerate(NAMES)}
@@ -51,7 +51,7 @@ def group(tmp_path):
 
 def seeing():
     images = {f"{n}.png": list(np.eye(4)[i]) for i, n in enumerate(NAMES)}
-    return EmbeddingStore(TableModel(TEXTS, {**images, "blank.png": [1, 1, 1, 1]}))
+    return Vectors(TableModel(TEXTS, {**images, "blank.png": [1, 1, 1, 1]}))
 
 
 def test_a_model_that_sees_and_reads(group):
@@ -105,7 +105,7 @@ def test_a_model_that_reads_the_order_is_found_out(group):
     rows = choice_rows("questions", group)
     assert_order_free(seeing(), rows, "d", "questions")
 
-    class Fresh(EmbeddingStore):
+    class Fresh(Vectors):
         """Keeps nothing, so that every call shows the options in their order."""
 
         def texts(self, texts):

@@ -114,9 +114,9 @@ def test_models_of_another_size_have_a_geometry_only():
 @pytest.mark.parametrize("column", ["model", "group", "sentence"])
 def test_vectors_of_a_model(tiny_clip, column):
     from nast.models.registry import load_model
-    from nast.vectors import EmbeddingStore
+    from nast.vectors import Vectors
 
-    store = EmbeddingStore(load_model(f"hf:{tiny_clip}", "tiny"))
+    store = Vectors(load_model(f"hf:{tiny_clip}", "tiny"))
     rows = neutral_vectors(store)
     wanted = table("tiny", np.zeros((NUMBER, 1)))
     assert rows[column].equals(wanted[column])

@@ -142,7 +142,7 @@ def aro(items, folder):
 
 
 def figures_of(images, folder, file, source, protocol):
-    import_items(file, folder / "data", source, image_root=images, policy="open")
+    import_items(file, folder / "data", source, image_root=images, access="open")
     evaluate([model()], [folder / "data"], folder / protocol, protocol=protocol)
     return read_json(folder / protocol / "metrics.json")["table"]
 
@@ -183,7 +183,7 @@ def test_equal_options_are_scored_by_a_peers_rule(images, tmp_path, protocol, pe
     for _, texts, right in items[::7]:
         texts[(right + 1) % k] = texts[right]
     file, source, theirs = peer(items, tmp_path)
-    keep = {"image_root": images, "policy": "open", "equal_options": True}
+    keep = {"image_root": images, "access": "open", "equal_options": True}
     import_items(file, tmp_path / "data", source, **keep)
     evaluate([model()], [tmp_path / "data"], tmp_path / "scores", protocol=protocol)
     figure = read_json(tmp_path / "scores" / "metrics.json")["table"]["claims/accuracy/affirmative"]

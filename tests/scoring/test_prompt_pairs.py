@@ -14,7 +14,7 @@ from nast.measuring.metrics import metrics_of
 from nast.measuring.no_harm import no_harm, verdict
 from nast.scoring.prompt_pairs import prompt_pair_metrics, score_prompt_pairs
 from nast.scoring.prompt_sets import SETS, prompts_of
-from nast.vectors import EmbeddingStore
+from nast.vectors import Vectors
 
 LABELS = ["present", "present", "absent", "absent", "uncertain", "not_mentioned"]
 VECTORS = {f"{i}.png": v for i, v in enumerate([[5, 1], [1, 2], [1, 1], [0, 1], [1, 0], [0, 1]])}
@@ -49,7 +49,7 @@ class Texts(dict):
 
 
 def scores_of(studies, no, name="m"):
-    return score_prompt_pairs(EmbeddingStore(TableModel(Texts(no), VECTORS, name)), studies, "d")
+    return score_prompt_pairs(Vectors(TableModel(Texts(no), VECTORS, name)), studies, "d")
 
 
 def values(scores, task="prompt pairs"):
@@ -164,7 +164,7 @@ def many(tmp_path):
 
     def scored(name, yes):
         return score_prompt_pairs(
-            EmbeddingStore(TableModel(Texts([0, 1], yes), vectors, name)), studies, "d"
+            Vectors(TableModel(Texts([0, 1], yes), vectors, name)), studies, "d"
         )
 
     return scored

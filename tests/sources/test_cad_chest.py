@@ -395,7 +395,7 @@ def test_no_entity_is_no_fact(tmp_path, entity):
     source = read_cad_chest(cad(tmp_path / "c.json", entity))
     assert len(source.facts) == 0
     assert source.counts == {"studies": 1}
-    assert source.policy == "credentialed"
+    assert source.access == "credentialed"
 
 
 def test_names_may_have_blanks_and_others_are_counted(tmp_path):

@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 from real_labels import real_table
 from small import chexpert, only_nast_errors, picture, write_csv
 
-from nast.benchmark.audit import audit_questions
 from nast.benchmark.configurations import consistent, eligible
 from nast.benchmark.questions import make_questions
 from nast.errors import InputError
 from nast.facts.conditions import labelled
+from nast.items.audit import audit_questions
 from nast.sources.chexpert import read_chexpert
 from nast.sources.collect import collect
 
@@ -38,7 +38,7 @@ def test_a_study_is_its_first_frontal_image(tmp_path):
     assert source.studies["image_path"][0].endswith("study1/view2_frontal.jpg")
     assert source.studies["split"].n_unique() == 1
     assert source.counts == {"images": 4, "studies": 2}
-    assert source.policy == "private"
+    assert source.access == "private"
 
 
 @pytest.mark.parametrize(("part", "split"), [("valid", "validate"), ("test", "test")])

@@ -1,4 +1,4 @@
-"""Sources joined: policies, mixing, splits, images that cannot be read, unfinished folders."""
+"""Sources joined: access classes, mixing, splits, unreadable images, unfinished folders."""
 
 import json
 import shutil
@@ -9,7 +9,7 @@ from small import cad, chexpert, mimic, nih, picture, write_csv
 
 from nast.benchmark.build import build_benchmark
 from nast.contextual.build import build_contextual
-from nast.errors import InputError, NastError, PolicyError, UsageError
+from nast.errors import AccessError, InputError, NastError, UsageError
 from nast.facts.conditions import CONDITIONS, labelled, use_conditions
 from nast.hashes import file_hash
 from nast.sources.collect import build_facts, collect, read_facts, require_images, split_spec
@@ -57,7 +57,7 @@ def test_annotated_facts_are_not_merged_with_labels(tmp_path):
     assert rows(facts, "severity") == [("Edema", "present", "mild"), ("Pneumonia", "present", None)]
     assert studies["Edema"].to_list() == ["absent"]
     assert manifest["disagreements"] == 1
-    assert manifest["policy"] == "credentialed"
+    assert manifest["access"] == "credentialed"
     assert manifest["counts"] == {
         "studies": 1,
         "patients": 1,
@@ -88,7 +88,7 @@ def said(*facts, name="one", **fields):
         root=None,
         studies=pl.DataFrame([study]),
         facts=pl.DataFrame(rows, schema=dict.fromkeys(fact_columns(), pl.String), orient="row"),
-        policy="open",
+        access="open",
         terms=f"terms of {name}",
         annotations={"present": len(rows), "kept": len(rows)},
     )
@@ -163,7 +163,7 @@ def test_every_account_and_term_is_in_the_report():
         "one": {"present": 1, "kept": 1},
         "two": {"present": 0, "kept": 0},
     }
-    assert report["policy"] == "open"
+    assert report["access"] == "open"
 
 
 def test_two_sources_of_one_reader_keep_their_accounts():
@@ -188,7 +188,7 @@ def test_terms_are_in_the_manifest(facts, tmp_path):
     assert [t.split(":")[0] for t in manifest["terms"]] == ["mimic-cxr-jpg", "nih-cxr"]
     assert "PhysioNet Credentialed Health Data License" in manifest["terms"][0]
     assert "no restrictions on use" in manifest["terms"][1]
-    assert manifest["policy"] == "credentialed"
+    assert manifest["access"] == "credentialed"
     questions = build_benchmark(facts, tmp_path / "questions", limit=2)
     assert questions["terms"] == ["cad-chest: synthetic", "mimic-cxr-jpg: synthetic"]
 
@@ -226,7 +226,7 @@ def test_the_labeler_is_an_option(tmp_path):
         manifest = build_facts([f"mimic-cxr-jpg:{root}"], out, labeler=labeler)
         assert manifest["config"]["labeler"] == labeler
         assert "cut" not in manifest["config"]
-        assert rows(read_facts(out)[1]) == [("Edema", existence)]
+        assert rows(read_facts(out).facts) == [("Edema", existence)]
     with pytest.raises(UsageError, match="another configuration"):
         build_facts([f"mimic-cxr-jpg:{root}"], tmp_path / "negbio")
 
@@ -367,7 +367,7 @@ def test_facts_and_studies_agree(facts):
 
 def test_phantom_and_real_are_not_mixed(phantom, tmp_path):
     root = mimic(tmp_path / "m", [STUDY])
-    with pytest.raises(PolicyError, match="phantom and real"):
+    with pytest.raises(AccessError, match="phantom and real"):
         build_facts([f"mimic-cxr-jpg:{phantom}", f"mimic-cxr-jpg:{root}"], tmp_path / "out")
     with pytest.raises(InputError):
         read_facts(tmp_path / "out")
@@ -393,7 +393,7 @@ def test_a_study_without_a_label_row_keeps_its_patients_split(tmp_path):
     (root / "cad_disease.json").write_text(json.dumps(records))
     specs = [f"mimic-cxr-jpg:{root}", f"cad-chest:{root / 'cad_disease.json'}"]
     build_facts(specs, tmp_path / "out")
-    assert set(read_facts(tmp_path / "out")[1]["split"]) == {"test"}
+    assert set(read_facts(tmp_path / "out").facts["split"]) == {"test"}
 
 
 def test_bad_images_are_listed_and_limited(tmp_path):

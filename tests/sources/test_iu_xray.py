@@ -246,7 +246,7 @@ def test_labels_and_no_finding(tmp_path):
         "not_mentioned",
     ]
     assert first["subject_id"] == first["study_id"] == "CXR1"
-    assert (source.policy, source.phantom) == ("open", False)
+    assert (source.access, source.phantom) == ("open", False)
     assert "NC-ND" in source.terms and "must not be published" in source.terms
     assert set(labelled()) < set(source.studies.columns)
 

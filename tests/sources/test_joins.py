@@ -202,7 +202,7 @@ def test_a_stated_split_goes_before_a_drawn_one(tmp_path):
         MAPPING.format(columns=", split: split", labels="{Edema: edema}", more="site: n")
     )
     build_facts([drawn, f"table:{file}"], tmp_path / "out")
-    assert set(read_facts(tmp_path / "out")[0]["split"]) == {"test"}
+    assert set(read_facts(tmp_path / "out").studies["split"]) == {"test"}
 
 
 def test_a_joined_study_of_two_patients_is_refused(tmp_path):

@@ -26,14 +26,14 @@ def tree(phantom, tmp_path):
 
 def test_a_phantom_is_open(tree):
     labels, facts = read_mimic_cxr_jpg(tree), read_cad_chest(tree / "cad_disease.json")
-    assert (labels.policy, labels.phantom) == (facts.policy, facts.phantom) == ("open", True)
+    assert (labels.access, labels.phantom) == (facts.access, facts.phantom) == ("open", True)
 
 
 @pytest.mark.parametrize("text", ["", MARK, MARK + f"{'0' * 64}  cad_disease.json\n", "\xff\n  \n"])
 def test_a_mark_opens_no_real_tree(tmp_path, tree, text):
     real = mimic(tmp_path / "real", REAL)
     shutil.copyfile(tree / "cad_disease.json", real / "cad_disease.json")
-    assert read_mimic_cxr_jpg(real).policy == "credentialed"
+    assert read_mimic_cxr_jpg(real).access == "credentialed"
     (real / MARKER).write_text(text)
     for read in (read_mimic_cxr_jpg, lambda root: read_cad_chest(root / "cad_disease.json")):
         with pytest.raises(InputError, match="the mark of drawn patients beside a"):

@@ -34,7 +34,7 @@ def test_labels_keep_their_four_values(tmp_path):
         "50414267",
         "train",
     )
-    assert source.policy == "credentialed" and not source.phantom
+    assert source.access == "credentialed" and not source.phantom
     assert source.facts is None and source.root is None
 
 

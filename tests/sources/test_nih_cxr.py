@@ -36,7 +36,7 @@ def test_listed_is_present_and_unlisted_is_not_mentioned(tmp_path):
     assert {f[2] for f in facts(source)} == {"present"}
     assert source.counts == {"studies": 2}
     assert source.annotations == {"present": 3, "kept": 2, "set aside: other finding": 1}
-    assert source.policy == "open"
+    assert source.access == "open"
 
 
 def test_adjudication_wins(tmp_path):
@@ -517,7 +517,7 @@ def test_the_small_sample_is_read(tmp_path):
     for name in ("", "sample_labels.csv"):
         manifest = build_facts([f"nih-cxr:{tmp_path / name}"], tmp_path / f"out{name}")
         assert manifest["images"] == 1
-        assert read_facts(tmp_path / f"out{name}")[1]["condition"].to_list() == ["Lung Lesion"]
+        assert read_facts(tmp_path / f"out{name}").facts["condition"].to_list() == ["Lung Lesion"]
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".PNG"])

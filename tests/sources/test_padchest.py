@@ -99,7 +99,7 @@ def test_sentences_of_a_physician(tmp_path):
         "set aside: normal": 1,
         "set aside: other finding": 1,
     }
-    assert (source.name, source.policy, source.root) == ("padchest", "private", None)
+    assert (source.name, source.access, source.root) == ("padchest", "private", None)
     assert "no sharing" in source.terms
     assert source.studies.columns == [*study_columns(), NO_FINDING]
     assert source.facts.columns == fact_columns()

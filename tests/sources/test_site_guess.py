@@ -55,7 +55,7 @@ def test_a_wide_table_is_read_with_the_guess(tmp_path):
         "not_mentioned",
     ]
     assert source.annotations == {"present": 12, "kept": 8, "set aside: uncertain": 4}
-    assert source.policy == "private"
+    assert source.access == "private"
 
 
 def test_a_long_table_is_read_with_the_guess(tmp_path):

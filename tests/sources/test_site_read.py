@@ -32,7 +32,7 @@ ROWS = [
 ]
 LONG = """
 layout: long
-policy: open
+access: open
 terms: CC0
 columns: {subject_id: Patient, study_id: Exam}
 facts: {condition: Finding, existence: Status, side: Side, zone: Zone, severity: Degree,
@@ -82,7 +82,7 @@ def test_a_wide_table(tmp_path):
     assert set(source.studies["Fracture"]) == {"not_mentioned"}
     assert source.annotations == {"present": 3, "kept": 2, "set aside: uncertain": 1}
     assert source.facts is None and source.root is None and not source.phantom
-    assert (source.name, source.policy, source.terms) == (
+    assert (source.name, source.access, source.terms) == (
         "table",
         "private",
         "the site's own terms",
@@ -121,7 +121,7 @@ def test_a_long_table(tmp_path):
         ("s2", "not_mentioned", "not_mentioned", "uncertain", "not_mentioned"),
         ("s3", "not_mentioned", "not_mentioned", "not_mentioned", "not_mentioned"),
     ]
-    assert (source.policy, source.terms) == ("open", "CC0")
+    assert (source.access, source.terms) == ("open", "CC0")
 
 
 @pytest.mark.parametrize(
@@ -330,7 +330,7 @@ def test_columns_may_have_any_name(tmp_path, name):
         ("layout: wide", "layout: [wide]", "layout"),
         ("layout: wide", "layout: wide\nfacts: {condition: PTX}", "facts"),
         ("layout: wide", "layout: wide\ncolour: red", "colour"),
-        ("layout: wide", "layout: wide\npolicy: secret", "policy"),
+        ("layout: wide", "layout: wide\npolicy: secret", "access"),
         ("layout: wide", 'layout: wide\nterms: "a\\nb"', "terms"),
         ("subject_id: Patient, ", "", "columns: subject_id"),
         ("study_id: Exam", "study_id: Examm", "columns: study_id.*but 'Exam'"),

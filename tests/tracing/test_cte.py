@@ -12,14 +12,14 @@ from nast.sources.collect import read_facts
 from nast.tracing.cte import TAU_SHARE, TRACE_SCHEMA, trace, trace_samples
 from nast.tracing.patching import SITES, sweep, text_vector
 from nast.tracing.probes import Sample, make_probes, probe_images
-from nast.vectors import EmbeddingStore
+from nast.vectors import Vectors
 
 
 @pytest.fixture(scope="module")
 def traced(tiny_clip, facts):
     _, table = read_facts(facts)
     table = table.filter(pl.col("condition").is_in(["Edema", "Pleural Effusion", "Pneumonia"]))
-    store = EmbeddingStore(load_model(f"hf:{tiny_clip}"))
+    store = Vectors(load_model(f"hf:{tiny_clip}"))
     return store, table, *trace(store, table)
 
 

@@ -12,12 +12,12 @@ from nast.language.read.parse import facts_of
 from nast.records import CAPTIONS_SCHEMA, CLAIMS_SCHEMA
 from nast.sources.collect import read_facts
 from nast.training.batches import caption_data, claim_data
-from nast.vectors import EmbeddingStore
+from nast.vectors import Vectors
 
 
 def store_of(table):
     images = {p.split("/")[-1]: [1.0, i] for i, p in enumerate(table["image_path"].unique())}
-    return EmbeddingStore(TableModel({}, images))
+    return Vectors(TableModel({}, images))
 
 
 def test_a_caption_is_true_of_its_own_image(facts):

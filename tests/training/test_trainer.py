@@ -24,7 +24,7 @@ from nast.training.run import STATE, build_run
 from nast.training.trainer import train
 from nast.training.updates import top_share
 from nast.training.validation import claim_validation
-from nast.vectors import EmbeddingStore
+from nast.vectors import Vectors
 
 CONFIG = TrainConfig(steps=5, captions=4, claims=3)
 PROFILE = LayerWeights([1.0, 0.5, 0.0, 0.1], [2.5, 1.25, 0.0, 0.25])
@@ -289,7 +289,7 @@ def test_best_and_last_weights_are_kept(tiny_clip, facts, validated_set, tmp_pat
     manifest = build_run(model, spec, facts, validated_set, run, uniform(4), config)
     held = pl.read_parquet(validated_set / "claims.parquet").filter(split="validate")
     base = load_model(spec)
-    accuracy = claim_validation(EmbeddingStore(base), held)
+    accuracy = claim_validation(Vectors(base), held)
     figures = [{n: v for n, v in row.items() if n != "step"} for row in manifest["validation"]]
     means = [sum(f.values()) / len(f) for f in figures]
     assert len(figures) == 6 and accuracy(model) == figures[-1]
@@ -372,13 +372,13 @@ def test_weights_carry_the_policy_of_their_data(tiny_clip, facts, tmp_path):
     config = TrainConfig(steps=1, captions=4, claims=2)
     build_run(load_model(spec), spec, secret, contextual_set(facts), run, PROFILE, config)
     for card in (run / "README.md", run / "lora" / "README.md"):
-        assert "Data policy: **credentialed**" in card.read_text()
+        assert "Access class: **credentialed**" in card.read_text()
         assert terms[0] in card.read_text()
-    assert manifest_of(facts)["policy"] == "open"
+    assert manifest_of(facts)["access"] == "open"
     for models, policy in ((spec, "open"), (f"run:{run}", "credentialed")):
         out = tmp_path / policy
         evaluate([load_model(models)], [facts], out, limit=4, store=tmp_path / "store")
-        assert manifest_of(out)["policy"] == policy
+        assert manifest_of(out)["access"] == policy
         assert (terms[0] in manifest_of(out)["terms"]) is (policy == "credentialed")
     assert {p.name for p in (tmp_path / "store").iterdir()} == {"open", "credentialed"}
 

@@ -5,17 +5,18 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from nast.benchmark.audit import audit_questions, leaks_of, raise_on_leak
 from nast.benchmark.card import NOT_REVIEWED, data_card
 from nast.benchmark.construction import DEFAULT, PAPER_COUNT, Construction
 from nast.benchmark.questions import make_questions
 from nast.errors import InputError
 from nast.files import manifest_of, write_json, write_table, write_text
 from nast.folders import stage
+from nast.items.audit import audit_table, leaks_of, raise_on_leak
+from nast.items.table import FILE
 from nast.language.write.llm.backends import LanguageModel
 from nast.language.write.llm.realise import realise_options
 from nast.ranges import COUNT, SEED
-from nast.records import QUESTIONS_SCHEMA
+from nast.records import ITEMS_SCHEMA
 from nast.sources.collect import read_facts
 
 
@@ -35,7 +36,7 @@ def build_benchmark(
 
     Args:
         facts: a folder of `nast facts`.
-        folder: gets `questions.parquet`, `audit.json` and `README.md`, the data card.
+        folder: gets `items.parquet`, `audit.json` and `README.md`, the data card.
         construction: see `Construction`; `PAPER` is the paper's own.
         seed: of the conditions, the words and the order of options.
         limit: at most so many groups per split.
@@ -61,7 +62,7 @@ def build_benchmark(
     writer = partial(realise_options, model=model, seed=seed, cache=cache) if model else None
 
     def make(out: Path) -> dict[str, Any]:
-        studies, _ = read_facts(facts)
+        studies = read_facts(facts).studies
         questions, counts = make_questions(studies, construction, seed, limit, writer)
         if not len(questions):
             raise InputError(
@@ -71,8 +72,8 @@ def build_benchmark(
                 "studies of four patients with different labels for three "
                 "conditions",
             )
-        audit = audit_questions(questions, seed)
-        write_table(out / "questions.parquet", questions, QUESTIONS_SCHEMA)
+        audit = audit_table(questions, seed)
+        write_table(out / FILE, questions, ITEMS_SCHEMA)
         write_json(out / "audit.json", audit)
         origin = manifest_of(facts)
         for name in set(PAPER_COUNT) & set(() if origin["phantom"] else origin["sources"]):

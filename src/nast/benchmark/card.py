@@ -9,6 +9,7 @@ from typing import Any
 import polars as pl
 
 from nast.facts.conditions import CONDITIONS
+from nast.language.write.templates import FORMS
 
 PUBLISHED_F1 = {
     "Atelectasis": (0.462, 0.429),
@@ -52,9 +53,9 @@ def data_card(
     """The card as Markdown.
 
     Args:
-        questions: `QUESTIONS_SCHEMA`.
+        questions: `ITEMS_SCHEMA`.
         counts: of `make_questions`.
-        audit: of `audit_questions`.
+        audit: of `audit_table`.
         source: manifest of the facts folder.
         config: how the questions were made.
         status: of the review, as the manifest has it.
@@ -62,7 +63,7 @@ def data_card(
     plain = {name: n for name, n in counts.items() if not isinstance(n, dict)}
     parts = [
         "# MedNega-CXR: data card",
-        f"Research use; not a medical device. Data policy: **{source['policy']}**. Review of the "
+        f"Research use; not a medical device. Access class: **{source['access']}**. Review of the "
         f"phrases and questions by experts: **{status}**.",
         "\n".join(f"- {terms}" for terms in source.get("terms", [])),
         "## From labels to questions",
@@ -82,7 +83,7 @@ def data_card(
         "## What words alone can solve",
         "Baselines that see no image, each form alone; chance is one in four. `leaks`: above "
         "chance (one-sided, Holm over the baselines, 5 %).",
-        audit_table(audit),
+        audit_lines(audit),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -113,9 +114,10 @@ def _how(config: dict[str, Any]) -> str:
 
 
 def _realisers(questions: pl.DataFrame) -> str:
-    kinds = Counter(r if r.startswith("llm:") else "templates" for r in questions["realiser"])
+    realisers = questions.filter(form=FORMS[0])["realiser"]
+    kinds = Counter(r if r.startswith("llm:") else "templates" for r in realisers)
     parts = [f"{number:,} questions by {name}" for name, number in sorted(kinds.items())]
-    return f"{questions['realiser'].n_unique()} ways of saying an option; {', '.join(parts)}."
+    return f"{realisers.n_unique()} ways of saying an option; {', '.join(parts)}."
 
 
 def _conditions(asked: dict[str, int], source: dict[str, Any]) -> str:
@@ -135,7 +137,7 @@ def _conditions(asked: dict[str, int], source: dict[str, Any]) -> str:
 
 def _words_table(questions: pl.DataFrame) -> str:
     """Length and rarity of the words of each form."""
-    forms = {form: _tokens(questions, form) for form in ("negated", "affirmative", "omitted")}
+    forms = {form: _tokens(questions, form) for form in FORMS}
     pooled = Counter(w for form in ("negated", "affirmative") for o in forms[form] for w in o)
     total = pooled.total()
     rows = []
@@ -149,11 +151,11 @@ def _words_table(questions: pl.DataFrame) -> str:
 
 
 def _tokens(questions: pl.DataFrame, form: str) -> list[list[str]]:
-    texts = questions[form].explode().unique().sort()
+    texts = questions.filter(form=form)["options"].explode().unique().sort()
     return [re.findall(r"[a-z-]+", text.lower()) for text in texts]
 
 
-def audit_table(audit: dict[str, list[dict[str, Any]]]) -> str:
+def audit_lines(audit: dict[str, list[dict[str, Any]]]) -> str:
     """The audit of a set as a Markdown table: a row per form and baseline."""
     rows = [
         [

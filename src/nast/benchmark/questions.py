@@ -12,12 +12,13 @@ from nast.benchmark.construction import DEFAULT, Construction
 from nast.benchmark.samplers import single_items
 from nast.facts.conditions import CONDITIONS, phrase_conflicts
 from nast.hashes import content_hash, seed_of
-from nast.language.write.llm.realise import DEFAULT_STEM, Written
+from nast.items.table import Group as ItemGroup
+from nast.items.table import rows_of
+from nast.language.write.llm.realise import Written
 from nast.language.write.llm.sets import OptionSetKey, option_key
-from nast.language.write.templates import FORMS, STYLES, sentence
-from nast.records import QUESTIONS_SCHEMA, Fact, Question
+from nast.language.write.templates import FORMS, STEM, STYLES, sentence
+from nast.records import ITEMS_SCHEMA, Existence, Fact
 
-STEM = DEFAULT_STEM
 Writer = Callable[
     [list[tuple[tuple[str, ...], tuple[tuple[int, ...], ...]]]],
     tuple[Mapping[OptionSetKey, Written], dict[str, Any]],
@@ -43,7 +44,7 @@ def make_questions(
             gets conditions and configurations only, never a study.
 
     Returns:
-        `QUESTIONS_SCHEMA` rows, and counts of studies, groups and questions, and of the writer.
+        `ITEMS_SCHEMA` rows, and counts of studies, groups and questions, and of the writer.
     """
     passed = eligible(studies)
     agreeing = consistent(passed)
@@ -61,6 +62,7 @@ def make_questions(
         for group, order in zip(groups, orders, strict=True)
         for row in _rows(group, order, kept, construction, seed, written)
     ]
+    asked = [row for row in rows if row["form"] == FORMS[0]]
     counts = {
         "studies": len(studies),
         "eligible studies": len(passed),
@@ -68,17 +70,17 @@ def make_questions(
         "studies that contradict the label hierarchy": len(passed) - len(agreeing),
         "studies that serve": len({row["study_id"] for row in rows}),
         "groups": len(groups),
-        "questions": len(rows),
+        "questions": len(asked),
         "questions whose answer contradicts itself in Table 5's words": sum(
-            _self_contradicting(r) for r in rows
+            _self_contradicting(r) for r in asked
         ),
-        "questions by split": dict(sorted(Counter(r["split"] for r in rows).items())),
+        "questions by split": dict(sorted(Counter(r["split"] for r in asked).items())),
         "questions by condition": dict(
-            sorted(Counter(c for r in rows for c in r["conditions"]).items())
+            sorted(Counter(c for r in asked for c in r["conditions"]).items())
         ),
         **({"language model": told} if writer else {}),
     }
-    return pl.DataFrame(rows, schema=QUESTIONS_SCHEMA), counts
+    return pl.DataFrame(rows, schema=ITEMS_SCHEMA), counts
 
 
 def _groups(studies: pl.DataFrame, construction: Construction, seed: int) -> list[Group]:
@@ -108,10 +110,8 @@ def _orders(groups: Sequence[Group], seed: int) -> list[list[int]]:
 
 
 def _self_contradicting(row: dict[str, Any]) -> bool:
-    words = ("absent", "present")
-    right = row["options"][row["answer"]]
-    labels = {n: words[v] for n, v in zip(row["conditions"], right, strict=True)}
-    return bool(phrase_conflicts(labels))
+    right = row["facts"][row["answer"]]
+    return bool(phrase_conflicts({fact["condition"]: fact["existence"] for fact in right}))
 
 
 def _group_key(group: Group) -> str:
@@ -137,26 +137,29 @@ def _rows(
     else:
         texts = option_texts(group.conditions, group.configurations, style)
         stem, realiser = STEM, f"template:{style}"
-    for place, row in enumerate(group.studies):
-        question = Question(
-            question_id=f"{group_id}-{place}",
-            group_id=group_id,
-            conditions=group.conditions,
-            options=tuple(group.configurations[i] for i in order),
-            negated=tuple(texts["negated"][i] for i in order),
-            affirmative=tuple(texts["affirmative"][i] for i in order),
-            omitted=tuple(texts["omitted"][i] for i in order),
-            answer=order.index(place),
-        )
-        study = studies.row(row, named=True)
-        yield {
-            **{name: study[name] for name in QUESTIONS_SCHEMA if name in study},
-            **{name: getattr(question, name) for name in Question.__slots__},
-            "stem": stem,
-            "sampler": how.sampler,
-            "construction": how.distractors,
-            "realiser": realiser,
-        }
+    stated = tuple(_facts(group.conditions, values) for values in group.configurations)
+    members = tuple((row, place) for place, row in enumerate(group.studies))
+    said = ItemGroup("questions", how.distractors, stated, members, FORMS, "annotated")
+    keys = {row: studies.row(row, named=True) for row in group.studies}
+    yield from rows_of(said, group_id, order, texts, keys, kind_of, stem=stem, realiser=realiser)
+
+
+def _facts(conditions: Sequence[str], values: Sequence[int]) -> tuple[Fact, ...]:
+    words: tuple[Existence, Existence] = ("absent", "present")
+    return tuple(Fact(n, words[v]) for n, v in zip(conditions, values, strict=True))
+
+
+def kind_of(true: Sequence[Fact], other: Sequence[Fact]) -> str:
+    """What choosing `other` gets wrong: it states an absent finding (`missed denial`), denies a
+    present one (`missed presence`), or does `both`.
+    """
+    wrong = {mine.existence for mine, theirs in zip(true, other, strict=True) if mine != theirs}
+    names = {
+        frozenset[str](): "truth",
+        frozenset(["absent"]): "missed denial",
+        frozenset(["present"]): "missed presence",
+    }
+    return names.get(frozenset(wrong), "both")
 
 
 def option_texts(
@@ -175,8 +178,5 @@ def option_texts(
     for name in conditions:
         if name not in CONDITIONS or CONDITIONS[name].normal is None:
             raise ValueError(f"{name!r} is not a condition with an affirmative phrase")
-    stated = [
-        [Fact(n, "present" if v else "absent") for n, v in zip(conditions, values, strict=True)]
-        for values in configurations
-    ]
+    stated = [_facts(conditions, values) for values in configurations]
     return {form: [sentence(facts, style, form) for facts in stated] for form in FORMS}

@@ -238,7 +238,7 @@ def _print(out: Path, manifest: dict[str, Any]) -> None:
         print(f"warning: words alone solve {leak}")
     if not manifest.get("leaks"):
         print("words alone are at chance (audit.json)")
-    print(f"{out}: data policy {manifest['policy']}")
+    print(f"{out}: access class {manifest['access']}")
 
 
 def _said(value: Any) -> str:

@@ -17,15 +17,15 @@ def embed(model: str, *data: Path, store: Path, split: str = "all") -> None:
     data: Path
         Folders of nast facts, benchmark or contextual.
     store: Path
-        Folder for vectors; each model and data policy has its own below it.
+        Folder for vectors; each model and access class has its own below it.
     split: str
         train, validate, test or all.
     """
     loadable(model)
     from nast.errors import UsageError
-    from nast.folders import policy_of
+    from nast.folders import strictest_of
     from nast.models.registry import load_model
-    from nast.vectors import EmbeddingStore, embed_folder
+    from nast.vectors import Vectors, embed_folder
 
     if split not in ("train", "validate", "test", "all"):
         raise UsageError(f"--split is {split!r}; choose train, validate, test or all")
@@ -35,8 +35,8 @@ def embed(model: str, *data: Path, store: Path, split: str = "all") -> None:
             "nast embed phantom questions --store vectors"
         )
     loaded = load_model(model)
-    # The policy that an evaluation of the same folders will ask for.
-    vectors = EmbeddingStore(loaded, store, policy_of([*data, *loaded.made_from]))
+    # The access class that an evaluation of the same folders will ask for.
+    vectors = Vectors(loaded, store, strictest_of([*data, *loaded.made_from]))
     for folder in data:
         counts = embed_folder(vectors, folder, split)
         print(f"{folder}: " + ", ".join(f"{name} {count}" for name, count in counts.items()))

@@ -38,7 +38,7 @@ def export_command(
     for name, number in manifest["counts"].items():
         print(f"{name}: {number:,}")
     _print_missing(len(manifest["missing_images"]))
-    print(f"{out / 'README.md'}: how to run it; data policy {manifest['policy']}")
+    print(f"{out / 'README.md'}: how to run it; access class {manifest['access']}")
 
 
 def import_command(
@@ -47,7 +47,7 @@ def import_command(
     out: Out,
     source: str,
     image_root: Path | None = None,
-    policy: str | None = None,
+    access: str | None = None,
     equal_options: bool = False,
     fresh: bool = False,
 ) -> None:
@@ -64,7 +64,7 @@ def import_command(
         jsonl.
     image_root: Path
         Folder of the images on this machine.
-    policy: str
+    access: str
         Of the data: open, private or credentialed. A file out of an export of nast has the one
         recorded beside it, which this can only make stricter; any other file is private.
     equal_options: bool
@@ -79,14 +79,14 @@ def import_command(
         out,
         source,
         image_root=image_root,
-        policy=policy,
+        access=access,
         equal_options=equal_options,
         fresh=fresh,
     )
     for name, number in manifest["counts"].items():
         print(f"{name}: {number:,}")
     _print_missing(len(manifest["missing_images"]))
-    print(f"{out}: nast evaluate MODEL {out} scores it; data policy {manifest['policy']}")
+    print(f"{out}: nast evaluate MODEL {out} scores it; access class {manifest['access']}")
 
 
 def _print_missing(number: int) -> None:

@@ -75,7 +75,7 @@ def facts(
         print(f"{name}: {summary(counts)}")
         print(f"{name}, annotations: {summary(manifest['annotations'][name])}")
     _tell_conflicts(manifest.get("conflicts", {}))
-    print(f"{out}: {summary(manifest['counts'])}; data policy {manifest['policy']}")
+    print(f"{out}: {summary(manifest['counts'])}; access class {manifest['access']}")
     for terms in manifest["terms"]:
         print(f"terms of {terms}")
     if not manifest["images"] and not manifest["bad_images"]:

@@ -80,4 +80,4 @@ def export(
 
     loaded = load_model(model, device="cpu", precision="float32")
     manifest = export_model(loaded, to, out, fresh=fresh)
-    print(f"{out}: {manifest['counts']['files']} files, data policy {manifest['policy']}")
+    print(f"{out}: {manifest['counts']['files']} files, access class {manifest['access']}")

@@ -25,13 +25,13 @@ def export_review_command(
     fresh: bool
         Start over in a folder of another configuration.
     """
-    from nast.benchmark.review.export import export_review
+    from nast.items.review.export import export_review
 
     manifest = export_review(folder, out, number=questions, seed=seed, fresh=fresh)
     for name, number in manifest["counts"].items():
         print(f"{name}: {number:,} rows")
     print(f"review so far: {manifest['review']}")
-    print(f"{out / 'review.xlsx'}: a copy for each reviewer; data policy {manifest['policy']}")
+    print(f"{out / 'review.xlsx'}: a copy for each reviewer; access class {manifest['access']}")
 
 
 def import_review_command(
@@ -52,8 +52,8 @@ def import_review_command(
     fresh: bool
         Start over in a folder of another configuration.
     """
-    from nast.benchmark.review.importing import REVIEW, import_review
     from nast.files import read_json
+    from nast.items.review.importing import REVIEW, import_review
 
     manifest = import_review(folder, sheets, out, seed=seed, fresh=fresh)
     record = read_json(out / REVIEW)
@@ -72,7 +72,7 @@ def import_review_command(
         print(f"warning: words alone solve {leak}")
     print(
         f"{out}: {manifest['counts']['questions']:,} questions, {manifest['review']}; data "
-        f"policy {manifest['policy']}"
+        f"access class {manifest['access']}"
     )
 
 

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 def language_model(
     endpoint: str | None, inputs: Iterable[Path], loopback_stays: bool, override: Path | None
 ) -> "LanguageModel":
-    """The model of an endpoint, once the policy of the data allows it."""
+    """The model of an endpoint, once the access class of the data allows it."""
     from nast.errors import UsageError
-    from nast.folders import policy_of
+    from nast.folders import strictest_of
     from nast.language.write.llm.endpoints import PRESETS, Endpoint
     from nast.language.write.llm.server import server_model
 
@@ -27,12 +27,12 @@ def language_model(
         )
     where = PRESETS.get(address) or Endpoint(address, name)
     return server_model(
-        where, policy_of(inputs), loopback_stays=loopback_stays, override=override_of(override)
+        where, strictest_of(inputs), loopback_stays=loopback_stays, override=override_of(override)
     )
 
 
 def override_of(file: Path | None) -> "Override | None":
-    """The named exception from the data policy that a YAML file holds.
+    """The named exception from the access class that a YAML file holds.
 
     Raises:
         InputError: the file lacks the person, the date or the reason.

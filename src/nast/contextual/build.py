@@ -7,7 +7,6 @@ from typing import Any
 import polars as pl
 from polars.io.plugins import register_io_source
 
-from nast.benchmark.audit import Item, audit_items, leaks_of, raise_on_leak
 from nast.contextual.captions import PARAPHRASES, SCHEMA, Plan, caption_slices, plan_captions
 from nast.contextual.card import contextual_card
 from nast.contextual.claims import CONSTRUCTIONS, claims_table, find_groups, said_range
@@ -17,9 +16,11 @@ from nast.contextual.wording import estimate, write_captions, write_claims
 from nast.errors import InputError, UsageError
 from nast.files import atomic, manifest_of, write_json, write_table, write_text
 from nast.folders import stage
+from nast.items.audit import audit_table, leaks_of, raise_on_leak
+from nast.items.table import FILE
 from nast.language.write.llm.backends import LanguageModel
 from nast.ranges import COUNT, SEED
-from nast.records import CLAIMS_SCHEMA
+from nast.records import ITEMS_SCHEMA
 from nast.sources.collect import read_facts
 from nast.sources.io.label_tables import refuse_split_patients
 
@@ -43,7 +44,7 @@ def build_contextual(
 
     Args:
         facts: a folder of `nast facts`.
-        folder: gets `claims.parquet`, `captions.parquet`, `audit.json` and `README.md`.
+        folder: gets `items.parquet`, `captions.parquet`, `audit.json` and `README.md`.
         k: claims per set; 2 for `sides`.
         groups: at most so many groups of claim sets per split.
         construction: a key of `CONSTRUCTIONS`; `single_flip` is the paper's.
@@ -99,12 +100,12 @@ def build_contextual(
             )
             told = {"language model": {"claims": of_claims, "captions": of_captions}}
         claims = claims_table(found, studies, seed, written)
-        audit = audit_claims(claims, seed)
+        audit = audit_table(claims, seed)
         plan = plan_captions(
             studies, table, per_study, seed, paraphrases=paraphrases, wordings=wordings
         )
         cells = write_slices(out / "captions.parquet", plan)
-        write_table(out / "claims.parquet", claims, CLAIMS_SCHEMA)
+        write_table(out / FILE, claims, ITEMS_SCHEMA)
         write_json(out / "audit.json", audit)
         origin = manifest_of(facts)
         counts = counts_of(claims, cells) | told
@@ -174,12 +175,3 @@ def write_slices(path: Path, plan: Plan) -> pl.DataFrame:
     with atomic(path) as temporary:
         register_io_source(rows, schema=SCHEMA).sink_parquet(temporary, compression="zstd")
     return pl.concat(cells).group_by(CELLS).agg(pl.col("len").sum()).sort(CELLS)
-
-
-def audit_claims(claims: pl.DataFrame, seed: int = 0) -> dict[str, Any]:
-    """The blind audit of claim sets, each form alone."""
-    result = {}
-    for form in sorted(set(claims["form"])):
-        rows = claims.filter(form=form).select("claims", "answer", "group_id").rows()
-        result[form] = audit_items([Item(tuple(c), a, g) for c, a, g in rows], seed)
-    return result

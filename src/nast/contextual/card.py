@@ -5,7 +5,7 @@ from typing import Any
 import polars as pl
 
 from nast.access import RULES
-from nast.benchmark.card import audit_table, markdown_table
+from nast.benchmark.card import audit_lines, markdown_table
 from nast.contextual.claims import CONSTRUCTIONS
 from nast.contextual.statements import KINDS, POLARITIES
 from nast.facts.conditions import CONDITIONS
@@ -29,17 +29,17 @@ def contextual_card(
     """The card as Markdown.
 
     Args:
-        claims: `CLAIMS_SCHEMA`.
+        claims: `ITEMS_SCHEMA`.
         cells: captions by split, polarity, kind and condition.
         counts: of `counts_of`, and of the language model where one wrote.
-        audit: of `audit_claims`.
+        audit: of `audit_table`.
         source: manifest of the facts folder.
         config: how the set was made.
     """
     parts = [
         "# Contextual negation set: data card",
-        f"Research use; not a medical device. Data policy: **{source['policy']}**."
-        + (f" {RULES[source['policy']]}." if source["policy"] in RULES else "")
+        f"Research use; not a medical device. Access class: **{source['access']}**."
+        + (f" {RULES[source['access']]}." if source["access"] in RULES else "")
         + (" Synthetic: made from phantom studies." if source["phantom"] else ""),
         "\n".join(f"- {terms}" for terms in source.get("terms", [])),
         "## Splits",
@@ -66,7 +66,7 @@ def contextual_card(
         "Baselines that see no image, each form alone. `leaks`: above chance (one-sided, Holm over "
         "the baselines, 5 %). Single captions cannot be blind-proof: their retrieval carries the "
         "value of one ranking for all images.",
-        audit_table(audit),
+        audit_lines(audit),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -81,14 +81,14 @@ def _splits(claims: pl.DataFrame, cells: pl.DataFrame) -> str:
         part = claims.filter(split=split)
         said = cells.filter(split=split)["len"].sum()
         patients = part["subject_id"].n_unique()
-        forms = [f"{len(part.filter(form=f)):,}" for f in ("negated", "affirmative", "filter")]
+        forms = [f"{len(part.filter(form=f)):,}" for f in ("negated", "affirmative", "plain")]
         rows.append([split, *forms, f"{patients:,}", f"{said:,}"])
     return markdown_table(
         [
             "split",
             "negated sets",
             "affirmative sets",
-            "filter sets",
+            "plain sets",
             "patients of the sets",
             "captions",
         ],
@@ -115,14 +115,14 @@ def _how(config: dict[str, Any], claims: pl.DataFrame) -> str:
     return (
         f"`{name}`: {CONSTRUCTIONS[name][1]}; {config['k']} claims a set. {what} The affirmative "
         "form replaces every absence by its Table 5 phrase and nothing else (`rewrite`). Sets in "
-        "the form `filter` deny nothing and are about the same conditions as far as the data go; "
+        "the form `plain` deny nothing and are about the same conditions as far as the data go; "
         "evaluation splits only. Every false claim was checked against all facts of its study. "
         f"Silence: {silence}"
     )
 
 
 def _conditions(counts: dict[str, int], claims: pl.DataFrame) -> str:
-    forms = [f for f in ("negated", "affirmative", "filter") if f in set(claims["form"])]
+    forms = [f for f in ("negated", "affirmative", "plain") if f in set(claims["form"])]
     names = [n for n in CONDITIONS if any(f"{f} {n}" in counts for f in forms)]
     totals = {f: max(1, sum(counts.get(f"{f} {n}", 0) for n in names)) for f in forms}
     cells = [

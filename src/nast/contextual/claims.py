@@ -12,8 +12,10 @@ from nast.contextual.joint import Joint, StudyFacts, study_facts
 from nast.contextual.matched import matched_groups
 from nast.facts.entailment import changed
 from nast.hashes import content_hash, seed_of
-from nast.language.write.templates import STYLES, sentence
-from nast.records import CLAIMS_SCHEMA, ClaimSet
+from nast.items.table import KEYS, rows_of
+from nast.items.table import Group as ItemGroup
+from nast.language.write.templates import STEM, STYLES, sentence
+from nast.records import ITEMS_SCHEMA
 
 CONSTRUCTIONS = {
     "balanced": (range(5, 8), "joint values of two or three conditions, each with an absence"),
@@ -63,7 +65,7 @@ def find_groups(
 
     Returns:
         Groups in a negated and an affirmative form; evaluation splits have groups in the form
-        `filter` beside them, whose claims deny nothing.
+        `plain` beside them, whose claims deny nothing.
 
     Raises:
         ValueError: an unknown construction, or a number of claims that it does not take.
@@ -95,11 +97,10 @@ def claims_table(
         written: words for each group; None where a template writes.
 
     Returns:
-        `CLAIMS_SCHEMA` rows.
+        `ITEMS_SCHEMA` rows.
     """
-    columns = ("subject_id", "study_id", "split", "image_path")
     ids = {study.study_id for group in groups for study, _ in group.members}
-    keys = studies.select(columns).filter(pl.col("study_id").is_in(list(ids)))
+    keys = studies.select(KEYS).filter(pl.col("study_id").is_in(list(ids)))
     by_study = {row["study_id"]: row for row in keys.iter_rows(named=True)}
     words = written or [None] * len(groups)
     rows = [
@@ -107,7 +108,7 @@ def claims_table(
         for group, texts in zip(groups, words, strict=True)
         for row in _rows(group, by_study, seed, texts)
     ]
-    return pl.DataFrame(rows, schema=CLAIMS_SCHEMA)
+    return pl.DataFrame(rows, schema=ITEMS_SCHEMA)
 
 
 def said_range(construction: str) -> str:
@@ -125,7 +126,7 @@ def _groups(
     seed: int,
     construction: str,
 ) -> Iterator[Group]:
-    """The groups of one split, and the `filter` ones of an evaluation split."""
+    """The groups of one split, and the `plain` ones of an evaluation split."""
     training = split == "train"
     own = seed_of(seed, "claims", split)
     if construction == "sides":
@@ -160,36 +161,23 @@ def _rows(
     # A set of one study has its right claim where its turn put it.
     alone = len(group.members) == 1
     order = [int(i) for i in rng.permutation(len(facts))] if not alone else [*range(len(facts))]
-    shown = [group.claims[i] for i in order]
-    shared = {
-        "facts": [facts[i] for i in order],
-        "conditions": group.conditions,
-        "construction": group.construction,
-        "realiser": written[0] if written else f"template:{style}",
-    }
+    words = {}
     for form in group.forms:
-        said = form if form != "filter" else "negated"
-        # Only sets with two forms need the form in their id.
-        ending = f"-{form}" if len(group.forms) > 1 else ""
-        if written:
-            texts = [written[1][said][i] for i in order]
-        else:
-            texts = [sentence(joint, style, said) for joint in shown]  # type: ignore[arg-type]
-        for place, (study, answer) in enumerate(group.members):
-            claim_set = ClaimSet(
-                set_id=f"{group_id}-{place}{ending}",
-                group_id=group_id,
-                form=form,  # type: ignore[arg-type]
-                claims=tuple(texts),
-                kinds=tuple(kind_of(group.claims[answer], joint) for joint in shown),
-                facts=tuple(shown),
-                answer=order.index(answer),
-            )
-            yield {
-                **{n: getattr(claim_set, n) for n in ClaimSet.__slots__},
-                **keys[study.study_id],
-                **shared,
-            }
+        said: Any = "negated" if form == "plain" else form
+        words[form] = (
+            written[1][said] if written else [sentence(c, style, said) for c in group.claims]
+        )
+    members = tuple((study.study_id, place) for study, place in group.members)
+    yield from rows_of(
+        ItemGroup("claims", group.construction, group.claims, members, group.forms, group.world),
+        group_id,
+        order,
+        words,
+        keys,
+        kind_of,
+        stem=STEM,
+        realiser=written[0] if written else f"template:{style}",
+    )
 
 
 def kind_of(true: Joint, other: Joint) -> str:

@@ -22,7 +22,7 @@ def counts_of(claims: pl.DataFrame, cells: pl.DataFrame) -> dict[str, Any]:
     """The counts of a folder, as the manifest has them.
 
     Args:
-        claims: `CLAIMS_SCHEMA`.
+        claims: `ITEMS_SCHEMA`.
         cells: of `caption_cells`, one row per cell.
     """
     wrong = claims.explode("kinds").filter(pl.col("kinds") != "truth")

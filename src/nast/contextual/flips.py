@@ -28,7 +28,7 @@ def flip_sets(
         limit: at most so many sets.
         seed: of studies, claims and their order.
         deny: whether the true claim denies something; if not, no claim of the set does (the
-            `filter` subset).
+            `plain` subset).
     """
     order = np.random.default_rng(seed_of(seed, "studies")).permutation(len(studies))
     made = 0
@@ -42,7 +42,7 @@ def flip_sets(
             # The right claim takes every place equally often.
             place = made % k
             shown = (*claims[1 : place + 1], claims[0], *claims[place + 1 :])
-            forms = PAIRED if deny else ("filter",)
+            forms = PAIRED if deny else ("plain",)
             yield Group("single_flip", forms, shown, ((study, place),))
             made += 1
 

@@ -32,7 +32,7 @@ class Group(NamedTuple):
 
     Attributes:
         construction: how they were found.
-        forms: in which the claims are said; `filter` ones deny nothing (design row 18).
+        forms: in which the claims are said; `plain` ones deny nothing (design row 18).
         claims: what each says.
         members: study and the place of its claim.
         world: what silence means where the false claims are checked.
@@ -103,7 +103,7 @@ def filter_groups(
     served = Counter({n: -c for n, c in _asked(like).items()})
     draw = _Draw(studies, k, uses)
     for members in _taking_turns(held, draw, len(like), served, seed, few=len(held)):
-        yield _group(like[0].construction, ("filter",), members, studies)
+        yield _group(like[0].construction, ("plain",), members, studies)
 
 
 def side_groups(studies: Sequence[StudyFacts], uses: int, seed: int) -> Iterator[Group]:

@@ -4,12 +4,12 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
-from nast.access import POLICIES, RULES
+from nast.access import ACCESS_CLASSES, RULES
 from nast.exchange.material import Material
 from nast.files import write_text
 
 TITLE = "# Made by nast for "
-_POLICY = re.compile(r"^\*\*Data policy: (\w+)\.\*\*", re.MULTILINE)
+_POLICY = re.compile(r"^\*\*Access class: (\w+)\.\*\*", re.MULTILINE)
 
 
 class Written(NamedTuple):
@@ -35,11 +35,11 @@ def write_card(folder: Path, to: str, material: Material, written: Written) -> N
         material: what was exported.
         written: what the format left behind.
     """
-    policy = RULES.get(material.policy, "open data: they may leave the machine under their terms")
+    access = RULES.get(material.access, "open data: they may leave the machine under their terms")
     lines = [
         f"{TITLE}{to}",
         "",
-        f"**Data policy: {material.policy}.** {policy[0].upper()}{policy[1:]}.",
+        f"**Access class: {material.access}.** {access[0].upper()}{access[1:]}.",
         "",
         "**Terms of the sources**",
         "",
@@ -66,11 +66,11 @@ def write_card(folder: Path, to: str, material: Material, written: Written) -> N
     write_text(folder / "README.md", "\n".join(lines) + "\n")
 
 
-def written_policy(folder: Path) -> str | None:
-    """The data policy that the card of an export names; None where no such card lies there."""
+def written_access(folder: Path) -> str | None:
+    """The access class that the card of an export names; None where no such card lies there."""
     try:
         text = (folder / "README.md").read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):
         return None
     found = _POLICY.search(text) if TITLE in text else None
-    return found[1] if found and found[1] in POLICIES else None
+    return found[1] if found and found[1] in ACCESS_CLASSES else None

@@ -30,6 +30,6 @@ def chat_notes(material: Material) -> list[str]:
         "several options may read alike: its chance is higher.",
         "A reply without 'ANSWER: LETTER' counts as wrong.",
     ]
-    if material.policy != "open":
+    if material.access != "open":
         notes.append("The command runs a model on this machine. An online service may not be used.")
     return notes

@@ -139,5 +139,5 @@ def _items(items: Sequence[Item]) -> Iterator[dict[str, Any]]:
 _NOTES = [
     "A configuration is a table, a split is by patient. `image_path` names the file on this "
     "machine; nothing of an image is in this folder.",
-    "Do not push credentialed or private data to the hub: see the policy above.",
+    "Do not push credentialed or private data to the hub: see the access class above.",
 ]

@@ -4,9 +4,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from nast.access import POLICIES, strictest
+from nast.access import ACCESS_CLASSES, strictest
 from nast.errors import InputError, UsageError
-from nast.exchange.card import written_policy
+from nast.exchange.card import written_access
 from nast.exchange.imported import Choice, Record, Tables, tables_of
 from nast.exchange.places import by_name, find_image
 from nast.exchange.readers import READERS
@@ -19,7 +19,7 @@ TERMS = {
     "online services"
 }
 """Terms that are known; of the others the user must know them."""
-POLICY_OF = {"cxr-align": "credentialed"}
+ACCESS_OF = {"cxr-align": "credentialed"}
 """Policies that a caller cannot make milder."""
 
 
@@ -29,7 +29,7 @@ def import_items(
     source: str,
     *,
     image_root: Path | None = None,
-    policy: str | None = None,
+    access: str | None = None,
     equal_options: bool = False,
     fresh: bool = False,
 ) -> dict[str, Any]:
@@ -41,9 +41,9 @@ def import_items(
         source: the format, a key of `READERS`.
         image_root: folder of images here; joined with the longest ending of each recorded path
             that exists below it.
-        policy: of the data: open, private or credentialed. A file in an export of ours has the
-            policy and terms that are recorded beside it, and this can make them stricter only;
-            any other file is private if nothing is given.
+        access: of the data: open, private or credentialed. A file in an export of ours has the
+            access class and terms that are recorded beside it, and this can only make them
+            stricter; any other file is private if nothing is given.
         equal_options: keep items with two equal options, which `nast evaluate --protocol` scores
             by the tie rule of a peer; the default protocol refuses them.
         fresh: start over, also to look for missing images again.
@@ -53,18 +53,18 @@ def import_items(
 
     Raises:
         InputError: the file is not of the format, or none of its images is there.
-        UsageError: an unknown source or policy, or a policy milder than the recorded one.
+        UsageError: an unknown source or access class, or one milder than the recorded one.
     """
     file = Path(file)
     if source not in READERS:
         raise UsageError(f"--source is {source!r}; choose one of {', '.join(READERS)}")
     if file.is_dir():
         raise UsageError(f"{file} is a folder; give the file in it, as its authors released it")
-    policy = _policy(policy, file)
+    access = _access(access, file)
     config: dict[str, Any] = {
         "stage": "import",
         "source": source,
-        "policy": policy,
+        "access": access,
         "image_root": str(image_root) if image_root else None,
     }
     config |= {"equal_options": True} if equal_options else {}
@@ -84,33 +84,33 @@ def import_items(
         return {
             "counts": tables.counts,
             "missing_images": tables.missing,
-            "policy": strictest([policy, POLICY_OF.get(source, "open")]),
+            "access": strictest([access, ACCESS_OF.get(source, "open")]),
             "terms": [TERMS.get(source, f"{source}: imported; the terms of its makers apply")],
         }
 
     return stage(out, config, inputs, make, fresh=fresh)
 
 
-def _policy(asked: str | None, file: Path) -> str:
-    """The policy of a file: what is asked for, and never milder than what lies beside it says."""
-    if asked is not None and asked not in POLICIES:
-        raise UsageError(f"--policy is {asked!r}; choose one of {', '.join(POLICIES)}")
-    said = [(p, manifest_of(p)["policy"]) for p in _exports_around(file)]
-    said += [(p, written) for p in _around(file) if (written := written_policy(p))]
-    recorded = strictest(policy for _, policy in said)
+def _access(asked: str | None, file: Path) -> str:
+    """The access class of a file: as asked for, never milder than what lies beside it says."""
+    if asked is not None and asked not in ACCESS_CLASSES:
+        raise UsageError(f"--access is {asked!r}; choose one of {', '.join(ACCESS_CLASSES)}")
+    said = [(p, manifest_of(p)["access"]) for p in _exports_around(file)]
+    said += [(p, written) for p in _around(file) if (written := written_access(p))]
+    recorded = strictest(access for _, access in said)
     if asked is None:
         return recorded if said else "private"
     if strictest([asked, recorded]) != asked:
-        place = next(p for p, policy in said if policy == recorded)
+        place = next(p for p, access in said if access == recorded)
         raise UsageError(
-            f"--policy {asked}: {place} records {recorded} data; leave the option out, or say what "
+            f"--access {asked}: {place} records {recorded} data; leave the option out, or say what "
             "is stricter"
         )
     return asked
 
 
 def _exports_around(file: Path) -> list[Path]:
-    """The folders of nast that a file lies in, so that their policy and terms are not lost."""
+    """The folders of nast that a file lies in: their access class and terms bind it."""
     return [p for p in _around(file) if (p / RUN).is_file()]
 
 

@@ -31,7 +31,7 @@ def write_inspect(material: Material, folder: Path, seed: int) -> Written:
     for name, documents in evaluated_documents(material, seed).items():
         for form in common_forms(documents):
             file = f"{name}-{form}.jsonl"
-            write_lines(folder / file, (sample_of(d, form, material.policy) for d in documents))
+            write_lines(folder / file, (sample_of(d, form, material.access) for d in documents))
             counts[file] = len(documents)
             tasks.append(
                 _TASK.format(
@@ -49,7 +49,7 @@ def write_inspect(material: Material, folder: Path, seed: int) -> Written:
     return Written(counts, run, chat_notes(material))
 
 
-def sample_of(document: Document, form: str, policy: str) -> dict[str, Any]:
+def sample_of(document: Document, form: str, access: str) -> dict[str, Any]:
     """A document as the fields of an Inspect `Sample`; the rest of it goes into `metadata`."""
     content = [
         {"type": "image", "image": document["image"]},
@@ -61,7 +61,7 @@ def sample_of(document: Document, form: str, policy: str) -> dict[str, Any]:
         "input": [{"role": "user", "content": content}],
         "choices": document[form],
         "target": document["target"],
-        "metadata": {**{k: document[k] for k in kept}, "form": form, "policy": policy},
+        "metadata": {**{k: document[k] for k in kept}, "form": form, "access": access},
     }
 
 

@@ -4,17 +4,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from nast.benchmark.questions import STEM
 from nast.errors import InputError
 from nast.files import read_table
 from nast.language.read.parse import cues
-from nast.language.write.templates import FORMS, STYLES, sentence
+from nast.language.write.templates import FORMS, IMAGE_STEM, STEM, STYLES, sentence
 from nast.records import CAPTIONS_SCHEMA, CLAIMS_SCHEMA, QUESTIONS_SCHEMA, Fact
 
 IMPORTED = "imported:"
 """How the `construction` of an imported item begins."""
-IMAGE_STEM = "Which of the following best describes this image?"
-"""The stem of imported items, whose source has none."""
 
 
 class Item(NamedTuple):

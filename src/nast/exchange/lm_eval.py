@@ -49,7 +49,7 @@ def write_lm_eval(material: Material, folder: Path, seed: int) -> Written:
         counts[f"{name}.jsonl"] = len(documents)
         for form in common_forms(documents):
             task = f"nast_{name.partition('-')[0]}_{form}"
-            fields = lm_eval_task(task, form, f"{name}.jsonl", material.policy)
+            fields = lm_eval_task(task, form, f"{name}.jsonl", material.access)
             # A reference to code, which the safe writer of YAML does not write.
             text = yaml.safe_dump(fields, sort_keys=False, width=1000)
             text += "doc_to_image: !function utils.doc_to_image\n"
@@ -64,14 +64,14 @@ def write_lm_eval(material: Material, folder: Path, seed: int) -> Written:
     return Written(counts, run, chat_notes(material))
 
 
-def lm_eval_task(task: str, form: str, file: str, policy: str) -> dict[str, Any]:
+def lm_eval_task(task: str, form: str, file: str, access: str) -> dict[str, Any]:
     """The fields of one task, without `doc_to_image`.
 
     Args:
         task: its name.
         form: which texts are the options.
         file: JSON Lines beside the task.
-        policy: of the data, for `metadata`.
+        access: of the data, for `metadata`.
     """
     names = f"{{% set options = {form} %}}{{% set letters = '{LETTERS}' %}}"
     return {
@@ -100,7 +100,7 @@ def lm_eval_task(task: str, form: str, file: str, policy: str) -> dict[str, Any]
                 "ignore_case": True,
             }
         ],
-        "metadata": {"version": 1.0, "form": form, "policy": policy},
+        "metadata": {"version": 1.0, "form": form, "access": access},
     }
 
 

@@ -26,7 +26,7 @@ class Material(NamedTuple):
         captions: set name such as `captions-test` -> captioned images.
         missing: image path -> why it cannot be used.
         left_out: how many items and captioned images were left out for that.
-        policy: the data policy.
+        access: the access class.
         terms: the terms of all sources.
         review: whether experts have reviewed the words and items.
     """
@@ -35,7 +35,7 @@ class Material(NamedTuple):
     captions: dict[str, list[Captioned]]
     missing: dict[str, str]
     left_out: int
-    policy: str
+    access: str
     terms: list[str]
     review: str
 
@@ -86,7 +86,7 @@ def gather(folder: Path, limit: int | None = None, *, images: bool = True) -> Ma
         shown,
         missing,
         left_out,
-        manifest["policy"],
+        manifest["access"],
         manifest["terms"],
         review_status(manifest),
     )

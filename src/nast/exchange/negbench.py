@@ -10,8 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from nast.benchmark.audit import Item as AuditItem
-from nast.benchmark.audit import audit_items
 from nast.errors import UsageError
 from nast.exchange.card import Written
 from nast.exchange.cells import check_cell, keyed, write_rows
@@ -20,6 +18,8 @@ from nast.exchange.material import Material
 from nast.exchange.negbench_run import NOTES, commands
 from nast.files import write_json
 from nast.hashes import seed_of
+from nast.items.audit import Item as AuditItem
+from nast.items.audit import audit_items
 
 OPTIONS = 4
 MCQ = (

@@ -5,7 +5,7 @@ user's own file of the same form replaces it for the process. Phrases are Table 
 their classes (design row 11) are our lay reading and not reviewed by a radiologist.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -14,10 +14,13 @@ from typing import Any, Literal, get_args
 import yaml
 
 from nast.errors import InputError
+from nast.files import checked
 from nast.records import SEVERITIES
 
 PhraseClass = Literal["equivalent", "broader", "view-dependent"]
-DEFAULT_TABLE = Path(__file__).with_name("conditions.yaml")
+TABLE = "conditions.yaml"
+"""In a folder whose conditions are not the package's own."""
+DEFAULT_TABLE = Path(__file__).with_name(TABLE)
 NO_FINDING = "No Finding"
 WITHIN = {"apical": "upper", "retrocardiac": "lower"}
 """Zone -> the zone that it is a part of."""
@@ -48,14 +51,82 @@ class Condition:
         return zone in self.zones or WITHIN.get(zone or "") in self.zones
 
 
-CONDITIONS: dict[str, Condition] = {}
-"""All conditions by name: the 13 of CheXpert in alphabetical order, then those of CAD-Chest."""
+class Conditions(Mapping[str, Condition]):
+    """A table of conditions by name; it travels with the folder whose facts it names.
+
+    The order is that of the file: for the package's own the 13 of CheXpert in alphabetical order,
+    then those of CAD-Chest.
+    """
+
+    def __init__(self, table: Mapping[str, Condition]) -> None:
+        self._table = dict(table)
+
+    def __getitem__(self, name: str) -> Condition:
+        return self._table[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._table)
+
+    def __len__(self) -> int:
+        return len(self._table)
+
+    def labelled(self) -> list[str]:
+        """The conditions that label tables and `studies.parquet` have a column for."""
+        return [name for name, condition in self.items() if condition.labelled]
+
+    def contradicts_hierarchy(self, labels: Mapping[str, str]) -> bool:
+        """Whether a parent is absent while its child is present (CheXpert's label hierarchy).
+
+        Args:
+            labels: condition name -> label; conditions may be missing.
+        """
+        return any(
+            labels.get(name) == "present" and labels.get(parent) == "absent"
+            for name, condition in self.items()
+            for parent in condition.parents
+        )
+
+    def phrase_conflicts(self, labels: Mapping[str, str]) -> list[tuple[str, str]]:
+        """Pairs (absent condition, present one) whose Table 5 phrase is false in a plain reading.
+
+        Example: consolidation absent and lung opacity present, "clear lung parenchyma".
+        """
+        return [
+            (name, other)
+            for name, condition in self.items()
+            if labels.get(name) == "absent"
+            for other in condition.conflicts
+            if labels.get(other) == "present"
+        ]
+
+    def contradicting(self, name: str) -> list[str]:
+        """The conditions whose presence makes the denial of a condition, or its phrase, false."""
+        return [
+            other
+            for other, known in self.items()
+            if other != name and (other in self[name].conflicts or name in known.parents)
+        ]
+
+
+CONDITIONS = Conditions({})
+"""The package's own table."""
 _revision = 0
+
+
+def conditions_of(folder: Path) -> Conditions:
+    """The table that a finished folder was made with: its `conditions.yaml`, else the package's.
+
+    Raises:
+        InputError: the file breaks the form of `conditions.yaml`, or changed since the folder was
+            finished.
+    """
+    file = Path(folder) / TABLE
+    return Conditions(load_conditions(checked(file))) if file.is_file() else CONDITIONS
 
 
 def labelled() -> list[str]:
     """The conditions that label tables and `studies.parquet` have a column for."""
-    return [name for name, condition in CONDITIONS.items() if condition.labelled]
+    return CONDITIONS.labelled()
 
 
 def revision() -> int:
@@ -83,9 +154,8 @@ def _package_table() -> dict[str, Condition]:
 def use_table(table: Mapping[str, Condition]) -> None:
     """Take a table of conditions into use for this process, as `load_conditions` gives it."""
     global _revision
-    if table != CONDITIONS:
-        CONDITIONS.clear()
-        CONDITIONS.update(table)
+    if dict(table) != dict(CONDITIONS):
+        CONDITIONS._table = dict(table)
         _revision += 1
 
 
@@ -202,30 +272,13 @@ def _condition(file: Path, name: str, row: Any) -> Condition:
 
 
 def contradicts_hierarchy(labels: dict[str, str]) -> bool:
-    """Whether a parent is absent while its child is present (CheXpert's label hierarchy).
-
-    Args:
-        labels: condition name -> label; conditions may be missing.
-    """
-    return any(
-        labels.get(name) == "present" and labels.get(parent) == "absent"
-        for name, condition in CONDITIONS.items()
-        for parent in condition.parents
-    )
+    """See `Conditions.contradicts_hierarchy`."""
+    return CONDITIONS.contradicts_hierarchy(labels)
 
 
 def phrase_conflicts(labels: dict[str, str]) -> list[tuple[str, str]]:
-    """Pairs (absent condition, present condition) whose Table 5 phrase is false in a plain reading.
-
-    Example: consolidation absent and lung opacity present, "clear lung parenchyma".
-    """
-    return [
-        (name, other)
-        for name, condition in CONDITIONS.items()
-        if labels.get(name) == "absent"
-        for other in condition.conflicts
-        if labels.get(other) == "present"
-    ]
+    """See `Conditions.phrase_conflicts`."""
+    return CONDITIONS.phrase_conflicts(labels)
 
 
 use_conditions()

@@ -139,7 +139,7 @@ class DualEncoder:
         logit_bias: added to scaled cosines by models with a sigmoid loss.
         padding: `longest` pads a batch to its longest text, `fixed` every text to `max_tokens`.
         text_rules: what is done to a text before it is tokenised, see `nast.models.text_rules`.
-        made_from: finished folders whose data policy the model inherits: the runs it comes from.
+        made_from: finished folders whose access class the model inherits: the runs it comes from.
         precision: of encoding and training, see `nast.models.hardware`.
     """
 

@@ -11,7 +11,7 @@ from transformers import CLIPImageProcessorPil, CLIPModel
 
 from nast.errors import ModelError, UsageError
 from nast.files import write_json, write_text
-from nast.folders import manifests_of, policy_of, stage
+from nast.folders import manifests_of, stage, strictest_of
 from nast.models.contract import DualEncoder
 from nast.models.families.openclip_export import CHECKPOINT, write_open_clip, write_towers
 from nast.models.families.openclip_images import OpenClipProcessor
@@ -26,7 +26,7 @@ def export_model(
 ) -> dict[str, Any]:
     """Write a model as a folder of another library, with a card and a manifest.
 
-    The data policy and the terms of the data that a run was trained on go with it.
+    The access class and the terms of the data that a run was trained on go with it.
 
     Args:
         model: loaded; `hf` and `open-clip` merge a run's LoRA weights into it.
@@ -186,13 +186,13 @@ def _card(model: DualEncoder, usage: str) -> str:
     """The card of the weights; it lies beside them, so that it goes where they go."""
     terms = sorted({t for m in manifests_of(model.made_from) for t in m.get("terms", [])})
     trained = "".join(f"- {line}\n" for line in terms)
-    policy = (
-        f"Data policy: **{policy_of(model.made_from)}**. Weights are made from the data: share "
+    access = (
+        f"Access class: **{strictest_of(model.made_from)}**. Weights are made from the data: share "
         f"them under the data's terms only.\n\n{trained}"
         if model.made_from
         else "No data of nast went into these weights; their own licence holds.\n"
     )
     return (
         f"# {model.name}, exported by nast\n\nBase: `{model.spec['source']}`. {usage}\n\n"
-        f"Research use; not a medical device.\n\n{policy}"
+        f"Research use; not a medical device.\n\n{access}"
     )

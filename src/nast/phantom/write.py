@@ -89,7 +89,7 @@ def write_phantom(folder: Path, number: int, seed: int, workers: int = 2) -> dic
     _write_truth(folder / "truth.parquet", studies)
     write_mark(folder)
     counts = {"patients": number, "studies": len(studies), "images": len(images)}
-    return {"counts": counts, "policy": "open", "phantom": True}
+    return {"counts": counts, "access": "open", "phantom": True}
 
 
 def write_mark(folder: Path) -> None:

@@ -71,7 +71,7 @@ def _best(path: Path) -> dict[str, dict[str, Any]]:
 def example_of(found: Mapping[str, Sequence[Path]]) -> dict[str, str] | None:
     """One option in negated and in affirmative words, of scored questions that are open data."""
     for folder in scored_folders(found["evaluate"], found.get("benchmark", []))[0]:
-        if manifest_of(folder)["policy"] != "open":
+        if manifest_of(folder)["access"] != "open":
             continue
         questions = read_table(folder / "questions.parquet", QUESTIONS_SCHEMA)
         for row in questions.iter_rows(named=True):

@@ -53,8 +53,8 @@ class ChatModel:
         endpoint: where and how.
         mode: `letters` (options are lettered, the reply names one) or `text` (the reply is one).
         loopback_stays: the user's statement that a loopback address passes nothing on.
-        override: the user's named exception from the data policy.
-        made_from: nothing; the data policy of results is that of the data.
+        override: the user's named exception from the access class.
+        made_from: nothing; the access class of results is that of the data.
     """
 
     name: str
@@ -65,16 +65,16 @@ class ChatModel:
     override: Override | None = None
     made_from: list[Path] = field(default_factory=list)
 
-    def server(self, policy: str) -> LanguageModel:
-        """The means to ask it, once the policy of the data allows that; nothing is sent yet.
+    def server(self, access: str) -> LanguageModel:
+        """The means to ask it, once the access class of the data allows that; nothing is sent yet.
 
         Raises:
-            PolicyError: the data must not go there.
+            AccessError: the data must not go there.
             UsageError: the environment variable of the key is not set.
         """
         model = server_model(
             self.endpoint,
-            policy,
+            access,
             loopback_stays=self.loopback_stays,
             override=self.override,
             read=kept_of,

@@ -10,7 +10,7 @@ from nast.ids import hashed_ids
 from nast.records import SCORES_SCHEMA
 
 if TYPE_CHECKING:
-    from nast.vectors import EmbeddingStore
+    from nast.vectors import Vectors
 
 CHOICE = ("questions", "claims")
 """Tasks in which one of several options is right."""
@@ -33,7 +33,7 @@ NAMED = 5
 """Items that a message names."""
 
 
-def score_questions(store: "EmbeddingStore", questions: pl.DataFrame, data: str) -> pl.DataFrame:
+def score_questions(store: "Vectors", questions: pl.DataFrame, data: str) -> pl.DataFrame:
     """Cosines of every option of every question in its three forms.
 
     Args:
@@ -50,7 +50,7 @@ def score_questions(store: "EmbeddingStore", questions: pl.DataFrame, data: str)
     return score_rows(store, choice_rows("questions", questions), data, "questions")
 
 
-def score_claims(store: "EmbeddingStore", claims: pl.DataFrame, data: str) -> pl.DataFrame:
+def score_claims(store: "Vectors", claims: pl.DataFrame, data: str) -> pl.DataFrame:
     """Cosines of every claim of every set; sets carry their form.
 
     Returns:
@@ -91,7 +91,7 @@ def choice_rows(kind: str, table: pl.DataFrame) -> pl.DataFrame:
     return rows.with_columns(answer=pl.col("answer") == pl.col("option"))
 
 
-def score_rows(store: "EmbeddingStore", rows: pl.DataFrame, data: str, task: str) -> pl.DataFrame:
+def score_rows(store: "Vectors", rows: pl.DataFrame, data: str, task: str) -> pl.DataFrame:
     """Cosines of items with any number of options.
 
     Args:

@@ -15,21 +15,21 @@ import numpy as np
 import polars as pl
 from PIL import Image
 
-from nast.benchmark.audit import Item, audit_items
 from nast.hashes import seed_of
+from nast.items.audit import Item, audit_items
 from nast.language.read.parse import cues
 from nast.measuring.metrics import FORM_ORDER, pair_of, share
 from nast.measuring.statistics import exact_interval
 from nast.scoring.choice import choice_rows, correctness, score_rows
 
 if TYPE_CHECKING:
-    from nast.vectors import EmbeddingStore
+    from nast.vectors import Vectors
 
 BLANK = (224, 224)
 
 
 def control_figures(
-    store: "EmbeddingStore", kind: str, table: pl.DataFrame, data: str, seed: int = 0
+    store: "Vectors", kind: str, table: pl.DataFrame, data: str, seed: int = 0
 ) -> dict[str, dict[str, Any]]:
     """Accuracy of one model under every control.
 
@@ -69,7 +69,7 @@ def control_figures(
 
 
 def _figures(
-    store: "EmbeddingStore", rows: pl.DataFrame, kind: str, data: str, name: str, seed: int
+    store: "Vectors", rows: pl.DataFrame, kind: str, data: str, name: str, seed: int
 ) -> dict[str, dict[str, Any]]:
     scores = score_rows(store, rows, data, kind)
     answers = correctness(scores, "expected").rename({"correct": "value"})
@@ -127,7 +127,7 @@ def remove_cues(text: str) -> str:
     return text.strip()
 
 
-def assert_order_free(store: "EmbeddingStore", rows: pl.DataFrame, data: str, kind: str) -> None:
+def assert_order_free(store: "Vectors", rows: pl.DataFrame, data: str, kind: str) -> None:
     """A dual encoder scores options one by one: their order cannot change the choice.
 
     Raises:

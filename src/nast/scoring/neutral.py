@@ -16,7 +16,7 @@ from nast.measuring.areas import Levels, levels_of, over_clusters
 from nast.measuring.metrics import by_label
 
 if TYPE_CHECKING:
-    from nast.vectors import EmbeddingStore
+    from nast.vectors import Vectors
 
 NEUTRAL_SCHEMA: dict[str, Any] = {
     "model": pl.String,
@@ -40,7 +40,7 @@ def neutral_sentences() -> dict[str, tuple[str, ...]]:
     return {name: tuple(lines) for name, lines in found.items()}
 
 
-def neutral_vectors(store: "EmbeddingStore") -> pl.DataFrame:
+def neutral_vectors(store: "Vectors") -> pl.DataFrame:
     """`NEUTRAL_SCHEMA` rows of one model."""
     rows = [(group, text) for group, texts in neutral_sentences().items() for text in texts]
     vectors = store.texts([text for _, text in rows]).float().numpy()
@@ -58,7 +58,7 @@ def drift(vectors: pl.DataFrame, reference: str, seed: int = 0) -> list[dict[str
     left out where vectors differ in size. The rank correlation compares any two models.
 
     Args:
-        vectors: `NEUTRAL_SCHEMA` rows; the seeds of a policy count as one model.
+        vectors: `NEUTRAL_SCHEMA` rows; the seeds of an access class count as one model.
         reference: the model that the others are compared with.
         seed: of the bootstrap over sentences.
 

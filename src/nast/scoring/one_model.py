@@ -23,7 +23,7 @@ from nast.scoring.retrieval import score_retrieval
 from nast.scoring.score_file import ScoreFile, score_from_file
 from nast.scoring.truncation import equal_after_cut
 from nast.scoring.truths import lost_facts, truths_behind
-from nast.vectors import EmbeddingStore
+from nast.vectors import Vectors
 
 Model = DualEncoder | ScoreFile | ChatModel
 NO_FACTS = (
@@ -46,12 +46,12 @@ class Settings(NamedTuple):
 
 
 class Means(NamedTuple):
-    """What scoring reads and asks: the folder of vectors and their policy, replies so far, servers
+    """What scoring reads and asks: the folder of vectors and their access class, replies so far, servers
     by model.
     """
 
     store: Path | None
-    policy: str
+    access: str
     answers: AnswerCache
     servers: dict[str, LanguageModel]
 
@@ -111,14 +111,14 @@ def score_model(
             rows += found
             said |= labelled(label, notes)
         return Scored(rows, {}, said, shown, lost, unseen)
-    vectors = EmbeddingStore(model, means.store, means.policy)
+    vectors = Vectors(model, means.store, means.access)
     readable, lost, unseen = _kept(vectors, tables, asked)
     scored = _score(vectors, readable, asked)
     return scored._replace(left_out=lost, broken=unseen, neutral=neutral_vectors(vectors))
 
 
 def _kept(
-    vectors: EmbeddingStore, tables: Sequence[Data], asked: Settings
+    vectors: Vectors, tables: Sequence[Data], asked: Settings
 ) -> tuple[list[Data], dict[str, LeftOut], int]:
     """The tables without the items that cannot be scored, these by table and reason, and the
     number of images that cannot be read.
@@ -149,7 +149,7 @@ def _without(
     return [d for d, _ in found if len(d.table)], left_out, len(bad)
 
 
-def _score(vectors: EmbeddingStore, tables: Sequence[Data], asked: Settings) -> Scored:
+def _score(vectors: Vectors, tables: Sequence[Data], asked: Settings) -> Scored:
     found = Scored([], {}, {}, list(tables), {}, 0)
     for data in tables:
         name, kind, table = data.name, data.kind, data.table

@@ -20,14 +20,14 @@ from nast.records import SCORES_SCHEMA
 from nast.scoring.prompt_sets import SETS, prompts_of
 
 if TYPE_CHECKING:
-    from nast.vectors import EmbeddingStore
+    from nast.vectors import Vectors
 
 HEADLINE = "prompt pairs"
 FIRST = 10
 """Images at the top of a cohort search."""
 
 
-def score_prompt_pairs(store: "EmbeddingStore", studies: pl.DataFrame, data: str) -> pl.DataFrame:
+def score_prompt_pairs(store: "Vectors", studies: pl.DataFrame, data: str) -> pl.DataFrame:
     """Cosines of every prompt set for every definite label of every study.
 
     Returns:
@@ -54,7 +54,7 @@ def score_prompt_pairs(store: "EmbeddingStore", studies: pl.DataFrame, data: str
     return table.select(pl.col(n).cast(t) for n, t in SCORES_SCHEMA.items())
 
 
-def _scored(store: "EmbeddingStore", studies: pl.DataFrame, name: str, task: str) -> pl.DataFrame:
+def _scored(store: "Vectors", studies: pl.DataFrame, name: str, task: str) -> pl.DataFrame:
     other = SETS[task].without
     part = studies.filter(pl.col(other) != "present") if other else studies
     if not len(part) or name == other:

@@ -21,7 +21,7 @@ from nast.scoring.ranking import Mask, Queries, Ranks, hit_probability, rank
 
 if TYPE_CHECKING:
     from nast.scoring.truths import Truths
-    from nast.vectors import EmbeddingStore
+    from nast.vectors import Vectors
 
 KS = (1, 5)
 POLARITIES = ("negated", "affirmative")
@@ -45,7 +45,7 @@ def gallery_size(gallery: str) -> int | None:
 
 
 def score_retrieval(
-    store: "EmbeddingStore",
+    store: "Vectors",
     captions: pl.DataFrame,
     data: str,
     gallery: str = "unique",

@@ -43,7 +43,7 @@ def read_cad_chest(file: Path, cut: int = DEFINITE) -> Source:
             findings count as present and "unlikely" ones as absent.
 
     Returns:
-        Facts and the studies they belong to; policy `credentialed` (`open` for a phantom).
+        Facts and the studies they belong to; access class `credentialed` (`open` for a phantom).
 
     Raises:
         InputError: the file is no JSON list, a record lacks its ids, or a study stands twice.
@@ -74,7 +74,7 @@ def read_cad_chest(file: Path, cut: int = DEFINITE) -> Source:
         root=file.parent if (file.parent / "files").is_dir() else None,
         studies=_studies(studies),
         facts=pl.DataFrame(facts, schema=dict.fromkeys(fact_columns(), pl.String), orient="row"),
-        policy="open" if phantom else "credentialed",
+        access="open" if phantom else "credentialed",
         terms="synthetic" if phantom else TERMS,
         annotations=account,
         counts={"studies": len(studies), **counts},

@@ -37,7 +37,7 @@ def read_chexpert(file: Path) -> Source:
             the tail of their paths, whatever the folder above the patients is called.
 
     Returns:
-        Studies with four-valued labels; policy `private` (research use agreement).
+        Studies with four-valued labels; access class `private` (research use agreement).
 
     Raises:
         InputError: a column is missing, a path is not CheXpert's or stands twice, a label is none
@@ -90,7 +90,7 @@ def read_chexpert(file: Path) -> Source:
         root=root,
         studies=divided.with_columns(paths).select([*study_columns(), NO_FINDING]),
         facts=None,
-        policy="private",
+        access="private",
         terms=TERMS,
         annotations=account,
         counts={"images": len(rows), "studies": len(studies)},

@@ -2,7 +2,8 @@
 
 import shutil
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,8 +11,16 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from nast.access import strictest
-from nast.errors import InputError, PolicyError, UsageError
-from nast.facts.conditions import CONDITIONS, NO_FINDING, labelled, use_conditions
+from nast.errors import AccessError, InputError, UsageError
+from nast.facts.conditions import (
+    CONDITIONS,
+    NO_FINDING,
+    TABLE,
+    Conditions,
+    conditions_of,
+    labelled,
+    use_conditions,
+)
 from nast.files import manifest_of, read_table, write_json, write_table
 from nast.folders import stage
 from nast.records import FACTS_SCHEMA, STUDIES_SCHEMA
@@ -39,7 +48,6 @@ READERS: dict[str, Callable[..., Source]] = {
 """Source name -> reader. A SOURCE is written `name:path`."""
 BAD_IMAGES = "bad_images.json"
 """An unfinished facts folder lists under this name the images that are missing or broken."""
-TABLE = "conditions.yaml"
 """A facts folder made with another table of conditions holds it under this name."""
 
 
@@ -92,7 +100,7 @@ def build_facts(
     Raises:
         InputError: a source breaks its schema, or more than `max_bad` images are bad: then the
             folder stays unfinished, with a list of them.
-        PolicyError: phantom and real studies are mixed.
+        AccessError: phantom and real studies are mixed.
         UsageError: an unknown source, or the folder belongs to another configuration.
     """
     named = [split_spec(s) for s in specs]
@@ -139,8 +147,28 @@ def build_facts(
     return manifest
 
 
-def read_facts(folder: Path) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """The studies and facts of a finished facts folder, whose table of conditions is now in use.
+@dataclass(frozen=True)
+class Facts:
+    """A finished folder of `nast facts`; it unpacks as `studies, facts`.
+
+    Attributes:
+        studies: `STUDIES_SCHEMA` with a column of labels per condition.
+        facts: `FACTS_SCHEMA`.
+        conditions: the table that both are named by.
+        folder: where they lie.
+    """
+
+    studies: pl.DataFrame
+    facts: pl.DataFrame
+    conditions: Conditions
+    folder: Path
+
+    def __iter__(self) -> Iterator[pl.DataFrame]:
+        return iter((self.studies, self.facts))
+
+
+def read_facts(folder: Path) -> Facts:
+    """The studies and facts of a finished facts folder, with its table of conditions.
 
     Raises:
         InputError: the folder is unfinished, or a table breaks its schema.
@@ -148,8 +176,12 @@ def read_facts(folder: Path) -> tuple[pl.DataFrame, pl.DataFrame]:
     folder = Path(folder)
     manifest_of(folder)
     use_conditions(folder / TABLE if (folder / TABLE).is_file() else None)
-    studies = read_table(folder / "studies.parquet", STUDIES_SCHEMA)
-    return studies, read_table(folder / "facts.parquet", FACTS_SCHEMA)
+    return Facts(
+        read_table(folder / "studies.parquet", STUDIES_SCHEMA),
+        read_table(folder / "facts.parquet", FACTS_SCHEMA),
+        conditions_of(folder),
+        folder,
+    )
 
 
 def collect(sources: Sequence[Source]) -> Tables:
@@ -161,10 +193,10 @@ def collect(sources: Sequence[Source]) -> Tables:
 
     Raises:
         InputError: a patient is in two splits, or a study of joined sources has two patients.
-        PolicyError: phantom and real studies are mixed.
+        AccessError: phantom and real studies are mixed.
     """
     if len({source.phantom for source in sources}) > 1:
-        raise PolicyError(
+        raise AccessError(
             "phantom and real studies in one build: their tables must never mix. Build them apart"
         )
     sources, apart = part_ids(sources)
@@ -195,7 +227,7 @@ def collect(sources: Sequence[Source]) -> Tables:
     facts = facts.with_columns(pl.Series("fact_id", fact_ids(facts), dtype=pl.String))
     named = dict(zip(numbered(sources), sources, strict=True))
     report: dict[str, Any] = {
-        "policy": strictest(s.policy for s in sources),
+        "access": strictest(s.access for s in sources),
         "phantom": sources[0].phantom,
         "terms": [f"{s.name}: {s.terms}" for s in sources],
         "counts": {

@@ -50,8 +50,8 @@ def read_iu_xray(file: Path) -> Source:
             with those, the first frontal image stands for the report, else the first.
 
     Returns:
-        Studies and facts with sources `iu-mesh` and `iu-text`; policy `open`, without the right
-        to publish derivatives.
+        Studies and facts with sources `iu-mesh` and `iu-text`; access class `open`, without the
+        right to publish derivatives.
 
     Raises:
         InputError: the archive is damaged, a member would leave its folder, a file is not a
@@ -89,7 +89,7 @@ def read_iu_xray(file: Path) -> Source:
         root=root,
         studies=table.select([*study_columns(), NO_FINDING]),
         facts=pl.DataFrame(facts, schema=dict.fromkeys(fact_columns(), pl.String), orient="row"),
-        policy="open",
+        access="open",
         terms=TERMS,
         annotations=account,
         counts=dict(counts),

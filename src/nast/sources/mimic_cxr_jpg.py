@@ -38,7 +38,7 @@ def read_mimic_cxr_jpg(root: Path, labeler: str = "chexpert") -> Source:
             subject ids, and "Airspace Opacity" for Lung Opacity).
 
     Returns:
-        Studies with four-valued labels; policy `credentialed` (`open` for a phantom).
+        Studies with four-valued labels; access class `credentialed` (`open` for a phantom).
 
     Raises:
         InputError: a table is missing or breaks its schema, a study or image stands twice, a
@@ -63,7 +63,7 @@ def read_mimic_cxr_jpg(root: Path, labeler: str = "chexpert") -> Source:
         root=root if places else None,
         studies=studies.with_columns(_placed(places, root)).select([*study_columns(), NO_FINDING]),
         facts=None,
-        policy="open" if phantom else "credentialed",
+        access="open" if phantom else "credentialed",
         terms="synthetic" if phantom else TERMS,
         annotations=_account(labels.select(labelled()), cells),
         counts={

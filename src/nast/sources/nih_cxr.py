@@ -63,7 +63,7 @@ def read_nih_cxr(root: Path) -> Source:
 
     Returns:
         One study per image; facts with sources `nih-boxes`, `nih-adjudicated` and `nih-labels`;
-        policy `open`.
+        access class `open`.
 
     Raises:
         InputError: a file is missing or breaks its schema, an image stands twice, or the lists
@@ -109,7 +109,7 @@ def read_nih_cxr(root: Path) -> Source:
         root=root if images else None,
         studies=studies.select(study_columns()),
         facts=pl.DataFrame(table, schema=dict.fromkeys(fact_columns(), pl.String)),
-        policy="open",
+        access="open",
         terms=TERMS,
         annotations=account,
         counts={"studies": len(rows), **unlisted},

@@ -43,8 +43,8 @@ def read_padchest(file: Path) -> Source:
 
     Returns:
         One study per StudyID, split by patient; facts with sources `padchest-physician` and
-        `padchest-rnn`; policy `private`. An annotation is a label in a sentence, or a sentence
-        that could not be read; hydropneumothorax is one with two facts.
+        `padchest-rnn`; access class `private`. An annotation is a label in a sentence, or a
+        sentence that could not be read; hydropneumothorax is one with two facts.
 
     Raises:
         InputError: the file breaks its schema, an image stands twice, an id was rounded by a
@@ -70,7 +70,7 @@ def read_padchest(file: Path) -> Source:
         root=root,
         studies=_labelled(studies, cells).select(*study_columns(), NO_FINDING),
         facts=facts.select(fact_columns()),
-        policy="private",
+        access="private",
         terms=TERMS,
         annotations=account,
         counts=dict(counts),

@@ -31,7 +31,7 @@ class Source:
         studies: `STUDIES_SCHEMA` and one label column per condition.
         facts: condition, existence, side, zone, severity, source and words per study, or None
             where the source only has labels.
-        policy: `open`, `private` or `credentialed`.
+        access: `open`, `private` or `credentialed`.
         terms: the licence and what it forbids, in one line.
         annotations: what became of every annotation in the file: `present` of them were found,
             and each is `kept`, or counted under `set aside: REASON` or `refused: REASON`.
@@ -51,7 +51,7 @@ class Source:
     root: Path | None
     studies: pl.DataFrame
     facts: pl.DataFrame | None
-    policy: str
+    access: str
     terms: str
     annotations: Mapping[str, int]
     counts: dict[str, int] = field(default_factory=dict)

@@ -17,7 +17,7 @@ from nast.errors import InputError
 from nast.models.contract import DualEncoder
 from nast.tracing.patching import SITES, sweep
 from nast.tracing.probes import Probe, Sample, make_samples, roles
-from nast.vectors import EmbeddingStore
+from nast.vectors import Vectors
 
 TRACE_SCHEMA: dict[str, Any] = {
     "pair_id": pl.String,
@@ -45,7 +45,7 @@ DIRECTIONS = {
 
 
 def trace(
-    store: EmbeddingStore,
+    store: Vectors,
     facts: pl.DataFrame,
     *,
     template: str = "severe",

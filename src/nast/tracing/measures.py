@@ -9,7 +9,7 @@ from nast.tracing.cte import TAU_SHARE, trace_samples
 from nast.tracing.gradient_norms import gradient_norms
 from nast.tracing.probes import TEMPLATES, make_samples
 from nast.tracing.selectivity import negator_attention
-from nast.vectors import EmbeddingStore
+from nast.vectors import Vectors
 
 
 class TraceTables(NamedTuple):
@@ -32,7 +32,7 @@ class TraceTables(NamedTuple):
 
 
 def trace_tables(
-    store: EmbeddingStore,
+    store: Vectors,
     facts: pl.DataFrame,
     *,
     template: str = "severe",

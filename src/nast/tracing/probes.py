@@ -12,7 +12,7 @@ from nast.facts.conditions import CONDITIONS
 from nast.language.write.templates import finish
 from nast.models.contract import DualEncoder
 from nast.models.text_rules import apply_rules
-from nast.vectors import EmbeddingStore
+from nast.vectors import Vectors
 
 MIN_PAIRS = 2
 
@@ -114,7 +114,7 @@ def _tokens(model: DualEncoder, text: str) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def make_samples(
-    store: EmbeddingStore, facts: pl.DataFrame, template: str = "severe"
+    store: Vectors, facts: pl.DataFrame, template: str = "severe"
 ) -> tuple[list[Sample], dict[str, str]]:
     """The caption pairs that training images can be found for, and the pairs that were dropped.
 

@@ -13,7 +13,7 @@ from nast.hashes import seed_of
 from nast.language.write.caption_forms import caption, caption_forms
 from nast.records import Fact
 from nast.training.truth import Truth, truth_of
-from nast.vectors import EmbeddingStore
+from nast.vectors import Vectors
 
 
 class CaptionData(NamedTuple):
@@ -71,7 +71,7 @@ class Batch(NamedTuple):
 
 
 def caption_data(
-    store: EmbeddingStore,
+    store: Vectors,
     captions: pl.DataFrame,
     facts: pl.DataFrame,
     studies: pl.DataFrame,
@@ -124,7 +124,7 @@ def _denial(
     return caption(fact, forms[seed_of(seed, "denial", text) % len(forms)]), fact
 
 
-def claim_data(store: EmbeddingStore, claims: pl.DataFrame) -> ClaimData:
+def claim_data(store: Vectors, claims: pl.DataFrame) -> ClaimData:
     """Claim sets of both forms with image vectors."""
     units = claims.with_row_index("row").group_by("group_id", "form", maintain_order=True)
     return ClaimData(

@@ -15,7 +15,7 @@ from safetensors.torch import save_file
 
 from nast.errors import InputError, NastError, UsageError
 from nast.files import atomic, read_table, write_json, write_text
-from nast.folders import manifests_of, policy_of, stage
+from nast.folders import manifests_of, stage, strictest_of
 from nast.layers import LayerWeights
 from nast.models.contract import DualEncoder
 from nast.models.registry import located
@@ -26,7 +26,7 @@ from nast.training.config import TrainConfig
 from nast.training.processes import from_first, processes
 from nast.training.trainer import Outcome, Report, Validate, train
 from nast.training.validation import claim_validation
-from nast.vectors import EmbeddingStore
+from nast.vectors import Vectors
 
 STATE = "state.safetensors"
 """The unfinished run, in its folder until it is finished."""
@@ -94,7 +94,7 @@ def build_run(
     inputs = [Path(facts), Path(contextual), *model.made_from, *([trace] if trace else [])]
 
     def make(out: Path) -> dict[str, Any]:
-        vectors = EmbeddingStore(model, store, policy_of(inputs))
+        vectors = Vectors(model, store, strictest_of(inputs))
         captions, claims, validate = _data(vectors, model, facts, contextual, config)
         outcome = train(model, captions, claims, weights, config, report, validate, out / STATE)
         _save(out, model, base, inputs, outcome)
@@ -167,7 +167,7 @@ def _other(make: Make) -> dict[str, Any]:
 
 
 def _data(
-    vectors: EmbeddingStore,
+    vectors: Vectors,
     model: DualEncoder,
     facts: Path,
     contextual: Path,
@@ -269,6 +269,6 @@ def _card(base: str, inputs: list[Path]) -> str:
     return (
         f"# LoRA weights trained by nast\n\nBase: `{base}`. Text tower only; load with peft, or as "
         "`run:FOLDER` in nast. Research use; not a medical device.\n\n"
-        f"Data policy: **{policy_of(inputs)}**. Weights are made from the data: share them under "
-        f"the data's terms only.\n\n{lines}\n"
+        f"Access class: **{strictest_of(inputs)}**. Weights are made from the data: share them "
+        f"under the data's terms only.\n\n{lines}\n"
     )

@@ -6,13 +6,13 @@ import polars as pl
 import torch
 
 from nast.models.contract import DualEncoder
-from nast.vectors import EmbeddingStore
+from nast.vectors import Vectors
 
 BATCH = 256
 
 
 def claim_validation(
-    store: EmbeddingStore, claims: pl.DataFrame
+    store: Vectors, claims: pl.DataFrame
 ) -> Callable[[DualEncoder], dict[str, float]]:
     """A function from a model to its claim accuracy of each form; a tie for the best is wrong.
 

@@ -113,7 +113,7 @@ def private(facts, tmp_path):
     """The phantom's facts, as if they were credentialed."""
     folder = tmp_path / "private"
     shutil.copytree(facts, folder)
-    return resealed(folder, policy="credentialed")
+    return resealed(folder, access="credentialed")
 
 
 def test_credentialed_data_need_a_statement_or_an_override(private, tmp_path, capsys):
@@ -128,7 +128,7 @@ def test_credentialed_data_need_a_statement_or_an_override(private, tmp_path, ca
         assert build(private, tmp_path / "named", address, "--override", names) == 0
     config = manifest_of(tmp_path / "named")["config"]
     assert (config["person"], config["date"]) == ("Ada", "2026-01-31")
-    assert manifest_of(tmp_path / "named")["policy"] == "credentialed"
+    assert manifest_of(tmp_path / "named")["access"] == "credentialed"
 
 
 @pytest.mark.parametrize("text", ["", "person: Ada", "- a", "person: Ada\ndate: no\nreason: x"])

@@ -12,7 +12,7 @@ import pytest
 from scripted import cut, reset, returns, right, says, serving, slow, status
 
 from nast.access import Override
-from nast.errors import ModelError, PolicyError, UsageError
+from nast.errors import AccessError, ModelError, UsageError
 from nast.language.write.llm import retry, server
 from nast.language.write.llm.endpoints import PRESETS, Endpoint
 from nast.language.write.llm.server import ChatServer, server_model
@@ -186,13 +186,13 @@ def no_sockets(monkeypatch):
     monkeypatch.setattr(httpx, "AsyncClient", refuse)
 
 
-@pytest.mark.parametrize("policy", ["credentialed", "private"])
+@pytest.mark.parametrize("access", ["credentialed", "private"])
 @pytest.mark.parametrize(
     "address", ["https://api.example.org/v1", "http://192.168.1.5:8000/v1", "http://127.0.0.1:1/v1"]
 )
-def test_the_guard_refuses_before_any_connection(policy, address, no_sockets):
-    with pytest.raises(PolicyError):
-        server_model(Endpoint(address, "m"), policy)
+def test_the_guard_refuses_before_any_connection(access, address, no_sockets):
+    with pytest.raises(AccessError):
+        server_model(Endpoint(address, "m"), access)
 
 
 def test_loopback_serves_credentialed_data_once_it_is_stated(waits):
@@ -201,7 +201,7 @@ def test_loopback_serves_credentialed_data_once_it_is_stated(waits):
         assert model.backend([ASK]) == ["yes"]
         assert model.allowed == {
             "address": address,
-            "policy": "credentialed",
+            "access": "credentialed",
             "allowed_by": "loopback",
         }
 
@@ -262,7 +262,7 @@ def test_endpoints_that_are_refused(options, message):
 
 def test_presets():
     assert "Llama-3.1-8B" in PRESETS["llama-3.1-8b"].model
-    with pytest.raises(PolicyError):
+    with pytest.raises(AccessError):
         server_model("gpt-5.1", "credentialed")
     with pytest.raises(UsageError, match=r"there are llama-3\.1-8b"):
         server_model("gpt-9", "open")

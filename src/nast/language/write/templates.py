@@ -13,6 +13,10 @@ from nast.records import Fact
 
 Form = Literal["negated", "affirmative", "omitted"]
 FORMS: tuple[Form, ...] = ("negated", "affirmative", "omitted")
+STEM = "Which of the following best describes this chest radiograph?"
+"""The question of an item, where nobody wrote another one."""
+IMAGE_STEM = "Which of the following best describes this image?"
+"""The question of an imported item, whose source has none."""
 NOTHING_STATED = "chest radiograph"
 """The omitted form of a sentence that only denies."""
 

@@ -90,7 +90,7 @@ def _mapping(file: Path, cells: pl.DataFrame, encoding: str) -> list[str]:
     return [
         f"# A first guess of nast at {quoted(file.name)}: check every line.",
         layout,
-        "policy: private   # open, private or credentialed",
+        "access class: private   # open, private or credentialed",
         "# terms: the licence of the data, in one line",
         "# site: whose ids these are, in one word; tables of one site are joined",
         *(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nast.access import POLICIES
+from nast.access import ACCESS_CLASSES
 from nast.errors import InputError, shown
 from nast.facts.conditions import CONDITIONS, labelled
 from nast.records import LABELS, SEVERITIES, SIDES, SPLITS, ZONES
@@ -27,7 +27,7 @@ from nast.sources.own_table.yaml_text import (
 from nast.sources.source import DATA_SETS
 
 TABLE_KEYS = ("site", "encoding", "separator", "images")
-KEYS = ("layout", "policy", "terms", *TABLE_KEYS, "columns", "splits", "values")
+KEYS = ("layout", "access", "terms", *TABLE_KEYS, "columns", "splits", "values")
 LAYOUTS = {"wide": ("labels",), "long": ("facts", "conditions", "words")}
 """Layout -> the keys that it has besides those of both."""
 COLUMNS = ("subject_id", "study_id", "image_path", "split", "view")
@@ -46,7 +46,7 @@ class Mapping:
     Attributes:
         file: the mapping.
         layout: `wide` (one column per condition) or `long` (one row per fact).
-        policy: of the data.
+        access: of the data.
         terms: of the data, in one line.
         encoding: of the table's text; "" for UTF-8 and what its first bytes show.
         separator: what parts the cells of the table; "" where it is to be found.
@@ -63,7 +63,7 @@ class Mapping:
 
     file: Path
     layout: str
-    policy: str
+    access: str
     terms: str
     site: str
     encoding: str
@@ -136,7 +136,7 @@ def read_mapping(table: Path) -> Mapping:
     return Mapping(
         file=file,
         layout=layout,
-        policy=one_of(file, "policy", whole.get("policy", "private"), POLICIES),
+        access=one_of(file, "access", whole.get("access", "private"), ACCESS_CLASSES),
         terms=terms,
         site=_site(file, text(file, "site", whole.get("site", "")).strip()),
         encoding=_encoding(file, text(file, "encoding", whole.get("encoding", "")).strip()),

@@ -30,7 +30,7 @@ def read_table_file(file: Path) -> Source:
         file: CSV, TSV or JSONL, plain or gzip, or Parquet.
 
     Returns:
-        Studies with four-valued labels, and facts of a long table; policy and terms of the
+        Studies with four-valued labels, and facts of a long table; access class and terms of the
         mapping. Where the mapping names a site, ids begin with its name. In a wide table an
         annotation is a label of a study that is not `not_mentioned`, in a long one a row whose
         existence is not.
@@ -62,7 +62,7 @@ def read_table_file(file: Path) -> Source:
             pl.col(labels.columns).fill_null("not_mentioned"), *others
         ).select(study_columns()),
         facts=facts,
-        policy=mapping.policy,
+        access=mapping.access,
         terms=mapping.terms,
         annotations=account,
         counts={"rows": len(rows), "studies": len(studies), **counts},

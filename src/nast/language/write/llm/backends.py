@@ -1,7 +1,7 @@
 """Language models as functions: conversations in, answers out.
 
-A model in this process sends nothing anywhere and needs no leave of `policy.guard`; one behind an
-address is `server.server_model`.
+A model in this process sends nothing anywhere and needs no leave of `access.guard`; one behind
+an address is `server.server_model`.
 """
 
 import os

@@ -27,9 +27,8 @@ from nast.language.write.llm.sets import (
     statements_of,
 )
 from nast.language.write.llm.stages import Wording, omitted_of, prompts_of, write_sets
-from nast.language.write.templates import FORMS, STYLES, Form, sentence
+from nast.language.write.templates import FORMS, STEM, STYLES, Form, sentence
 
-DEFAULT_STEM = "Which of the following best describes this chest radiograph?"
 _FORMS: dict[Kind, tuple[Form, ...]] = {"options": FORMS, "claims": ("negated", "affirmative")}
 
 
@@ -59,7 +58,7 @@ def realise_options(
     seed: int = 0,
     retries: int = 2,
     cache: Path | None = None,
-    stem: str = DEFAULT_STEM,
+    stem: str = STEM,
 ) -> tuple[dict[OptionSetKey, Written], dict[str, Any]]:
     """Options of questions in three forms (paper section 3.2, Appendix B).
 

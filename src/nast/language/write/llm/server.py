@@ -1,6 +1,6 @@
 """Chat models behind an address: vLLM, llama.cpp, Ollama, or a remote service (OpenAI's protocol).
 
-Nothing is sent before `policy.guard` has allowed it. The key of a service is read from an
+Nothing is sent before `access.guard` has allowed it. The key of a service is read from an
 environment variable and appears in no file, message or log.
 """
 
@@ -41,14 +41,14 @@ class ChatServer:
     (see `Parameters`), each refusal for all requests.
 
     Attributes:
-        allowed: what `policy.guard` said, for the manifest.
+        allowed: what `access.guard` said, for the manifest.
         refused: what the server refused of decoding and wishes so far, in words.
     """
 
     def __init__(
         self,
         endpoint: Endpoint,
-        policy: str,
+        access: str,
         *,
         loopback_stays: bool = False,
         override: Override | None = None,
@@ -58,17 +58,17 @@ class ChatServer:
 
         Args:
             endpoint: where and how.
-            policy: of the data whose words will be sent (`open`, `private`, `credentialed`).
+            access: of the data whose words will be sent (`open`, `private`, `credentialed`).
             loopback_stays: the user's statement that a loopback address passes nothing on.
             override: the user's named exception.
             read: makes the answer of a response; its text if not given.
 
         Raises:
-            PolicyError: the data must not go there.
+            AccessError: the data must not go there.
             UsageError: the environment variable of the key is not set.
         """
         self.allowed = guard(
-            endpoint.address, policy, loopback_stays=loopback_stays, override=override
+            endpoint.address, access, loopback_stays=loopback_stays, override=override
         )
         self._endpoint = endpoint
         self._read = read
@@ -195,23 +195,23 @@ def _run(work: Coroutine[Any, Any, list[str | None]]) -> list[str | None]:
 
 def server_model(
     endpoint: Endpoint | str,
-    policy: str,
+    access: str,
     *,
     loopback_stays: bool = False,
     override: Override | None = None,
     read: Reader = words_of,
 ) -> LanguageModel:
-    """The model of an endpoint, once the data's policy allows it.
+    """The model of an endpoint, once the data's access class allows it.
 
     Args:
         endpoint: an `Endpoint`, or the name of one of `PRESETS`.
-        policy: of the data, see `ChatServer`.
+        access: of the data, see `ChatServer`.
         loopback_stays: see `ChatServer`.
         override: see `ChatServer`.
         read: see `ChatServer`.
 
     Raises:
-        PolicyError: the data must not go there.
+        AccessError: the data must not go there.
         UsageError: there is no such preset, or the key's variable is not set.
     """
     if isinstance(endpoint, str):
@@ -219,7 +219,7 @@ def server_model(
             raise UsageError(f"no preset of that name; there are {', '.join(PRESETS)}")
         endpoint = PRESETS[endpoint]
     server = ChatServer(
-        endpoint, policy, loopback_stays=loopback_stays, override=override, read=read
+        endpoint, access, loopback_stays=loopback_stays, override=override, read=read
     )
     wished = endpoint.wished[0] if endpoint.wished else {}
     return LanguageModel(

@@ -6,9 +6,9 @@ from functools import cache
 from openpyxl import load_workbook
 
 from nast.benchmark.build import build_benchmark
-from nast.benchmark.review.first_page import FIRST
-from nast.benchmark.review.sheets import CHECKS
-from nast.benchmark.review.workbook import csv_name
+from nast.items.review.first_page import FIRST
+from nast.items.review.sheets import CHECKS
+from nast.items.review.workbook import csv_name
 
 YES = {**dict.fromkeys(CHECKS.values(), "yes"), "Verdict": "accept"}
 SHEETS = ("Phrases", "Option sets", "Questions")

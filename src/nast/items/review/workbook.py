@@ -16,8 +16,11 @@ from openpyxl.utils import get_column_letter
 from openpyxl.worksheet.datavalidation import DataValidation
 from openpyxl.worksheet.worksheet import Worksheet
 
-from nast.benchmark.review.first_page import FIRST, NAME
-from nast.benchmark.review.sheets import (
+from nast.errors import InputError
+from nast.facts.conditions import PhraseClass
+from nast.files import atomic
+from nast.items.review.first_page import FIRST, NAME
+from nast.items.review.sheets import (
     ACCEPT,
     CHECKS,
     COMMENT,
@@ -28,9 +31,6 @@ from nast.benchmark.review.sheets import (
     Row,
     Sheet,
 )
-from nast.errors import InputError
-from nast.facts.conditions import PhraseClass
-from nast.files import atomic
 
 CLASSES = get_args(PhraseClass)
 _TIMES = re.compile(rb"(<dcterms:(?:created|modified)[^>]*>)[^<]*")

@@ -4,13 +4,13 @@ import pytest
 from filled import YES, fill, rows_of, small_set
 from openpyxl import load_workbook
 
-from nast.benchmark.review.apply import faults_of
-from nast.benchmark.review.decisions import Decision
-from nast.benchmark.review.export import export_review, opened
-from nast.benchmark.review.importing import import_review
-from nast.benchmark.review.sheets import sheets_of
 from nast.errors import InputError, NastError, UsageError
 from nast.facts.conditions import use_conditions
+from nast.items.review.apply import faults_of
+from nast.items.review.decisions import Decision
+from nast.items.review.export import export_review, opened
+from nast.items.review.importing import import_review
+from nast.items.review.sheets import sheets_of
 
 PHRASE = "table5:Pleural Effusion"
 NAME = "name:Pleural Effusion:pleural effusion"

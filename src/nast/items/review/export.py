@@ -6,13 +6,13 @@ from typing import Any
 import polars as pl
 
 from nast.benchmark.card import review_status
-from nast.benchmark.review.first_page import Origin, first_page
-from nast.benchmark.review.sheets import build_id, sheets_of
-from nast.benchmark.review.table import use_table_of
-from nast.benchmark.review.workbook import write_csv_twins, write_workbook
 from nast.errors import UsageError
 from nast.files import manifest_of, read_table
 from nast.folders import stage
+from nast.items.review.first_page import Origin, first_page
+from nast.items.review.sheets import build_id, sheets_of
+from nast.items.review.table import use_table_of
+from nast.items.review.workbook import write_csv_twins, write_workbook
 from nast.records import QUESTIONS_SCHEMA
 
 

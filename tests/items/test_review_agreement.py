@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from nast.benchmark.review.agreement import agreement, alpha, kappa
+from nast.items.review.agreement import agreement, alpha, kappa
 
 KRIPPENDORFF = [  # Computing Krippendorff's Alpha-Reliability (2011), example C: 4 observers.
     "123321412...",

@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from nast.benchmark.review.ratings import Rating, Review, problem
-from nast.benchmark.review.sheets import ACCEPT, CHECKS, EDIT, REJECT, VERDICTS, Row, Sheet
+from nast.items.review.ratings import Rating, Review, problem
+from nast.items.review.sheets import ACCEPT, CHECKS, EDIT, REJECT, VERDICTS, Row, Sheet
 
 RULE = (
     "verdicts of a row are ordered accept, edit, reject, and the middle one decides; of two middle "

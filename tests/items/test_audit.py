@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nast.benchmark.audit import Item, audit_items, holm, raise_on_leak
 from nast.benchmark.questions import option_texts
 from nast.errors import NastError
+from nast.items.audit import Item, audit_items, holm, raise_on_leak
 
 CONDITIONS = ("Fracture", "Pleural Effusion", "Support Devices")
 VALUES = [(a, b, c) for a in (0, 1) for b in (0, 1) for c in (0, 1)]

@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 from openpyxl import load_workbook
 
-from nast.benchmark.review.first_page import FIRST
-from nast.benchmark.review.workbook import csv_name, unguarded
 from nast.errors import InputError
+from nast.items.review.first_page import FIRST
+from nast.items.review.workbook import csv_name, unguarded
 
 FORMULA = "\0formula"
 """Stands for a cell that holds a formula: no text can be equal to it."""

@@ -20,19 +20,20 @@ from scipy.stats import norm
 from nast.errors import NastError
 from nast.hashes import seed_of
 from nast.language.read.parse import cues, facts_of
+from nast.records import FORMS
 
 FOLDS = 5
 LEVEL = 0.05
 
 
-class Item(NamedTuple):
-    """One multiple-choice item.
+class Audited(NamedTuple):
+    """One multiple-choice item as a blind baseline sees it.
 
     Attributes:
         options: their words.
         answer: the right one.
         group: items of a group show the same options.
-        labels: of each option, 1 present and 0 absent, where they are known.
+        labels: of each option, 1 present and 0 absent, where all options label `conditions`.
         conditions: that the labels are of.
         stated: what each option says, where it is known; it is read from the words elsewhere.
     """
@@ -45,34 +46,46 @@ class Item(NamedTuple):
     stated: tuple[frozenset[object], ...] = ()
 
 
-Scorer = Callable[[Item], Sequence[float]]
+Scorer = Callable[[Audited], Sequence[float]]
+Fit = Callable[[Sequence[Audited]], Scorer]
 
 
-def audit_questions(questions: pl.DataFrame, seed: int = 0) -> dict[str, Any]:
-    """The audit of a question table, each form alone.
+def audit_table(items: pl.DataFrame, seed: int = 0) -> dict[str, Any]:
+    """The audit of a table of items, each form alone.
+
+    Args:
+        items: `ITEMS_SCHEMA`.
+        seed: of the folds.
 
     Returns:
-        Form -> the table of `audit_items`.
+        Form -> the rows of `audit_items`.
     """
-    result = {}
-    for form in ("negated", "affirmative", "omitted"):
-        columns = questions.select(form, "answer", "group_id", "options", "conditions").rows()
-        items = []
-        for texts, answer, group, options, conditions in columns:
-            labels = tuple(map(tuple, options))
-            stated = tuple(_stated(conditions, values, form) for values in labels)
-            items.append(Item(tuple(texts), answer, group, labels, tuple(conditions), stated))
-        result[form] = audit_items(items, seed)
-    return result
+    return {
+        form: audit_items([_audited(row) for row in part.iter_rows(named=True)], seed)
+        for form in FORMS
+        if len(part := items.filter(form=form))
+    }
 
 
-def _stated(names: Sequence[str], values: Sequence[int], form: str) -> frozenset[object]:
-    """What a configuration says; the omitted form is silent about what is absent."""
-    said = zip(names, values, strict=True)
-    return frozenset((name, value) for name, value in said if value or form != "omitted")
+def _audited(row: dict[str, Any]) -> Audited:
+    facts = row["facts"] or ()
+    plain = Audited(tuple(row["options"]), row["answer"], row["group_id"])
+    if not all(facts) or not facts:
+        return plain
+    # What the omitted form leaves out it does not state.
+    whole = row["form"] != "omitted"
+    stated = (
+        frozenset(tuple(f.values()) for f in some if whole or f["existence"] == "present")
+        for some in facts
+    )
+    plain = plain._replace(stated=tuple(stated))
+    if row["set"] != "questions":
+        return plain
+    labels = (tuple(int(f["existence"] == "present") for f in some) for some in facts)
+    return plain._replace(labels=tuple(labels), conditions=tuple(row["conditions"]))
 
 
-def audit_items(items: Sequence[Item], seed: int = 0) -> list[dict[str, Any]]:
+def audit_items(items: Sequence[Audited], seed: int = 0) -> list[dict[str, Any]]:
     """Accuracy of every blind baseline, tested one-sided against chance, Holm over baselines.
 
     Args:
@@ -100,7 +113,7 @@ def audit_items(items: Sequence[Item], seed: int = 0) -> list[dict[str, Any]]:
         "fewest negation cues": lambda i: [-denials(o) for o in i.options],
     }
     accuracies = {name: _accuracy(items, scorer) for name, scorer in scorers.items()}
-    fitted: dict[str, Callable[[Sequence[Item]], Scorer]] = {
+    fitted: dict[str, Fit] = {
         "position": _fit_position,
         "n-gram classifier": partial(_fit_ngrams, grams=cache(_grams)),
     }
@@ -158,11 +171,11 @@ def holm(p_values: dict[str, float], level: float) -> dict[str, bool]:
     return rejected
 
 
-def _accuracy(items: Sequence[Item], scorer: Scorer) -> float:
+def _accuracy(items: Sequence[Audited], scorer: Scorer) -> float:
     return sum(_expected(i, scorer) for i in items) / len(items)
 
 
-def _expected(item: Item, scorer: Scorer) -> float:
+def _expected(item: Audited, scorer: Scorer) -> float:
     scores = scorer(item)
     best = max(scores)
     near = max(1e-12, 1e-9 * abs(best))
@@ -170,7 +183,9 @@ def _expected(item: Item, scorer: Scorer) -> float:
     return (item.answer in ties) / len(ties)
 
 
-def _folded(items: Sequence[Item], fit: Callable[[Sequence[Item]], Scorer], seed: int) -> float:
+def _folded(
+    items: Sequence[Audited], fit: Callable[[Sequence[Audited]], Scorer], seed: int
+) -> float:
     """Accuracy of a fitted baseline, each fold of groups scored by a fit on the others."""
     fold = {g: seed_of(seed, "fold", g) % FOLDS for g in {i.group for i in items}}
     total = 0.0
@@ -204,19 +219,19 @@ def _overlap(bags: Sequence[Set[object]]) -> list[float]:
     ]
 
 
-def _fit_position(items: Sequence[Item]) -> Scorer:
+def _fit_position(items: Sequence[Audited]) -> Scorer:
     share = Counter(i.answer for i in items)
     return lambda item: [share[k] for k in range(len(item.options))]
 
 
-def _fit_labels(items: Sequence[Item]) -> Scorer:
+def _fit_labels(items: Sequence[Audited]) -> Scorer:
     """How often each condition is present in right options."""
     counts: dict[str, list[int]] = defaultdict(lambda: [1, 1])
     for item in items:
         for name, value in zip(item.conditions, item.labels[item.answer], strict=True):
             counts[name][value] += 1
 
-    def score(item: Item) -> list[float]:
+    def score(item: Audited) -> list[float]:
         return [
             sum(
                 math.log(counts[n][v] / sum(counts[n]))
@@ -228,7 +243,7 @@ def _fit_labels(items: Sequence[Item]) -> Scorer:
     return score
 
 
-def _fit_ngrams(items: Sequence[Item], grams: Callable[[str], Sequence[str]]) -> Scorer:
+def _fit_ngrams(items: Sequence[Audited], grams: Callable[[str], Sequence[str]]) -> Scorer:
     """Naive Bayes over one and two words: right options against wrong ones."""
     counts = (Counter[str](), Counter[str]())
     for item in items:

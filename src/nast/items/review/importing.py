@@ -7,13 +7,17 @@ from typing import Any
 
 import polars as pl
 
-from nast.benchmark.audit import audit_questions, leaks_of
 from nast.benchmark.card import data_card
-from nast.benchmark.review.apply import Revision, counts_of, faults_of, revised, revision_of
-from nast.benchmark.review.decisions import Decision, decisions_of
-from nast.benchmark.review.export import opened
-from nast.benchmark.review.first_page import BUILD, DRAWN, SEED, Origin
-from nast.benchmark.review.ratings import (
+from nast.errors import InputError, NastError, UsageError
+from nast.facts.conditions import CONDITIONS, use_table
+from nast.files import read_json, write_json, write_table, write_text
+from nast.folders import stage
+from nast.items.audit import audit_questions, leaks_of
+from nast.items.review.apply import Revision, counts_of, faults_of, revised, revision_of
+from nast.items.review.decisions import Decision, decisions_of
+from nast.items.review.export import opened
+from nast.items.review.first_page import BUILD, DRAWN, SEED, Origin
+from nast.items.review.ratings import (
     Review,
     another_build,
     origin_of,
@@ -21,14 +25,10 @@ from nast.benchmark.review.ratings import (
     report_of,
     review_of,
 )
-from nast.benchmark.review.record import record_of, review_section
-from nast.benchmark.review.returned import Returned, files_of, read_returned
-from nast.benchmark.review.sheets import OPTION_SETS, PHRASES, QUESTIONS, Sheet, build_id, sheets_of
-from nast.benchmark.review.table import changed, write_conditions
-from nast.errors import InputError, NastError, UsageError
-from nast.facts.conditions import CONDITIONS, use_table
-from nast.files import read_json, write_json, write_table, write_text
-from nast.folders import stage
+from nast.items.review.record import record_of, review_section
+from nast.items.review.returned import Returned, files_of, read_returned
+from nast.items.review.sheets import OPTION_SETS, PHRASES, QUESTIONS, Sheet, build_id, sheets_of
+from nast.items.review.table import changed, write_conditions
 from nast.records import QUESTIONS_SCHEMA
 from nast.sources.collect import TABLE
 

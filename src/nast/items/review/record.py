@@ -7,11 +7,11 @@ from typing import Any
 import polars as pl
 
 from nast.benchmark.card import markdown_table, reviewed_by
-from nast.benchmark.review.agreement import agreement
-from nast.benchmark.review.apply import Revision
-from nast.benchmark.review.decisions import RULE, Decision, dissent_of, judgements
-from nast.benchmark.review.ratings import Review
-from nast.benchmark.review.sheets import ACCEPT, VERDICTS, Sheet
+from nast.items.review.agreement import agreement
+from nast.items.review.apply import Revision
+from nast.items.review.decisions import RULE, Decision, dissent_of, judgements
+from nast.items.review.ratings import Review
+from nast.items.review.sheets import ACCEPT, VERDICTS, Sheet
 
 
 def record_of(

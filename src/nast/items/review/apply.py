@@ -6,8 +6,9 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
-from nast.benchmark.review.decisions import Decision
-from nast.benchmark.review.sheets import (
+from nast.facts.conditions import CONDITIONS, phrase_conflicts
+from nast.items.review.decisions import Decision
+from nast.items.review.sheets import (
     NEW_CLASS,
     NEW_PHRASE,
     OPTION_SETS,
@@ -19,8 +20,8 @@ from nast.benchmark.review.sheets import (
     correction,
     set_key,
 )
-from nast.benchmark.review.table import changed, conditions_in_use
-from nast.benchmark.review.wording import (
+from nast.items.review.table import changed, conditions_in_use
+from nast.items.review.wording import (
     Options,
     fault_of_phrase,
     faults_of_options,
@@ -30,7 +31,6 @@ from nast.benchmark.review.wording import (
     said,
     stated,
 )
-from nast.facts.conditions import CONDITIONS, phrase_conflicts
 from nast.language.read.parse import facts_of
 from nast.language.write.templates import finish
 from nast.records import QUESTIONS_SCHEMA

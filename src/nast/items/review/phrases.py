@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
-from nast.benchmark.review.wording import labels_in_words, said, stated, style_of
 from nast.errors import InputError
 from nast.facts.conditions import CONDITIONS
+from nast.items.review.wording import labels_in_words, said, stated, style_of
 from nast.language.read.lexicon import lexicon
 from nast.language.read.parse import read
 from nast.language.write.templates import STYLES

@@ -6,17 +6,17 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from openpyxl import load_workbook
 
-from nast.benchmark.review.first_page import FIRST
-from nast.benchmark.review.returned import FORMULA, read_returned
-from nast.benchmark.review.sheets import Row, Sheet
-from nast.benchmark.review.workbook import (
+from nast.errors import InputError
+from nast.items.review.first_page import FIRST
+from nast.items.review.returned import FORMULA, read_returned
+from nast.items.review.sheets import Row, Sheet
+from nast.items.review.workbook import (
     check_text,
     guarded,
     unguarded,
     write_csv_twins,
     write_workbook,
 )
-from nast.errors import InputError
 
 NASTY = [
     "=1+1",
@@ -64,7 +64,7 @@ def sheet(cells):
 
 
 def written(folder, cells):
-    first = [("Title", ""), ("Your name", ""), ("Data policy", cells[0])]
+    first = [("Title", ""), ("Your name", ""), ("Access class", cells[0])]
     write_workbook(folder / "review.xlsx", first, [sheet(cells)])
     write_csv_twins(folder / "csv", first, [sheet(cells)])
     return folder / "review.xlsx", folder / "csv"
@@ -77,7 +77,7 @@ def test_texts_come_back(tmp_path_factory, cells):
     folder = tmp_path_factory.mktemp("sheet")
     for path in written(folder, cells):
         found = read_returned(path, ["Option sets"])
-        assert found.first["Data policy"] == cells[0]
+        assert found.first["Access class"] == cells[0]
         assert found.headers["Option sets"] == list(sheet(cells).header)
         assert [line.cells["Must say"] for line in found.lines["Option sets"]] == cells
         assert [line.number for line in found.lines["Option sets"]] == [

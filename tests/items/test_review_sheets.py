@@ -6,11 +6,11 @@ import polars as pl
 import pytest
 from filled import small_set
 
-from nast.benchmark.review.sampling import spread
-from nast.benchmark.review.sheets import build_id, set_key, sheets_of
-from nast.benchmark.review.wording import reworded, style_of
 from nast.errors import InputError
 from nast.facts.conditions import CONDITIONS, labelled
+from nast.items.review.sampling import spread
+from nast.items.review.sheets import build_id, set_key, sheets_of
+from nast.items.review.wording import reworded, style_of
 
 
 @pytest.fixture(scope="module")

@@ -6,10 +6,10 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
-from nast.benchmark.review.phrases import phrases_of
-from nast.benchmark.review.sampling import SPLITS, spread
-from nast.benchmark.review.wording import Options, base_realiser, labels_in_words, style_of
 from nast.hashes import content_hash
+from nast.items.review.phrases import phrases_of
+from nast.items.review.sampling import SPLITS, spread
+from nast.items.review.wording import Options, base_realiser, labels_in_words, style_of
 
 CHECKS = {
     "faithful": "Faithful to the labels",

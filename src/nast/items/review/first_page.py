@@ -3,7 +3,7 @@
 from typing import Any, NamedTuple
 
 from nast.access import RULES
-from nast.benchmark.review.sheets import CHECKS, OPTION_SETS, PHRASES, QUESTIONS
+from nast.items.review.sheets import CHECKS, OPTION_SETS, PHRASES, QUESTIONS
 
 FIRST = "Read me first"
 NAME = "Your name"
@@ -71,12 +71,12 @@ def first_page(manifest: dict[str, Any], status: str, origin: Origin) -> list[tu
         status: of its review so far.
         origin: what the file is made from.
     """
-    policy = manifest["policy"]
-    rule = RULES.get(policy, "they may be passed on under their terms")
+    access = manifest["access"]
+    rule = RULES.get(access, "they may be passed on under their terms")
     return [
         ("Review of MedNega-CXR questions", ""),
         (NAME, ""),
-        ("Data policy", f"{policy}: {rule}"),
+        ("Access class", f"{access}: {rule}"),
         *(("Terms", terms) for terms in manifest.get("terms", [])),
         (
             "Who may see it",

@@ -4,9 +4,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from nast.benchmark.review.first_page import BUILD, FIRST, NAME, Origin
-from nast.benchmark.review.returned import FORMULA, Line, Returned
-from nast.benchmark.review.sheets import (
+from nast.errors import shown
+from nast.items.review.first_page import BUILD, FIRST, NAME, Origin
+from nast.items.review.returned import FORMULA, Line, Returned
+from nast.items.review.sheets import (
     CHECKS,
     COMMENT,
     EDIT,
@@ -16,8 +17,7 @@ from nast.benchmark.review.sheets import (
     Row,
     Sheet,
 )
-from nast.benchmark.review.workbook import CLASSES, NOT_ASKED, verdicts_of
-from nast.errors import shown
+from nast.items.review.workbook import CLASSES, NOT_ASKED, verdicts_of
 
 SHOWN = 40
 """Problems that a message lists; the rest are counted."""

@@ -5,15 +5,15 @@ import pytest
 from filled import fill, rows_of, small_set
 
 from nast.benchmark.card import review_status
-from nast.benchmark.review.decisions import decide
-from nast.benchmark.review.export import export_review
-from nast.benchmark.review.importing import import_review
 from nast.cli import run
 from nast.errors import NastError, UsageError
 from nast.exchange.export import export
 from nast.facts.conditions import CONDITIONS, load_conditions, use_conditions
 from nast.files import manifest_of, read_json, read_table
 from nast.hashes import file_hash
+from nast.items.review.decisions import decide
+from nast.items.review.export import export_review
+from nast.items.review.importing import import_review
 from nast.language.read.parse import cues, facts_of
 from nast.language.write.llm.spans import kept_parts
 from nast.records import QUESTIONS_SCHEMA, Fact
@@ -329,7 +329,7 @@ def test_the_commands(folder, tmp_path, capsys):
     assert run(["benchmark", "review", "import", str(folder), str(file), "-o", new]) == 0
     said += capsys.readouterr().out
     assert "verdict not defined (one reviewer)" in said
-    assert said.endswith("36 questions, reviewed by 1; data policy open\n")
+    assert said.endswith("36 questions, reviewed by 1; access class open\n")
     ids = {*questions_of(folder)["subject_id"], *questions_of(folder)["study_id"]}
     assert not [i for i in ids if i in said]
 

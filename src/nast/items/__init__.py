@@ -1,0 +1,1 @@
+"""What questions, claim sets and imported items share: one table, groups, audit, review."""
