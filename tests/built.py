@@ -32,10 +32,10 @@ def question_set(facts: Path) -> Path:
 
 def validated(folder):
     """A contextual set, every fourth of whose groups has patients to validate on from now on."""
-    claims = pl.read_parquet(folder / "claims.parquet")
+    claims = pl.read_parquet(folder / "items.parquet")
     fourth = claims["group_id"].unique(maintain_order=True).gather_every(4).to_list()
     split = pl.when(pl.col("group_id").is_in(fourth)).then(pl.lit("validate")).otherwise("split")
-    claims.with_columns(split=split).write_parquet(folder / "claims.parquet")
+    claims.with_columns(split=split).write_parquet(folder / "items.parquet")
     return resealed(folder)
 
 

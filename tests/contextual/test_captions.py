@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from nast.contextual import captions as module
 from nast.contextual.captions import (
+    CAPTIONS_SCHEMA,
     MOST_PARAPHRASES,
-    SCHEMA,
     caption_slices,
     make_captions,
     plan_captions,
@@ -57,7 +57,7 @@ def test_kinds(captions):
 
 
 def test_columns(captions, tables):
-    assert captions.schema == pl.Schema(SCHEMA)
+    assert captions.schema == pl.Schema(CAPTIONS_SCHEMA)
     assert captions["caption_id"].is_unique().all()
     assert captions["study_id"].is_sorted()
     keys = ["subject_id", "study_id", "split", "image_path"]

@@ -8,8 +8,9 @@ from built import TableModel, contextual_set
 
 from nast.errors import InputError
 from nast.files import read_table
+from nast.items.table import read_items
 from nast.language.read.parse import facts_of
-from nast.records import CAPTIONS_SCHEMA, CLAIMS_SCHEMA
+from nast.records import CAPTIONS_SCHEMA
 from nast.sources.collect import read_facts
 from nast.training.batches import caption_data, claim_data
 from nast.vectors import Vectors
@@ -52,9 +53,9 @@ def test_captions_of_other_facts_are_refused(facts):
 
 
 def test_claims_keep_their_order_and_answer(facts):
-    claims = read_table(contextual_set(facts) / "claims.parquet", CLAIMS_SCHEMA).head(6)
+    claims = read_items(contextual_set(facts)).head(6)
     data = claim_data(store_of(claims), claims)
-    assert data.claims == claims["claims"].to_list()
+    assert data.claims == claims["options"].to_list()
     assert data.answers.tolist() == claims["answer"].to_list()
     for unit in data.units:
         assert len({tuple(sorted(data.claims[row])) for row in unit}) == 1

@@ -287,7 +287,7 @@ def test_best_and_last_weights_are_kept(tiny_clip, facts, validated_set, tmp_pat
     model = load_model(spec)
     config = TrainConfig(steps=6, captions=8, claims=2, validate_every=1, learning_rate=1e-2)
     manifest = build_run(model, spec, facts, validated_set, run, uniform(4), config)
-    held = pl.read_parquet(validated_set / "claims.parquet").filter(split="validate")
+    held = pl.read_parquet(validated_set / "items.parquet").filter(split="validate")
     base = load_model(spec)
     accuracy = claim_validation(Vectors(base), held)
     figures = [{n: v for n, v in row.items() if n != "step"} for row in manifest["validation"]]

@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 from polars.io.plugins import register_io_source
 
-from nast.contextual.captions import PARAPHRASES, SCHEMA, Plan, caption_slices, plan_captions
+from nast.contextual.captions import PARAPHRASES, Plan, caption_slices, plan_captions
 from nast.contextual.card import contextual_card
 from nast.contextual.claims import CONSTRUCTIONS, claims_table, find_groups, said_range
 from nast.contextual.counts import CELLS, caption_cells, counts_of
@@ -20,7 +20,7 @@ from nast.items.audit import audit_table, leaks_of, raise_on_leak
 from nast.items.table import FILE
 from nast.language.write.llm.backends import LanguageModel
 from nast.ranges import COUNT, SEED
-from nast.records import ITEMS_SCHEMA
+from nast.records import CAPTIONS_SCHEMA, ITEMS_SCHEMA
 from nast.sources.collect import read_facts
 from nast.sources.io.label_tables import refuse_split_patients
 
@@ -170,8 +170,8 @@ def write_slices(path: Path, plan: Plan) -> pl.DataFrame:
     def rows(*_: object) -> Iterator[pl.DataFrame]:
         for part in caption_slices(plan):
             cells.append(caption_cells(part))
-            yield part.cast(SCHEMA)  # type: ignore[arg-type]
+            yield part.cast(CAPTIONS_SCHEMA)  # type: ignore[arg-type]
 
     with atomic(path) as temporary:
-        register_io_source(rows, schema=SCHEMA).sink_parquet(temporary, compression="zstd")
+        register_io_source(rows, schema=CAPTIONS_SCHEMA).sink_parquet(temporary, compression="zstd")
     return pl.concat(cells).group_by(CELLS).agg(pl.col("len").sum()).sort(CELLS)

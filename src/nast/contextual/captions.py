@@ -9,7 +9,7 @@ size, so that neither memory nor bytes depend on how many studies or threads the
 from collections.abc import Iterator
 from hashlib import sha256
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
@@ -28,8 +28,6 @@ from nast.records import CAPTIONS_SCHEMA
 MOST_PARAPHRASES = min(len(NEGATED_CAPTIONS), len(AFFIRMATIVE_CAPTIONS))
 PARAPHRASES = Range(1, MOST_PARAPHRASES, 3)
 """How many wordings a caption may have."""
-SCHEMA: dict[str, Any] = {**CAPTIONS_SCHEMA, "realiser": pl.String}
-"""Columns of `captions.parquet`: those that every reader checks, and who wrote the words."""
 _ROWS = 100_000
 _FITTED_ON = 5_000
 _ROUNDS = 12
@@ -84,13 +82,13 @@ def make_captions(
         paraphrases: ways in which each of them is said.
 
     Returns:
-        `SCHEMA` rows, sorted by study, negated ones first.
+        `CAPTIONS_SCHEMA` rows, sorted by study, negated ones first.
 
     Raises:
         ValueError: `per_study` or `paraphrases` is outside its range.
     """
     plan = plan_captions(studies, facts, per_study, seed, paraphrases=paraphrases)
-    return pl.concat([pl.DataFrame(schema=SCHEMA), *caption_slices(plan)])
+    return pl.concat([pl.DataFrame(schema=CAPTIONS_SCHEMA), *caption_slices(plan)])
 
 
 def plan_captions(
@@ -172,7 +170,7 @@ def _balanced(plan: Plan) -> np.ndarray:
 
 
 def caption_slices(plan: Plan) -> Iterator[pl.DataFrame]:
-    """The captions of all studies, `SCHEMA` tables of about equal size in order of study ids."""
+    """The captions of all studies in `CAPTIONS_SCHEMA` tables of about equal size, by study ids."""
     number = len(plan.sayable.studies)
     size = max(1, _ROWS // (2 * plan.per_study * plan.paraphrases))
     edges = plan.sayable.held["study"].search_sorted(pl.Series(range(0, number + size, size)))

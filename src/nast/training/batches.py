@@ -125,11 +125,16 @@ def _denial(
 
 
 def claim_data(store: Vectors, claims: pl.DataFrame) -> ClaimData:
-    """Claim sets of both forms with image vectors."""
+    """Claim sets, each in all its forms, with image vectors.
+
+    Args:
+        store: of the base model.
+        claims: `ITEMS_SCHEMA` rows of the training split.
+    """
     units = claims.with_row_index("row").group_by("group_id", "form", maintain_order=True)
     return ClaimData(
         store.images(claims["image_path"].to_list()),
-        claims["claims"].to_list(),
+        claims["options"].to_list(),
         torch.tensor(claims["answer"].to_list()),
         units.agg("row")["row"].to_list(),
     )

@@ -16,10 +16,11 @@ from safetensors.torch import save_file
 from nast.errors import InputError, NastError, UsageError
 from nast.files import atomic, read_table, write_json, write_text
 from nast.folders import manifests_of, stage, strictest_of
+from nast.items.table import read_items
 from nast.layers import LayerWeights
 from nast.models.contract import DualEncoder
 from nast.models.registry import located
-from nast.records import CAPTIONS_SCHEMA, CLAIMS_SCHEMA
+from nast.records import CAPTIONS_SCHEMA
 from nast.sources.collect import read_facts
 from nast.training.batches import CaptionData, ClaimData, caption_data, claim_data
 from nast.training.config import TrainConfig
@@ -177,7 +178,7 @@ def _data(
     captions = read_table(contextual / "captions.parquet", CAPTIONS_SCHEMA).filter(split="train")
     if config.caption_polarity == "negated":
         captions = captions.filter(polarity="negated")
-    claims = read_table(contextual / "claims.parquet", CLAIMS_SCHEMA)
+    claims = read_items(contextual).filter(set="claims")
     training, held = claims.filter(split="train"), claims.filter(split="validate")
     if len(captions) < config.captions or not len(training):
         raise InputError(

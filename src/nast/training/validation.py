@@ -18,12 +18,12 @@ def claim_validation(
 
     Args:
         store: of the base model; its image tower stays as it is, so that images are ready.
-        claims: `CLAIMS_SCHEMA` rows of the validation split.
+        claims: `ITEMS_SCHEMA` rows of the validation split.
     """
     images = store.images(claims["image_path"].to_list())
-    texts = sorted({c for s in claims["claims"] for c in s}, key=lambda text: (len(text), text))
+    texts = sorted({c for s in claims["options"] for c in s}, key=lambda text: (len(text), text))
     at = {text: place for place, text in enumerate(texts)}
-    places = torch.tensor([[at[c] for c in s] for s in claims["claims"]])
+    places = torch.tensor([[at[c] for c in s] for s in claims["options"]])
     answers = torch.tensor(claims["answer"].to_list())
     forms = claims["form"].to_list()
 
