@@ -1,20 +1,25 @@
-"""Each distinct text and image is encoded once, and only good vectors are kept."""
+"""Each distinct text and image is encoded once; vectors on disk are what was written."""
 
 import os
+import random
+import shutil
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 import torch
 from built import TableModel, question_set
 from PIL import Image
+from safetensors.torch import load_file, save_file
 from torch.nn.functional import normalize
 
-from nast.errors import ImageError, InputError, ModelError
+from nast.errors import ImageError, InputError, ModelError, NastError
 from nast.models.registry import load_model
-from nast.vectors import Vectors, embed_folder
+from nast.vectors import KEY, Shelf, Vectors, embed_folder
 
 TEXTS = {"a": [1, 0], "b": [0, 2], "long text": [3, 4]}
 
@@ -32,19 +37,19 @@ def model():
 
 def test_order_is_kept_and_each_text_is_encoded_once():
     table = model()
-    store = Vectors(table)
-    vectors = store.texts(["long text", "a", "b", "a"])
-    store.texts(["b", "a"])
+    loaded = Vectors(table)
+    vectors = loaded.texts(["long text", "a", "b", "a"])
+    loaded.texts(["b", "a"])
     assert torch.allclose(vectors, torch.tensor([[0.6, 0.8], [1, 0], [0, 1], [1, 0]]))
     assert sorted(table.calls) == ["a", "b", "long text"]
 
 
-def test_a_second_store_on_the_folder_encodes_nothing(tmp_path, pictures):
+def test_a_second_reader_of_the_folder_encodes_nothing(tmp_path, pictures):
     paths = [pictures / "x.png", pictures / "y.png"]
     first, again = model(), model()
-    store = Vectors(first, tmp_path / "store")
-    texts, images = store.texts(list(TEXTS)), store.images(paths)
-    reader = Vectors(again, tmp_path / "store")
+    writer = Vectors(first, tmp_path / "vectors")
+    texts, images = writer.texts(list(TEXTS)), writer.images(paths)
+    reader = Vectors(again, tmp_path / "vectors")
     assert again.calls == []
     assert torch.equal(reader.texts(list(TEXTS)), texts)
     assert torch.equal(reader.images(paths), images)
@@ -86,13 +91,13 @@ def test_a_chunk_without_index_is_ignored(tmp_path):
 def test_broken_and_missing_images_are_named(tiny_clip, pictures):
     broken = pictures / "broken.png"
     broken.write_bytes((pictures / "x.png").read_bytes()[:40])
-    store = Vectors(load_model(f"hf:{tiny_clip}"))
+    vectors = Vectors(load_model(f"hf:{tiny_clip}"))
     paths = [pictures / "x.png", broken, pictures / "gone.png"]
-    good, bad = store.readable(paths)
+    good, bad = vectors.readable(paths)
     assert good == {str(pictures / "x.png")}
     assert set(bad) == {str(broken), str(pictures / "gone.png")}
     with pytest.raises(InputError, match="an image of the data: found a broken image") as error:
-        store.images([broken])
+        vectors.images([broken])
     # Paths of MIMIC-CXR hold patient ids, and messages reach logs.
     assert "broken.png" not in str(error.value)
     assert error.value.file == broken
@@ -106,7 +111,7 @@ def test_vectors_of_open_and_credentialed_data_lie_apart(tmp_path):
     assert {p.name for p in tmp_path.iterdir()} == {"credentialed", "open"}
 
 
-def test_chunks_of_two_writers_and_of_small_size_are_one_store(tmp_path, monkeypatch):
+def test_chunks_of_two_writers_and_of_small_size_are_read_together(tmp_path, monkeypatch):
     monkeypatch.setattr("nast.vectors.BATCH", 2)
     monkeypatch.setattr("nast.vectors.CHUNK", 2)
     first, second = Vectors(model(), tmp_path), Vectors(model(), tmp_path)
@@ -199,8 +204,104 @@ def test_a_folder_is_embedded_once(facts, tmp_path, monkeypatch):
     loaded = load_model("phantom")
     monkeypatch.setattr(loaded, "encode_images", lambda paths: torch.ones(len(paths), 1))
     counts = embed_folder(Vectors(loaded, tmp_path), data, "test")
-    table = pl.read_parquet(data / "questions.parquet").filter(split="test")
-    texts = {t for f in ("negated", "affirmative", "omitted") for o in table[f] for t in o}
+    table = pl.read_parquet(data / "items.parquet").filter(split="test")
+    texts = set(table["options"].explode())
+    assert {"negated", "affirmative", "omitted"} <= set(table["form"])
     assert counts["texts"] == counts["texts encoded"] == len(texts)
     assert counts["images"] == table["image_path"].n_unique()
     assert embed_folder(Vectors(loaded, tmp_path), data, "test")["texts encoded"] == 0
+
+
+KEYS = np.array([f"{n:032x}" for n in range(6)], dtype=KEY)
+VECTORS = torch.nn.functional.normalize(torch.arange(18.0).reshape(6, 3) + 1, dim=-1)
+
+
+@pytest.fixture
+def shelved(tmp_path):
+    """Two chunks of three vectors."""
+    shelf = Shelf(tmp_path / "shelf")
+    shelf.add(KEYS[:3], VECTORS[:3])
+    shelf.add(KEYS[3:], VECTORS[3:])
+    return tmp_path / "shelf"
+
+
+def assert_right_or_missing(shelved):
+    """Whatever is on the shelf is what was put there, and the rest can be put there again."""
+    shelf = Shelf(shelved)
+    missing = shelf.missing(KEYS)
+    there = np.setdiff1d(np.arange(6), missing)
+    assert torch.equal(shelf.take(KEYS[there]).reshape(-1, 3), VECTORS[there])
+    if len(missing):
+        shelf.add(KEYS[missing], VECTORS[missing])
+    assert torch.equal(shelf.take(KEYS), VECTORS)
+    return len(missing)
+
+
+def test_a_whole_shelf(shelved):
+    assert assert_right_or_missing(shelved) == 0
+
+
+def damages(content):
+    draw = random.Random(0)
+    for part in (0, 0.3, 0.9):
+        yield f"cut at {part}", content[: int(part * len(content))]
+    for other in (b"<html></html>", bytes(64), b"PAR1" + bytes(40) + b"PAR1"):
+        yield "foreign", other
+    for _ in range(150):
+        place, changed = draw.randrange(len(content)), bytearray(content)
+        changed[place] ^= 1 << draw.randrange(8)
+        yield f"bit at {place}", bytes(changed)
+
+
+@pytest.mark.parametrize("suffix", [".safetensors", ".parquet"])
+def test_a_damaged_chunk_is_made_again(suffix, shelved, tmp_path):
+    """Numbers with another bit are other vectors: no reader of theirs would see it."""
+    file = sorted(shelved.glob(f"*{suffix}"))[0]
+    again = 0
+    for what, content in damages(file.read_bytes()):
+        shutil.copytree(shelved, tmp_path / "copy")
+        (tmp_path / "copy" / file.name).write_bytes(content)
+        with warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter("always")
+            missing = assert_right_or_missing(tmp_path / "copy")
+        words = [str(warning.message) for warning in said]
+        assert all("made again" in line and "\n" not in line for line in words), what
+        again += bool(missing)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            assert assert_right_or_missing(tmp_path / "copy") == 0, what
+        shutil.rmtree(tmp_path / "copy")
+    assert again > 30
+
+
+def test_a_chunk_without_its_vectors_or_of_another_length(shelved):
+    first, second = sorted(shelved.glob("*.safetensors"))
+    first.unlink()
+    with pytest.warns(UserWarning, match="damaged stored vectors .* are made again"):
+        assert assert_right_or_missing(shelved) == 3
+    save_file({"vectors": torch.ones(3, 5)}, second)
+    with pytest.warns(UserWarning, match="damaged stored vectors"):
+        assert assert_right_or_missing(shelved) in (3, 6)
+
+
+def test_chunks_of_before_that_hold_no_hash_are_taken(shelved):
+    for file in shelved.glob("*.safetensors"):
+        save_file(load_file(file), file)
+    assert assert_right_or_missing(shelved) == 0
+
+
+def test_what_cannot_be_removed_is_named(shelved, monkeypatch):
+    sorted(shelved.glob("*.safetensors"))[0].write_bytes(b"cut")
+
+    def refuse(*given, **more):
+        raise PermissionError(13, "denied")
+
+    monkeypatch.setattr("pathlib.Path.unlink", refuse)
+    with pytest.warns(UserWarning), pytest.raises(NastError, match="delete the file"):
+        Shelf(shelved)
+    monkeypatch.undo()
+    # What may not be read may be whole: it stays.
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    with pytest.raises(NastError, match="may not read"):
+        Shelf(shelved)
+    assert len(list(shelved.glob("*.safetensors"))) == 2
