@@ -10,14 +10,26 @@ import pytest
 
 ROOT = Path(__file__).parent.parent / "src" / "nast"
 FLOORS = [
-    {"records", "hashes", "files", "ids", "folders", "lock", "access", "errors", "ranges", ""},
+    {
+        "records",
+        "hashes",
+        "files",
+        "ids",
+        "folders",
+        "lock",
+        "access",
+        "errors",
+        "ranges",
+        "yaml_files",
+        "",
+    },
     {"facts"},
     {"language"},
     {"sources", "phantom"},
     {"benchmark", "contextual"},
     {"models"},
     {"exchange"},
-    {"vectors", "shelf"},
+    {"vectors"},
     {"tracing", "scoring", "measuring"},
     {"evaluation", "layers"},
     {"training"},

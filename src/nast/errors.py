@@ -45,6 +45,8 @@ class InputError(NastError):
         expected: the rule that it breaks.
         row: 1-based row of the data (the header is not counted), where there is one.
         column: name of the column, where there is one.
+        line: 1-based line of a file that is no table, where there is one.
+        key: the key of a YAML file, where there is one.
     """
 
     def __init__(
@@ -55,8 +57,12 @@ class InputError(NastError):
         expected: str,
         row: int | None = None,
         column: str | None = None,
+        line: int | None = None,
+        key: str | None = None,
     ) -> None:
-        place = f", row {row}" if row is not None else ""
+        place = f", line {line}" if line is not None else ""
+        place += f", key {key!r}" if key is not None else ""
+        place += f", row {row}" if row is not None else ""
         place += f", column {column!r}" if column is not None else ""
         super().__init__(f"{file}{place}: found {found}, expected {expected}")
         self.file, self.row, self.column = Path(file), row, column
