@@ -15,6 +15,8 @@ from nast.records import ITEMS_SCHEMA, Fact
 FILE = "items.parquet"
 KEYS = ("subject_id", "study_id", "split", "image_path", "view")
 """What an item takes over from its study."""
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+"""How options are called, in order."""
 Statement = tuple[Fact, ...]
 """What an option says."""
 
