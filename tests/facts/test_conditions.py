@@ -278,7 +278,7 @@ def test_malformed_tables_are_refused(tmp_path, name):
 @pytest.mark.parametrize("encoding", ["utf-16", "latin-1"])
 def test_other_encodings_are_refused(tmp_path, encoding):
     (tmp_path / "t.yaml").write_bytes("Ä: {term: ä}".encode(encoding))
-    with pytest.raises(InputError, match="no YAML"):
+    with pytest.raises(InputError, match="bytes that are not UTF-8"):
         load_conditions(tmp_path / "t.yaml")
 
 

@@ -9,13 +9,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Annotated, Literal, get_args
 
-import yaml
+from pydantic import AfterValidator, Field, model_validator
 
-from nast.errors import InputError
 from nast.files import checked
-from nast.records import SEVERITIES
+from nast.records import Severity
+from nast.yaml_files import StrictModel, UnfitError, read_yaml
 
 PhraseClass = Literal["equivalent", "broader", "view-dependent"]
 TABLE = "conditions.yaml"
@@ -121,7 +121,7 @@ def conditions_of(folder: Path) -> Conditions:
             finished.
     """
     file = Path(folder) / TABLE
-    return Conditions(load_conditions(checked(file))) if file.is_file() else CONDITIONS
+    return load_conditions(checked(file)) if file.is_file() else CONDITIONS
 
 
 def labelled() -> list[str]:
@@ -147,7 +147,7 @@ def use_conditions(file: Path | None = None) -> None:
 
 
 @cache
-def _package_table() -> dict[str, Condition]:
+def _package_table() -> Conditions:
     return load_conditions(DEFAULT_TABLE)
 
 
@@ -159,116 +159,83 @@ def use_table(table: Mapping[str, Condition]) -> None:
         _revision += 1
 
 
-def load_conditions(file: Path) -> dict[str, Condition]:
+def _word(value: str) -> str:
+    if value.strip() != value or value in ("", "*"):
+        raise ValueError("a text without blanks around it")
+    return value
+
+
+def _small(value: str) -> str:
+    if not value.islower():
+        raise ValueError("small letters")
+    return value
+
+
+_Word = Annotated[str, AfterValidator(_word)]
+_Words = Annotated[tuple[_Word, ...], Field(strict=False)]
+_Zones = Annotated[tuple[Annotated[_Word, AfterValidator(_small)], ...], Field(strict=False)]
+
+
+class _Row(StrictModel):
+    """The fields of one condition in the file; `conditions.yaml` explains them."""
+
+    term: _Word = Field(description="a text, the name that sentences use")
+    normal: _Word | None = Field(None, description="a text, the phrase of its absence")
+    phrase_class: PhraseClass | None = Field(
+        None, description=f"one of {', '.join(get_args(PhraseClass))}"
+    )
+    reviewed: bool = Field(False, description="yes or no")
+    grades: dict[Severity, _Word] = Field(
+        {}, min_length=3, description="words for mild, moderate and severe"
+    )
+    sided: bool = Field(False, description="yes or no")
+    zones: _Zones = Field((), description="a list of texts in small letters")
+    parents: _Words = Field((), description="a list of conditions")
+    conflicts: _Words = Field((), description="a list of conditions")
+    plural: bool = Field(False, description="yes or no")
+    counted: bool = Field(False, description="yes or no")
+    synonyms: _Words = Field((), description="a list of texts")
+    decoys: _Words = Field((), description="a list of texts")
+    labelled: bool = Field(True, description="yes or no")
+
+    @model_validator(mode="after")
+    def _phrase_and_class(self) -> "_Row":
+        if (self.normal is None) != (self.phrase_class is None):
+            found = "a phrase without its class, or a class without a phrase"
+            raise UnfitError(found, "normal and phrase_class, both or neither")
+        return self
+
+
+def _consistent(rows: dict[str, _Row]) -> dict[str, _Row]:
+    """A table in which conditions refer to each other, and no two share their words."""
+    if not rows:
+        raise UnfitError("nothing", "a mapping of conditions, one or more")
+    for name, row in rows.items():
+        if name == NO_FINDING:
+            raise UnfitError("no condition", f"conditions other than {NO_FINDING}", name)
+        for key, others in (("parents", row.parents), ("conflicts", row.conflicts)):
+            if any(other not in rows or other == name for other in others):
+                found = "a condition that is not there, or this one itself"
+                raise UnfitError(found, "other conditions of the table", name, key)
+    for key in ("term", "normal"):
+        seen: dict[str, str] = {}
+        for name, row in rows.items():
+            word = getattr(row, key)
+            if word is not None and seen.setdefault(word, name) != name:
+                raise UnfitError(f"that of {seen[word]}", f"a {key} of its own", name, key)
+    return rows
+
+
+def load_conditions(file: Path) -> Conditions:
     """Read a table of conditions.
 
     Raises:
         InputError: no YAML mapping, an unknown field, a value of the wrong kind, a name, term or
             phrase twice, or a reference to a condition that the table lacks.
     """
-    file = Path(file)
-    table = _read(file)
-    if not isinstance(table, dict) or not table:
-        found = type(table).__name__
-        raise InputError(file, found=found, expected="a mapping of conditions")
-    conditions = {str(name): _condition(file, str(name), row) for name, row in table.items()}
-    for name, condition in conditions.items():
-        for other in (*condition.parents, *condition.conflicts):
-            if other not in conditions or other == name:
-                raise InputError(
-                    file,
-                    found="a parent or conflict that is not there",
-                    column=name,
-                    expected="other conditions of the table",
-                )
-    for field_name in ("term", "normal"):
-        words = [getattr(c, field_name) for c in conditions.values()]
-        if any(w is not None and words.count(w) > 1 for w in words):
-            raise InputError(file, found=f"one {field_name} twice", expected="each once")
-    return conditions
-
-
-class _Loader(yaml.SafeLoader):
-    """Refuses a key that stands twice: the second would silently win."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        found = super().construct_mapping(node, deep=deep)
-        if len(found) < len(node.value):
-            raise yaml.constructor.ConstructorError(None, None, "a key twice", node.start_mark)
-        return found
-
-
-def _read(file: Path) -> Any:
-    try:
-        return yaml.load(file.read_text(encoding="utf-8-sig"), Loader=_Loader)
-    except OSError:
-        raise InputError(file, found="no such file", expected="a table of conditions") from None
-    except (
-        ValueError,
-        LookupError,
-        AttributeError,
-        TypeError,
-        RecursionError,
-        yaml.YAMLError,
-    ) as e:
-        # The library's constructors let several of Python's own errors through.
-        place = getattr(e, "problem_mark", None)
-        found = f"no YAML (line {place.line + 1})" if place else "no YAML"
-        raise InputError(file, found=found, expected="a mapping of conditions") from None
-
-
-def _word(value: Any) -> bool:
-    return isinstance(value, str) and value.strip() == value != "" and value != "*"
-
-
-def _words(value: Any) -> bool:
-    return isinstance(value, list) and all(map(_word, value))
-
-
-_KINDS: dict[str, tuple[str, Any]] = {
-    **dict.fromkeys(("term", "normal"), ("a text", _word)),
-    "phrase_class": (
-        f"one of {', '.join(get_args(PhraseClass))}",
-        lambda v: v in get_args(PhraseClass),
-    ),
-    **dict.fromkeys(
-        ("reviewed", "sided", "plural", "counted", "labelled"),
-        ("yes or no", lambda v: isinstance(v, bool)),
-    ),
-    "grades": (
-        "words for mild, moderate and severe",
-        lambda v: isinstance(v, dict) and set(v) == set(SEVERITIES) and all(map(_word, v.values())),
-    ),
-    "zones": ("a list in small letters", lambda v: _words(v) and all(z.islower() for z in v)),
-    **dict.fromkeys(("parents", "conflicts", "synonyms", "decoys"), ("a list of texts", _words)),
-}
-"""Field -> what it must hold, in words and as a test."""
-
-
-def _condition(file: Path, name: str, row: Any) -> Condition:
-    if not isinstance(row, dict) or row.get("term") is None or name == NO_FINDING:
-        raise InputError(
-            file,
-            found="no condition with a term",
-            column=name,
-            expected=f"fields of a condition other than {NO_FINDING}",
-        )
-    given = {key: value for key, value in row.items() if value is not None}
-    for key, value in given.items():
-        if key not in _KINDS:
-            raise InputError(
-                file, found="an unknown field", expected=f"one of {', '.join(_KINDS)}", column=name
-            )
-        expected, holds = _KINDS[key]
-        if not holds(value):
-            raise InputError(
-                file, found=type(value).__name__, expected=f"{key}: {expected}", column=name
-            )
-    if ("normal" in given) != ("phrase_class" in given):
-        found = "a phrase without its class, or a class without a phrase"
-        raise InputError(file, found=found, expected="both or neither", column=name)
-    values: Any = {k: tuple(v) if isinstance(v, list) else v for k, v in given.items()}
-    return Condition(name=name, **values)
+    table = Annotated[dict[str, _Row], AfterValidator(_consistent)]
+    rows: dict[str, _Row] = read_yaml(file, table, "a table of conditions")
+    return Conditions({name: Condition(name=name, **dict(row)) for name, row in rows.items()})
 
 
 def contradicts_hierarchy(labels: dict[str, str]) -> bool:
