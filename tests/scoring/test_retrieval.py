@@ -237,12 +237,8 @@ def fact_rows():
 
 
 def test_facts_make_texts_of_others_right_and_leave_unknown_ones_out():
-    from nast.facts.conditions import labelled
-
     captions, facts, stated, said = fact_rows()
-    blank = {n: ["not_mentioned"] * 2 for n in labelled()}
-    studies = pl.DataFrame({"study_id": ["0", "1"], "subject_id": ["p0", "p1"], **blank})
-    truths = truths_of(captions, facts, studies)
+    truths = truths_of(captions, facts)
     for i, path in enumerate(stated):
         known = {}
         for fact in stated[path]:
@@ -273,4 +269,4 @@ def test_facts_make_texts_of_others_right_and_leave_unknown_ones_out():
         task="retrieval text to image fact", option=1, item_id="text to image fact 3"
     )
     assert back["score"].to_list() == [1.0]
-    assert truths_of(captions.with_columns(study_id=pl.lit("9")), facts, studies) is None
+    assert truths_of(captions.with_columns(study_id=pl.lit("9")), facts) is None

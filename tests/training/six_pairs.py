@@ -4,8 +4,8 @@ import numpy as np
 import torch
 from torch.nn.functional import normalize
 
+from nast.facts.truths import TruthTable
 from nast.training.batches import CaptionData, ClaimData
-from nast.training.truth import Truth
 
 TEXTS = [
     f"There is {x}."
@@ -23,7 +23,7 @@ TEXTS = [
 def six_pairs():
     """Six captions that exclude each other, each denied by the next, and six sets of three."""
     images = normalize(torch.randn(6, 16, generator=torch.Generator().manual_seed(1)), dim=-1)
-    truth = Truth(
+    truth = TruthTable(
         np.arange(6)[:, None],
         np.zeros(6, dtype=int),
         np.arange(6),

@@ -24,8 +24,8 @@ def store_of(table):
 def test_a_caption_is_true_of_its_own_image(facts):
     captions = read_table(contextual_set(facts) / "captions.parquet", CAPTIONS_SCHEMA)
     captions = captions.filter(split="train")
-    studies, table = read_facts(facts)
-    data = caption_data(store_of(captions), captions, table, studies)
+    _, table = read_facts(facts)
+    data = caption_data(store_of(captions), captions, table)
     assert len(data.rows) == len(captions)
     assert len(set(data.texts)) == len(data.texts)
     every = data.truth.of(np.arange(len(data.images)), np.arange(len(data.texts)))
@@ -37,8 +37,8 @@ def test_a_caption_is_true_of_its_own_image(facts):
 
 def test_denials_speak_of_the_same_finding(facts):
     captions = read_table(contextual_set(facts) / "captions.parquet", CAPTIONS_SCHEMA)
-    studies, table = read_facts(facts)
-    data = caption_data(store_of(captions), captions, table, studies)
+    _, table = read_facts(facts)
+    data = caption_data(store_of(captions), captions, table)
     for _, text, hard in data.rows[:200]:
         (said,), (denied,) = facts_of(data.texts[text]), facts_of(data.texts[hard])
         assert said.condition == denied.condition and said.existence != denied.existence
@@ -46,10 +46,14 @@ def test_denials_speak_of_the_same_finding(facts):
 
 def test_captions_of_other_facts_are_refused(facts):
     captions = read_table(contextual_set(facts) / "captions.parquet", CAPTIONS_SCHEMA)
-    studies, table = read_facts(facts)
+    _, table = read_facts(facts)
     known = table.filter(pl.col("study_id") != captions["study_id"][0])
     with pytest.raises(InputError, match=r"found 1 of .* studies without facts"):
-        caption_data(store_of(captions), captions, known, studies)
+        caption_data(store_of(captions), captions, known)
+    other = {"present": "absent", "absent": "present"}
+    turned = table.with_columns(pl.col("existence").replace(other))
+    with pytest.raises(InputError, match=r"found \d+ of .* captions that the facts do not entail"):
+        caption_data(store_of(captions), captions, turned)
 
 
 def test_claims_keep_their_order_and_answer(facts):

@@ -1,49 +1,41 @@
 """What every caption says about every image: for the reading `fact` of retrieval (row 8)."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import polars as pl
 
-from nast.contextual.joint import study_facts
-from nast.facts.entailment import truth
+from nast.facts.truths import TruthTable, annotations, truth_table
 from nast.files import manifest_of, read_table
 from nast.folders import identity, input_folders
-from nast.records import FACTS_SCHEMA, STUDIES_SCHEMA, Fact
+from nast.records import FACTS_SCHEMA, Fact
 from nast.scoring.items import Data
 from nast.scoring.ranking import Queries
 
-State = tuple[Fact, ...]
+_CHUNK = 1024
+"""Queries whose verdicts are looked up at once."""
 
 
 class Truths(NamedTuple):
-    """Verdicts of the facts on the distinct texts of some captions.
+    """Verdicts of the facts on the distinct texts of some captions, in the `described` world.
 
     Attributes:
-        states: per condition, which state (set of annotations) each image is in, (images,).
-        verdicts: per text, 1, -1 or 0 for each state of its condition: entailed, contradicted or
-            unknown in the `described` world.
-        conditions: of each text.
+        table: of every (image, text).
         polarity: of each text.
     """
 
-    states: dict[str, np.ndarray]
-    verdicts: list[np.ndarray]
-    conditions: list[str]
+    table: TruthTable
     polarity: np.ndarray
 
     def row(self, images: np.ndarray) -> np.ndarray:
         """Verdicts on all texts for some images, int8 (n, texts)."""
-        columns = [
-            v[self.states[c][images]] for c, v in zip(self.conditions, self.verdicts, strict=True)
-        ]
-        return np.stack(columns, axis=1)
+        return self.table.of(images, np.arange(len(self.polarity)))
 
     def column(self, texts: np.ndarray) -> np.ndarray:
         """Verdicts for all images on some texts, int8 (n, images)."""
-        return np.stack([self.verdicts[t][self.states[self.conditions[t]]] for t in texts])
+        return self.table.of(np.arange(len(self.table.situations)), texts).T
 
     def queries(self, way: str, polarity: str) -> Queries:
         """Queries of one polarity with what the facts make right for each.
@@ -55,66 +47,47 @@ class Truths(NamedTuple):
         """
         said = self.polarity == polarity
         if way == "image":
-            numbers = np.arange(len(next(iter(self.states.values()))))
-            right = [np.flatnonzero((self.row(numbers[i : i + 1])[0] == 1) & said) for i in numbers]
-
-            def left_out(asked: np.ndarray) -> np.ndarray:
-                verdicts = self.row(asked)
-                return (verdicts == 0) | ((verdicts == 1) & ~said)
+            numbers, verdicts_of, fits = np.arange(len(self.table.situations)), self.row, said
         else:
-            numbers = np.flatnonzero(said)
-            right = [
-                np.flatnonzero(self.column(numbers[i : i + 1])[0] == 1) for i in range(len(numbers))
-            ]
+            numbers, verdicts_of, fits = np.flatnonzero(said), self.column, np.True_
 
-            def left_out(asked: np.ndarray) -> np.ndarray:
-                return self.column(asked) == 0
+        def left_out(asked: np.ndarray) -> np.ndarray:
+            verdicts = verdicts_of(asked)
+            return (verdicts == 0) | ((verdicts == 1) & ~fits)
 
-        kept = [i for i, found in enumerate(right) if len(found)]
-        counts = [len(right[i]) for i in kept]
-        index = np.concatenate([right[i] for i in kept]) if kept else np.empty(0, dtype=np.int64)
+        right = [
+            np.flatnonzero(row)
+            for first in range(0, len(numbers), _CHUNK)
+            for row in (verdicts_of(numbers[first : first + _CHUNK]) == 1) & fits
+        ]
+        counts = np.array([len(found) for found in right], dtype=np.int64)
+        index = np.concatenate([np.empty(0, dtype=np.int64), *right])
         return Queries(
-            numbers[kept],
-            np.concatenate([[0], np.cumsum(counts, dtype=np.int64)]),
+            numbers[counts > 0],
+            np.concatenate([[0], np.cumsum(counts[counts > 0])]),
             index,
             np.ones(len(index), dtype=np.int64),
             left_out,
         )
 
 
-def truths_of(captions: pl.DataFrame, facts: pl.DataFrame, studies: pl.DataFrame) -> Truths | None:
+def truths_of(captions: pl.DataFrame, facts: pl.DataFrame) -> Truths | None:
     """Verdicts for some captions, or None where a text has no fact or a study no annotation.
 
     Args:
         captions: `CAPTIONS_SCHEMA` rows.
         facts: `FACTS_SCHEMA` rows of their studies.
-        studies: `STUDIES_SCHEMA` with labels.
     """
     texts = captions.unique("caption", keep="first", maintain_order=True)
     firsts = captions.unique("image_path", keep="first", maintain_order=True)
-    known = {s.study_id: s.facts for s in study_facts(facts, studies)}
-    if texts["fact"].null_count() or not set(firsts["study_id"]) <= set(known):
+    found = annotations(facts)
+    if texts["fact"].null_count() or not set(firsts["study_id"]) <= set(found.held["study_id"]):
         return None
     stated = [Fact(**f) for f in texts["fact"]]
     if any(not f.condition for f in stated):
         return None
-    annotations = [known[s] for s in firsts["study_id"]]
-    states, lists = {}, {}
-    for name in {f.condition for f in stated}:
-        states[name], lists[name] = _states([a.get(name, ()) for a in annotations])
-    codes = {True: 1, False: -1, None: 0}
-    verdicts = [
-        np.array([codes[truth(f, s, "described")] for s in lists[f.condition]], dtype=np.int8)
-        for f in stated
-    ]
-    return Truths(states, verdicts, [f.condition for f in stated], texts["polarity"].to_numpy())
-
-
-def _states(annotations: Sequence[State]) -> tuple[np.ndarray, list[State]]:
-    """The distinct annotations of one condition, and which of them each image has."""
-    numbers: dict[State, int] = {}
-    places = [numbers.setdefault(a, len(numbers)) for a in annotations]
-    return np.array(places), list(numbers)
+    table = truth_table(found, firsts["study_id"].to_list(), stated)
+    return Truths(table, texts["polarity"].to_numpy())
 
 
 def truths_behind(data: Data, beside: Iterable[Path] = ()) -> Truths | None:
@@ -131,9 +104,7 @@ def truths_behind(data: Data, beside: Iterable[Path] = ()) -> Truths | None:
     if path is None:
         return None
     here = pl.col("study_id").is_in(data.table["study_id"].unique().to_list())
-    facts = read_table(path / "facts.parquet", FACTS_SCHEMA).filter(here)
-    studies = read_table(path / "studies.parquet", STUDIES_SCHEMA).filter(here)
-    return truths_of(data.table, facts, studies)
+    return truths_of(data.table, read_table(path / "facts.parquet", FACTS_SCHEMA).filter(here))
 
 
 def facts_behind(folder: Path, beside: Iterable[Path] = ()) -> Path | None:

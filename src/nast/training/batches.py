@@ -1,18 +1,18 @@
 """Training batches from files: captions with what is true of which image, and claim sets."""
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 import polars as pl
 import torch
 
-from nast.contextual.joint import study_facts
 from nast.errors import InputError
-from nast.facts.negation import contextual_negations
+from nast.facts.conditions import CONDITIONS, Conditions
+from nast.facts.truths import TruthTable, annotations, truth_table
 from nast.hashes import seed_of
 from nast.language.write.caption_forms import caption, caption_forms
-from nast.records import Fact
-from nast.training.truth import Truth, truth_of
+from nast.records import Existence, Fact
 from nast.vectors import Vectors
 
 
@@ -30,7 +30,7 @@ class CaptionData(NamedTuple):
     images: torch.Tensor
     texts: list[str]
     rows: np.ndarray
-    truth: Truth
+    truth: TruthTable
 
 
 class ClaimData(NamedTuple):
@@ -74,8 +74,8 @@ def caption_data(
     store: Vectors,
     captions: pl.DataFrame,
     facts: pl.DataFrame,
-    studies: pl.DataFrame,
     seed: int = 0,
+    conditions: Conditions = CONDITIONS,
 ) -> CaptionData:
     """Captions with image vectors, hard negatives and the truth of every (image, text).
 
@@ -83,44 +83,46 @@ def caption_data(
         store: of the base model; images are encoded once, for their tower is frozen.
         captions: `CAPTIONS_SCHEMA`, the training split.
         facts: `FACTS_SCHEMA`.
-        studies: `STUDIES_SCHEMA` with labels.
         seed: of the hard negatives' wording.
+        conditions: the table that captions and facts are named by.
 
     Raises:
-        InputError: captions of studies that the facts do not know.
+        InputError: captions of studies that the facts do not know, or that they do not entail.
     """
-    known = {s.study_id: s.facts for s in study_facts(facts, studies)}
     firsts = captions.unique("study_id", keep="first", maintain_order=True)
     ids = firsts["study_id"].to_list()
-    unknown = [i for i in ids if i not in known]
+    found = annotations(facts)
+    unknown = set(ids) - set(found.held["study_id"])
     if unknown:
-        raise InputError(
-            "captions.parquet",
-            found=f"{len(unknown)} of {len(ids)} studies without facts",
-            expected="a contextual set that was built from these facts",
-        )
+        raise _other_facts(f"{len(unknown)} of {len(ids)} studies without facts")
     says = {text: Fact(**fact) for text, fact in captions.select("caption", "fact").iter_rows()}
     pairs = captions.select("study_id", "caption").rows()
-    denials = [_denial(says[text], known[study], seed, text) for study, text in pairs]
-    says |= {text: fact for text, fact in denials if text not in says}
+    denials = {text: _denial(fact, seed, text, conditions) for text, fact in says.items()}
+    for _, text in pairs:
+        says.setdefault(*denials[text])
     text_at = {text: place for place, text in enumerate(says)}
     study_at = {study: place for place, study in enumerate(ids)}
-    rows = [
-        [study_at[study], text_at[text], text_at[hard]]
-        for (study, text), (hard, _) in zip(pairs, denials, strict=True)
-    ]
-    truth = truth_of([known[i] for i in ids], list(says.values()))
+    rows = np.array(
+        [[study_at[study], text_at[text], text_at[denials[text][0]]] for study, text in pairs]
+    )
+    truth = truth_table(found, ids, list(says.values()))
+    untrue = np.count_nonzero(truth.each(rows[:, 0], rows[:, 1]) != 1)
+    if untrue:
+        raise _other_facts(f"{untrue} of {len(rows)} captions that the facts do not entail")
     vectors = store.images(firsts["image_path"].to_list())
-    return CaptionData(vectors, list(says), np.array(rows), truth)
+    return CaptionData(vectors, list(says), rows, truth)
 
 
-def _denial(
-    statement: Fact, facts: dict[str, tuple[Fact, ...]], seed: int, text: str
-) -> tuple[str, Fact]:
+def _other_facts(found: str) -> InputError:
+    expected = "a contextual set that was built from these facts"
+    return InputError("captions.parquet", found=found, expected=expected)
+
+
+def _denial(statement: Fact, seed: int, text: str, conditions: Conditions) -> tuple[str, Fact]:
     """A caption that states the opposite of a true one, and what it says."""
-    altered = contextual_negations(statement, facts[statement.condition], "described")
-    fact = next(fact for kind, fact in altered if kind == "existence")
-    forms = caption_forms(fact.existence)
+    other: Existence = "absent" if statement.existence == "present" else "present"
+    fact = replace(statement, existence=other)
+    forms = caption_forms(other)
     return caption(fact, forms[seed_of(seed, "denial", text) % len(forms)]), fact
 
 
@@ -179,14 +181,15 @@ def draw(
     if recipe.targets == "truth":
         images, own = np.unique(images), np.unique(own)
         hard, others = np.setdiff1d(hard, own), np.setdiff1d(others, images)
-        truth = captions.truth.of(np.append(images, others), np.append(own, hard))
+        verdicts = captions.truth.of(np.append(images, others), np.append(own, hard))
+        truth = torch.from_numpy(verdicts)
     else:
         truth = torch.full((len(images) + len(others), len(own) + len(hard)), -1, dtype=torch.int8)
         pair = torch.arange(len(own))
         truth[pair, pair] = 1
         if recipe.others:
             # A denial that is true of no image stands beside one that it is not matched to.
-            held = pair[captions.truth.of(others, hard).diagonal() == 1]
+            held = pair[torch.from_numpy(captions.truth.each(others, hard) == 1)]
             truth[len(images) + held, len(own) + held] = 1
     columns = [captions.texts[i] for i in np.append(own, hard)]
     texts = sorted(
@@ -205,15 +208,13 @@ def draw(
     )
 
 
-def _others(truth: Truth, texts: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def _others(truth: TruthTable, texts: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """For each text an image that it is true of; the text's number modulo n where there is none.
 
     Without a true image the pair carries nothing: its truth is unknown or false everywhere.
     """
     found = []
     for text in texts:
-        number = truth.condition[text]
-        true = truth.tables[number][:, truth.place[text]] == 1
-        holders = np.flatnonzero(true[truth.situations[:, number]])
+        holders = truth.true_of(text)
         found.append(rng.choice(holders) if len(holders) else text % len(truth.situations))
     return np.array(found, dtype=np.int64)

@@ -192,8 +192,8 @@ def _data(
             found="no claim set of the validate split",
             expected="some, or a run without validation",
         )
-    studies, table = read_facts(facts)
-    data = caption_data(vectors, captions, table, studies, config.seed)
+    known = read_facts(facts)
+    data = caption_data(vectors, captions, known.facts, config.seed, known.conditions)
     validate: Validate | None = None
     if config.validate_every:
         accuracy = claim_validation(vectors, held)
