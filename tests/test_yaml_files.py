@@ -61,7 +61,7 @@ def test_what_is_expected_is_found_below_every_kind_of_type(tmp_path):
         (GOOD.replace("size: 26", "size: 0"), r"line 4, .*found 0, expected a size in inches"),
         (
             GOOD.replace("size: 26", "sise: 26"),
-            r"key 'wheels\.1\.size': found nothing, expected a s",
+            r"line 4, key 'wheels\.1\.sise': found an unknown key, expected 'size'",
         ),
         (GOOD + "wheigt: 3", r"line 7, key 'wheigt': found an unknown key, expected 'weight'"),
         (GOOD + "colour: 3", r"'colour': found an unknown key, expected one of name, wheels, we"),

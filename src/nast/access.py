@@ -8,12 +8,13 @@ import ipaddress
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import date
-from typing import Any
+from typing import Any, Literal, get_args
 from urllib.parse import urlsplit
 
 from nast.errors import AccessError, UsageError
 
-ACCESS_CLASSES = ("open", "private", "credentialed")
+AccessClass = Literal["open", "private", "credentialed"]
+ACCESS_CLASSES: tuple[str, ...] = get_args(AccessClass)
 """Access classes from the mildest to the strictest."""
 RULES = {
     "credentialed": "credentialed data (PhysioNet Credentialed Health Data Use Agreement) must not "

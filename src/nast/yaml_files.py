@@ -5,7 +5,7 @@ be a text of the data.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from types import UnionType
@@ -156,6 +156,7 @@ def read_yaml(
     expected: str = "a mapping of keys to values",
     *,
     texts: bool = False,
+    context: Any = None,
 ) -> Read:
     """What a YAML file says, as a model of pydantic or any other type that pydantic checks.
 
@@ -165,15 +166,25 @@ def read_yaml(
             is what an error says that its value should be; a validator raises `UnfitError`.
         expected: what the file should hold, where it is no YAML at all.
         texts: see `load_yaml`.
+        context: what validators of the model get as `info.context`.
 
     Raises:
         InputError: no such file, no YAML, a key that is unknown, missing or twice, or a value of
             another kind; the first of them.
     """
-    return fitted(load_yaml(file, expected, texts=texts), model, file, expected=expected)
+    found = load_yaml(file, expected, texts=texts)
+    return fitted(found, model, file, expected=expected, context=context)
 
 
-def fitted(value: Any, model: type[Read], file: Path, at: Keys = (), *, expected: str = "") -> Read:
+def fitted(
+    value: Any,
+    model: type[Read],
+    file: Path,
+    at: Keys = (),
+    *,
+    expected: str = "",
+    context: Any = None,
+) -> Read:
     """Plain values of a file as a model of pydantic.
 
     Args:
@@ -182,14 +193,17 @@ def fitted(value: Any, model: type[Read], file: Path, at: Keys = (), *, expected
         file: that it comes from, for the error.
         at: where the value stands in the file.
         expected: what it should hold, where it is of another kind altogether.
+        context: see `read_yaml`.
 
     Raises:
         InputError: see `read_yaml`.
     """
     try:
-        return TypeAdapter(model).validate_python(value)
+        return TypeAdapter(model).validate_python(value, context=context)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
+        # A key that is written wrongly is missing, too.
+        errors = error.errors(include_url=False)
+        first = next((e for e in errors if e["type"] == "extra_forbidden"), errors[0])
     loc, kind, said = first["loc"], first["type"], first["msg"]
     own = first.get("ctx", {}).get("error")
     loc = tuple(part for part in loc if part != "[key]")
@@ -201,9 +215,7 @@ def fitted(value: Any, model: type[Read], file: Path, at: Keys = (), *, expected
     if kind == "missing":
         found, expected = "nothing", described or "a value"
     elif kind == "extra_forbidden":
-        near = get_close_matches(str(loc[-1]), map(str, known), 1, 0.6)
-        found = "an unknown key"
-        expected = f"{near[0]!r}, perhaps" if near else f"one of {', '.join(map(str, known))}"
+        found, expected = "an unknown key", likely(str(loc[-1]), map(str, known))
     elif isinstance(own, UnfitError):
         found, expected, loc = own.found, own.expected, (*loc, *own.key)
     elif kind == "value_error":
@@ -214,9 +226,16 @@ def fitted(value: Any, model: type[Read], file: Path, at: Keys = (), *, expected
         file,
         found=found,
         expected=expected,
-        line=_line(file, keys),
+        line=line_of(file, keys),
         key=".".join(map(str, keys)) or None,
     ) from None
+
+
+def likely(word: str, known: Iterable[str]) -> str:
+    """The end of "expected ...": the word that was meant, or all of them."""
+    names = list(known)
+    near = get_close_matches(word, names, 1, 0.6)
+    return f"{near[0]!r}, perhaps" if near else f"one of {', '.join(names)}"
 
 
 def _plain(said: str) -> str:
@@ -295,7 +314,7 @@ def _described(model: Any, loc: Keys) -> str | None:
     return None
 
 
-def _line(file: Path, keys: Keys) -> int | None:
+def line_of(file: Path, keys: Keys) -> int | None:
     """The line of a file where a key stands, or the last of its parents that is there."""
     try:
         node = yaml.compose(Path(file).read_text(encoding="utf-8-sig"), Loader=yaml.SafeLoader)

@@ -91,7 +91,7 @@ def test_another_encoding_is_named_by_the_mapping(tmp_path):
     table(tmp_path, text().encode("cp1252"), MAPPING + "encoding: cp1252\n")
     assert found(file) == READ
     (tmp_path / "t.mapping.yaml").unlink()
-    assert "\nencoding: cp1252 " in write_mapping(file).read_text(encoding="utf-8")
+    assert "\nencoding: cp1252\n" in write_mapping(file).read_text(encoding="utf-8")
     assert found(file) == READ
 
 
@@ -171,7 +171,7 @@ def test_paths_of_windows_are_found(tmp_path):
     picture(tmp_path / "data" / "images" / "a1.png")
     data = b"PatientID;StudyID;Image;Edema\n1;1;images\\a1.png;1\n2;2;images\\a2.png;0\n"
     file = table(tmp_path / "data", data, mapping="")
-    assert "\nimages: . " in write_mapping(file).read_text()
+    assert "\nimages: .\n" in write_mapping(file).read_text()
     report = collect([read_table_file(file)]).report
     assert (report["images"], list(report["bad_images"].values())) == (1, ["missing"])
     for path in (b"..\\a1.png", b"C:\\a1.png", b"\\\\server\\a1.png"):

@@ -8,8 +8,7 @@ from small import CHEXPERT, only_nast_errors, picture, write_csv
 
 from nast.errors import InputError, UsageError
 from nast.facts.conditions import CONDITIONS, labelled
-from nast.sources.own_table.guess import write_mapping
-from nast.sources.own_table.guess_names import COLUMNS, column_for, condition_for
+from nast.sources.own_table.guess import COLUMNS, column_for, condition_for, write_mapping
 from nast.sources.own_table.read import read_table_file
 
 
@@ -37,7 +36,7 @@ def test_a_wide_table_is_read_with_the_guess(tmp_path):
     ]
     picture(tmp_path / "0.jpg")
     text = guess(tmp_path / "site.csv", header, rows)
-    assert '# Columns that are not used: Sex, Age, "Frontal/Lateral", No Finding' in text
+    assert '# columns that are not used: Sex, Age, "Frontal/Lateral", No Finding' in text
     source = read_table_file(tmp_path / "site.csv")
     assert source.root == tmp_path
     study = source.studies.row(2, named=True)
@@ -77,8 +76,8 @@ def test_a_long_table_is_read_with_the_guess(tmp_path):
         [2, 20, "hernia", "maybe", "", "", "", "", 50],
     ]
     text = guess(tmp_path / "site.csv", header, rows)
-    assert "# hernia: is not known, and set aside" in text
-    assert "# Columns that are not used: age\n" in text
+    assert "# condition: hernia is not known, and set aside" in text
+    assert "# columns that are not used: age\n" in text
     source = read_table_file(tmp_path / "site.csv")
     assert source.facts.select(
         "study_id", "condition", "existence", "side", "zone", "severity", "words"
@@ -106,7 +105,7 @@ def test_every_format_is_guessed(tmp_path, name):
         "tsv": lambda f: rows.write_csv(f, separator="\t"),
     }
     write[name[5:]](tmp_path / name)
-    assert "# Columns that are not used: Boxes" in write_mapping(tmp_path / name).read_text() or (
+    assert "# columns that are not used: Boxes" in write_mapping(tmp_path / name).read_text() or (
         "tsv" in name
     )
     studies = read_table_file(tmp_path / name).studies
@@ -117,16 +116,26 @@ def test_every_format_is_guessed(tmp_path, name):
 @pytest.mark.parametrize(
     ("header", "row", "line", "key"),
     [
-        (["study", "edema", "ptx"], [1, 1, 0], "  # subject_id: ", "columns: subject_id"),
-        (["mrn", "edema", "ptx"], [1, 1, 0], "  # study_id: ", "columns: study_id"),
-        (["mrn", "study", "x"], [1, 1, 0], "# layout: ", "layout"),
-        (["mrn", "study", "edema", "ptx"], [1, 1, 3, 4], '  # in no list yet: "3", "4"', "values"),
+        (
+            ["study", "edema", "ptx"],
+            [1, 1, 0],
+            "# columns: fill in subject_id",
+            "columns.subject_id",
+        ),
+        (["mrn", "edema", "ptx"], [1, 1, 0], "# columns: fill in study_id", "columns.study_id"),
+        (["mrn", "study", "x"], [1, 1, 0], "# layout: fill in", "layout"),
+        (
+            ["mrn", "study", "edema", "ptx"],
+            [1, 1, 3, 4],
+            '# values: in no list yet: "3", "4"',
+            "values",
+        ),
     ],
 )
 def test_what_cannot_be_guessed_is_asked_for(tmp_path, header, row, line, key):
     text = guess(tmp_path / "site.csv", header, [row])
     assert f"\n{line}" in text
-    with pytest.raises(InputError, match=f"site.mapping.yaml, column '{key}'"):
+    with pytest.raises(InputError, match=f"site.mapping.yaml.* key '{key}'"):
         read_table_file(tmp_path / "site.csv")
 
 
@@ -134,8 +143,8 @@ def test_what_would_not_be_read_is_left_out(tmp_path):
     header = ["patient", "study", "path", "fold", "Edema", "Fracture", "Emphysema"]
     rows = [[n, n, f"/data/{n}.png", n % 5, n % 2, n, 1] for n in range(20)]
     text = guess(tmp_path / "site.csv", header, rows)
-    assert "  # image_path: path   has full paths" in text
-    assert "  # split: fold   list its words" in text
+    assert "# columns: image_path: path, once it has no full paths" in text
+    assert "# columns: split: fold, once splits explains its words" in text
     assert "used: path, fold, Fracture, Emphysema" in text
     assert read_table_file(tmp_path / "site.csv").annotations["kept"] == 20
 
@@ -191,7 +200,7 @@ def test_every_name_and_term_is_known():
     ("key", "name"),
     [
         ("subject_id", "PatientID"),
-        ("subject_id", "patient-ids"),
+        ("subject_id", "patient-id"),
         ("study_id", "AccessionNumber"),
         ("study_id", "StudyInstanceUID"),
         ("image_path", "ImagePath"),

@@ -143,7 +143,7 @@ def test_conditions_without_a_label_column_are_facts_only(tmp_path):
     source = read_table_file(long(tmp_path, *rows))
     assert source.facts["condition"].to_list() == ["Emphysema"]
     assert "Emphysema" not in source.studies.columns
-    with pytest.raises(InputError, match=r"labels: Emphysema.*long tables only"):
+    with pytest.raises(InputError, match=r"labels\.Emphysema.*long tables only"):
         read_table_file(wide(tmp_path, *ROWS, mapping=WIDE.replace("Edema:", "Emphysema:")))
 
 
@@ -222,10 +222,10 @@ def test_images_start_from_their_folder(tmp_path):
         source = read_table_file(wide(tmp_path, ROWS[0], mapping=f"{WIDE}images: {folder}\n"))
         assert source.root == tmp_path / "images"
     for folder, found in (("..", "outside"), ("C:/x", "outside"), ("none", "no such folder")):
-        with pytest.raises(InputError, match=f"mapping.yaml, column 'images': .*{found}"):
+        with pytest.raises(InputError, match=f"mapping.yaml, line \\d+, key 'images': .*{found}"):
             read_table_file(wide(tmp_path, ROWS[0], mapping=f"{WIDE}images: {folder}\n"))
     mapping = WIDE.replace(" image_path: File,", "") + "images: images\n"
-    with pytest.raises(InputError, match="column 'images'"):
+    with pytest.raises(InputError, match="key 'images'"):
         read_table_file(wide(tmp_path, ROWS[0], mapping=mapping))
 
 
@@ -330,22 +330,22 @@ def test_columns_may_have_any_name(tmp_path, name):
         ("layout: wide", "layout: [wide]", "layout"),
         ("layout: wide", "layout: wide\nfacts: {condition: PTX}", "facts"),
         ("layout: wide", "layout: wide\ncolour: red", "colour"),
-        ("layout: wide", "layout: wide\npolicy: secret", "access"),
+        ("layout: wide", "layout: wide\naccess: secret", "access"),
         ("layout: wide", 'layout: wide\nterms: "a\\nb"', "terms"),
-        ("subject_id: Patient, ", "", "columns: subject_id"),
-        ("study_id: Exam", "study_id: Examm", "columns: study_id.*but 'Exam'"),
-        ("study_id: Exam", "study: Exam", "columns: study.*perhaps study_id"),
-        ("study_id: Exam", "study_id:", "columns: study_id"),
-        ("dev: validate", "dev: dev", "splits: dev"),
-        ("dev: validate", "train: test", "splits: train"),
-        ("Pneumothorax: PTX", "Pneumothorx: PTX", "labels: Pneumothorx.*perhaps Pneumothorax"),
-        ("Pneumothorax: PTX", "No Finding: PTX", "labels: No Finding"),
-        ("Pneumothorax: PTX", "Pneumothorax: Oedema", "labels: Pneumothorax"),
+        ("subject_id: Patient, ", "", "columns.subject_id"),
+        ("study_id: Exam", "study_id: Examm", "columns.study_id.*but 'Exam'"),
+        ("study_id: Exam", "study: Exam", "columns.study.*'study_id', perhaps"),
+        ("study_id: Exam", "study_id:", "columns.study_id"),
+        ("dev: validate", "dev: dev", "splits.dev"),
+        ("dev: validate", "train: test", "splits.train"),
+        ("Pneumothorax: PTX", "Pneumothorx: PTX", "labels.Pneumothorx.*'Pneumothorax', perhaps"),
+        ("Pneumothorax: PTX", "No Finding: PTX", "labels.No Finding"),
+        ("Pneumothorax: PTX", "Pneumothorax: Oedema", "labels.Pneumothorax"),
         ("labels: {Pneumothorax: PTX, Edema: Oedema}", "labels:", "labels"),
         ("labels: {Pneumothorax: PTX, Edema: Oedema}", "labels: [PTX]", "labels"),
-        ('"-1"]', '"-1", yes]', "values: uncertain"),
-        ('["-1"]', "maybe", "values: uncertain"),
-        ("uncertain:", "perhaps:", "values: perhaps"),
+        ('"-1"]', '"-1", yes]', "values.uncertain"),
+        ('["-1"]', "maybe", "values.uncertain"),
+        ("uncertain:", "perhaps:", "values.perhaps"),
         ('present: ["1", yes], absent: ["0", no], ', "", "values"),
         ("layout: wide", "layout: wide\nlayout: wide", None),
         ("layout: wide", "layout: {", None),
@@ -354,7 +354,7 @@ def test_columns_may_have_any_name(tmp_path, name):
     ],
 )
 def test_mappings_are_checked(tmp_path, old, new, key):
-    where = f"column '{key}" if key else "site.mapping.yaml: "
+    where = f"key '{key}" if key else "site.mapping.yaml(, line [34])?: "
     with pytest.raises(InputError, match=where) as caught:
         read_table_file(site(tmp_path, mapping=WIDE.replace(old, new)))
     assert caught.value.file.name == "site.mapping.yaml"
@@ -363,19 +363,19 @@ def test_mappings_are_checked(tmp_path, old, new, key):
 @pytest.mark.parametrize(
     ("old", "new", "key"),
     [
-        ("fluid: Pleural Effusion", "fluid: Fluid", "conditions: fluid"),
-        ("fluid: Pleural Effusion", "ptx: Edema", "conditions: ptx"),
-        ("fluid: Pleural Effusion", "edema: Pneumonia", "conditions: edema"),
-        ("l: left", "l: up", "side: l"),
-        ("base: lower", "base: deep", "zone: base"),
-        ("small: mild", "severe: mild", "severity: severe"),
-        ("side: {l", "sides: {l", "words: sides"),
-        ("condition: Finding, ", "", "facts: condition"),
-        ("words: Text}", "word: Text}", "facts: word"),
+        ("fluid: Pleural Effusion", "fluid: Fluid", "conditions.fluid"),
+        ("fluid: Pleural Effusion", "ptx: Edema", "conditions.ptx"),
+        ("fluid: Pleural Effusion", "edema: Pneumonia", "conditions.edema"),
+        ("l: left", "l: up", "words.side.l"),
+        ("base: lower", "base: deep", "words.zone.base"),
+        ("small: mild", "severe: mild", "words.severity.severe"),
+        ("side: {l", "sides: {l", "words.sides"),
+        ("condition: Finding, ", "", "facts.condition"),
+        ("words: Text}", "word: Text}", "facts.word"),
     ],
 )
 def test_long_mappings_are_checked(tmp_path, old, new, key):
-    with pytest.raises(InputError, match=f"site.mapping.yaml, column '{key}"):
+    with pytest.raises(InputError, match=f"site.mapping.yaml.*, key '{key}"):
         read_table_file(long(tmp_path, *FACTS, mapping=LONG.replace(old, new)))
 
 

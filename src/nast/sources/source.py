@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 
 from nast.errors import InputError
-from nast.facts.conditions import labelled
+from nast.facts.conditions import CONDITIONS, Conditions
 from nast.hashes import file_hash
 from nast.phantom.write import MARKER
 from nast.records import FACTS_SCHEMA, STUDIES_SCHEMA
@@ -106,9 +106,9 @@ def is_phantom(folder: Path, *tables: Path) -> bool:
     return True
 
 
-def study_columns() -> list[str]:
+def study_columns(conditions: Conditions = CONDITIONS) -> list[str]:
     """The columns of a studies table, in order."""
-    return [*STUDIES_SCHEMA, *labelled()]
+    return [*STUDIES_SCHEMA, *conditions.labelled()]
 
 
 def fact_columns() -> list[str]:

@@ -1,40 +1,80 @@
-"""A first mapping for a site's own table, guessed from its columns and written beside it."""
+"""A first mapping for a site's own table, guessed from the names of its columns and its words."""
 
+import re
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import yaml
 
 from nast.errors import InputError, UsageError
-from nast.facts.conditions import CONDITIONS, labelled
+from nast.facts.conditions import CONDITIONS, Condition, Conditions
+from nast.records import LABELS, SPLITS
+from nast.sources.cad_words import GRADES, SIDES, ZONES
 from nast.sources.image_paths import refuse_outside, slashes
-from nast.sources.own_table.cells import guess_encoding, is_plain, scan_table, text_of
-from nast.sources.own_table.guess_names import COLUMNS, FACTS, column_for, condition_for
-from nast.sources.own_table.guess_words import (
-    FILL,
-    fact_lines,
-    quoted,
-    split_lines,
-    value_lines,
-    vocabulary,
-)
+from nast.sources.own_table.cells import CELL, guess_encoding, is_plain, scan_table, text_of
 from nast.sources.own_table.mapping import mapping_file
+from nast.sources.own_table.words import ATTRIBUTES, condition_words
 
-_NEEDED = {
-    "subject_id": "the column of the patient's id",
-    "study_id": "the column of the study's or report's id, one id for each study",
+MOST_WORDS = 12
+"""A column with more different words is no vocabulary; none of them is written down."""
+COLUMNS = {
+    "subject_id": "subject id, patient id, subject, patient, mrn, person id, pid",
+    "study_id": "study id, accession number, accession no, accession, study, study instance uid, "
+    "study uid, exam id, exam, report id, image id, image index",
+    "image_path": "image path, path, file path, file name, file, image file, image, dicom path, "
+    "image index",
+    "split": "split, data split, fold, subset, partition, set",
+    "view": "view, view position, projection, ap pa",
 }
-_FOLDER = "the folder that image paths start from"
+"""Name in `studies.parquet` -> names that its column may have, the likeliest first."""
+FACTS = {
+    "condition": "condition, finding, finding name, observation, diagnosis, disease, pathology, "
+    "abnormality, entity, label name, label",
+    "existence": "existence, status, presence, assertion, certainty, polarity, present, label, "
+    "value, answer, result, state",
+    "side": "side, laterality",
+    "zone": "zone, lung zone, location, region",
+    "severity": "severity, degree, grade, level, size",
+    "words": "words, text, sentence, phrase, evidence, mention, quote",
+}
+"""Name in `facts.parquet` -> names that its column may have, the likeliest first."""
+VALUES = {
+    "present": "1 yes y true t positive pos present + ja j oui o vrai si sí s sim sì vero tak "
+    "prawda ano áno wahr verdadero verdadeiro waar sant sand",
+    "absent": "0 no n false f negative neg absent nein non faux não nao nee nej nei falso nie "
+    "fałsz ne falsch onwaar falskt falsk",
+    "uncertain": "-1 uncertain u maybe possible equivocal unclear indeterminate ? fraglich unklar "
+    "unsicher möglich vielleicht incertain douteux dudoso posible incierto dubbio incerto "
+    "possibile duvidoso possível onzeker mogelijk osäker möjlig usikker muligt mulig niepewne "
+    "możliwe",
+    "not_mentioned": "nan na n/a null not_mentioned unmentioned",
+}
+"""Label -> words of European languages, in small letters, that most surely mean it."""
+SPLIT_WORDS = dict(training="train", validation="validate", valid="validate", val="validate")
+SPLIT_WORDS |= dict(dev="validate", development="validate", testing="test")
+HINTS = (
+    "access: open, private or credentialed",
+    "terms: may name the licence of the data, in one line",
+    "site: may say whose ids these are, in one word; tables of one site are joined",
+    "values: a value that is in no list stops the reading",
+)
+"""What is said below every first mapping."""
+_LABEL_OF = {word: label for label, words in VALUES.items() for word in words.split()}
+_LABEL_OF |= dict.fromkeys(("", "not mentioned"), "not_mentioned")
+_AROUND = {"label", "labels", "finding", "has", "is"}
 
 
-def write_mapping(file: Path) -> Path:
+def write_mapping(file: Path, conditions: Conditions = CONDITIONS) -> Path:
     """Write a first mapping beside a table (`nast facts --init-mapping FILE`).
 
-    Columns are guessed by their names, conditions also by their terms and synonyms, and what
-    values mean by common words. What cannot be guessed is a comment that says what to fill in.
+    Columns are known by their names, conditions also by their terms and synonyms, and values by
+    common words. What is not known is a comment that says what to fill in.
 
     Args:
         file: the table.
+        conditions: the table of conditions.
 
     Returns:
         The mapping's path.
@@ -46,12 +86,19 @@ def write_mapping(file: Path) -> Path:
     file = Path(file)
     encoding = guess_encoding(file)
     table = scan_table(file, encoding)
-    path = mapping_file(file)
     schema = table.collect_schema()
     cells = text_of(table, file, [name for name, kind in schema.items() if is_plain(kind)])
-    text = "\n".join(_mapping(file, cells, encoding)) + "\n"
-    unused = [quoted(name) for name in schema if name not in _used(text)]
-    text += f"# Columns that are not used: {', '.join(unused)}\n" if unused else ""
+    keys, asked = _guessed(file, cells, conditions)
+    if encoding:
+        keys |= {"encoding": encoding}
+        asked.append("encoding: look whether letters such as ä and é are right")
+    used = {c for part in ("columns", "labels", "facts") for c in keys.get(part, {}).values()}
+    unused = [yaml_line(name) for name in schema if name not in used]
+    asked += [f"columns that are not used: {', '.join(unused)}"] if unused else []
+    text = f"# A first guess of nast at {yaml_line(file.name)}: check every line.\n"
+    text += yaml.safe_dump(keys, sort_keys=False, allow_unicode=True, width=10**9)
+    text += "".join(f"# {line}\n" for line in (*asked, *HINTS))
+    path = mapping_file(file)
     try:
         with open(path, "x", encoding="utf-8") as out:
             out.write(text)
@@ -63,97 +110,156 @@ def write_mapping(file: Path) -> Path:
     return path
 
 
-def _used(text: str) -> set[str]:
-    """The columns that a mapping names."""
-    mapping = yaml.load(text, Loader=yaml.BaseLoader)
-    parts = (mapping.get(name) or {} for name in ("columns", "labels", "facts"))
-    return {column for part in parts for column in part.values()}
+def yaml_line(text: str) -> str:
+    """Text as one line of YAML, in quotes where it is not plain words."""
+    if re.fullmatch(r"[A-Za-z]([A-Za-z0-9_ -]*[A-Za-z0-9_])?", text):
+        return text
+    return yaml.safe_dump(text, default_style='"', allow_unicode=True, width=10**9).strip()
 
 
-def _mapping(file: Path, cells: pl.DataFrame, encoding: str) -> list[str]:
-    labels, facts = _label_columns(cells), _fact_columns(cells)
+def _guessed(
+    file: Path, cells: pl.DataFrame, conditions: Conditions
+) -> tuple[dict[str, Any], list[str]]:
+    """The keys of the mapping, and what is to be filled in or looked at."""
+    columns, images, asked = _columns(file, cells)
+    labels, facts = _labels(cells, conditions), _facts(cells)
+    keys: dict[str, Any] = {"access": "private", **images, "columns": columns}
+    if "split" in columns:
+        splits = vocabulary([cells.get_column(columns["split"])]) or []
+        own = {word: SPLIT_WORDS[word.lower()] for word in splits if word.lower() in SPLIT_WORDS}
+        keys |= {"splits": own} if own else {}
+    valued: list[str] = []
     if len(labels) < 2 and {"condition", "existence"} <= facts.keys():
-        layout = "layout: long   # one row per fact"
-        lines = ["facts:", *_pairs(facts), *value_lines([cells.get_column(facts["existence"])])]
-        lines += fact_lines(cells, facts)
+        keys = {"layout": "long", **keys, "facts": facts, **_words(cells, facts, conditions, asked)}
+        valued = [facts["existence"]]
     elif labels:
-        layout = "layout: wide   # one column per condition"
-        values = value_lines([cells.get_column(column) for column in labels.values()])
-        lines = ["labels:   # condition: column", *_pairs(labels), *values]
+        keys = {"layout": "wide", **keys, "labels": labels}
+        valued = list(labels.values())
     else:
-        layout = f"# layout: wide (one column per condition) or long (one row per fact) {FILL}"
-        lines = [
-            f"# labels: in a wide table; under it, condition: column {FILL}",
-            f"# facts: in a long table; under it, condition: column, existence: column {FILL}",
-            *value_lines([]),
-        ]
-    return [
-        f"# A first guess of nast at {quoted(file.name)}: check every line.",
-        layout,
-        "access class: private   # open, private or credentialed",
-        "# terms: the licence of the data, in one line",
-        "# site: whose ids these are, in one word; tables of one site are joined",
-        *(
-            [f"encoding: {encoding}   # look whether letters such as ä and é are right"]
-            if encoding
-            else []
-        ),
-        *_columns(file, cells),
-        *lines,
-    ]
+        asked.insert(0, "layout: fill in wide (one column per condition) or long (one per fact)")
+        asked.append("labels: fill in condition: column; or facts: condition and existence")
+    listed = vocabulary([cells.get_column(column) for column in valued])
+    known = {word: _LABEL_OF.get(word.lower()) for word in listed or ()}
+    lists = {label: [w for w, meant in known.items() if meant == label] for label in LABELS}
+    keys["values"] = {label: words for label, words in lists.items() if words}
+    unknown = ", ".join(yaml_line(word) for word, meant in known.items() if meant is None)
+    asked += [f"values: in no list yet: {unknown}"] if unknown else []
+    asked += [] if listed else [f"values: fill in lists; there are more than {MOST_WORDS} words"]
+    return keys, asked
 
 
-def _pairs(columns: dict[str, str]) -> list[str]:
-    return [f"  {quoted(name)}: {quoted(column)}" for name, column in columns.items()]
-
-
-def _columns(file: Path, cells: pl.DataFrame) -> list[str]:
-    before: list[str] = []
-    lines, after = ["columns:"], []
-    for key, likely in COLUMNS.items():
-        column = column_for(likely, cells.columns)
-        if column is None:
-            if key in _NEEDED:
-                lines.append(f"  # {key}: {_NEEDED[key]} {FILL}")
-            continue
-        line, note = f"{key}: {quoted(column)}", ""
-        if key == "image_path":
-            before, note = _images(file, cells.get_column(column))
-        elif key == "split":
-            known = split_lines(cells.get_column(column))
-            after = known or []
-            note = "list its words under splits, word: train" if known is None else ""
-        lines.append(f"  # {line}   {note}" if note else f"  {line}")
-    return [*before, *lines, *after]
-
-
-def _images(file: Path, paths: pl.Series) -> tuple[list[str], str]:
-    """The line of the images' folder; why the column cannot be used."""
+def _columns(file: Path, cells: pl.DataFrame) -> tuple[dict[str, str], dict[str, str], list[str]]:
+    """Columns of the studies; the folder of the images; what is to be filled in."""
+    named = {key: column_for(likely, cells.columns) for key, likely in COLUMNS.items()}
+    found = {key: column for key, column in named.items() if column}
+    missing = [key for key in ("subject_id", "study_id") if key not in found]
+    asked = [f"columns: fill in {key}, the column of that id" for key in missing]
+    split = found.get("split", "")
+    words = vocabulary([cells.get_column(split)]) if split else []
+    if words is None or any(word.lower() not in {*SPLIT_WORDS, *SPLITS} for word in words):
+        del found["split"]
+        asked.append(f"columns: split: {yaml_line(split)}, once splits explains its words")
+    if "image_path" not in found:
+        return found, {}, asked
+    paths = cells.get_column(found["image_path"])
     try:
         refuse_outside(paths, file)
     except InputError:
-        return [], "has full paths, or '..': write them as paths below one folder"
+        column = yaml_line(found.pop("image_path"))
+        asked.append(f"columns: image_path: {column}, once it has no full paths and no '..'")
+        return found, {}, asked
     if any((file.parent / slashes(path)).is_file() for path in paths.head(1000) if path):
-        return [f"images: .   # {_FOLDER}"], ""
-    return [f"# images: {_FOLDER} {FILL}"], ""
+        return found, {"images": "."}, asked
+    asked.append("images: fill in the folder that image paths start from")
+    return found, {}, asked
 
 
-def _label_columns(cells: pl.DataFrame) -> dict[str, str]:
+def _labels(cells: pl.DataFrame, conditions: Conditions) -> dict[str, str]:
     """Condition -> the column that most surely is its own, if that holds a vocabulary."""
-    named = [(*match, column) for column in cells.columns if (match := condition_for(column))]
+    named = [(*match, c) for c in cells.columns if (match := condition_for(c, conditions))]
     found: dict[str, str] = {}
     for _, condition, column in sorted(named, key=lambda match: match[0]):
-        if condition in labelled() and vocabulary([cells.get_column(column)]):
+        if condition in conditions.labelled() and vocabulary([cells.get_column(column)]):
             found.setdefault(condition, column)
-    return {name: found[name] for name in CONDITIONS if name in found}
+    return {name: found[name] for name in conditions if name in found}
 
 
-def _fact_columns(cells: pl.DataFrame) -> dict[str, str]:
+def _facts(cells: pl.DataFrame) -> dict[str, str]:
     """Name in `facts.parquet` -> the column that is likely to be it; no column twice."""
     found: dict[str, str] = {}
     for key, likely in FACTS.items():
-        rest = [name for name in cells.columns if name not in found.values()]
-        column = column_for(likely, rest)
-        if column is not None:
-            found[key] = column
+        column = column_for(likely, [c for c in cells.columns if c not in found.values()])
+        found |= {key: column} if column else {}
     return found
+
+
+def _words(
+    cells: pl.DataFrame, facts: Mapping[str, str], conditions: Conditions, asked: list[str]
+) -> dict[str, Any]:
+    """`conditions` and `words` of a long table: words that the package does not know by itself."""
+    grades = {word: grade for c in conditions.values() for grade, word in c.grades.items()}
+    known = {
+        "side": SIDES | dict(l="left", r="right", lt="left", rt="right", both="bilateral"),
+        "zone": ZONES | dict(apex="apical", base="lower"),
+        "severity": GRADES | grades,
+    }
+    found: dict[str, dict[str, str]] = {}
+    for key in ("condition", *ATTRIBUTES):
+        words = vocabulary([cells.get_column(facts[key])]) if key in facts else []
+        if words is None:
+            asked.append(
+                f"{key}: the column has more than {MOST_WORDS} words; explain those that count"
+            )
+        for word in words or []:
+            if key == "condition":
+                match = condition_for(word, conditions)
+                meaning = match[1] if match else None
+                own = word.lower() in condition_words(conditions)
+            else:
+                meaning = known[key].get(word.lower())
+                own = word.lower() in known[key].values()
+            if meaning and not own:
+                found.setdefault(key, {})[word] = meaning
+            elif word and not own:
+                asked.append(f"{key}: {yaml_line(word)} is not known, and set aside")
+    named = found.pop("condition", {})
+    return ({"conditions": named} if named else {}) | ({"words": found} if found else {})
+
+
+def vocabulary(cells: Iterable[pl.Series]) -> list[str] | None:
+    """The different words of some columns, None where they are too many."""
+    words = {word for column in cells for word in column.alias(CELL).unique().head(MOST_WORDS + 1)}
+    return sorted(words) if len(words) <= MOST_WORDS else None
+
+
+def plain(name: str) -> str:
+    """A name in small words: `PatientID`, `patient_id` and `Patient ID` are all `patient id`."""
+    apart = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", name)
+    return " ".join(re.findall(r"[a-z0-9]+", apart.lower()))
+
+
+def column_for(likely: str, columns: Iterable[str]) -> str | None:
+    """The column whose name is one of the likely ones, which are parted by commas."""
+    names = {plain(column).replace(" ", ""): column for column in reversed(list(columns))}
+    found = (names.get(name.replace(" ", "")) for name in likely.split(", "))
+    return next((column for column in found if column), None)
+
+
+def condition_for(name: str, conditions: Conditions = CONDITIONS) -> tuple[int, str] | None:
+    """The condition that a column or word names, after how surely it does.
+
+    Returns:
+        0 (its name), 1 (its term) or 2 (a synonym), and the condition; None for none.
+    """
+    words = " ".join(w for w in plain(name).split() if w not in _AROUND)
+    for sure in range(3):
+        for known in conditions.values():
+            if any(re.fullmatch(pattern, words) for pattern in _patterns(known)[sure]):
+                return sure, known.name
+    return None
+
+
+def _patterns(known: Condition) -> tuple[list[str], list[str], list[str]]:
+    """A condition's name, term and synonyms in small words."""
+    synonyms = [plain(s) + ("[a-z]*" if s.endswith("*") else "") for s in known.synonyms]
+    return [plain(known.name)], [plain(known.term)], synonyms

@@ -6,20 +6,20 @@ from pathlib import Path
 import polars as pl
 
 from nast.errors import InputError
-from nast.facts.conditions import labelled
+from nast.facts.conditions import CONDITIONS, Conditions
 from nast.sources.image_paths import refuse_outside
 from nast.sources.io.label_tables import cells_of, refuse_split_patients
 from nast.sources.joins import prefixed
 from nast.sources.own_table.cells import coded, kind_of, meanings, refuse_where, scan_table, text_of
 from nast.sources.own_table.facts import NAME, ORDER, facts_of
-from nast.sources.own_table.mapping import COLUMNS, Mapping, read_mapping
+from nast.sources.own_table.mapping import Columns, Mapping, mapping_file, read_mapping
 from nast.sources.source import DATA_SETS, FRONTAL, Source, is_phantom, study_columns, tally
 from nast.sources.splits import add_split
 
 _SHORTENED = r"^[0-9]+[.,][0-9]+[eE]\+?[0-9]+$|^[0-9]+[eE]\+[0-9]+$"
 
 
-def read_table_file(file: Path) -> Source:
+def read_table_file(file: Path, conditions: Conditions = CONDITIONS) -> Source:
     """Read a site's own table, as the mapping beside it (`site.mapping.yaml`) says.
 
     Wide tables have one column per condition; several rows of a study are its images. Long ones
@@ -28,6 +28,7 @@ def read_table_file(file: Path) -> Source:
 
     Args:
         file: CSV, TSV or JSONL, plain or gzip, or Parquet.
+        conditions: the table of conditions.
 
     Returns:
         Studies with four-valued labels, and facts of a long table; access class and terms of the
@@ -42,32 +43,33 @@ def read_table_file(file: Path) -> Source:
     """
     file = Path(file)
     kind_of(file)
-    mapping = read_mapping(file)
+    mapping = read_mapping(file, conditions)
     table = scan_table(file, mapping.encoding, mapping.separator)
     cells = text_of(table, file, mapping.used(file, table.collect_schema().names()))
     rows = _rows(cells, mapping, file)
     studies, facts, counts = _studies(rows, mapping), None, Counter[str]()
-    stated = rows if "split" in mapping.columns else rows.clear()
+    stated = rows if mapping.columns.split else rows.clear()
     if mapping.layout == "wide":
         labels, account = _wide(cells, rows, mapping, file)
     else:
-        facts, labels, account, counts = facts_of(cells, rows, mapping, file)
+        facts, labels, account, counts = facts_of(cells, rows, mapping, file, conditions)
     studies = studies.join(labels, on="study_id", how="left", maintain_order="left")
-    others = [pl.lit("not_mentioned").alias(n) for n in labelled() if n not in labels.columns]
-    folders = [file.parent, *([mapping.root] if mapping.root else [])]
+    silent = [name for name in conditions.labelled() if name not in labels.columns]
+    root = file.parent / mapping.images if mapping.images else None
     source = Source(
         name=NAME,
-        root=mapping.root,
+        root=root,
         studies=studies.with_columns(
-            pl.col(labels.columns).fill_null("not_mentioned"), *others
-        ).select(study_columns()),
+            pl.col(labels.columns).fill_null("not_mentioned"),
+            *(pl.lit("not_mentioned").alias(name) for name in silent),
+        ).select(study_columns(conditions)),
         facts=facts,
         access=mapping.access,
         terms=mapping.terms,
         annotations=account,
         counts={"rows": len(rows), "studies": len(studies), **counts},
-        files=[file, mapping.file],
-        phantom=any(map(is_phantom, folders)),
+        files=[file, mapping_file(file)],
+        phantom=any(map(is_phantom, {file.parent, root or file.parent})),
         splits=dict(stated.select("subject_id", "split").iter_rows()),
         ids=mapping.site or str(file.resolve()),
     )
@@ -77,8 +79,8 @@ def read_table_file(file: Path) -> Source:
 
 def _rows(cells: pl.DataFrame, mapping: Mapping, file: Path) -> pl.DataFrame:
     """Ids, image, split and view of each row, checked."""
-    given = {name: cells.get_column(column) for name, column in mapping.columns.items()}
-    for name in COLUMNS[:2]:
+    given = {name: cells.get_column(column) for name, column in mapping.columns.columns().items()}
+    for name in ("subject_id", "study_id"):
         refuse_where(given[name] == "", given[name], file, "an id")
         refuse_where(
             given[name].alias(name).str.contains(_SHORTENED),
@@ -99,7 +101,7 @@ def _rows(cells: pl.DataFrame, mapping: Mapping, file: Path) -> pl.DataFrame:
         )
         given["split"] = split
     blank = pl.repeat("", len(cells), eager=True)
-    rows = pl.DataFrame({name: given.get(name, blank) for name in COLUMNS})
+    rows = pl.DataFrame({name: given.get(name, blank) for name in Columns.model_fields})
     rows = rows.with_columns(pl.col("view").str.to_uppercase())
     patient = rows["subject_id"]
     first = rows.select(pl.col("subject_id").first().over("study_id")).to_series()
@@ -128,16 +130,16 @@ def _studies(rows: pl.DataFrame, mapping: Mapping) -> pl.DataFrame:
         .unique("study_id", keep="first", maintain_order=True)
         .sort("place")
     )
-    return chosen if "split" in mapping.columns else add_split(chosen)
+    return chosen if mapping.columns.split else add_split(chosen)
 
 
 def _wide(
     cells: pl.DataFrame, rows: pl.DataFrame, mapping: Mapping, file: Path
 ) -> tuple[pl.DataFrame, Counter[str]]:
     """The label columns, one row per study, and what became of the labels."""
-    names = list(mapping.labels)
+    names, values = list(mapping.labels), mapping.label_of()
     images = rows.select("study_id").with_columns(
-        coded(cells.get_column(column), mapping.values, file, mapping.file.name).alias(name)
+        coded(cells.get_column(column), values, file, mapping_file(file).name).alias(name)
         for name, column in mapping.labels.items()
     )
     labels = images.unique("study_id", keep="first", maintain_order=True)
