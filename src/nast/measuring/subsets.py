@@ -1,146 +1,115 @@
-"""Which items belong to which subset: condition, number of negations, cue, construction of the
-denial, truth, phrases, view.
-
-A subset's figures have its name at the end: `questions/accuracy/negated/condition=Edema`,
-`claims/accuracy/gap/phrases=equivalent`.
+"""Which items belong to which subset: condition, number of denials, cue, way of denying, phrases,
+view.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
 import polars as pl
 
-from nast.facts.conditions import CONDITIONS
+from nast.facts.conditions import CONDITIONS, Conditions
 from nast.language.read.parse import cues
-from nast.language.write.templates import FORMS
-from nast.measuring.metrics import pair_of
 from nast.measuring.slices import denials
 
-SCHEMA = {"pair": pl.String, "subset": pl.String}
-KINDS = {"item_id": pl.String, "option": pl.Int64, "kind": pl.String}
+_PAIR_FORM = {"pair_id": pl.String, "form": pl.String}
 
 
 class Described(NamedTuple):
-    """What the items of one table say about themselves, whoever is scored on them.
+    """What the items of one set say about themselves, whoever is scored on them.
 
     Attributes:
-        subsets: `pair, subset`, as of `question_subsets` and `claim_subsets`.
-        equal_lengths: `pair, form`, as of `equal_lengths`.
-        without_cues: `pair, form`, as of `without_cues`; of questions none.
-        kinds: `item_id, option, kind`, as of `option_kinds`.
+        subsets: `pair_id, subset`; an item is in many.
+        conditions: those names of `subsets` that are conditions.
+        equal_lengths: `pair_id, form`: items whose options have the same number of words, give or
+            take one; in them the length of an option tells nothing.
+        without_cues: `pair_id, form`: none of the options has a negator, as first written.
+        kinds: `item_id, option, kind, pair_id`: what choosing the option gets wrong.
     """
 
     subsets: pl.DataFrame
+    conditions: frozenset[str]
     equal_lengths: pl.DataFrame
     without_cues: pl.DataFrame
     kinds: pl.DataFrame
 
 
-def described(kind: str, table: pl.DataFrame) -> Described:
-    """Subsets and options of the items of a table.
+def described(items: pl.DataFrame, conditions: Conditions = CONDITIONS) -> Described:
+    """Subsets and options of some items.
 
     Args:
-        kind: `questions` or `claims`.
-        table: of that kind.
+        items: `ITEMS_SCHEMA` rows of one set.
+        conditions: the table that their facts are named by.
     """
-    claims = kind == "claims"
-    plain = pl.DataFrame(schema={"pair": pl.String, "form": pl.String})
+    kinds = items.select(
+        "item_id",
+        "pair_id",
+        pl.int_ranges(pl.col("kinds").list.len()).alias("option"),
+        kind="kinds",
+    )
     return Described(
-        claim_subsets(table) if claims else question_subsets(table),
-        equal_lengths(kind, table),
-        without_cues(table) if claims else plain,
-        pl.DataFrame(option_kinds(kind, table), orient="row", schema=KINDS),
+        subsets_of(items, conditions),
+        frozenset(items["conditions"].explode().drop_nulls()),
+        _equal_lengths(items),
+        _without_cues(items),
+        kinds.explode("option", "kind"),
     )
 
 
-def question_subsets(questions: pl.DataFrame) -> pl.DataFrame:
-    """Subsets of `QUESTIONS_SCHEMA` rows.
+def subsets_of(items: pl.DataFrame, conditions: Conditions = CONDITIONS) -> pl.DataFrame:
+    """The subsets that each item is in, whatever its form.
 
-    `condition=` each of the three; `negations=` how many the right option denies; `denying`: at
-    least one (design row 10); `cue=` the negators of the right option, `denial=` its constructions
-    (`slices.denials`); `phrases=equivalent`: every condition's affirmative phrase says neither
-    more nor less than its absence (row 11); `view=`.
+    The condition's name, for each that it is about; `negations=N`: how many absences the right
+    option states; `denying`: at least one (design row 10); `truth=denies`, `affirms` or `mixed`;
+    `cue=` the negators of the right option and `denial=` its constructions, in the negated form;
+    `phrases=equivalent`: every denied condition's affirmative phrase says neither more nor less
+    than its absence (row 11); `view=`. Imported items have words only.
 
-    Returns:
-        `pair` (the question's id), `subset`; an item is in many subsets.
-    """
-    rows = []
-    for q in questions.iter_rows(named=True):
-        denied = [
-            name
-            for name, *values in zip(q["conditions"], *q["options"], strict=True)
-            if 0 in values
-        ]
-        absent = q["options"][q["answer"]].count(0)
-        names = [*(f"condition={c}" for c in q["conditions"]), f"negations={absent}"]
-        names += ["denying"] if absent else []
-        names += [*_cue(q["negated"][q["answer"]]), *_phrases(denied), *_view(q)]
-        rows += [(q["question_id"], name) for name in names]
-    return pl.DataFrame(rows, schema=SCHEMA, orient="row")
-
-
-def claim_subsets(claims: pl.DataFrame) -> pl.DataFrame:
-    """Subsets of `CLAIMS_SCHEMA` rows; those of imported items have words only.
-
-    `condition=`; `truth=denies`, `affirms` or `mixed`: what the true claim says; `negations=` how
-    many absences it states; `cue=` its negators and `denial=` its constructions in the negated
-    form; `phrases=equivalent`; `view=` where the table has a column of that name.
+    Args:
+        items: `ITEMS_SCHEMA`.
+        conditions: the table that their facts are named by.
 
     Returns:
-        `pair` (the set's id without its form), `subset`.
+        `pair_id, subset`.
     """
-    rows = []
-    for c in claims.sort(pl.col("form") != "negated", maintain_order=True).iter_rows(named=True):
-        names = [f"condition={n}" for n in c["conditions"]]
-        true = [f["existence"] for f in c["facts"][c["answer"]]]
+    rows: dict[tuple[str, str], None] = {}
+    for item in items.iter_rows(named=True):
+        names = list(item["conditions"])
+        true = [f["existence"] for f in item["facts"][item["answer"]]]
         if true:
             absent = true.count("absent")
             said = "denies" if absent == len(true) else "mixed" if absent else "affirms"
-            names += [f"truth={said}", f"negations={absent}"]
-            denied = {f["condition"] for fs in c["facts"] for f in fs if f["existence"] == "absent"}
-            names += _phrases(sorted(denied))
-        if c["form"] == "negated":
-            names += _cue(c["claims"][c["answer"]])
-        names += _view(c)
-        pair = c["set_id"].removesuffix(f"-{c['form']}")
-        rows += [(pair, name) for name in names]
-    return pl.DataFrame(rows, schema=SCHEMA, orient="row").unique(maintain_order=True)
+            names += [f"truth={said}", f"negations={absent}", *(["denying"] if absent else [])]
+            names += _phrases(item["facts"], conditions)
+        if item["form"] == "negated":
+            names += _cue(item["options"][item["answer"]])
+        names += [f"view={item['view']}"] if item["view"] else []
+        rows |= dict.fromkeys((item["pair_id"], name) for name in names)
+    return pl.DataFrame(
+        list(rows), schema={"pair_id": pl.String, "subset": pl.String}, orient="row"
+    )
 
 
-def without_cues(claims: pl.DataFrame) -> pl.DataFrame:
-    """Sets none of whose claims has a negator, as they were first written (row 18, `filter`).
+def _phrases(facts: Iterable[Sequence[Mapping[str, Any]]], conditions: Conditions) -> list[str]:
+    denied = {f["condition"] for said in facts for f in said if f["existence"] == "absent"}
+    classes = {conditions[n].phrase_class for n in denied if n in conditions}
+    return ["phrases=equivalent"] if classes == {"equivalent"} else []
 
-    The affirmative form of a set that also has a negated one is a rewrite and does not count.
 
-    Returns:
-        `pair`, `form`.
-    """
+def _without_cues(items: pl.DataFrame) -> pl.DataFrame:
+    """The affirmative form of an item that also has a negated one is a rewrite: not as written."""
     rows = []
-    negated = {i.removesuffix("-negated") for i in claims.filter(form="negated")["set_id"]}
-    for set_id, form, texts in claims.select("set_id", "form", "claims").iter_rows():
-        pair = set_id.removesuffix(f"-{form}")
+    negated = set(items.filter(form="negated")["pair_id"])
+    for pair, form, texts in items.select("pair_id", "form", "options").iter_rows():
         if (form == "negated" or pair not in negated) and not any(map(_has_cue, texts)):
             rows.append((pair, form))
-    return pl.DataFrame(rows, schema={"pair": pl.String, "form": pl.String}, orient="row")
+    return pl.DataFrame(rows, schema=_PAIR_FORM, orient="row")
 
 
-def equal_lengths(kind: str, table: pl.DataFrame) -> pl.DataFrame:
-    """Items whose options have the same number of words, give or take one.
-
-    In them the length of an option tells nothing. The forms of an item differ in length, so each
-    stands for itself.
-
-    Returns:
-        `pair`, `form`.
-    """
-    if kind == "questions":
-        forms = [table.select(item_id="question_id", form=pl.lit(f), texts=f) for f in FORMS]
-    else:
-        forms = [table.select(item_id="set_id", form="form", texts="claims")]
-    words = pl.col("texts").list.eval(pl.element().str.count_matches(r"\S+").cast(pl.Int64))
-    equal = pl.concat(forms).filter(words.list.max() - words.list.min() <= 1)
-    return equal.select(pair_of().alias("pair"), "form")
+def _equal_lengths(items: pl.DataFrame) -> pl.DataFrame:
+    words = pl.col("options").list.eval(pl.element().str.count_matches(r"\S+").cast(pl.Int64))
+    equal = items.filter(words.list.max() - words.list.min() <= 1)
+    return equal.select("pair_id", "form")
 
 
 # Options repeat from item to item, and reading them is what takes the time.
@@ -154,42 +123,3 @@ def _cue(text: str) -> tuple[str, ...]:
     found = sorted(set(cues(text)))
     cue = [f"cue={' + '.join(found)}"] if found else []
     return (*cue, *(f"denial={name}" for name in denials(text)))
-
-
-def _phrases(denied: Sequence[str]) -> list[str]:
-    classes = {CONDITIONS[n].phrase_class for n in denied if n in CONDITIONS}
-    return ["phrases=equivalent"] if classes == {"equivalent"} else []
-
-
-def _view(row: Mapping[str, Any]) -> list[str]:
-    return [f"view={row['view']}"] if row.get("view") else []
-
-
-def option_kinds(kind: str, table: pl.DataFrame) -> Iterator[tuple[str, int, str]]:
-    """(item, option, what choosing it gets wrong) of every option of a table.
-
-    Of a question's option: `missed denial` states a finding that is absent, `missed presence`
-    denies one that is present, `both` does both. Of claims their `kinds`: existence, location,
-    severity, or what an imported file calls them.
-
-    Args:
-        kind: `questions` or `claims`.
-        table: of that kind.
-    """
-    if kind == "claims":
-        for item, kinds in table.select("set_id", "kinds").iter_rows():
-            yield from ((item, option, name) for option, name in enumerate(kinds))
-        return
-    for item, options, answer in table.select("question_id", "options", "answer").iter_rows():
-        for option, values in enumerate(options):
-            yield item, option, _wrong(values, options[answer])
-
-
-def _wrong(stated: Sequence[int], true: Sequence[int]) -> str:
-    steps = {s - t for s, t in zip(stated, true, strict=True)} - {0}
-    names = {
-        frozenset(): "truth",
-        frozenset([1]): "missed denial",
-        frozenset([-1]): "missed presence",
-    }
-    return names.get(frozenset(steps), "both")

@@ -1,11 +1,11 @@
 """Chat models behind an OpenAI-compatible server as models of multiple choice: `chat:URL#NAME`."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import polars as pl
 
@@ -16,13 +16,12 @@ from nast.ids import hashed_ids
 from nast.language.write.llm.backends import LanguageModel
 from nast.language.write.llm.cache import REFUSED, AnswerCache, ask
 from nast.language.write.llm.endpoints import Endpoint
-from nast.language.write.llm.retry import CUT_OFF
 from nast.language.write.llm.server import server_model
-from nast.measuring.metrics import FORM_ORDER, Figures, pair_of, share
+from nast.measuring.replies import REPLIES_SCHEMA
 from nast.scoring.chat_images import image_url
-from nast.scoring.chat_request import ASKED, items_of, messages_of
-from nast.scoring.choice import CHOICE, choice_rows, ranked
-from nast.scoring.items import Data
+from nast.scoring.chat_request import ASKED, Request, messages_of, requests_of
+from nast.scoring.choice import as_scores, option_rows
+from nast.scoring.data import Data
 from nast.scoring.letters import (
     BY_LETTERS,
     BY_WORDS,
@@ -35,12 +34,8 @@ from nast.scoring.letters import (
 PREFIX = "chat:"
 DECODING = {"temperature": 0.0, "seed": 0, "max_tokens": 1024}
 """Room for a model that thinks aloud before it answers."""
-FAILED = ("unparsed", "refused", "unanswered")
-"""Replies that choose nothing: no option or several, a refusal, and no reply at all."""
-NO_CHOICE = (*FAILED, CUT_OFF)
-"""`FAILED`, and replies that reached the limit of tokens before they were finished."""
 ASKED_OTHERWISE = "requests without what the server refused"
-SKIPPED = "tables skipped (a chat model is asked questions and claim sets only)"
+SKIPPED = "tables skipped (a chat model is asked multiple-choice items only)"
 
 
 @dataclass(frozen=True)
@@ -49,6 +44,7 @@ class ChatModel:
 
     Attributes:
         name: how results call it, with its mode: "NAME (letters)".
+        seed: none: it is not one of several runs.
         key: hash of what decides its answers: the server's name of it, decoding, mode, wording.
         endpoint: where and how.
         mode: `letters` (options are lettered, the reply names one) or `text` (the reply is one).
@@ -64,6 +60,7 @@ class ChatModel:
     loopback_stays: bool = False
     override: Override | None = None
     made_from: list[Path] = field(default_factory=list)
+    seed: int | None = None
 
     def server(self, access: str) -> LanguageModel:
         """The means to ask it, once the access class of the data allows that; nothing is sent yet.
@@ -117,14 +114,20 @@ def chat_model(
     return ChatModel(f"{name} ({mode})", key, endpoint, mode, loopback_stays, override)
 
 
+class Asked(NamedTuple):
+    """What asking leaves: `SCORES_SCHEMA` and `REPLIES_SCHEMA` rows, and notes: what -> items
+    ("ID-FORM") or tables.
+    """
+
+    scores: pl.DataFrame
+    replies: pl.DataFrame
+    notes: dict[str, list[str]]
+
+
 def score_chat(
-    model: ChatModel,
-    server: LanguageModel,
-    tables: Sequence[Data],
-    seed: int,
-    answers: AnswerCache,
-) -> tuple[list[pl.DataFrame], dict[str, list[str]]]:
-    """Ask about every question and claim set of some tables.
+    model: ChatModel, server: LanguageModel, data: Data, seed: int, answers: AnswerCache
+) -> Asked:
+    """Ask about every item of a table.
 
     In the mode `letters` scores are log-probabilities where `letters.option_scores` finds them.
     Else the chosen option has score 1, the others 0, options in the chosen one's words 1 as well.
@@ -133,95 +136,61 @@ def score_chat(
     Args:
         model: who is asked, and how.
         server: as of `ChatModel.server`.
-        tables: those of other kinds are skipped.
+        data: items.
         seed: of the order in which options are shown, see `chat_request.order_of`.
         answers: replies so far; new ones are kept as they come.
-
-    Returns:
-        `SCORES_SCHEMA` rows for each table, and notes: what -> items ("ID-FORM") or tables.
 
     Raises:
         ModelError: the server cannot be reached, refuses the requests, or has stopped answering.
         UsageError: an item has more options than there are letters.
     """
-    frames: list[pl.DataFrame] = []
+    items = data.table
+    found: dict[str, dict[str, float]] = {}
+    outcomes: dict[str, str] = {}
     notes: dict[str, list[str]] = {}
-    for data in tables:
-        if data.kind not in CHOICE:
-            notes.setdefault(SKIPPED, []).append(f"{data.name} {data.kind}")
-            continue
-        rows = choice_rows(data.kind, data.table)
-        found: dict[tuple[str, str], dict[str, float]] = {}
-        ways: Counter[str] = Counter()
-        counts: Counter[str] = Counter()
-        items = items_of(data, rows, seed)
-        for item, reply in _replies(items, model.mode, server, answers, counts):
-            options, way = option_scores(reply, item["shown"], model.mode)
-            found[item["item_id"], item["form"]] = options or {}
-            ways[way] += 1
-            if options is None:
-                what = note_of(data.kind, way)
-                notes.setdefault(what, []).append(item["named"])
-        for what in counts:
-            if what.startswith(REFUSED):
-                table = f"{what.removeprefix(REFUSED)}: {data.name} {data.kind}"
-                of = f"({counts[what]} of {ways.total()} items)"
-                notes.setdefault(ASKED_OTHERWISE, []).append(f"{table} {of}")
-        for way in (BY_LETTERS, BY_WORDS):
-            if ways[way]:
-                table = f"{data.name} {data.kind} ({ways[way]} of {ways.total()} items)"
-                notes.setdefault(way, []).append(table)
-        texts = rows.select("item_id", "form", "text").iter_rows()
-        scores = [found[item_id, form].get(text) for item_id, form, text in texts]
-        scored = rows.with_columns(
-            score=pl.Series(scores, dtype=pl.Float64), truncated=pl.lit(False)
-        )
-        frames.append(ranked(scored, model.name, data.name, data.kind))
-    return frames, {what: sorted(items) for what, items in notes.items()}
-
-
-def note_of(task: str, failure: str) -> str:
-    """The note of the manifest under which items of one of `NO_CHOICE` are named."""
-    return f"{task} {failure}, counted as wrong"
+    refused: Counter[str] = Counter()
+    for request, reply in _replies(requests_of(items, seed), model.mode, server, answers, refused):
+        options, way = option_scores(reply, request.shown, model.mode)
+        found[request.item_id] = options or {}
+        outcomes[request.item_id] = way
+        if options is None:
+            notes.setdefault(f"{way}, counted as wrong", []).append(request.named)
+    ways = Counter(outcomes.values())
+    for what, number in refused.items():
+        if what.startswith(REFUSED):
+            said = f"{what.removeprefix(REFUSED)}: {data.name} ({number} of {len(items)} items)"
+            notes.setdefault(ASKED_OTHERWISE, []).append(said)
+    for way in (BY_LETTERS, BY_WORDS):
+        if ways[way]:
+            said = f"{data.name} ({ways[way]} of {len(items)} items)"
+            notes.setdefault(way, []).append(said)
+    rows = option_rows(items)
+    scores = [found[item].get(text) for item, text in rows.select("item_id", "text").iter_rows()]
+    scored = rows.with_columns(score=pl.Series(scores, dtype=pl.Float64), truncated=pl.lit(False))
+    replies = items.with_columns(
+        model=pl.lit(model.name),
+        seed=pl.lit(None),
+        data=pl.lit(data.name),
+        subject=pl.Series(hashed_ids(items["subject_id"]), dtype=pl.String),
+        outcome=pl.col("item_id").replace_strict(outcomes, return_dtype=pl.String),
+    )
+    return Asked(
+        as_scores(scored, model.name, None, data.name),
+        replies.select(pl.col(n).cast(t) for n, t in REPLIES_SCHEMA.items()),
+        {what: sorted(some) for what, some in notes.items()},
+    )
 
 
 def _replies(
-    items: Sequence[dict[str, Any]],
+    requests: Sequence[Request],
     mode: str,
     server: LanguageModel,
     answers: AnswerCache,
-    counts: Counter[str],
-) -> Iterator[tuple[dict[str, Any], str | None]]:
+    refused: Counter[str],
+) -> Iterator[tuple[Request, str | None]]:
     """Each item with its reply; only one chunk of images is held at a time."""
     url = lru_cache(maxsize=1)(image_url)
-    for start in range(0, len(items), server.chunk):
-        part = items[start : start + server.chunk]
-        batch = [messages_of(i["stem"], i["shown"], url(i["image_path"]), mode) for i in part]
-        yield from zip(part, ask(server, batch, answers, counts), strict=True)
-
-
-def reply_figures(scores: pl.DataFrame, notes: Mapping[str, Sequence[str]], seed: int) -> Figures:
-    """`TASK/replies/FORM/KIND`: share of items whose reply chose nothing, by `NO_CHOICE`.
-
-    Args:
-        scores: `SCORES_SCHEMA` rows of one chat model.
-        notes: its notes, which name these items.
-        seed: of the bootstrap.
-    """
-    result: Figures = {}
-    items = scores.select("task", "form", "group_id", "subject", pair=pair_of())
-    items = items.unique(maintain_order=True)
-    # Imported items are named by a hash.
-    items = items.with_columns(hashed=pl.Series(hashed_ids(items["pair"]), dtype=pl.String))
-    for task in CHOICE:
-        for kind in NO_CHOICE:
-            named = list(notes.get(note_of(task, kind), ()))
-            hit = pl.any_horizontal(
-                pl.format("{}-{}", n, "form").is_in(named) for n in ("pair", "hashed")
-            )
-            marked = items.with_columns(value=hit.cast(pl.Float64))
-            for form in FORM_ORDER:
-                rows = marked.filter(task=task, form=form)
-                if len(rows):
-                    result[f"{task}/replies/{form}/{kind}"] = share(rows, seed)
-    return result
+    for start in range(0, len(requests), server.chunk):
+        part = requests[start : start + server.chunk]
+        batch = [messages_of(r.stem, r.shown, url(r.image), mode) for r in part]
+        yield from zip(part, ask(server, batch, answers, refused), strict=True)

@@ -1,26 +1,40 @@
 """What a chat model is asked about one item: an image, the stem, the options in a drawn order."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
 
-from nast.benchmark.questions import STEM
 from nast.errors import UsageError
-from nast.exchange.documents import LETTERS
-from nast.exchange.items import IMAGE_STEM
 from nast.hashes import seed_of
-from nast.ids import hashed_ids
+from nast.items.table import LETTERS
 from nast.language.write.llm.prompts import Messages
-from nast.measuring.metrics import pair_of
-from nast.scoring.items import IMPORTED, Data
+from nast.scoring.data import IMPORTED, shown_items
 
 ASKED = {
     "letters": "Answer with the letter of the one option that is right.",
     "text": "Answer with the words of the one option that is right and nothing else.",
 }
 """What each mode asks for; in `text` the options have no letters."""
+
+
+class Request(NamedTuple):
+    """What is asked about one item.
+
+    Attributes:
+        item_id: of the item in its form.
+        image: path of its image.
+        stem: the question in words.
+        shown: its options in the order in which they are shown.
+        named: the item and its form as messages may show them.
+    """
+
+    item_id: str
+    image: str
+    stem: str
+    shown: list[str]
+    named: str
 
 
 def messages_of(stem: str, options: Sequence[str], image: str, mode: str) -> Messages:
@@ -55,40 +69,28 @@ def order_of(n: int, seed: int, name: str) -> list[int]:
     return [int(place) for place in rng.permutation(n)]
 
 
-def items_of(data: Data, rows: pl.DataFrame, seed: int) -> list[dict[str, Any]]:
-    """The items of a table in every form, those about one image next to each other.
+def requests_of(items: pl.DataFrame, seed: int) -> list[Request]:
+    """The items of a table, those about one image next to each other.
 
     Args:
-        data: questions or claim sets.
-        rows: as of `choice.choice_rows`.
+        items: `ITEMS_SCHEMA`.
         seed: of the order in which options are shown.
-
-    Returns:
-        Per item `item_id, form, image_path, stem`, its options as `shown`, and `named`: the id
-        and form as messages may show them.
 
     Raises:
         UsageError: an item has more options than there are letters.
     """
-    key = "question_id" if data.kind == "questions" else "set_id"
-    known = data.table.rows_by_key(key, named=True, unique=True)
-    items = rows.group_by("item_id", "form", "image_path", maintain_order=True).agg("text")
-    pairs = items.select(pair_of())["item_id"].to_list()
-    hashes = hashed_ids(pairs)
+    shown = shown_items(items)
     found = []
-    for item, pair, hashed in zip(items.iter_rows(named=True), pairs, hashes, strict=True):
-        row, options = known[item["item_id"]], item.pop("text")
+    columns = items.select(
+        "item_id", "pair_id", "group_id", "set", "form", "image_path", "stem", "options"
+    )
+    for (item, pair, group, name, form, image, stem, options), named in zip(
+        columns.iter_rows(), shown, strict=True
+    ):
         if len(options) > len(LETTERS):
             raise UsageError(f"an item has {len(options)} options; there are 26 letters")
         # The right option of an imported item often stands first in all of them.
-        foreign = row["construction"].startswith(IMPORTED)
-        order = order_of(len(options), seed, pair if foreign else row["group_id"] or pair)
-        found.append(
-            {
-                **item,
-                "stem": row["stem"] if "stem" in row else STEM if any(row["facts"]) else IMAGE_STEM,
-                "shown": [options[place] for place in order],
-                "named": f"{hashed if foreign else pair}-{item['form']}",
-            }
-        )
-    return sorted(found, key=lambda item: item["image_path"])
+        order = order_of(len(options), seed, pair if name == IMPORTED else group or pair)
+        texts = [options[place] for place in order]
+        found.append(Request(item, image, stem, texts, f"{named}-{form}"))
+    return sorted(found, key=lambda request: request.image)

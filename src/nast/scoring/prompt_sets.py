@@ -6,7 +6,7 @@ CheXzero's own notebook is 0.07, an inverted detector made by the wording.
 
 from typing import NamedTuple
 
-from nast.facts.conditions import CONDITIONS
+from nast.facts.conditions import CONDITIONS, Conditions
 from nast.language.write.templates import finish
 
 
@@ -60,9 +60,11 @@ AS_WRITTEN = ("CheXzero prompts", "BioViL prompts")
 """Sets whose sentences are not finished with a capital letter and a full stop."""
 
 
-def prompts_of(set_name: str, condition: str) -> tuple[list[str], list[str]]:
+def prompts_of(
+    set_name: str, condition: str, conditions: Conditions = CONDITIONS
+) -> tuple[list[str], list[str]]:
     """The sentences of one set about one condition: those for it, and those against it."""
-    known = CONDITIONS[condition]
+    known = conditions[condition]
     words = {"term": known.term, "name": condition, "be": "are" if known.plural else "is"}
     sides = (SETS[set_name].present, SETS[set_name].absent)
     finished = str if set_name in AS_WRITTEN else finish

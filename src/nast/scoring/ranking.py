@@ -1,7 +1,6 @@
 """Where the right candidates of a query stand among all candidates, in bounded memory."""
 
 from collections.abc import Callable, Iterator, Sequence
-from math import comb
 from typing import NamedTuple
 
 import numpy as np
@@ -9,7 +8,6 @@ import torch
 
 CELLS = 1 << 22
 """Scores held at once: 4 M of 4 bytes."""
-TOP = 10
 
 Mask = Callable[[np.ndarray], np.ndarray]
 """Rows of the queries' vectors (n,) -> true for the candidates that are left out (n, gallery)."""
@@ -35,31 +33,13 @@ class Queries(NamedTuple):
 
 class Ranks(NamedTuple):
     """Per query: candidates better than the best right one, candidates equal to it, how many of
-    these are right, the number of candidates, and the places of the best ten.
+    these are right, and the number of candidates.
     """
 
     above: np.ndarray
     ties: np.ndarray
     hits: np.ndarray
     gallery: np.ndarray
-    top: np.ndarray
-
-
-def hit_probability(above: int, ties: int, hits: int, k: int) -> float:
-    """Probability that a right candidate is in the top k when equal scores are in random order.
-
-    1 - C(ties - hits, s) / C(ties, s) with s = k - above places left.
-
-    Args:
-        above: candidates with a better score than the best right one.
-        ties: candidates with its score, itself included.
-        hits: how many of them are right, at least 1.
-        k: how many are looked at.
-    """
-    slots = k - above
-    if slots <= 0:
-        return 0.0
-    return 1.0 if slots >= ties else 1 - comb(ties - hits, slots) / comb(ties, slots)
 
 
 def rank(
@@ -85,7 +65,7 @@ def rank(
     step = max(1, CELLS // len(gallery))
     # One buffer, and results in place: small arrays between large ones would keep freed memory.
     buffer = torch.empty((min(step, len(vectors)), len(distinct)))
-    found = [_empty(len(q.rows), min(TOP, len(gallery))) for q in asked]
+    found = [Ranks(*np.zeros((4, len(q.rows)), dtype=np.int64)) for q in asked]
     for start in range(0, len(vectors), step):
         chunk = torch.from_numpy(vectors[start : start + step])
         scores = torch.mm(chunk, columns, out=buffer[: len(chunk)]).numpy()
@@ -96,11 +76,6 @@ def rank(
                 for column, values in zip(ranks, ranked, strict=True):
                     column[here] = values
     return found
-
-
-def _empty(number: int, top: int) -> Ranks:
-    shapes = [(number,)] * 4 + [(number, top)]
-    return Ranks(*(np.zeros(shape, dtype=np.int64) for shape in shapes))
 
 
 def _lines(scores: np.ndarray, rows: np.ndarray) -> np.ndarray:
@@ -150,8 +125,7 @@ def _rank(scores: np.ndarray, queries: Queries, copies: np.ndarray) -> Ranks:
     assert np.isfinite(best).all()
     above, ties = (_count(m, copies) for m in (scores > best[:, None], scores == best[:, None]))
     hits = np.add.reduceat(same * queries.copies, queries.starts[:-1])
-    top = torch.topk(torch.from_numpy(scores), min(TOP, scores.shape[1])).indices.numpy()
-    return Ranks(above, ties, hits, size, top)
+    return Ranks(above, ties, hits, size)
 
 
 def _count(marked: np.ndarray, copies: np.ndarray) -> np.ndarray:

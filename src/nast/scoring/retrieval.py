@@ -16,14 +16,14 @@ import polars as pl
 from nast.errors import UsageError
 from nast.hashes import seed_of
 from nast.ids import hashed_ids
-from nast.records import SCORES_SCHEMA
-from nast.scoring.ranking import Mask, Queries, Ranks, hit_probability, rank
+from nast.records import HITS_SCHEMA
+from nast.scoring.ranking import Mask, Queries, Ranks, rank
+from nast.scoring.same_tokens import same_tokens
 
 if TYPE_CHECKING:
     from nast.scoring.truths import Truths
     from nast.vectors import Vectors
 
-KS = (1, 5)
 POLARITIES = ("negated", "affirmative")
 
 
@@ -45,7 +45,7 @@ def gallery_size(gallery: str) -> int | None:
 
 
 def score_retrieval(
-    store: "Vectors",
+    vectors: "Vectors",
     captions: pl.DataFrame,
     data: str,
     gallery: str = "unique",
@@ -53,9 +53,11 @@ def score_retrieval(
     seed: int = 0,
 ) -> pl.DataFrame:
     """Hits of both directions with the vectors of a model; see `retrieval_table`."""
+    model = vectors.model
     images, texts = distinct(captions)
-    vectors = store.images(images).float().numpy(), store.texts(texts).float().numpy()
-    return retrieval_table(*vectors, captions, store.model.name, data, gallery, truths, seed)
+    found = vectors.texts(texts).float().numpy()[same_tokens(model, texts)]
+    sides = vectors.images(images).float().numpy(), found
+    return retrieval_table(*sides, captions, model.name, model.seed, data, gallery, truths, seed)
 
 
 def blind_retrieval(
@@ -66,12 +68,15 @@ def blind_retrieval(
     truths: "Truths | None" = None,
     seed: int = 0,
 ) -> pl.DataFrame:
-    """The same queries answered with one ranking for all images: training frequency of the text."""
+    """The same queries answered with one ranking for all images: training frequency of the text.
+
+    Its `model` is null: no model is asked.
+    """
     images, texts = distinct(captions)
     shares = Counter(training["caption"])
     frequency = np.array([[shares[t]] for t in texts], dtype=np.float32)
     same = np.ones((len(images), 1), dtype=np.float32)
-    return retrieval_table(same, frequency, captions, "blind", data, gallery, truths, seed)
+    return retrieval_table(same, frequency, captions, None, None, data, gallery, truths, seed)
 
 
 def distinct(captions: pl.DataFrame) -> tuple[list[str], list[str]]:
@@ -85,7 +90,8 @@ def retrieval_table(
     images: np.ndarray,
     texts: np.ndarray,
     captions: pl.DataFrame,
-    model: str,
+    model: str | None,
+    model_seed: int | None,
     data: str,
     gallery: str = "unique",
     truths: "Truths | None" = None,
@@ -101,6 +107,7 @@ def retrieval_table(
         texts: vectors of the distinct texts, (m, D).
         captions: `CAPTIONS_SCHEMA` rows.
         model: name in the results.
+        model_seed: of the model, in the results.
         data: name in the results.
         gallery: what the headline reading ranks: `unique`, `full` (rows), `sampled:N` or
             `candidates`.
@@ -108,9 +115,8 @@ def retrieval_table(
         seed: of sampled galleries.
 
     Returns:
-        `SCORES_SCHEMA`: one row per query and k; `option` is k, `score` the probability of a
-        hit, `rank` the best right candidate's, `gallery` the number of candidates, `top` the best
-        ten. Images and texts are numbered in order of appearance.
+        `HITS_SCHEMA`, a row per query. `reading` is the gallery for the headline, `strict` or
+        `fact`. Images and texts are numbered in order of appearance: `image 3`, `text 7`.
     """
     rows = _numbered(captions)
     number = gallery_size(gallery)
@@ -123,29 +129,26 @@ def retrieval_table(
         mask = _mask(rows, way, len(candidates), number, gallery == "candidates", seed)
         own = {p: _own(rows.filter(polarity=p), way, mask) for p in POLARITIES}
         each = {p: _each(rows.filter(polarity=p), way) for p in POLARITIES}
-        readings = {"": each if gallery == "full" else own, " strict": each}
+        readings = {gallery: each if gallery == "full" else own, "strict": each}
         if truths is not None:
-            readings[" fact"] = {p: truths.queries(way, p) for p in POLARITIES}
+            readings["fact"] = {p: truths.queries(way, p) for p in POLARITIES}
         for reading, asked in readings.items():
             found = {p: q for p, q in asked.items() if len(q.rows)}
-            by_row = reading == " strict" or (gallery == "full" and not reading)
-            copies = shown if by_row else once
+            copies = shown if reading in ("strict", "full") else once
             ranks = rank(vectors, candidates, copies, list(found.values()))
-            name = f"{way} to {other}{reading}"
             frames += [
-                _rows(name, p, q, r, rows, way)
+                _hits(p, q, r, rows, way).with_columns(
+                    reading=pl.lit(reading), direction=pl.lit(f"{way} to {other}")
+                )
                 for (p, q), r in zip(found.items(), ranks, strict=True)
             ]
+    empty = pl.DataFrame(schema=HITS_SCHEMA)
+    if not frames:
+        return empty
     table = pl.concat(frames).with_columns(
-        model=pl.lit(model),
-        data=pl.lit(data),
-        form=pl.col("polarity"),
-        group_id=pl.lit(""),
-        answer=pl.lit(True),
-        tie=pl.lit(False),
-        truncated=pl.lit(False),
+        model=pl.lit(model), seed=pl.lit(model_seed), data=pl.lit(data), list_id=pl.lit(None)
     )
-    return table.select(pl.col(n).cast(t) for n, t in SCORES_SCHEMA.items())
+    return table.select(pl.col(n).cast(t) for n, t in HITS_SCHEMA.items())
 
 
 def _numbered(captions: pl.DataFrame) -> pl.DataFrame:
@@ -234,10 +237,10 @@ def _keeping(mask: Mask, queries: Queries) -> Mask:
     return left_out
 
 
-def _rows(
-    name: str, polarity: str, queries: Queries, ranks: Ranks, rows: pl.DataFrame, way: str
+def _hits(
+    polarity: str, queries: Queries, ranks: Ranks, rows: pl.DataFrame, way: str
 ) -> pl.DataFrame:
-    """One row per query and k."""
+    """One row per query."""
     numbers = queries.rows
     if way == "image":
         patient = dict(rows.select("image", "subject").iter_rows())
@@ -247,18 +250,17 @@ def _rows(
         subjects = hashed_ids(f"text {i}" for i in numbers)
     # Several rows of one text are queries of their own in the strict reading.
     nth = pl.DataFrame({"n": numbers}).select(pl.int_range(pl.len()).over("n")).to_series()
-    items = [f"{name} {i}" + (f".{j}" if j else "") for i, j in zip(numbers, nth, strict=True)]
-    counts = np.stack([ranks.above, ranks.ties, ranks.hits], axis=1).tolist()
-    base = pl.DataFrame(
+    ids = [f"{way} {i}" + (f".{j}" if j else "") for i, j in zip(numbers, nth, strict=True)]
+    right = np.add.reduceat(queries.copies, queries.starts[:-1])
+    return pl.DataFrame(
         {
-            "item_id": items,
-            "polarity": [polarity] * len(items),
+            "query_id": ids,
+            "polarity": [polarity] * len(ids),
             "subject": subjects,
-            "task": [f"retrieval {name}"] * len(items),
-            "rank": ranks.above + 1.0,
-            "gallery": ranks.gallery,
-            "top": ranks.top.tolist(),
+            "rank": ranks.above + 1,
+            "ties": ranks.ties,
+            "right_tied": ranks.hits,
+            "right": right,
+            "size": ranks.gallery,
         }
     )
-    scores = {k: pl.Series([hit_probability(a, t, h, k) for a, t, h in counts]) for k in KS}
-    return pl.concat(base.with_columns(option=pl.lit(k), score=s) for k, s in scores.items())

@@ -9,12 +9,12 @@ import polars as pl
 
 from nast.errors import InputError, UsageError
 from nast.hashes import file_hash
-from nast.measuring.metrics import FORM_ORDER
-from nast.records import SCORES_SCHEMA
-from nast.scoring.choice import choice_rows, ranked
+from nast.records import FORMS
+from nast.scoring.choice import as_scores, option_rows
+from nast.scoring.data import Data
 
 PREFIX = "scores:"
-_ENDING = rf"-({'|'.join(FORM_ORDER)})$"
+_ENDING = rf"-({'|'.join(FORMS)})$"
 
 
 @dataclass(frozen=True)
@@ -26,22 +26,24 @@ class ScoreFile:
         key: hash of the file.
         table: `item` (with its form at the end), `option`, `score`.
         made_from: the file.
+        seed: none: it is not one of several runs.
     """
 
     name: str
     key: str
     table: pl.DataFrame
     made_from: list[Path] = field(default_factory=list)
+    seed: int | None = None
 
 
 def read_score_file(spec: str, name: str | None = None) -> ScoreFile:
     """Read `scores:FILE` or FILE.
 
     Args:
-        spec: CSV, JSON Lines or Parquet with `item, option, score` and, if the ids do not end in
-            one of `metrics.FORM_ORDER` ("ID-negated"), `form`. `item` is the `question_id` or
-            `set_id`; `option` counts from 0 in the order of the stored options; the highest
-            score is the choice. Any finite numbers serve: log-probabilities, or 1 and 0.
+        spec: CSV, JSON Lines or Parquet with `item, option, score` and, where `item` is a
+            `pair_id` and does not end in one of `records.FORMS` ("ID-negated"), `form`. `option`
+            counts from 0 in the order of the stored options; the highest score is the choice. Any
+            finite numbers serve: log-probabilities, or 1 and 0.
         name: how results call it; the file's name if not given.
 
     Raises:
@@ -105,49 +107,41 @@ def _check(rows: pl.DataFrame, file: Path) -> None:
         )
 
 
-def score_from_file(
-    model: ScoreFile, kind: str, table: pl.DataFrame, data: str
-) -> tuple[pl.DataFrame, list[str]]:
-    """The rows of `scores.parquet` for one table.
+def score_from_file(model: ScoreFile, data: Data) -> tuple[pl.DataFrame, list[str]]:
+    """The rows of `scores.parquet` for one table of items.
 
     A form of which the file has no item is left out. An item of the other forms that the file
     lacks, or of which it lacks an option, has no scores and counts as wrong.
 
     Args:
         model: the file.
-        kind: `questions` or `claims`; of others it knows nothing.
-        table: of that kind.
-        data: name of the data set.
+        data: items.
 
     Returns:
-        `SCORES_SCHEMA` rows, and the ids (with their form) of the items that count as wrong.
+        `SCORES_SCHEMA` rows, and the ids of the items that count as wrong.
 
     Raises:
         InputError: a score of an option that the item does not have.
     """
-    if kind not in ("questions", "claims"):
-        return pl.DataFrame(schema=SCORES_SCHEMA), []
-    rows = choice_rows(kind, table)
-    named = pl.col("item_id").str.replace(_ENDING, "") + "-" + pl.col("form")
-    rows = rows.with_columns(named.alias("item"))
-    _refuse_options(model, rows)
-    found = rows.join(model.table, on=["item", "option"], how="left", maintain_order="left")
-    whole = pl.col("score").is_not_null().all().over("item")
+    rows = option_rows(data.table)
+    given = model.table.rename({"item": "item_id"})
+    _refuse_options(model, given, rows)
+    found = rows.join(given, on=["item_id", "option"], how="left", maintain_order="left")
+    whole = pl.col("score").is_not_null().all().over("item_id")
     found = found.with_columns(pl.when(whole).then("score").alias("score"))
-    present = pl.col("score").is_not_null().any().over("form")
-    found = found.filter(present)
-    missing = found.filter(pl.col("score").is_null())["item"].unique(maintain_order=True)
+    found = found.filter(pl.col("score").is_not_null().any().over("set", "form"))
+    missing = found.filter(pl.col("score").is_null())["item_id"].unique(maintain_order=True)
     scored = found.with_columns(truncated=pl.lit(False))
-    return ranked(scored, model.name, data, kind), list(missing)
+    return as_scores(scored, model.name, None, data.name), list(missing)
 
 
-def _refuse_options(model: ScoreFile, rows: pl.DataFrame) -> None:
-    here = model.table.join(rows.select("item").unique(), on="item", how="semi")
-    extra = here.join(rows.select("item", "option"), on=["item", "option"], how="anti")
+def _refuse_options(model: ScoreFile, given: pl.DataFrame, rows: pl.DataFrame) -> None:
+    here = given.join(rows.select("item_id").unique(), on="item_id", how="semi")
+    extra = here.join(rows.select("item_id", "option"), on=["item_id", "option"], how="anti")
     if len(extra):
         raise InputError(
             model.made_from[0],
-            found=f"option {extra['option'][0]} of item {extra['item'][0]}",
+            found=f"option {extra['option'][0]} of item {extra['item_id'][0]}",
             expected="options of the data, counted from 0",
             column="option",
         )

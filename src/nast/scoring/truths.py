@@ -11,7 +11,7 @@ from nast.facts.truths import TruthTable, annotations, truth_table
 from nast.files import manifest_of, read_table
 from nast.folders import identity, input_folders
 from nast.records import FACTS_SCHEMA, Fact
-from nast.scoring.items import Data
+from nast.scoring.data import Data
 from nast.scoring.ranking import Queries
 
 _CHUNK = 1024
@@ -46,10 +46,11 @@ class Truths(NamedTuple):
             polarity: `negated` or `affirmative`.
         """
         said = self.polarity == polarity
+        verdicts_of = self.row if way == "image" else self.column
+        numbers = np.flatnonzero(said)
         if way == "image":
-            numbers, verdicts_of, fits = np.arange(len(self.table.situations)), self.row, said
-        else:
-            numbers, verdicts_of, fits = np.flatnonzero(said), self.column, np.True_
+            numbers = np.arange(len(self.table.situations))
+        fits = said if way == "image" else np.True_
 
         def left_out(asked: np.ndarray) -> np.ndarray:
             verdicts = verdicts_of(asked)

@@ -5,11 +5,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from nast.measuring.statistics import DRAWS, LEVEL, TAILS, Estimate
+from nast.statistics.bootstrap import LEVEL, Estimate, over_clusters
 
 FEW = 10
 """With fewer patients than this in a class, a bootstrap of an AUC is far too narrow."""
-RESAMPLES = 1000
 
 
 class Levels(NamedTuple):
@@ -55,27 +54,36 @@ def areas(levels: Levels, labels: np.ndarray, weights: np.ndarray) -> np.ndarray
 
 
 def clustered_auc(
-    scores: np.ndarray,
-    labels: np.ndarray,
-    patients: Sequence[str],
-    seed: int = 0,
-    resamples: int = RESAMPLES,
+    scores: np.ndarray, labels: np.ndarray, patients: Sequence[str], seed: int = 0
 ) -> Estimate:
     """AUC with a percentile bootstrap interval over patients.
 
     Where a class has fewer than `FEW` patients the interval is Hoeffding's bound for two-sample
     statistics, AUC +- sqrt(log(40) / (2 m)) with m the patients of the smaller class: wide, but
     it holds for any distribution (a single positive gives [0, 1]).
+
+    Args:
+        scores: one number per item, (n,), or one row per seed, (seeds, n): the AUC is then that of
+            each seed, averaged (design row 24).
+        labels: true for the positive class, (n,).
+        patients: of each item.
+        seed: of the bootstrap.
     """
     labels = np.asarray(labels, dtype=bool)
-    value, n = auc(scores, labels), len(scores)
+    rows = np.atleast_2d(scores)
+    value, n = float(np.mean([auc(row, labels) for row in rows])), len(labels)
     smaller = smaller_class(labels, patients)
     if smaller < FEW:
         reach = float(np.sqrt(np.log(2 / (1 - LEVEL)) / (2 * max(smaller, 1))))
         method = f"Hoeffding bound, {smaller} patients in the smaller class"
         return Estimate(value, max(0.0, value - reach), min(1.0, value + reach), n, method)
-    levels = levels_of(scores)
-    return over_clusters(value, lambda w: areas(levels, labels, w), patients, n, seed, resamples)
+    return over_clusters(value, mean_area(rows, labels), patients, n, seed)
+
+
+def mean_area(scores: np.ndarray, labels: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+    """A function from weights (..., n) to the AUC of each row of scores (seeds, n), averaged."""
+    levels = [levels_of(row) for row in np.atleast_2d(scores)]
+    return lambda weights: np.mean([areas(one, labels, weights) for one in levels], axis=0)
 
 
 def auc_difference(
@@ -84,70 +92,25 @@ def auc_difference(
     labels: np.ndarray,
     patients: Sequence[str],
     seed: int = 0,
-    resamples: int = RESAMPLES,
 ) -> Estimate:
     """AUC of `second` minus AUC of `first` on the same items, paired by patient.
 
-    With fewer than `FEW` patients in a class the interval is [-1, 1]: such a sample cannot show
-    that nothing was lost.
+    Either side may have a row per seed, as in `clustered_auc`. With fewer than `FEW` patients in a
+    class the interval is [-1, 1]: such a sample cannot show that nothing was lost.
     """
     labels = np.asarray(labels, dtype=bool)
-    value, n = auc(second, labels) - auc(first, labels), len(labels)
-    smaller = smaller_class(labels, patients)
+    sides = [mean_area(side, labels) for side in (first, second)]
+    value = float(sides[1](np.ones(len(labels))) - sides[0](np.ones(len(labels))))
+    smaller, n = smaller_class(labels, patients), len(labels)
     if smaller < FEW:
         return Estimate(value, -1.0, 1.0, n, f"no interval, {smaller} patients in a class")
-    levels = levels_of(first), levels_of(second)
-
-    def change(weights: np.ndarray) -> np.ndarray:
-        return areas(levels[1], labels, weights) - areas(levels[0], labels, weights)
-
-    return over_clusters(value, change, patients, n, seed, resamples)
+    return over_clusters(value, lambda w: sides[1](w) - sides[0](w), patients, n, seed)
 
 
 def smaller_class(labels: np.ndarray, patients: Sequence[str]) -> int:
     """Number of patients in the class that has fewer of them."""
     ids = np.asarray(patients)
     return min(len(set(ids[labels])), len(set(ids[~labels])))
-
-
-def over_clusters(
-    value: float,
-    statistic: Callable[[np.ndarray], np.ndarray],
-    clusters: Sequence[str],
-    n: int,
-    seed: int,
-    resamples: int = RESAMPLES,
-    kind: str = "patients",
-) -> Estimate:
-    """An estimate with a percentile bootstrap interval of a weighted statistic.
-
-    Args:
-        value: the statistic of the sample itself.
-        statistic: takes how often each item counts in each draw, (draws, n), and gives one value
-            per draw; NaN draws are left out.
-        clusters: of each item.
-        n: number of items.
-        seed: of the draws.
-        resamples: how many; they are made in chunks of `DRAWS` numbers.
-        kind: what the clusters are, for the method.
-    """
-    _, codes = np.unique(np.asarray(clusters), return_inverse=True)
-    number = int(codes.max()) + 1
-    rng = np.random.default_rng(seed)
-    step = max(1, DRAWS // max(len(codes), 1))
-    draws = []
-    for start in range(0, resamples, step):
-        size = min(step, resamples - start)
-        drawn = rng.integers(0, number, (size, number)) + number * np.arange(size)[:, None]
-        times = np.bincount(drawn.ravel(), minlength=size * number).reshape(size, number)
-        draws.append(statistic(times[:, codes].astype(float)))
-    found = np.concatenate(draws)
-    finite = found[np.isfinite(found)]
-    if not len(finite):
-        return Estimate(value, float("nan"), float("nan"), n, "no draw has both classes")
-    low, high = np.quantile(finite, TAILS)
-    method = f"percentile bootstrap over {number} {kind}, {len(finite)} resamples"
-    return Estimate(value, float(low), float(high), n, method)
 
 
 def average_precision(

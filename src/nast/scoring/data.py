@@ -7,21 +7,16 @@ from typing import NamedTuple
 
 import polars as pl
 
-from nast.errors import InputError
+from nast.errors import InputError, UsageError
+from nast.facts.conditions import Conditions, conditions_of
 from nast.files import manifest_of, read_table
 from nast.folders import identity
 from nast.ids import hashed_ids
-from nast.language.write.templates import FORMS
-from nast.records import CAPTIONS_SCHEMA, CLAIMS_SCHEMA, QUESTIONS_SCHEMA, STUDIES_SCHEMA
-from nast.scoring.datasets import labels_of
+from nast.items.table import read_items
+from nast.records import CAPTIONS_SCHEMA, ITEMS_SCHEMA, STUDIES_SCHEMA
 
-SCHEMAS = {
-    "questions": QUESTIONS_SCHEMA,
-    "claims": CLAIMS_SCHEMA,
-    "captions": CAPTIONS_SCHEMA,
-    "studies": STUDIES_SCHEMA,
-}
-IMPORTED = "imported:"
+SCHEMAS = {"items": ITEMS_SCHEMA, "captions": CAPTIONS_SCHEMA, "studies": STUDIES_SCHEMA}
+IMPORTED = "imported"
 UNREADABLE = "an image that cannot be read"
 NAMED = 5
 """Ids that a message shows; the manifest has all of them."""
@@ -30,26 +25,53 @@ LeftOut = dict[str, list[str]]
 
 
 class Data(NamedTuple):
-    """One table of one folder, of a kind of `SCHEMAS`; `label` begins the names of its figures
-    (`datasets`).
+    """One table of one folder.
+
+    Attributes:
+        name: of the data set: that of its folder.
+        kind: a key of `SCHEMAS`.
+        folder: where it lies.
+        table: its rows, cut to a split.
+        conditions: the table of conditions that it is named by.
     """
 
     name: str
     kind: str
     folder: Path
     table: pl.DataFrame
-    label: str = ""
+    conditions: Conditions
+
+    @property
+    def sets(self) -> list[str]:
+        """What is scored in it: sets of items, or the kind of the table."""
+        if self.kind != "items":
+            return [self.kind]
+        return self.table["set"].unique(maintain_order=True).to_list()
 
 
 def data_of(folders: Iterable[Path], split: str, limit: int | None) -> list[Data]:
-    """The tables of finished folders, cut to a split, with the labels of their figures.
+    """The tables of finished folders, cut to a split.
+
+    Args:
+        folders: with items, captions or studies.
+        split: which patients; `all` for every split.
+        limit: at most about so many items of each table, in whole groups.
 
     Raises:
-        UsageError: two folders of one name have tables of one kind.
+        UsageError: two folders of one name have items of one set, or tables of one kind.
     """
     found = [d for folder in folders for d in _tables(Path(folder), split, limit)]
-    labels = labels_of((d.name, d.kind, str(d.folder)) for d in found)
-    return [d._replace(label=labels[d.name]) for d in found]
+    places: dict[tuple[str, str], Path] = {}
+    for data in found:
+        for name in data.sets:
+            other = places.setdefault((data.name, name), data.folder)
+            if other != data.folder:
+                raise UsageError(
+                    f"two data sets with {name} are called {data.name!r} ({other} and "
+                    f"{data.folder}): results tell them apart by the name of the folder; rename "
+                    "one of them"
+                )
+    return found
 
 
 def _tables(folder: Path, split: str, limit: int | None) -> Iterator[Data]:
@@ -59,28 +81,31 @@ def _tables(folder: Path, split: str, limit: int | None) -> Iterator[Data]:
         path = folder / f"{kind}.parquet"
         if not path.is_file():
             continue
-        table = read_table(path, schema)
+        table = read_items(folder) if kind == "items" else read_table(path, schema)
         table = table if split == "all" else table.filter(split=split)
         table = table if limit is None else first_items(table, limit)
         if len(table):
-            yield Data(name, kind, folder, table)
+            yield Data(name, kind, folder, table, conditions_of(folder))
 
 
 def identities(tables: Iterable[Data]) -> dict[str, dict[str, str]]:
-    """Data set -> kind of its tables -> hash of the folder, for the manifest."""
+    """Data set -> what is scored in it -> identity of the folder, for the manifest."""
     found: dict[str, dict[str, str]] = {}
     for data in tables:
-        found.setdefault(data.name, {})[data.kind] = identity(data.folder)
+        found.setdefault(data.name, {}).update(dict.fromkeys(data.sets, identity(data.folder)))
     return found
 
 
 def first_items(table: pl.DataFrame, limit: int) -> pl.DataFrame:
-    """About `limit` rows: whole groups, or the first rows of a table without groups."""
+    """About `limit` items: whole groups in all forms, or the first rows of a table without."""
     if "group_id" not in table.columns:
         return table.head(limit)
-    groups = table.group_by("group_id", maintain_order=True).agg(pl.len().alias("size"))
-    kept = groups.filter((pl.col("size").cum_sum() - pl.col("size")) < limit)["group_id"]
-    return table.filter(pl.col("group_id").is_in(kept.to_list()))
+    groups = table.group_by("set", "group_id", maintain_order=True).agg(
+        pl.col("pair_id").n_unique().alias("size")
+    )
+    before = (pl.col("size").cum_sum() - pl.col("size")).over("set")
+    kept = groups.filter(before < limit).select("set", "group_id")
+    return table.join(kept, on=["set", "group_id"], how="semi", maintain_order="left")
 
 
 def whole_groups(table: pl.DataFrame, good: set[str]) -> pl.DataFrame:
@@ -98,7 +123,7 @@ def _whole(table: pl.DataFrame, fine: pl.Expr) -> pl.DataFrame:
     return marked.filter(pl.col("fine").all().over("group_id")).drop("fine")
 
 
-def usable(data: Data, good: set[str], equal_options: bool = False) -> tuple[Data, LeftOut]:
+def usable(data: Data, good: set[str], equal_options: bool) -> tuple[Data, LeftOut]:
     """A table without the items that cannot be scored, and the ids of these by reason.
 
     Args:
@@ -111,48 +136,49 @@ def usable(data: Data, good: set[str], equal_options: bool = False) -> tuple[Dat
         The rest, whole groups only, and the reasons: an image that cannot be read, and those of
         `faults`. Members that only share a group with such an item are not named.
     """
-    foreign = data.kind == "claims" and data.table["construction"].str.starts_with(IMPORTED).all()
-    reasons = faults(data.kind, data.table, equal_options and foreign)
-    seen = pl.col("image_path").is_in(list(good))
-    unseen = data.table.with_row_index("row").filter(~seen)["row"].to_list()
-    reasons = {UNREADABLE: unseen, **reasons}
+    reasons = faults(data, equal_options)
+    unseen = data.table.with_row_index("row").filter(~pl.col("image_path").is_in(list(good)))
+    reasons = {UNREADABLE: unseen["row"].to_list(), **reasons}
     bad = {row for rows in reasons.values() for row in rows}
     fine = pl.Series([row not in bad for row in range(len(data.table))], dtype=pl.Boolean)
-    named = shown_ids(data.kind, data.table)
-    left_out = {why: [named[r] for r in rows] for why, rows in reasons.items() if rows}
+    named = shown_ids(data)
+    left_out = {
+        why: list(dict.fromkeys(named[r] for r in rows)) for why, rows in reasons.items() if rows
+    }
     return data._replace(table=_whole(data.table, pl.lit(fine))), left_out
 
 
-def shown_ids(kind: str, table: pl.DataFrame) -> list[str]:
+def shown_ids(data: Data) -> list[str]:
     """Ids that may be shown: those of our items, keyed hashes of what may hold a patient's."""
-    if kind in ("captions", "studies"):
-        return hashed_ids(table[{"captions": "caption_id", "studies": "study_id"}[kind]])
-    ids = table["question_id" if kind == "questions" else "set_id"]
-    foreign = table["construction"].str.starts_with(IMPORTED)
-    hashed = hashed_ids(ids)
+    if data.kind != "items":
+        return hashed_ids(data.table[{"captions": "caption_id", "studies": "study_id"}[data.kind]])
+    return shown_items(data.table)
+
+
+def shown_items(items: pl.DataFrame) -> list[str]:
+    """The pair ids of some items as they may be shown."""
+    ids, foreign = items["pair_id"], items["set"] == IMPORTED
+    hashed = hashed_ids(ids) if foreign.any() else ids
     return [h if f else i for i, h, f in zip(ids, hashed, foreign, strict=True)]
 
 
-def faults(kind: str, table: pl.DataFrame, equal_options: bool = False) -> dict[str, list[int]]:
+def faults(data: Data, equal_options: bool = False) -> dict[str, list[int]]:
     """Reason -> rows of a table whose items have no single right answer.
 
     Two options may read alike in the omitted form only: it leaves out what tells them apart.
     """
-    found: dict[str, list[int]] = {}
-    if kind == "captions":
-        blank = table["caption"].fill_null("").str.strip_chars() == ""
+    if data.kind == "captions":
+        blank = data.table["caption"].fill_null("").str.strip_chars() == ""
         return {"an empty text": blank.arg_true().to_list()}
-    if kind == "studies":
+    if data.kind == "studies":
         return {}
-    forms = FORMS if kind == "questions" else ("claims",)
-    for row, (answer, own, *texts) in enumerate(
-        table.select("answer", "construction" if kind == "questions" else "form", *forms).rows()
-    ):
-        for form, options in zip(forms, texts, strict=True):
-            reason = _fault(options, answer, equal_options or "omitted" in (form, own))
-            if reason:
-                found.setdefault(reason, []).append(row)
-                break
+    found: dict[str, list[int]] = {}
+    columns = data.table.select("answer", "set", "form", "options")
+    for row, (answer, name, form, options) in enumerate(columns.iter_rows()):
+        may_repeat = form == "omitted" or (equal_options and name == IMPORTED)
+        reason = _fault(options, answer, may_repeat)
+        if reason:
+            found.setdefault(reason, []).append(row)
     return found
 
 

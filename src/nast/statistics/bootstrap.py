@@ -1,10 +1,10 @@
 """Intervals for clustered items (design section 5: by patient and by group).
 
 All of them are percentile bootstrap intervals over whole clusters; the widest one is kept where
-items belong to patients and to groups. Tests and corrections are in `significance`.
+items belong to patients and to groups. Tests and corrections are in `paired_tests`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -32,15 +32,6 @@ class Estimate(NamedTuple):
     high: float
     n: int
     method: str
-
-    def as_dict(self) -> dict[str, Any]:
-        """The entry of `metrics.json`."""
-        return {
-            "value": self.value,
-            "interval": [self.low, self.high],
-            "n": self.n,
-            "method": self.method,
-        }
 
 
 NOTHING = Estimate(float("nan"), float("nan"), float("nan"), 0, "no items")
@@ -127,7 +118,7 @@ def clustered_means(
     means = np.divide(filled.sum(axis=0), numbers, out=np.zeros(len(numbers)), where=numbers > 0)
     reaches: list[dict[str, np.ndarray]] = [{} for _ in means]
     for kind, ids in clusters.items():
-        _, codes = np.unique(np.asarray(ids), return_inverse=True)
+        codes = codes_of(ids)
         sums, counts = (_by_code(table, codes) for table in (filled, has))
         drawn = _resampled_columns(sums, counts, seed, resamples)
         sizes = np.count_nonzero(counts, axis=0)
@@ -166,25 +157,80 @@ def _resampled_columns(
     sums: np.ndarray, counts: np.ndarray, seed: int, resamples: int
 ) -> np.ndarray:
     """Means of resampled clusters, (resamples, columns); NaN for a draw without an item."""
-    number, width = sums.shape
-    rng = np.random.default_rng(seed)
-    step = max(1, DRAWS // number)
+    width = sums.shape[1]
     means = []
-    for start in range(0, resamples, step):
-        size = min(step, resamples - start)
-        drawn = rng.integers(0, number, (size, number)) + number * np.arange(size)[:, None]
-        times = np.bincount(drawn.ravel(), minlength=size * number).reshape(size, number)
-        total = times.astype(float) @ np.hstack([sums, counts])
+    for times in _draws(len(sums), len(sums), seed, resamples):
+        total = times @ np.hstack([sums, counts])
         # Whole numbers: a draw without an item is exactly 0.
         means.append(
             np.divide(
                 total[:, :width],
                 total[:, width:],
-                out=np.full((size, width), np.nan),
+                out=np.full((len(times), width), np.nan),
                 where=total[:, width:] > 0,
             )
         )
     return np.concatenate(means)
+
+
+def _draws(number: int, width: int, seed: int, resamples: int) -> Iterator[np.ndarray]:
+    """How often each of so many clusters is drawn, (draws, number), until there are `resamples`.
+
+    Args:
+        number: of clusters; as many are drawn, with replacement.
+        width: numbers that the caller holds for each draw; parts have at most `DRAWS` of them.
+        seed: of the draws.
+        resamples: how many.
+    """
+    rng = np.random.default_rng(seed)
+    step = max(1, DRAWS // max(width, 1))
+    for start in range(0, resamples, step):
+        size = min(step, resamples - start)
+        drawn = rng.integers(0, number, (size, number)) + number * np.arange(size)[:, None]
+        times = np.bincount(drawn.ravel(), minlength=size * number).reshape(size, number)
+        yield times.astype(float)
+
+
+def codes_of(ids: Any) -> np.ndarray:
+    """Names as numbers in order of appearance.
+
+    Patients are keyed hashes, whose order is that of a local key: draws must not depend on it.
+    """
+    _, firsts, codes = np.unique(np.asarray(ids), return_index=True, return_inverse=True)
+    return np.argsort(np.argsort(firsts))[codes]
+
+
+def over_clusters(
+    value: float,
+    statistic: Callable[[np.ndarray], np.ndarray],
+    clusters: Sequence[str],
+    n: int,
+    seed: int,
+    resamples: int = 1000,
+    kind: str = "patients",
+) -> Estimate:
+    """An estimate with a percentile bootstrap interval of a weighted statistic.
+
+    Args:
+        value: the statistic of the sample itself.
+        statistic: takes how often each item counts in each draw, (draws, n), and gives one value
+            per draw; NaN draws are left out.
+        clusters: of each item.
+        n: number of items.
+        seed: of the draws.
+        resamples: how many.
+        kind: what the clusters are, for the method.
+    """
+    codes = codes_of(clusters)
+    number = int(codes.max()) + 1
+    drawn = _draws(number, len(codes), seed, resamples)
+    found = np.concatenate([statistic(times[:, codes]) for times in drawn])
+    finite = found[np.isfinite(found)]
+    if not len(finite):
+        return Estimate(value, float("nan"), float("nan"), n, "no draw has both classes")
+    low, high = np.quantile(finite, TAILS)
+    method = f"percentile bootstrap over {number} {kind}, {len(finite)} resamples"
+    return Estimate(value, float(low), float(high), n, method)
 
 
 def clustered_share(

@@ -1,25 +1,33 @@
 """Tests on paired answers, and Holm's correction over many of them."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from scipy.stats import binomtest
 
-from nast.measuring.statistics import DRAWS, Clusters, by_cluster
+from nast.statistics.bootstrap import DRAWS, Clusters, by_cluster
 
 FLIPS = 10_000
 
 
+class Discordance(NamedTuple):
+    """The 2 x 2 table of two sets of answers, and McNemar's exact two-sided p."""
+
+    both: int
+    only_first: int
+    only_second: int
+    neither: int
+    p: float
+
+
 def mcnemar(
     first: Sequence[float] | np.ndarray, second: Sequence[float] | np.ndarray
-) -> dict[str, Any]:
+) -> Discordance:
     """The 2 x 2 table of two sets of right (1) and wrong (0) answers to the same items.
 
-    Returns:
-        `both`, `only first`, `only second`, `neither`, and `p`: McNemar's exact two-sided test,
-        a binomial test of the discordant pairs (1 where there are none). It takes items as
-        independent; `sign_flip` does not.
+    `p` is a binomial test of the discordant pairs (1 where there are none). It takes items as
+    independent; `sign_flip` does not.
 
     Raises:
         ValueError: an answer is neither 0 nor 1, or the numbers differ.
@@ -29,15 +37,11 @@ def mcnemar(
         raise ValueError("McNemar's test needs one right (1) or wrong (0) answer per item and side")
     left, right = (p.astype(bool) for p in pair)
     only_first, only_second = int((left & ~right).sum()), int((~left & right).sum())
-    discordant = only_first + only_second
-    p = binomtest(only_first, discordant).pvalue if discordant else 1.0
-    return {
-        "both": int((left & right).sum()),
-        "only first": only_first,
-        "only second": only_second,
-        "neither": int((~left & ~right).sum()),
-        "p": float(p),
-    }
+    number = only_first + only_second
+    p = float(binomtest(only_first, number).pvalue) if number else 1.0
+    return Discordance(
+        int((left & right).sum()), only_first, only_second, int((~left & ~right).sum()), p
+    )
 
 
 def sign_flip(
@@ -75,14 +79,14 @@ def _flipped(sums: np.ndarray, seed: int, flips: int) -> float:
     return (1 + far) / (1 + flips)
 
 
-def holm(p_values: Mapping[str, float]) -> dict[str, float]:
-    """P-values corrected for their number by Holm's step-down procedure.
+def holm(p_values: Sequence[float]) -> list[float]:
+    """P-values corrected for their number by Holm's step-down procedure, in their order.
 
     p(i) of n in ascending order becomes the largest of (n - j + 1) p(j) over j <= i, at most 1.
     Holm, Scandinavian Journal of Statistics 6 (1979).
     """
-    corrected, worst = {}, 0.0
-    for place, name in enumerate(sorted(p_values, key=lambda n: p_values[n])):
-        worst = max(worst, min(1.0, (len(p_values) - place) * p_values[name]))
-        corrected[name] = worst
-    return {name: corrected[name] for name in p_values}
+    corrected, worst = [1.0] * len(p_values), 0.0
+    for place, at in enumerate(sorted(range(len(p_values)), key=lambda i: p_values[i])):
+        worst = max(worst, min(1.0, (len(p_values) - place) * p_values[at]))
+        corrected[at] = worst
+    return corrected

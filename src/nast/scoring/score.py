@@ -1,0 +1,274 @@
+"""Models x items -> scores: what each model gives, what is passed over, and why."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from nast.errors import InputError, ModelError, UsageError
+from nast.files import read_table
+from nast.language.write.llm.backends import LanguageModel
+from nast.language.write.llm.cache import AnswerCache
+from nast.measuring.replies import REPLIES_SCHEMA
+from nast.models.contract import DualEncoder
+from nast.records import CAPTIONS_SCHEMA, HITS_SCHEMA, PAIRS_SCHEMA, SCORES_SCHEMA
+from nast.scoring.chat import SKIPPED, ChatModel, score_chat
+from nast.scoring.chat_images import readable_images
+from nast.scoring.choice import option_rows, score_items, vectors_of
+from nast.scoring.controls import control_scores
+from nast.scoring.data import Data, LeftOut, refuse_more_than, usable
+from nast.scoring.neutral import NEUTRAL_SCHEMA, neutral_vectors
+from nast.scoring.prompt_pairs import score_prompt_pairs
+from nast.scoring.retrieval import blind_retrieval, score_retrieval
+from nast.scoring.same_tokens import equal_after_cut
+from nast.scoring.score_file import ScoreFile, score_from_file
+from nast.scoring.truths import lost_facts, truths_behind
+from nast.vectors import Vectors
+
+Model = DualEncoder | ScoreFile | ChatModel
+NO_FACTS = (
+    "captions without the reading `fact`: the facts that they were built from are not where they "
+    "were, or were changed; give their folder beside the others"
+)
+CONTROLS_SCHEMA = {**SCORES_SCHEMA, "control": pl.String}
+TABLES: dict[str, dict[str, Any]] = {
+    "scores": SCORES_SCHEMA,
+    "hits": HITS_SCHEMA,
+    "pairs": PAIRS_SCHEMA,
+    "controls": CONTROLS_SCHEMA,
+    "neutral": NEUTRAL_SCHEMA,
+    "replies": REPLIES_SCHEMA,
+}
+"""The tables that scoring leaves, each in a Parquet file of that name."""
+
+
+@dataclass
+class Means:
+    """What scoring reads and asks.
+
+    Attributes:
+        vectors: folder of vectors, shared between runs; memory only if None.
+        access: access class of the data.
+        answers: replies of chat models so far.
+        servers: how to ask each chat model, by name.
+    """
+
+    vectors: Path | None = None
+    access: str = "open"
+    answers: AnswerCache = field(default_factory=lambda: AnswerCache(None))
+    servers: Mapping[str, LanguageModel] = field(default_factory=dict)
+
+
+@dataclass
+class Scoring:
+    """What all models leave.
+
+    Attributes:
+        tables: a key of `TABLES` -> its rows.
+        data: the items that were scored, the same for every model.
+        left_out: the others: table -> reason -> ids.
+        broken: how many images cannot be read.
+        notes: model -> what -> items, of items that count as wrong and of readings left out.
+    """
+
+    tables: dict[str, pl.DataFrame]
+    data: list[Data]
+    left_out: dict[str, LeftOut]
+    broken: int
+    notes: dict[str, dict[str, list[str]]]
+
+
+def score_models(
+    models: Sequence[Model],
+    tables: Sequence[Data],
+    means: Means,
+    *,
+    gallery: str = "unique",
+    controls: bool = False,
+    equal_options: bool = False,
+    max_bad: int = 0,
+    seed: int = 0,
+) -> Scoring:
+    """Score models on tables. Which items are scored depends on the data alone.
+
+    Args:
+        models: dual encoders, files of scores and chat models (items only).
+        tables: of `data_of`.
+        means: see `Means`.
+        gallery: of the headline retrieval, see `retrieval.gallery_size`.
+        controls: also score without the image, with a wrong one, and without the negators.
+        equal_options: take imported items with equal options, as a peer's rule for ties does.
+        max_bad: how many images and items that cannot be scored are passed over.
+        seed: of sampled galleries and of shuffled images.
+
+    Raises:
+        InputError: more than `max_bad` items cannot be scored, nothing is left, or a file of
+            scores has none of the items.
+        ModelError: a model's vectors are not finite or not of unit length; names the items.
+        UsageError: a file of scores cannot tell the items of two data sets apart.
+    """
+    encoders = {
+        id(m): Vectors(m, means.vectors, means.access) for m in models if isinstance(m, DualEncoder)
+    }
+    kept, left_out, broken = _kept(list(encoders.values()), tables, equal_options, max_bad)
+    if not kept:
+        raise InputError(
+            tables[0].folder,
+            found="no item that can be scored",
+            expected="whole groups with readable images",
+        )
+    frames: dict[str, list[pl.DataFrame]] = {n: [pl.DataFrame(schema=s)] for n, s in TABLES.items()}
+    notes: dict[str, dict[str, list[str]]] = {}
+    for model in models:
+        said: dict[str, list[str]] = {}
+        if isinstance(model, ScoreFile):
+            _from_file(model, kept, frames, said)
+        elif isinstance(model, ChatModel):
+            _by_chat(model, kept, means, seed, frames, said)
+        else:
+            encoder = encoders[id(model)]
+            _by_encoder(encoder, kept, gallery, controls, seed, frames, said)
+        if said:
+            notes[model.name] = said
+    frames["hits"] += [_blind(d, kept, gallery, seed) for d in kept if d.kind == "captions"]
+    found = {name: pl.concat(parts) for name, parts in frames.items()}
+    if not any(map(len, found.values())):
+        raise InputError(
+            tables[0].folder, found="nothing that these models score", expected="items"
+        )
+    return Scoring(found, kept, left_out, broken, notes)
+
+
+def _kept(
+    encoders: Sequence[Vectors], tables: Sequence[Data], equal_options: bool, max_bad: int
+) -> tuple[list[Data], dict[str, LeftOut], int]:
+    """The tables without the items that cannot be scored, these by table and reason, and the
+    number of images that cannot be read, by any model.
+    """
+    good = {p for d in tables for p in d.table["image_path"]}
+    bad: set[str] = set()
+    for encoder in encoders:
+        try:
+            good, unseen = encoder.readable(sorted(good))
+        except ModelError:
+            _name_items(encoder, tables)
+            raise
+        bad |= set(unseen)
+    if not encoders:
+        # What an encoder reads is read already.
+        good, bad = readable_images(good)
+    found = [usable(d, good, equal_options) for d in tables]
+    left_out = {f"{d.name} {d.kind}": why for d, why in found if why}
+    refuse_more_than(max_bad, len(bad), left_out, tables[0].folder)
+    return [d for d, _ in found if len(d.table)], left_out, len(bad)
+
+
+def _name_items(encoder: Vectors, tables: Sequence[Data]) -> None:
+    """Find the items whose images break the contract, for the message.
+
+    Raises:
+        ModelError: names them.
+    """
+    for data in tables:
+        if data.kind == "items":
+            rows = option_rows(data.table)
+            images = rows["image_path"].unique(maintain_order=True).to_list()
+            vectors_of(encoder.images, images, rows, "image_path", encoder.model.name)
+
+
+def _by_encoder(
+    vectors: Vectors,
+    tables: Sequence[Data],
+    gallery: str,
+    controls: bool,
+    seed: int,
+    frames: dict[str, list[pl.DataFrame]],
+    notes: dict[str, list[str]],
+) -> None:
+    for data in tables:
+        name, table = data.name, data.table
+        if data.kind == "items":
+            frames["scores"].append(score_items(vectors, table, name))
+            alike = equal_after_cut(vectors.model, table)
+            if alike:
+                notes.setdefault("options equal after the cut", []).extend(alike)
+            if controls:
+                frames["controls"].append(control_scores(vectors, table, name, seed))
+        elif data.kind == "studies":
+            pairs = score_prompt_pairs(vectors, table, name, data.conditions)
+            frames["pairs"].append(pairs)
+        else:
+            beside = [d.folder for d in tables]
+            if lost_facts(data.folder, beside):
+                notes.setdefault(NO_FACTS, []).append(name)
+            truths = truths_behind(data, beside)
+            hits = score_retrieval(vectors, table, name, gallery, truths, seed)
+            frames["hits"].append(hits)
+    frames["neutral"].append(neutral_vectors(vectors))
+
+
+def _blind(data: Data, tables: Sequence[Data], gallery: str, seed: int) -> pl.DataFrame:
+    """Retrieval by one ranking for all images: how often a text is said in training."""
+    every = read_table(data.folder / "captions.parquet", CAPTIONS_SCHEMA)
+    truths = truths_behind(data, [d.folder for d in tables])
+    training = every.filter(split="train")
+    return blind_retrieval(data.table, training, data.name, gallery, truths, seed)
+
+
+def _by_chat(
+    model: ChatModel,
+    tables: Sequence[Data],
+    means: Means,
+    seed: int,
+    frames: dict[str, list[pl.DataFrame]],
+    notes: dict[str, list[str]],
+) -> None:
+    for data in tables:
+        if data.kind != "items":
+            notes.setdefault(SKIPPED, []).append(f"{data.name} {data.kind}")
+            continue
+        asked = score_chat(model, means.servers[model.name], data, seed, means.answers)
+        frames["scores"].append(asked.scores)
+        frames["replies"].append(asked.replies)
+        for what, some in asked.notes.items():
+            notes.setdefault(what, []).extend(some)
+
+
+def _from_file(
+    model: ScoreFile,
+    tables: Sequence[Data],
+    frames: dict[str, list[pl.DataFrame]],
+    notes: dict[str, list[str]],
+) -> None:
+    items = [d for d in tables if d.kind == "items"]
+    _refuse_one_id_for_two(model, items)
+    found = [score_from_file(model, data) for data in items]
+    if not any(len(scores) for scores, _ in found):
+        raise InputError(
+            model.made_from[0],
+            found="no item of the data",
+            expected="ids of items, with their form",
+        )
+    frames["scores"] += [scores for scores, _ in found]
+    missing = [item for _, some in found for item in some]
+    if missing:
+        notes["without scores, counted as wrong"] = missing
+
+
+def _refuse_one_id_for_two(model: ScoreFile, tables: Sequence[Data]) -> None:
+    """Refuse data sets that share ids: a file's scores would count for the words of both."""
+    owners: dict[str, str] = {}
+    shared = [
+        item
+        for data in tables
+        for item in data.table["item_id"]
+        if owners.setdefault(item, data.name) != data.name
+    ]
+    if shared:
+        raise UsageError(
+            f"{model.name}: {len(shared)} items of {owners[shared[0]]} have the same id in another "
+            "data set, and a file of scores cannot tell them apart; evaluate the data sets in runs "
+            "of their own and give both to nast report"
+        )
