@@ -5,6 +5,7 @@ user's own file of the same form replaces it for the process. Phrases are Table 
 their classes (design row 11) are our lay reading and not reviewed by a radiologist.
 """
 
+import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -70,6 +71,10 @@ class Conditions(Mapping[str, Condition]):
     def __len__(self) -> int:
         return len(self._table)
 
+    def __hash__(self) -> int:
+        # Equal tables have equal names; what is made of a table is kept under it.
+        return hash((*self._table, _revision))
+
     def labelled(self) -> list[str]:
         """The conditions that label tables and `studies.parquet` have a column for."""
         return [name for name, condition in self.items() if condition.labelled]
@@ -122,6 +127,13 @@ def conditions_of(folder: Path) -> Conditions:
     """
     file = Path(folder) / TABLE
     return load_conditions(checked(file)) if file.is_file() else CONDITIONS
+
+
+def copy_conditions(folder: Path, out: Path) -> None:
+    """Put a folder's own table of conditions, where it has one, into a folder made from it."""
+    file = Path(folder) / TABLE
+    if file.is_file():
+        shutil.copyfile(file, Path(out) / TABLE)
 
 
 def labelled() -> list[str]:
