@@ -5,9 +5,9 @@ from PIL import Image
 
 from nast.files import write_table
 from nast.folders import stage
-from nast.records import CAPTIONS_SCHEMA, CLAIMS_SCHEMA, QUESTIONS_SCHEMA
+from nast.language.write.templates import STEM
+from nast.records import CAPTIONS_SCHEMA, ITEMS_SCHEMA
 
-LABELS = [(1, 1), (1, 0), (0, 1), (0, 0)]
 WORDS = {
     "negated": [
         "Edema and fracture.",
@@ -35,17 +35,24 @@ def image(path, shade, mode="RGB", size=(8, 8)):
 
 
 def finished(folder, tables, access="open", terms=("made up",)):
-    """A finished folder with some tables."""
-    schemas = {"questions": QUESTIONS_SCHEMA, "claims": CLAIMS_SCHEMA, "captions": CAPTIONS_SCHEMA}
+    """A finished folder with some tables; questions and claims are one."""
+    items = [row for name in ("questions", "claims") for row in tables.get(name, [])]
+    whole = {"items": (items, ITEMS_SCHEMA), "captions": (tables.get("captions"), CAPTIONS_SCHEMA)}
 
     def make(out):
-        for name, rows in tables.items():
-            table = pl.DataFrame(rows, schema=schemas[name])
-            write_table(out / f"{name}.parquet", table, schemas[name])
+        for name, (rows, schema) in whole.items():
+            if rows:
+                write_table(out / f"{name}.parquet", pl.DataFrame(rows, schema=schema), schema)
         return {"access": access, "terms": list(terms), "counts": {}}
 
     stage(folder, {"stage": "small"}, [], make)
     return folder
+
+
+def again(rows, front, **other):
+    """The same items once more, under ids of their own."""
+    ids = ("item_id", "pair_id", "group_id")
+    return [row | {name: front + row[name] for name in ids} | other for row in rows]
 
 
 def keys(root, n, split):
@@ -57,30 +64,6 @@ def keys(root, n, split):
     }
 
 
-def questions(root, split="test"):
-    """One balanced group of four: study n is right with option n; images are drawn."""
-    rows = []
-    for n in range(4):
-        image(root / f"p7000{n}" / f"view{n}.png", 40 * n)
-        rows.append(
-            {
-                "question_id": f"group-{n}",
-                "group_id": "group",
-                **keys(root, n, split),
-                "view": "PA",
-                "stem": "What is seen?",
-                "conditions": ["Edema", "Fracture"],
-                "options": LABELS,
-                **WORDS,
-                "answer": n,
-                "sampler": "all-triples",
-                "construction": "balanced",
-                "realiser": "template:without",
-            }
-        )
-    return rows
-
-
 def fact(condition, existence, **more):
     return {
         "condition": condition,
@@ -89,6 +72,49 @@ def fact(condition, existence, **more):
         "zone": None,
         "severity": None,
     } | more
+
+
+LABELS = [
+    [fact("Edema", "present"), fact("Fracture", "present")],
+    [fact("Edema", "present"), fact("Fracture", "absent")],
+    [fact("Edema", "absent"), fact("Fracture", "present")],
+    [fact("Edema", "absent"), fact("Fracture", "absent")],
+]
+MISSED = [
+    ["truth", "missed presence", "missed presence", "missed presence"],
+    ["missed denial", "truth", "both", "missed presence"],
+    ["missed denial", "both", "truth", "missed presence"],
+    ["missed denial", "missed denial", "missed denial", "truth"],
+]
+
+
+def questions(root, split="test"):
+    """One balanced group of four: study n is right with option n; images are drawn."""
+    rows = []
+    for form, texts in WORDS.items():
+        for n in range(4):
+            image(root / f"p7000{n}" / f"view{n}.png", 40 * n)
+            rows.append(
+                {
+                    "item_id": f"group-{n}-{form}",
+                    "set": "questions",
+                    "pair_id": f"group-{n}",
+                    "group_id": "group",
+                    "form": form,
+                    "world": "annotated",
+                    **keys(root, n, split),
+                    "view": "PA",
+                    "stem": "What is seen?",
+                    "conditions": ["Edema", "Fracture"],
+                    "options": texts,
+                    "facts": LABELS,
+                    "kinds": MISSED[n],
+                    "answer": n,
+                    "construction": "balanced",
+                    "realiser": "template:without",
+                }
+            )
+    return rows
 
 
 STATED = [
@@ -131,14 +157,18 @@ def claims(root, split="test", k=5):
             image(root / f"p7000{n}" / f"view{n}.png", 40 * n)
             rows.append(
                 {
-                    "set_id": f"set-{n}-{form}",
+                    "item_id": f"set-{n}-{form}",
+                    "set": "claims",
+                    "pair_id": f"set-{n}",
                     "group_id": "set",
                     "form": form,
+                    "world": "described",
                     **keys(root, n, split),
+                    "stem": STEM,
                     "conditions": ["Edema", "Pneumothorax"],
-                    "kinds": KINDS[n][:k],
-                    "claims": texts[:k],
+                    "options": texts[:k],
                     "facts": STATED[:k],
+                    "kinds": KINDS[n][:k],
                     "answer": n,
                     "construction": "balanced",
                     "realiser": "template:without",
@@ -168,6 +198,7 @@ def captions(root, split="test", images=5):
                     "polarity": polarity,
                     "caption": words,
                     "fact": fact("Edema", "present"),
+                    "realiser": "template",
                 }
             )
     return rows

@@ -25,7 +25,7 @@ def test_out_and_in_again(app, tmp_path, capsys):
     rows = claims(tmp_path / "files")
     marked = image(tmp_path / "files" / f"p{DIGITS}" / f"{DIGITS}.png", 9)
     for row in rows:
-        if row["set_id"].startswith("set-0"):
+        if row["pair_id"] == "set-0":
             row |= {"subject_id": DIGITS, "image_path": str(marked)}
     folder = finished(tmp_path / "claims", {"claims": rows})
     out = tmp_path / "out"

@@ -5,7 +5,7 @@ import tarfile
 
 import pytest
 from built import contextual_set, question_set
-from exchanged import captions, claims, finished, image, questions
+from exchanged import again, captions, claims, finished, image, questions
 
 from nast.errors import InputError, UsageError
 from nast.exchange.export import FORMATS, export
@@ -37,8 +37,7 @@ def test_equal_input_gives_equal_bytes(to, contextual, tmp_path):
     for name in ("one", "two"):
         export(contextual, tmp_path / name, to, seed=5)
     for path in (tmp_path / "one").rglob("*"):
-        # The card says where it lies, and the manifest holds the card's hash.
-        if path.is_file() and path.name not in ("README.md", "manifest.json"):
+        if path.is_file():
             other = tmp_path / "two" / path.relative_to(tmp_path / "one")
             assert path.read_bytes() == other.read_bytes()
 
@@ -67,13 +66,8 @@ def test_the_folder_is_made_once(contextual, tmp_path):
 def test_a_group_that_loses_an_image_is_left_out_whole(tmp_path):
     rows = questions(tmp_path / "files")
     more = [
-        r
-        | {
-            "group_id": "second",
-            "question_id": f"second-{n}",
-            "image_path": str(image(tmp_path / "more" / f"{n}.png", 9)),
-        }
-        for n, r in enumerate(rows)
+        row | {"image_path": str(image(tmp_path / "more" / f"{row['answer']}.png", 9))}
+        for row in again(rows, "second-")
     ]
     (tmp_path / "more" / "2.png").write_bytes(b"no image")
     folder = finished(tmp_path / "questions", {"questions": rows + more})
@@ -121,7 +115,7 @@ def test_all_missing_is_an_error_for_readers_of_images(tmp_path):
 
 def test_limit_keeps_whole_groups(tmp_path):
     rows = questions(tmp_path / "files")
-    rows += [r | {"group_id": "second", "question_id": f"second-{n}"} for n, r in enumerate(rows)]
+    rows += again(rows, "second-")
     folder = finished(tmp_path / "questions", {"questions": rows})
     for limit, left in ((1, 4), (4, 4), (5, 8)):
         counts = export(folder, tmp_path / f"{limit}", "jsonl", limit=limit)["counts"]
@@ -131,10 +125,8 @@ def test_limit_keeps_whole_groups(tmp_path):
 
 
 def test_one_set_per_split(tmp_path):
-    rows = questions(tmp_path / "files") + [
-        r | {"group_id": "train", "question_id": f"train-{n}", "split": "train"}
-        for n, r in enumerate(questions(tmp_path / "files"))
-    ]
+    rows = questions(tmp_path / "files")
+    rows += again(rows, "train-", split="train")
     folder = finished(tmp_path / "questions", {"questions": rows})
     counts = export(folder, tmp_path / "all", "negbench")["counts"]
     assert set(counts) == {

@@ -155,21 +155,21 @@ def test_captions_are_nothing_to_ask(to, tmp_path):
 
 
 def test_imported_options_are_put_in_a_drawn_order(tmp_path):
-    rows = claims(tmp_path / "files") * 1
     rows = [
-        r
+        row
         | {
+            "set": "imported",
             "construction": "imported:small",
             "answer": 0,
             "kinds": ["truth", *"abcd"],
             "facts": [[]] * 5,
             "realiser": "imported",
         }
-        for r in rows
+        for row in claims(tmp_path / "files")
     ]
     folder = finished(tmp_path / "claims", {"claims": rows})
     export(folder, tmp_path / "chat", "lm-eval")
-    documents = lines(tmp_path / "chat" / "claims-test.jsonl")
+    documents = lines(tmp_path / "chat" / "imported-test.jsonl")
     assert len({d["answer"] for d in documents}) > 1
     for document in documents:
         assert document["omitted"] is None
@@ -177,9 +177,9 @@ def test_imported_options_are_put_in_a_drawn_order(tmp_path):
             assert document[form][document["answer"]] == CLAIMS[form][0]
         assert document["kinds"][document["answer"]] == "truth"
         assert document["target"] == "ABCDE"[document["answer"]]
-    assert not (tmp_path / "chat" / "nast_claims_omitted.yaml").exists()
+    assert not (tmp_path / "chat" / "nast_imported_omitted.yaml").exists()
     export(folder, tmp_path / "plain", "jsonl")
-    assert {d["answer"] for d in lines(tmp_path / "plain" / "claims-test.jsonl")} == {0}
+    assert {d["answer"] for d in lines(tmp_path / "plain" / "imported-test.jsonl")} == {0}
 
 
 def test_csv_is_flat(tmp_path):

@@ -5,16 +5,17 @@ import sys
 
 import polars as pl
 import pytest
-from exchanged import CLAIMS, WORDS, captions, claims, finished, questions
+from exchanged import CLAIMS, WORDS, again, captions, claims, finished, questions
 from peers import negbench_mcq, negbench_retrieval, negbench_score, pandas_rows
 
 from nast.errors import InputError, UsageError
 from nast.exchange.cells import check_cell, clip_tokens
 from nast.exchange.export import export
-from nast.exchange.items import read_items
+from nast.exchange.material import gather
 from nast.exchange.negbench import slots
 from nast.files import read_json
-from nast.scoring.choice import correctness
+from nast.measuring.ties import TIES
+from nast.measuring.values import choice_values
 
 
 @pytest.fixture
@@ -69,22 +70,18 @@ def test_the_peer_counts_a_tie_as_right_and_we_do_not(asked):
     theirs, wrong = negbench_score(items, scores)
     assert (theirs, wrong) == (0.75, ["positive"])
     rows = [
-        (
-            f"{n}",
-            option,
-            score,
-            max(row) == score and row.count(score) > 1,
-            1.0 + sum(s > score for s in row) + (row.count(score) - 1) / 2,
-        )
+        (f"{n}", option, score, option == 0)
         for n, row in enumerate(scores)
         for option, score in enumerate(row)
     ]
-    table = pl.DataFrame(rows, schema=["item_id", "option", "score", "tie", "rank"], orient="row")
-    same = dict.fromkeys(["model", "data", "task", "form", "group_id", "subject"], "x")
-    table = table.with_columns(
-        answer=pl.col("option") == 0, **{k: pl.lit(v) for k, v in same.items()}
-    )
-    assert correctness(table)["correct"].to_list() == [1.0, 0.0, 0.0, 0.0]
+    table = pl.DataFrame(rows, schema=["item_id", "option", "score", "answer"], orient="row")
+    same = dict.fromkeys(["model", "data", "set", "form", "group_id", "subject"], pl.lit("x"))
+    table = table.with_columns(seed=pl.lit(None, pl.Int64), **same)
+    known = table.select("item_id", "data", pair_id="item_id", world=pl.lit("x")).unique()
+    ours = choice_values(table, known, TIES["default"]).sort("pair_id")
+    assert ours["value"].to_list() == [1.0, 0.0, 0.0, 0.0]
+    as_they = choice_values(table, known, TIES["negbench"]).sort("pair_id")
+    assert as_they["value"].mean() == theirs
 
 
 def test_an_answer_elsewhere_ends_the_peer():
@@ -116,8 +113,8 @@ def test_a_leak_of_the_four_stands_on_the_card(tmp_path):
     """Thirty items whose right option is always the shortest."""
     rows = []
     for n in range(30):
-        row = claims(tmp_path / "files")[0] | {"set_id": f"{n}-negated", "group_id": f"{n}"}
-        rows.append(row | {"claims": ["Short.", *(f"A longer text {i}." for i in range(4))]})
+        options = ["Short.", *(f"A longer text {i}." for i in range(4))]
+        rows += again(claims(tmp_path / "files")[:1], f"{n}", options=options)
     folder = finished(tmp_path / "claims", {"claims": rows})
     export(folder, tmp_path / "out", "negbench")
     card = (tmp_path / "out" / "README.md").read_text()
@@ -126,7 +123,7 @@ def test_a_leak_of_the_four_stands_on_the_card(tmp_path):
 
 def test_the_choice_depends_on_the_seed_only(tmp_path):
     folder = finished(tmp_path / "claims", {"claims": claims(tmp_path / "files")})
-    items = read_items(folder)["claims"]
+    items = gather(folder).items["claims-test"]
     assert len({str([slots(i, seed) for i in items]) for seed in range(5)}) > 1
     for name in ("a", "b"):
         export(folder, tmp_path / name, "negbench", seed=1)
@@ -149,12 +146,8 @@ def test_pairs_of_two_are_binary(tmp_path):
 
 
 def test_training_sets_have_the_answer_anywhere(tmp_path):
-    rows = [
-        row
-        | {"set_id": f"{n}{row['set_id']}", "group_id": f"{n}{row['group_id']}", "split": "train"}
-        for n in range(12)
-        for row in claims(tmp_path / "files")
-    ]
+    one = claims(tmp_path / "files")
+    rows = [row for n in range(12) for row in again(one, f"{n}", split="train")]
     folder = finished(tmp_path / "claims", {"claims": rows})
     export(folder, tmp_path / "out", "negbench", seed=3)
     tables = [pandas_rows(tmp_path / "out" / f"claims-train_{f}.csv") for f in ("neg", "aff")]
@@ -172,7 +165,7 @@ def test_training_sets_have_the_answer_anywhere(tmp_path):
 
 def test_an_item_in_one_form_has_no_second_row(tmp_path):
     rows = claims(tmp_path / "files")
-    rows.append(rows[0] | {"set_id": "alone-negated", "group_id": "alone"})
+    rows += again(rows[:1], "alone-")
     folder = finished(tmp_path / "claims", {"claims": rows})
     counts = export(folder, tmp_path / "out", "negbench")["counts"]
     assert counts == {
@@ -211,7 +204,8 @@ def test_four_images_cannot_be_run(tmp_path):
 def test_a_text_that_would_be_changed_is_refused(text, tmp_path):
     rows = questions(tmp_path / "files")
     for row in rows:
-        row["negated"] = [text, *WORDS["negated"][1:]]
+        if row["form"] == "negated":
+            row["options"] = [text, *WORDS["negated"][1:]]
     folder = finished(tmp_path / "questions", {"questions": rows})
     with pytest.raises(InputError, match="row 1, column 'caption_0'") as error:
         export(folder, tmp_path / "out", "negbench")

@@ -11,11 +11,11 @@ from PIL import Image
 from nast.errors import InputError, UsageError
 from nast.evaluation import evaluate
 from nast.exchange.export import export
-from nast.exchange.importing import import_items
-from nast.exchange.readers import READERS
-from nast.files import manifest_of, read_json, read_table
+from nast.exchange.importing import READERS, import_items
+from nast.files import manifest_of, read_table
+from nast.language.write.templates import IMAGE_STEM
 from nast.models.registry import load_model
-from nast.records import CAPTIONS_SCHEMA, CLAIMS_SCHEMA
+from nast.records import CAPTIONS_SCHEMA, ITEMS_SCHEMA
 
 
 def write_mcq(path, rows):
@@ -46,8 +46,10 @@ def test_choices_are_scored(mcq, tiny_clip, tmp_path):
     assert manifest["counts"] == {"items": 6, "items left out, no image": 1}
     assert manifest["missing_images"] == {"/home/author/data/val/5.png": "no such file"}
     assert manifest["access"] == "private" and not manifest["phantom"]
-    rows = read_table(tmp_path / "in" / "claims.parquet", CLAIMS_SCHEMA)
+    rows = read_table(tmp_path / "in" / "items.parquet", ITEMS_SCHEMA)
     row = rows.row(2, named=True)
+    assert (row["item_id"], row["pair_id"]) == ("000003-negated", "000003")
+    assert (row["set"], row["world"], row["stem"]) == ("imported", None, IMAGE_STEM)
     assert row["image_path"] == str(root / "val" / "2.png")
     assert (row["group_id"], row["form"], row["split"]) == ("000003", "negated", "test")
     assert (row["subject_id"], row["study_id"]) == ("2", "2")
@@ -55,12 +57,12 @@ def test_choices_are_scored(mcq, tiny_clip, tmp_path):
     assert row["facts"] == [[]] * 4 and row["conditions"] == []
     assert (row["construction"], row["realiser"]) == ("imported:negbench-mcq", "imported")
     evaluate([load_model(f"hf:{tiny_clip}", "tiny")], [tmp_path / "in"], tmp_path / "scores")
-    figures = read_json(tmp_path / "scores" / "metrics.json")["tiny"]
-    assert not any("affirmative" in name or "gap" in name for name in figures)
-    assert (
-        figures["claims/accuracy/negated"]["n"],
-        figures["claims/accuracy/negated"]["chance"],
-    ) == (5, 0.25)
+    made = pl.read_parquet(tmp_path / "scores" / "metrics.parquet").filter(model="tiny")
+    assert set(made["set"]) == {"imported"}
+    assert not any(made["form"].is_in(["affirmative", "gap"]))
+    whole = made.filter(pl.col("subset").is_null() & pl.col("control").is_null())
+    (accuracy,) = whole.filter(statistic="accuracy", form="negated").to_dicts()
+    assert (accuracy["n"], accuracy["chance"]) == (5, 0.25)
 
 
 def test_captions_are_scored(tiny_clip, tmp_path):
@@ -76,15 +78,16 @@ def test_captions_are_scored(tiny_clip, tmp_path):
     rows = read_table(tmp_path / "in" / "captions.parquet", CAPTIONS_SCHEMA)
     assert len(rows) == 12 and set(rows["polarity"]) == {"negated"}
     evaluate([load_model(f"hf:{tiny_clip}", "tiny")], [tmp_path / "in"], tmp_path / "scores")
-    figures = read_json(tmp_path / "scores" / "metrics.json")["tiny"]
-    assert figures["retrieval image to text/R@1/negated"]["n"] == 6
+    made = pl.read_parquet(tmp_path / "scores" / "metrics.parquet").filter(model="tiny")
+    found = made.filter(direction="image to text", statistic="R@1", form="negated")
+    assert set(found["n"]) == {6}
 
 
 def test_a_plain_set_is_affirmative(tmp_path):
     path = str(image(tmp_path / "a.png", 1))
     rows = [(path, 1, ("a dog", "a cat")), (path, 0, ("a dog", "no dog")), (path, 0, ("x", "y"))]
     import_items(write_mcq(tmp_path / "m.csv", rows), tmp_path / "in", "negbench-binary")
-    table = read_table(tmp_path / "in" / "claims.parquet", CLAIMS_SCHEMA)
+    table = read_table(tmp_path / "in" / "items.parquet", ITEMS_SCHEMA)
     assert set(table["form"]) == {"affirmative"}, "one word for the whole file"
     assert table["answer"].to_list() == [1, 0, 0]
 
@@ -101,7 +104,7 @@ def test_one_name_in_two_folders_is_two_patients(tmp_path):
     paths += [image(tmp_path / "patient00001" / f"study{n}" / "view.png", 1) for n in (1, 2)]
     rows = [(str(p), 0, ("a dog", "a cat")) for p in paths]
     import_items(write_mcq(tmp_path / "m.csv", rows), tmp_path / "in", "negbench-mcq")
-    table = pl.read_parquet(tmp_path / "in" / "claims.parquet")
+    table = pl.read_parquet(tmp_path / "in" / "items.parquet")
     assert table["subject_id"].to_list() == [*map(str, paths[:2]), "patient00001", "patient00001"]
 
 
@@ -121,7 +124,7 @@ def test_parts_of_images(tmp_path):
     ]
     (tmp_path / "aro.json").write_text(json.dumps(items))
     import_items(tmp_path / "aro.json", tmp_path / "in", "aro", image_root=root)
-    (row,) = pl.read_parquet(tmp_path / "in" / "claims.parquet").to_dicts()
+    (row,) = pl.read_parquet(tmp_path / "in" / "items.parquet").to_dicts()
     assert row["image_path"] == str(tmp_path / "in" / "images" / "000000.png")
     with Image.open(row["image_path"]) as part:
         assert part.size == (3, 5)
@@ -141,7 +144,7 @@ def test_names_are_looked_for_below_the_root(tmp_path):
     assert manifest["access"] == "credentialed", "a caller cannot make it milder"
     assert any("PhysioNet" in terms for terms in manifest["terms"])
     assert manifest["missing_images"] == {"cc.jpg": "no such file"}
-    (row,) = pl.read_parquet(tmp_path / "in" / "claims.parquet").to_dicts()
+    (row,) = pl.read_parquet(tmp_path / "in" / "items.parquet").to_dicts()
     assert row["image_path"] == str(deep) and row["kinds"] == ["truth", "negation", "omitted"]
 
 
@@ -173,6 +176,57 @@ def test_one_id_for_two_items(tmp_path):
     (tmp_path / "a.jsonl").write_text("\n".join([json.dumps(item)] * 2))
     with pytest.raises(InputError, match="the id of item 2 twice"):
         import_items(tmp_path / "a.jsonl", tmp_path / "in", "jsonl")
+
+
+def crepe(path, root, words):
+    """A file of SugarCrepe with one item, called "0" as in every file of it."""
+    shown = image(root / f"{words}.png", len(words))
+    value = {"filename": str(shown), "caption": words, "negative_caption": f"no {words}"}
+    path.write_text(json.dumps({"0": value}))
+    return path
+
+
+def test_several_files_at_once(tmp_path):
+    files = [crepe(tmp_path / f"{task}.json", tmp_path, task) for task in ("add_obj", "swap_att")]
+    manifest = import_items(files, tmp_path / "in", "sugar-crepe")
+    assert manifest["counts"] == {"items": 2}
+    table = pl.read_parquet(tmp_path / "in" / "items.parquet")
+    assert table["pair_id"].to_list() == ["add_obj-0", "swap_att-0"]
+    assert table["group_id"].to_list() == ["add_obj-0", "swap_att-0"]
+    assert table["kinds"].to_list() == [["truth", "add_obj"], ["truth", "swap_att"]]
+    # One of them alone keeps its ids, and is another folder.
+    import_items(str(files[0]), tmp_path / "alone", "sugar-crepe")
+    assert pl.read_parquet(tmp_path / "alone" / "items.parquet")["pair_id"].to_list() == ["0"]
+    with pytest.raises(UsageError, match="--fresh"):
+        import_items(files[0], tmp_path / "in", "sugar-crepe")
+
+
+def test_each_of_several_files_has_a_form_of_its_own(tmp_path):
+    path = str(image(tmp_path / "a.png", 1))
+    files = [
+        write_mcq(tmp_path / f"{name}.csv", [(path, 0, options)])
+        for name, options in (("neg", ("no dog", "no cat")), ("aff", ("a dog", "a cat")))
+    ]
+    import_items(files, tmp_path / "in", "negbench-binary")
+    table = pl.read_parquet(tmp_path / "in" / "items.parquet")
+    assert dict(table.select("pair_id", "form").iter_rows()) == {
+        "neg-000001": "negated",
+        "aff-000001": "affirmative",
+    }
+    assert table["subject_id"].n_unique() == 1
+
+
+def test_two_files_of_one_name_would_share_their_ids(tmp_path):
+    files = []
+    for place in "ab":
+        (tmp_path / place).mkdir()
+        files.append(crepe(tmp_path / place / "add_obj.json", tmp_path, place))
+    with pytest.raises(UsageError, match="two files are called 'add_obj'"):
+        import_items(files, tmp_path / "in", "sugar-crepe")
+    with pytest.raises(UsageError, match="two files are called 'add_obj'"):
+        import_items([files[0], files[0]], tmp_path / "in", "sugar-crepe")
+    with pytest.raises(UsageError, match="no file to import"):
+        import_items([], tmp_path / "in", "sugar-crepe")
 
 
 def test_wrong_calls(mcq, tmp_path):

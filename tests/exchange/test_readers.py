@@ -5,8 +5,10 @@ import json
 import pytest
 
 from nast.errors import InputError
-from nast.exchange.imported import Choice, Sentence
-from nast.exchange.readers import ARO_CASES, CC_NEG_TEST, READERS
+from nast.exchange.aro import ARO_CASES
+from nast.exchange.cc_neg import EVALUATED_LAST
+from nast.exchange.importing import READERS
+from nast.exchange.record import Caption, Item
 
 MCQ = "image_path,correct_answer,caption_0,caption_1,caption_2,caption_3,correct_answer_template\n"
 
@@ -19,10 +21,10 @@ def read(source, text, path):
 def test_negbench_choices(tmp_path):
     text = MCQ + 'a/b.jpg,0,"A, not B",B,A and B,No A,hybrid\nc.jpg,2,1x,2x,3x,4x,positive\n'
     first, second = read("negbench-mcq", text, tmp_path / "mcq.csv")
-    assert first == Choice(
+    assert first == Item(
         "000001",
         "a/b.jpg",
-        ("A, not B", "B", "A and B", "No A"),
+        {"": ("A, not B", "B", "A and B", "No A")},
         0,
         ("truth", "hybrid", "positive", "negative"),
     )
@@ -32,28 +34,28 @@ def test_negbench_choices(tmp_path):
 def test_negbench_pairs_and_more(tmp_path):
     text = "image_path,correct_answer,caption_0,caption_1\na.png,1.0,yes,no\n"
     (pair,) = read("negbench-binary", text, tmp_path / "two.csv")
-    assert pair.options == ("yes", "no") and pair.kinds == ("other", "truth")
+    assert pair.forms == {"": ("yes", "no")} and pair.kinds == ("other", "truth")
     names = ",".join(f"caption_{i}" for i in range(7))
     text = f"extra,image_path,{names},correct_answer\n9,a.png,a,b,c,d,e,f,g,6\n"
     (seven,) = read("negbench-mcq", text, tmp_path / "seven.csv")
-    assert seven.options == tuple("abcdefg") and seven.answer == 6
+    assert seven.forms == {"": tuple("abcdefg")} and seven.answer == 6
 
 
 def test_negbench_retrieval(tmp_path):
     text = 'filepath,captions,image_id\na.jpg,"[\'One.\', ""it\'s two""]",7\n'
     assert read("negbench-retrieval", text, tmp_path / "r.csv") == [
-        Sentence("000001-0", "a.jpg", "One."),
-        Sentence("000001-1", "a.jpg", "it's two"),
+        Caption("000001-0", "a.jpg", "One."),
+        Caption("000001-1", "a.jpg", "it's two"),
     ]
 
 
 def test_cc_neg(tmp_path):
     annotation = {"json": {"caption": "a dog"}, "sop_data": {"negative-prompt": "no dog"}}
     whole = {"image_paths": ["/workspace/datasets/cc3m/1.jpg"], "annotations": [annotation]}
-    pair = Choice(
+    pair = Item(
         "000001",
         "/workspace/datasets/cc3m/1.jpg",
-        ("a dog", "no dog"),
+        {"": ("a dog", "no dog")},
         0,
         ("truth", "negative-prompt"),
     )
@@ -65,8 +67,8 @@ def test_cc_neg(tmp_path):
 
 
 def test_the_last_forty_thousand_of_cc_neg_are_the_test(tmp_path, monkeypatch):
-    assert CC_NEG_TEST == 40_000
-    monkeypatch.setattr("nast.exchange.readers.CC_NEG_TEST", 2)
+    assert EVALUATED_LAST == 40_000
+    monkeypatch.setattr("nast.exchange.cc_neg.EVALUATED_LAST", 2)
     line = {"image_path": "1.jpg", "json": {"caption": "a"}, "sop_data": {"negative-prompt": "b"}}
     items = read("cc-neg", "\n".join([json.dumps(line)] * 3), tmp_path / "cc.jsonl")
     assert [i.split for i in items] == ["train", "test", "test"]
@@ -82,7 +84,7 @@ def test_a_file_of_torch_is_refused_with_the_way_out(tmp_path):
 def test_sugar_crepe(tmp_path):
     text = json.dumps({"5": {"filename": "1.jpg", "caption": "a", "negative_caption": "b"}})
     assert read("sugar-crepe", text, tmp_path / "swap_obj.json") == [
-        Choice("5", "1.jpg", ("a", "b"), 0, ("truth", "swap_obj"))
+        Item("5", "1.jpg", {"": ("a", "b")}, 0, ("truth", "swap_obj"))
     ]
 
 
@@ -108,10 +110,10 @@ def test_aro(tmp_path):
 def test_cxr_align(tmp_path):
     texts = {"report": "Made up.", "negation": "Not made up.", "omitted": "Up.", "chosen": "X"}
     (item,) = read("cxr-align", json.dumps({"mimic": {"aa-bb": texts}}), tmp_path / "cxr.json")
-    assert item == Choice(
+    assert item == Item(
         "000001",
         "aa-bb.jpg",
-        ("Made up.", "Not made up.", "Up."),
+        {"": ("Made up.", "Not made up.", "Up.")},
         0,
         ("truth", "negation", "omitted"),
     )
@@ -133,12 +135,11 @@ def test_documents(tmp_path):
     }
     caption = {"image": "3.png", "caption": "No a.", "polarity": "negated"}
     text = "\n".join(map(json.dumps, (item, full, caption)))
-    kinds = ("truth", "existence")
+    forms = {"negated": ("no a", "a"), "affirmative": ("b", "a")}
     assert read("jsonl", text, tmp_path / "a.jsonl") == [
-        Choice("000001", "1.png", ("a", "b", "c"), 1, ("other", "truth", "other")),
-        Choice("i", "2.png", ("no a", "a"), 0, kinds, "negated", "g", "train", "s"),
-        Choice("i", "2.png", ("b", "a"), 0, kinds, "affirmative", "g", "train", "s"),
-        Sentence("000003", "3.png", "No a.", "negated"),
+        Item("000001", "1.png", {"": ("a", "b", "c")}, 1, ("other", "truth", "other")),
+        Item("i", "2.png", forms, 0, ("truth", "existence"), "g", "train", "s"),
+        Caption("000003", "3.png", "No a.", "negated"),
     ]
 
 
@@ -152,6 +153,7 @@ def test_documents(tmp_path):
         ({"options": None}, "no options and no caption"),
         ({"options": ["a", " "]}, "a blank"),
         ({"options": ["a", 5]}, "a number"),
+        ({"negated": ["a", "b", "c"]}, "column 'negated': found 3 options, expected 2 as in opt"),
         ({"image": "//"}, "a path without a name"),
         ({"image": ["x"]}, "a list"),
         ({"kinds": ["other", "truth"]}, "that of the answer"),

@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from nast.errors import NastError
-from nast.exchange.readers import READERS
+from nast.exchange.importing import READERS
 
 HEADS = {
     "negbench-mcq": "image_path,correct_answer,caption_0,caption_1,caption_2,caption_3\n",
@@ -91,6 +91,6 @@ def refused(source, path):
     """Whatever the file holds: items, or an error of ours without a word of it."""
     try:
         for record in READERS[source](path):
-            assert record.image and record.item_id
+            assert record.image and record[0]
     except NastError as error:
         assert "\n" not in str(error)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from exchanged import CLAIMS, captions, claims, finished
+from exchanged import CLAIMS, again, captions, claims, finished
 
 from nast.access import ACCESS_CLASSES
 from nast.errors import UsageError
@@ -20,10 +20,10 @@ def test_round_trip_through_negbench(form, tmp_path):
     file = tmp_path / "out" / f"claims-test_{form}.csv"
     manifest = import_items(file, tmp_path / "in", "negbench-mcq", access="open")
     assert manifest["access"] == "open" and "made up" in manifest["terms"]
-    rows = pl.read_parquet(tmp_path / "in" / "claims.parquet")
+    rows = pl.read_parquet(tmp_path / "in" / "items.parquet")
     word = {"neg": "negated", "aff": "affirmative"}[form]
     assert set(rows["form"]) == {word}
-    right = [c[a] for c, a in rows.select("claims", "answer").iter_rows()]
+    right = [c[a] for c, a in rows.select("options", "answer").iter_rows()]
     assert right == CLAIMS[word]
     assert rows["subject_id"].to_list() == [f"view{n}" for n in range(5)]
 
@@ -37,10 +37,10 @@ def test_round_trip_of_documents(tmp_path):
         assert manifest["access"] == "credentialed", "the folder's access class is not lost"
         assert "strict" in manifest["terms"]
     before = pl.DataFrame(tables["claims"])
-    after = pl.read_parquet(tmp_path / "claims" / "claims.parquet")
+    after = pl.read_parquet(tmp_path / "claims" / "items.parquet")
     assert set(after["form"]) == {"negated", "affirmative", "omitted"}
     for form in ("negated", "affirmative"):
-        for column in ("claims", "kinds", "answer", "image_path", "split"):
+        for column in ("options", "kinds", "answer", "image_path", "split"):
             old, new = (t.filter(form=form)[column].to_list() for t in (before, after))
             assert old == new
     assert after["group_id"].n_unique() == 1 and after["subject_id"].n_unique() == 5
@@ -48,6 +48,45 @@ def test_round_trip_of_documents(tmp_path):
     assert shown["caption"].to_list() == [r["caption"] for r in tables["captions"]]
     # And out again, in a peer's format.
     export(tmp_path / "claims", tmp_path / "again", "negbench")
+
+
+def test_all_files_of_an_export_at_once(tmp_path):
+    tables = {"claims": claims(tmp_path / "files"), "captions": captions(tmp_path / "files")}
+    plain = [row for row in tables["claims"] if row["form"] == "negated"]
+    tables["claims"] += again(plain, "train-", split="train", form="plain", item_id="")
+    for row in tables["claims"]:
+        row["item_id"] = f"{row['pair_id']}-{row['form']}"
+    folder = finished(tmp_path / "contextual", tables, "credentialed", ["strict"])
+    export(folder, tmp_path / "out", "jsonl")
+    files = sorted((tmp_path / "out").glob("*.jsonl"))
+    assert [f.stem for f in files] == ["captions-test", "claims-test", "claims-train"]
+    manifest = import_items(files, tmp_path / "in", "jsonl")
+    assert manifest["access"] == "credentialed" and "strict" in manifest["terms"]
+    after = pl.read_parquet(tmp_path / "in" / "items.parquet")
+    assert after["item_id"].is_unique().all()
+    assert all(after["pair_id"].str.starts_with("claims-" + after["split"]))
+    before = pl.DataFrame(tables["claims"])
+    for form in ("negated", "affirmative", "plain"):
+        for column in ("options", "kinds", "answer", "image_path", "split"):
+            old, new = (t.filter(form=form)[column].to_list() for t in (before, after))
+            assert old == new
+    shown = pl.read_parquet(tmp_path / "in" / "captions.parquet")
+    assert shown["caption"].to_list() == [r["caption"] for r in tables["captions"]]
+
+
+@pytest.mark.parametrize("strict", ["first", "second"])
+def test_the_strictest_of_several_files_holds(strict, tmp_path):
+    files = []
+    for name in ("first", "second"):
+        access = "private" if name == strict else "open"
+        folder = finished(tmp_path / name, {"claims": claims(tmp_path / "files")}, access)
+        export(folder, tmp_path / f"out-{name}", "jsonl")
+        file = tmp_path / f"out-{name}" / "claims-test.jsonl"
+        (tmp_path / f"{name}.jsonl").symlink_to(file)
+        files.append(tmp_path / f"{name}.jsonl")
+    assert import_items(files, tmp_path / "in", "jsonl")["access"] == "private"
+    with pytest.raises(UsageError, match=rf"out-{strict} records private data"):
+        import_items(files, tmp_path / "milder", "jsonl", access="open")
 
 
 @pytest.fixture
@@ -90,7 +129,7 @@ def test_the_recorded_policy_can_only_be_made_stricter(exported, tmp_path):
 def test_the_stricter_of_manifest_and_card_holds(exported, tmp_path):
     file = exported("open")
     card = file.parent / "README.md"
-    card.write_text(card.read_text().replace("access class: open.", "access class: credentialed."))
+    card.write_text(card.read_text().replace("class: open.", "class: credentialed."))
     assert import_items(file, tmp_path / "in", "jsonl")["access"] == "credentialed"
 
 

@@ -26,7 +26,8 @@ def export_command(
     to: str
         negbench, clip-benchmark, open-clip, hf-datasets, lm-eval, inspect, csv or jsonl.
     seed: int
-        Of what is drawn: wrong options where the other project takes fewer of them.
+        Of what is drawn: wrong options where the other project takes fewer of them, and the order
+        of options of imported items for chat models.
     limit: int
         At most about so many items or images per set, in whole groups.
     fresh: bool
@@ -42,8 +43,7 @@ def export_command(
 
 
 def import_command(
-    file: Path,
-    *,
+    *files: Path,
     out: Out,
     source: str,
     image_root: Path | None = None,
@@ -55,10 +55,11 @@ def import_command(
 
     Parameters
     ----------
-    file: Path
-        As its authors released it.
+    files: Path
+        One or several, as their authors released them. Of several files every id begins with the
+        name of its file.
     out: Path
-        Output folder: claims.parquet, captions.parquet.
+        Output folder: items.parquet, captions.parquet.
     source: str
         negbench-mcq, negbench-binary, negbench-retrieval, cc-neg, sugar-crepe, aro, cxr-align or
         jsonl.
@@ -68,14 +69,14 @@ def import_command(
         Of the data: open, private or credentialed. A file out of an export of nast has the one
         recorded beside it, which this can only make stricter; any other file is private.
     equal_options: bool
-        Keep items with two equal options, for nast evaluate --protocol with a peer's rule.
+        Keep items with two equal options, for nast evaluate --ties with a peer's rule.
     fresh: bool
         Start over in a folder of another configuration, or look for missing images again.
     """
     from nast.exchange.importing import import_items
 
     manifest = import_items(
-        file,
+        files,
         out,
         source,
         image_root=image_root,

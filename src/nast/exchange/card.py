@@ -9,7 +9,8 @@ from nast.exchange.material import Material
 from nast.files import write_text
 
 TITLE = "# Made by nast for "
-_POLICY = re.compile(r"^\*\*Access class: (\w+)\.\*\*", re.MULTILINE)
+_CLASS = re.compile(r"^\*\*Access class: (\w+)\.\*\*", re.MULTILINE)
+_MARKUP = re.compile(r"([\\`*\[\]<>|])")
 
 
 class Written(NamedTuple):
@@ -17,7 +18,7 @@ class Written(NamedTuple):
 
     Attributes:
         counts: what was written and what was left out, by name.
-        run: the commands that run the peer on it.
+        run: the commands that run the peer on it, given in the folder of the export.
         notes: what the reader must know about the peer's numbers.
     """
 
@@ -27,7 +28,7 @@ class Written(NamedTuple):
 
 
 def write_card(folder: Path, to: str, material: Material, written: Written) -> None:
-    """Write README.md.
+    """Write README.md; no place of this machine is in it.
 
     Args:
         folder: of the export.
@@ -43,20 +44,22 @@ def write_card(folder: Path, to: str, material: Material, written: Written) -> N
         "",
         "**Terms of the sources**",
         "",
-        *(f"- {terms}" for terms in material.terms or ["none recorded"]),
+        *(f"- {_escaped(terms)}" for terms in material.terms or ["none recorded"]),
         "",
         "Questions, claims and captions are derived from these sources: their terms bind this "
         "folder and every copy of an image in it. The licence of the nast software does not. "
         "Patients, studies and items are named by keyed hashes; image paths are those of the "
         "source and may hold its ids.",
         "",
-        f"Review of the words and items by experts: **{material.review}**.",
+        f"Review of the words and items by experts: **{_escaped(material.review)}**.",
         "",
         "## What is in it",
         "",
         *(f"- {name}: {number:,}" for name, number in written.counts.items()),
         "",
         "## Run",
+        "",
+        "In this folder:",
         "",
         "```",
         *written.run,
@@ -66,11 +69,17 @@ def write_card(folder: Path, to: str, material: Material, written: Written) -> N
     write_text(folder / "README.md", "\n".join(lines) + "\n")
 
 
+def _escaped(text: str) -> str:
+    """A text of others as one line of Markdown that shows it and nothing else."""
+    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    return _MARKUP.sub(r"\\\1", line)
+
+
 def written_access(folder: Path) -> str | None:
     """The access class that the card of an export names; None where no such card lies there."""
     try:
         text = (folder / "README.md").read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):
         return None
-    found = _POLICY.search(text) if TITLE in text else None
+    found = _CLASS.search(text) if TITLE in text else None
     return found[1] if found and found[1] in ACCESS_CLASSES else None

@@ -1,44 +1,26 @@
-"""What a cell may hold so that the readers of others take it as it is, and ids without patients."""
+"""What a cell may hold so that the readers of others take it as it is, and the files of cells."""
 
 import csv
-from collections.abc import Iterable, Sequence
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from nast.errors import InputError
 from nast.files import atomic
-from nast.ids import hashed_ids
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
-PANDAS_NA = frozenset(
-    [
-        "",
-        "#N/A",
-        "#N/A N/A",
-        "#NA",
-        "-1.#IND",
-        "-1.#QNAN",
-        "-NaN",
-        "-nan",
-        "1.#IND",
-        "1.#QNAN",
-        "<NA>",
-        "N/A",
-        "NA",
-        "NULL",
-        "NaN",
-        "None",
-        "n/a",
-        "nan",
-        "null",
-    ]
+PANDAS_NA = re.compile(
+    r"(#N/A( N/A)?|#NA|-?1\.#(IND|QNAN)|-?(NaN|nan)|<NA>|N/A|n/a|NA|NULL|null|None)?"
 )
 """Words that `pandas.read_csv` turns into "not a number" by default (pandas 2, `STR_NA_VALUES`)."""
 CLIP_TOKENS = 77
 """What CLIP's text tower takes, begin and end included; the rest is cut without a word."""
+_BREAK = re.compile("[\x00-\x1f\x7f\x85\u2028\u2029]")
 
 
 @cache
@@ -71,37 +53,17 @@ def check_cell(text: str, file: Path, row: int, column: str, *, caption: bool = 
         InputError: a word that pandas takes for a missing value, a line break or another control
             character, or more than 77 tokens of CLIP's tokenizer.
     """
-    if text in PANDAS_NA:
-        raise InputError(
-            file,
-            found="a word that pandas reads as a missing value",
-            expected="a sentence",
-            row=row,
-            column=column,
-        )
-    if any(ord(c) < 32 or c in "\x7f\x85\u2028\u2029" for c in text):
-        raise InputError(
-            file,
-            found="a line break or another control character",
-            expected="one line of text",
-            row=row,
-            column=column,
-        )
-    if caption and (tokens := clip_tokens(text)) > CLIP_TOKENS:
-        raise InputError(
-            file,
-            found=f"a text of {tokens} tokens",
-            expected=f"at most {CLIP_TOKENS}; CLIP cuts the rest without a word",
-            row=row,
-            column=column,
-        )
+    found, expected = "", "one line of text"
+    if PANDAS_NA.fullmatch(text):
+        found, expected = "a word that pandas reads as a missing value", "a sentence"
+    elif _BREAK.search(text):
+        found = "a line break or another control character"
+    elif caption and (tokens := clip_tokens(text)) > CLIP_TOKENS:
+        found = f"a text of {tokens} tokens"
+        expected = f"at most {CLIP_TOKENS}; CLIP cuts the rest without a word"
+    if found:
+        raise InputError(file, found=found, expected=expected, row=row, column=column)
     return text
-
-
-def keyed(*ids: Iterable[str]) -> dict[str, str]:
-    """Every id -> its keyed hash; raw ids stay on the machine."""
-    names = sorted({i for part in ids for i in part})
-    return dict(zip(names, hashed_ids(names), strict=True))
 
 
 def write_rows(
@@ -112,3 +74,10 @@ def write_rows(
         writer = csv.writer(file, delimiter=separator, lineterminator="\n")
         writer.writerow(header)
         writer.writerows(rows)
+
+
+def write_lines(path: Path, documents: Iterable[Mapping[str, Any]]) -> None:
+    """Write JSON Lines in UTF-8, whole or not at all."""
+    with atomic(path) as temporary, open(temporary, "w", encoding="utf-8", newline="\n") as file:
+        for document in documents:
+            file.write(json.dumps(document, ensure_ascii=False) + "\n")

@@ -1,20 +1,20 @@
-"""CLIP_benchmark: webdataset retrieval folders, and pairs in SugarCrepe's JSON.
+"""CLIP_benchmark: webdataset retrieval folders out; SugarCrepe's pairs in JSON, out and in.
 
 Formats as read from LAION-AI/CLIP_benchmark 48de38c: `datasets/builder.py` (`build_wds_dataset`,
 `sugar_crepe`) and `datasets/sugar_crepe.py`.
 """
 
-import shlex
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from nast.errors import UsageError
 from nast.exchange.card import Written
-from nast.exchange.cells import check_cell, keyed
-from nast.exchange.items import Captioned, Item
+from nast.exchange.cells import check_cell
+from nast.exchange.fields import Entry, entry_of, read_object
 from nast.exchange.material import Material, evaluated
+from nast.exchange.record import PEER_KINDS, Captioned, Item
 from nast.exchange.tars import write_shards
 from nast.files import write_json, write_text
 
@@ -56,22 +56,20 @@ def write_clip_benchmark(material: Material, folder: Path, seed: int) -> Written
                 number = _write_retrieval(root, material.captions[name], form, split)
                 if number:
                     counts[f"{root.name}: images"] = number
-                    run += _retrieval_command(root, split, number)
+                    run += _retrieval_command(root.name, split, number)
             else:
                 root = folder / f"pairs-{form}"
-                found = _write_pairs(root, material.items[name], form)
+                found = _write_pairs(root, material.items[name], form, material.hashes)
                 counts |= {f"{root.name}: {task}": n for task, n in sorted(found.items())}
-                run += [_pair_command(root, task) for task in sorted(found) if task in TASKS]
+                run += [_pair_command(root.name, task) for task in sorted(found) if task in TASKS]
     if not run:
         raise UsageError("no captions, and no wrong claim that differs in one kind of thing only")
-    # CLIP_benchmark takes braces in a root for fields to fill in: it is given short ones.
-    run = [f"cd {shlex.quote(str(folder.resolve()))}", *run]
     return Written(counts, run, _NOTES)
 
 
-def _write_retrieval(root: Path, shown: Sequence[Captioned], polarity: str, split: str) -> int:
+def _write_retrieval(root: Path, images: Sequence[Captioned], polarity: str, split: str) -> int:
     def samples() -> Iterator[tuple[str, str, bytes]]:
-        for number, image in enumerate(shown, 1):
+        for number, image in enumerate(images, 1):
             texts = [
                 check_cell(c.text, root / split, number, "captions")
                 for c in image.captions
@@ -87,13 +85,15 @@ def _write_retrieval(root: Path, shown: Sequence[Captioned], polarity: str, spli
     return sum(shards.values())
 
 
-def _write_pairs(root: Path, items: Sequence[Item], form: str) -> Counter[str]:
-    hashes = keyed(i.item_id for i in items)
+def _write_pairs(
+    root: Path, items: Sequence[Item], form: str, hashes: Mapping[str, str]
+) -> Counter[str]:
     pairs: dict[str, dict[str, Any]] = {}
     left_out: Counter[str] = Counter()
     for number, item in enumerate((i for i in items if form in i.forms), 1):
         texts = [check_cell(t, root, number, "caption") for t in item.forms[form]]
-        for kind, text in zip(item.kinds, texts, strict=True):
+        for ours, text in zip(item.kinds, texts, strict=True):
+            kind = PEER_KINDS.get(ours, ours)
             task = TASK_OF.get(kind, kind)
             if kind == "truth" or task not in TASKS:
                 left_out["wrong claims of several kinds, left out"] += kind != "truth"
@@ -112,21 +112,33 @@ def _write_pairs(root: Path, items: Sequence[Item], form: str) -> Counter[str]:
     return Counter({task: len(part) for task, part in pairs.items()}) + left_out
 
 
-def _retrieval_command(root: Path, split: str, images: int) -> list[str]:
+def _retrieval_command(root: str, split: str, images: int) -> list[str]:
     ks = " ".join(str(k) for k in (1, 5, 10) if k <= images)
     return [
-        f"clip_benchmark eval --dataset wds/nast-{root.name} --dataset_root {root.name} \\",
+        f"clip_benchmark eval --dataset wds/nast-{root} --dataset_root {root} \\",
         f"  --split {split} --task zeroshot_retrieval --recall_k {ks} --num_workers 1 \\",
-        f"  --model ViT-B-32-quickgelu --pretrained openai --output {root.name}.json",
+        f"  --model ViT-B-32-quickgelu --pretrained openai --output {root}.json",
     ]
 
 
-def _pair_command(root: Path, task: str) -> str:
+def _pair_command(root: str, task: str) -> str:
     return (
-        f"clip_benchmark eval --dataset sugar_crepe/{task} --dataset_root {root.name} "
-        "--model ViT-B-32-quickgelu --pretrained openai "
-        f"--output {root.name}-{task}.json"
+        f"clip_benchmark eval --dataset sugar_crepe/{task} --dataset_root {root} "
+        f"--model ViT-B-32-quickgelu --pretrained openai --output {root}-{task}.json"
     )
+
+
+def read_sugar_crepe(file: Path) -> Iterator[Item]:
+    """`{id: {filename, caption, negative_caption}}`; the file's name is the task."""
+    for row, (name, value) in enumerate(read_object(file).items(), 1):
+        entry = entry_of(value, file, row)
+        yield Item(
+            item_id=Entry({"id": name}, file, row).text("id"),
+            image=entry.path("filename"),
+            forms={"": (entry.text("caption"), entry.text("negative_caption"))},
+            answer=0,
+            kinds=("truth", file.stem),
+        )
 
 
 _NOTES = [

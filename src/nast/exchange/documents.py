@@ -1,127 +1,168 @@
 """Items and captions as plain documents: one JSON object a line, and flat CSV tables.
 
-The keys are ours and are documented in docs/exchange.md; `nast benchmark import --source jsonl`
-reads them back.
+The keys are ours and are documented in docs/exchange.md.
 """
 
-import json
-import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from nast.errors import UsageError
+from nast.errors import UsageError, shown
 from nast.exchange.card import Written
-from nast.exchange.cells import keyed, write_rows
-from nast.exchange.items import Captioned, Item
-from nast.exchange.material import Material
-from nast.files import atomic
+from nast.exchange.cells import write_lines, write_rows
+from nast.exchange.fields import Entry, read_lines
+from nast.exchange.material import Material, evaluated
+from nast.exchange.record import PEER_KINDS, Caption, Captioned, Item, Record
 from nast.hashes import seed_of
-from nast.language.write.templates import FORMS
+from nast.items.table import LETTERS
+from nast.records import FORMS, SPLITS
 
-LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-"""How options are called, in order."""
 Document = dict[str, Any]
+ALWAYS = tuple(form for form in FORMS if form != "plain")
+"""Forms that every document of an item names, null where the item lacks them."""
+_FORMULA = tuple("=+-@")
+"""How a cell begins that a spreadsheet takes for a formula."""
 
 
-def item_documents(items: Sequence[Item], seed: int | None = None) -> list[Document]:
-    """Items as documents; ids are keyed hashes.
+def item_documents(
+    items: Sequence[Item], hashes: Mapping[str, str], seed: int | None = None
+) -> list[Document]:
+    """Items as documents.
 
     Args:
         items: of one set.
+        hashes: id -> keyed hash, by which it is named.
         seed: if given, options of imported items are put in a drawn order: often the right one
             is first in all of them, and a chat model may prefer a letter.
 
     Returns:
         Per item `item_id, group_id, subject_id, study_id, split, image, stem`, the texts of each
-        form (None where the item lacks it), `kinds`, `answer` and its letter `target`.
+        form (None where the item lacks it; `plain` only where it has it), `kinds`, `answer` and
+        its letter `target`.
 
     Raises:
         UsageError: an item has more options than there are letters.
     """
-    names = ("item_id", "group_id", "subject_id", "study_id")
-    hashes = keyed(*([getattr(i, n) for n in names] for i in items))
     documents: list[Document] = []
     for item in items:
         if len(item.kinds) > len(LETTERS):
             raise UsageError(f"an item has {len(item.kinds)} options; there are 26 letters")
         order = list(range(len(item.kinds)))
-        if seed is not None and not item.shuffled:
+        if seed is not None and item.imported:
             rng = np.random.default_rng(seed_of(seed, "letters", item.item_id))
             order = [int(i) for i in rng.permutation(len(order))]
         answer = order.index(item.answer)
-        ids: Document = {n: hashes[getattr(item, n)] for n in names}
-        texts = {f: [item.forms[f][i] for i in order] if f in item.forms else None for f in FORMS}
+        texts = {form: [options[i] for i in order] for form, options in item.forms.items()}
+        names = ("item_id", "group_id", "subject_id", "study_id")
         documents.append(
-            ids
+            {name: hashes[getattr(item, name)] for name in names}
             | {"split": item.split, "image": item.image, "stem": item.stem}
+            | dict.fromkeys(ALWAYS)
             | texts
             | {"kinds": [item.kinds[i] for i in order], "answer": answer, "target": LETTERS[answer]}
         )
     return documents
 
 
-def caption_documents(shown: Sequence[Captioned]) -> list[Document]:
-    """Captions as documents, one each; ids are keyed hashes.
+def caption_documents(images: Sequence[Captioned], hashes: Mapping[str, str]) -> list[Document]:
+    """Captions as documents, one each.
 
     Returns:
         Per caption `caption_id, subject_id, study_id, split, image, polarity, kind, caption`.
     """
-    hashes = keyed(
-        *((s.subject_id, s.study_id) for s in shown),
-        (c.caption_id for s in shown for c in s.captions),
-    )
     return [
         {
-            "caption_id": hashes[c.caption_id],
-            "subject_id": hashes[s.subject_id],
-            "study_id": hashes[s.study_id],
-            "split": s.split,
-            "image": s.image,
-            "polarity": c.polarity,
-            "kind": c.kind,
-            "caption": c.text,
+            "caption_id": hashes[caption.caption_id],
+            "subject_id": hashes[image.subject_id],
+            "study_id": hashes[image.study_id],
+            "split": image.split,
+            "image": image.image,
+            "polarity": caption.polarity,
+            "kind": caption.kind,
+            "caption": caption.text,
         }
-        for s in shown
-        for c in s.captions
+        for image in images
+        for caption in image.captions
     ]
-
-
-def write_lines(path: Path, documents: Iterable[Document]) -> None:
-    """Write JSON Lines in UTF-8, whole or not at all."""
-    with atomic(path) as temporary, open(temporary, "w", encoding="utf-8", newline="\n") as file:
-        for document in documents:
-            file.write(json.dumps(document, ensure_ascii=False) + "\n")
 
 
 def write_jsonl(material: Material, folder: Path, seed: int) -> Written:
     """Write every set as JSON Lines; the order of options is the table's."""
-    sets = _documents(material)
+    sets = {f"{name}.jsonl": documents for name, documents in _documents(material).items()}
     for name, documents in sets.items():
-        write_lines(folder / f"{name}.jsonl", documents)
-    counts = {f"{name}.jsonl": len(documents) for name, documents in sets.items()}
-    return Written(counts, _import_commands(folder, counts), [])
+        write_lines(folder / name, documents)
+    counts = {name: len(documents) for name, documents in sets.items()}
+    run = f"nast benchmark import {' '.join(sets)} --source jsonl --out ../imported"
+    return Written(counts, [run], [])
 
 
 def write_csv(material: Material, folder: Path, seed: int) -> Written:
-    """Write every set as a flat CSV: a column per option and form, `negated_0`, `negated_1`..."""
-    sets = _documents(material)
+    """Write every set as a flat CSV: a column per option and form, `negated_0`, `negated_1`...
+
+    Such a table is opened with spreadsheets: a text that would be taken for a formula there has
+    an apostrophe before it.
+    """
+    sets = {f"{name}.csv": documents for name, documents in _documents(material).items()}
     for name, documents in sets.items():
         flat = [_flat(document) for document in documents]
         # The widest row gives the order of the columns.
         widest = sorted(flat, key=lambda row: -len(row))
         header = list(dict.fromkeys(key for row in widest for key in row))
-        rows = [[row.get(key, "") for key in header] for row in flat]
-        write_rows(folder / f"{name}.csv", header, rows)
-    counts = {f"{name}.csv": len(documents) for name, documents in sets.items()}
+        rows = [[_unformulated(row.get(key, "")) for key in header] for row in flat]
+        write_rows(folder / name, header, rows)
+    counts = {name: len(documents) for name, documents in sets.items()}
     return Written(counts, ["# any table tool"], [])
 
 
+def chat_documents(
+    material: Material, seed: int
+) -> Iterator[tuple[str, list[str], list[Document]]]:
+    """The documents that chat models are asked, of the split to evaluate.
+
+    Args:
+        material: what to write.
+        seed: of the order of options of imported items.
+
+    Returns:
+        Per set its name, forms, and documents that have all of these forms. Items that deny
+        nothing have no other form and come apart, under the same name.
+
+    Raises:
+        UsageError: the folder has no multiple-choice items.
+    """
+    if not material.items:
+        raise UsageError("chat models take questions or claim sets; this folder has captions only")
+    for name in evaluated(material.items):
+        documents = item_documents(material.items[name], material.hashes, seed)
+        for document in documents:
+            document["kinds"] = [PEER_KINDS.get(kind, kind) for kind in document["kinds"]]
+        paired = [d for d in documents if "plain" not in d]
+        if paired:
+            yield name, [form for form in ALWAYS if all(d[form] for d in paired)], paired
+        if plain := [d for d in documents if "plain" in d]:
+            yield name, ["plain"], plain
+
+
+def chat_notes(material: Material) -> list[str]:
+    """What a reader of a chat model's numbers must know."""
+    notes = [
+        "Every task asks the same questions about the same images in another form: compare "
+        "`negated` with `affirmative`. `omitted` leaves the denied findings out, so that "
+        "several options may read alike: its chance is higher. `plain` items are others, which "
+        "deny nothing.",
+        "A reply without 'ANSWER: LETTER' counts as wrong.",
+    ]
+    if material.access != "open":
+        notes.append("The command runs a model on this machine. An online service may not be used.")
+    return notes
+
+
 def _documents(material: Material) -> dict[str, list[Document]]:
-    found = {name: item_documents(items) for name, items in material.items.items()}
-    return found | {name: caption_documents(s) for name, s in material.captions.items()}
+    items, captions, hashes = material.items, material.captions, material.hashes
+    found = {name: item_documents(part, hashes) for name, part in items.items()}
+    return found | {name: caption_documents(part, hashes) for name, part in captions.items()}
 
 
 def _flat(document: Document) -> Document:
@@ -134,9 +175,75 @@ def _flat(document: Document) -> Document:
     return flat
 
 
-def _import_commands(folder: Path, names: Iterable[str]) -> list[str]:
-    files = [(folder.resolve() / name, Path(name).stem) for name in names]
-    return [
-        f"nast benchmark import {shlex.quote(str(file))} --source jsonl --out {out}"
-        for file, out in files
-    ]
+def _unformulated(cell: object) -> object:
+    formula = isinstance(cell, str) and cell.lstrip().startswith(_FORMULA)
+    return f"'{cell}" if formula else cell
+
+
+def read_documents(file: Path) -> Iterator[Record]:
+    """Items and captions, one JSON object a line.
+
+    An item has `image`, `answer` (from 0) and its texts, either as `options` or under the names of
+    the forms `negated`, `affirmative`, `omitted`, `plain`; a caption has `image` and `caption`.
+    All else may be missing: `item_id` or `caption_id`, `group_id`, `subject_id`, `split` (else
+    test), `kinds`, `kind`, `polarity`.
+
+    Raises:
+        InputError: a line is neither, or a field does not hold what it should.
+    """
+    for entry in read_lines(file):
+        yield _caption(entry) if "caption" in entry.values else _item(entry)
+
+
+def _caption(entry: Entry) -> Caption:
+    return Caption(
+        caption_id=entry.text_or("caption_id", f"{entry.row:06d}"),
+        image=entry.path("image"),
+        text=entry.text("caption"),
+        polarity=_one_of(entry, "polarity", ("negated", "affirmative"), ""),
+        kind=entry.text_or("kind", "other"),
+        split=_one_of(entry, "split", SPLITS, "test"),
+        subject_id=entry.text_or("subject_id", ""),
+    )
+
+
+def _item(entry: Entry) -> Item:
+    image = entry.path("image")
+    names = [name for name in ("options", *FORMS) if entry.holds(name)]
+    if not names:
+        what = f"one of options, {', '.join(FORMS)}, caption"
+        raise entry.wrong("no options and no caption", what)
+    forms = {"" if name == "options" else name: entry.texts(name) for name in names}
+    number = len(next(iter(forms.values())))
+    for name, options in zip(names, forms.values(), strict=True):
+        if len(options) < 2 or len(options) != number:
+            expected = "two or more" if len(options) < 2 else f"{number} as in {names[0]}"
+            raise entry.wrong(f"{len(options)} options", expected, name)
+    answer = entry.whole("answer", number)
+    return Item(
+        item_id=entry.text_or("item_id", f"{entry.row:06d}"),
+        image=image,
+        forms=forms,
+        answer=answer,
+        kinds=_kinds(entry, number, answer),
+        group_id=entry.text_or("group_id", ""),
+        split=_one_of(entry, "split", SPLITS, "test"),
+        subject_id=entry.text_or("subject_id", ""),
+    )
+
+
+def _kinds(entry: Entry, number: int, answer: int) -> tuple[str, ...]:
+    if not entry.holds("kinds"):
+        return tuple("truth" if i == answer else "other" for i in range(number))
+    kinds = entry.texts("kinds")
+    if len(kinds) != number or kinds[answer] != "truth":
+        expected = f"{number}, that of the answer being truth"
+        raise entry.wrong(f"{len(kinds)} kinds", expected, "kinds")
+    return kinds
+
+
+def _one_of(entry: Entry, name: str, allowed: Sequence[str], other: str) -> str:
+    word = entry.text_or(name, other)
+    if word not in (*allowed, other):
+        raise entry.wrong(shown(word), " or ".join(allowed), name)
+    return word

@@ -42,7 +42,7 @@ def export(
 ) -> dict[str, Any]:
     """Write questions, claim sets and captions for another project.
 
-    Policy and terms go with them into the manifest and the card. Image bytes are copied into
+    Access class and terms go with them into the manifest and the card. Image bytes are copied into
     webdataset shards only; elsewhere absolute paths name the files.
 
     Args:

@@ -1,7 +1,8 @@
-"""Fields of imported files, checked one by one; messages never quote them."""
+"""Files of others as entries whose fields are checked one by one; messages never quote them."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,96 +11,133 @@ from nast.exchange.places import parts_of
 from nast.files import read_json
 
 
-def text_of(value: object, file: Path, row: int, column: str) -> str:
-    """A field that holds words.
+@dataclass(frozen=True)
+class Entry:
+    """One entry of an imported file.
 
-    Raises:
-        InputError: it is no text, blank, or holds half a character.
+    Attributes:
+        values: what it holds, by name.
+        file: that it stands in, for messages.
+        row: its number, from 1.
     """
-    if not isinstance(value, str) or not value.strip():
-        found = "a blank" if isinstance(value, str) else _kind(value)
-        raise InputError(file, found=found, expected="a text", row=row, column=column)
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        raise InputError(
-            file, found="half a character", expected="a text", row=row, column=column
-        ) from None
-    return value.strip()
+
+    values: Mapping[str, Any]
+    file: Path
+    row: int
+
+    def wrong(self, found: str, expected: str, name: str | None = None) -> InputError:
+        """The error about a field, or about the whole entry."""
+        return InputError(self.file, found=found, expected=expected, row=self.row, column=name)
+
+    def holds(self, name: str) -> bool:
+        """Whether there is such a field, and something in it."""
+        return self.values.get(name) is not None
+
+    def field(self, name: str) -> Any:
+        """A field, whatever it holds.
+
+        Raises:
+            InputError: there is no such field.
+        """
+        if name not in self.values:
+            raise self.wrong(f"{len(self.values)} others", "the key", name)
+        return self.values[name]
+
+    def within(self, name: str) -> "Entry":
+        """A field that is an object, as an entry.
+
+        Raises:
+            InputError: it is none.
+        """
+        return entry_of(self.field(name), self.file, self.row)
+
+    def text(self, name: str) -> str:
+        """A field that holds words.
+
+        Raises:
+            InputError: it is no text, blank, or holds half a character.
+        """
+        return self._words(self.field(name), name)
+
+    def text_or(self, name: str, other: str) -> str:
+        """A field that holds words; `other` where there is nothing in it.
+
+        Raises:
+            InputError: it holds something else.
+        """
+        return self.text(name) if self.holds(name) else other
+
+    def texts(self, name: str) -> tuple[str, ...]:
+        """A field that holds a list of texts.
+
+        Raises:
+            InputError: it is no list, or an entry is no text.
+        """
+        value = self.field(name)
+        if not isinstance(value, list):
+            raise self.wrong(_kind(value), "a list of texts", name)
+        return tuple(self._words(v, name) for v in value)
+
+    def path(self, name: str) -> str:
+        """A field that holds the path of an image.
+
+        Raises:
+            InputError: it is no text, or names no file.
+        """
+        path = self.text(name)
+        if not parts_of(path):
+            raise self.wrong("a path without a name", "the path of an image", name)
+        return path
+
+    def whole(self, name: str, limit: int | None = None) -> int:
+        """A field that holds a whole number, below `limit` (from 0) where that is given.
+
+        Numbers may be written as text, and as `2.0`.
+
+        Raises:
+            InputError: anything else.
+        """
+        value = self.field(name)
+        text = str(value).strip().removesuffix(".0")
+        digits = text.removeprefix("-")
+        good = not isinstance(value, bool) and digits.isascii() and digits.isdecimal()
+        number = int(text) if good and len(digits) < 10 else None
+        if number is None or (limit is not None and not 0 <= number < limit):
+            span = "" if limit is None else f" from 0 to {limit - 1}"
+            raise self.wrong(shown(value), f"a whole number{span}", name)
+        return number
+
+    def _words(self, value: object, name: str) -> str:
+        if not isinstance(value, str) or not value.strip():
+            raise self.wrong("a blank" if isinstance(value, str) else _kind(value), "a text", name)
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            raise self.wrong("half a character", "a text", name) from None
+        return value.strip()
 
 
-def texts_of(value: object, file: Path, row: int, column: str) -> tuple[str, ...]:
-    """A field that holds a list of texts.
+def entry_of(value: object, file: Path, row: int) -> Entry:
+    """A JSON object as an entry.
 
     Raises:
-        InputError: it is no list, or an entry is no text.
-    """
-    if not isinstance(value, list):
-        raise InputError(
-            file, found=_kind(value), expected="a list of texts", row=row, column=column
-        )
-    return tuple(text_of(v, file, row, column) for v in value)
-
-
-def path_of(value: object, file: Path, row: int, column: str) -> str:
-    """A field that holds the path of an image.
-
-    Raises:
-        InputError: it is no text, or names no file.
-    """
-    path = text_of(value, file, row, column)
-    if not parts_of(path):
-        raise InputError(
-            file,
-            found="a path without a name",
-            expected="the path of an image",
-            row=row,
-            column=column,
-        )
-    return path
-
-
-def whole_of(value: object, file: Path, row: int, column: str, limit: int | None = None) -> int:
-    """A field that holds a whole number, below `limit` (from 0) where that is given.
-
-    Numbers may be written as text, and as `2.0`.
-
-    Raises:
-        InputError: anything else.
-    """
-    text = str(value).strip().removesuffix(".0")
-    digits = text.removeprefix("-")
-    good = not isinstance(value, bool) and digits.isascii() and digits.isdecimal()
-    number = int(text) if good and len(digits) < 10 else None
-    if number is None or (limit is not None and not 0 <= number < limit):
-        span = "a whole number" if limit is None else f"a whole number from 0 to {limit - 1}"
-        raise InputError(file, found=shown(value), expected=span, row=row, column=column)
-    return number
-
-
-def object_of(value: object, file: Path, row: int | None, required: Sequence[str]) -> Any:
-    """A JSON object with some keys.
-
-    Raises:
-        InputError: it is no object, or lacks a key.
+        InputError: it is no object.
     """
     if not isinstance(value, dict):
         raise InputError(file, found=_kind(value), expected="a JSON object", row=row)
-    for name in required:
-        if name not in value:
-            raise InputError(
-                file, found=f"{len(value)} others", expected="the key", row=row, column=name
-            )
-    return value
+    return Entry(value, file, row)
 
 
-def read_object(file: Path, required: Sequence[str] = ()) -> Any:
+def read_object(file: Path) -> dict[str, Any]:
     """A JSON file that is one object.
 
     Raises:
         InputError: it is not.
     """
-    return object_of(_json(file), file, None, required)
+    value = _json(file)
+    if not isinstance(value, dict):
+        raise InputError(file, found=_kind(value), expected="a JSON object")
+    return value
 
 
 def read_array(file: Path) -> list[Any]:
@@ -114,21 +152,22 @@ def read_array(file: Path) -> list[Any]:
     return value
 
 
-def read_lines(file: Path) -> Iterator[tuple[int, Any]]:
-    """The lines of a JSON Lines file with their numbers; blank ones are passed over.
+def read_lines(file: Path) -> Iterator[Entry]:
+    """The objects of a JSON Lines file, numbered by line; blank lines are passed over.
 
     Raises:
-        InputError: a line is no JSON, or the file is not UTF-8.
+        InputError: a line is no JSON object, or the file is not UTF-8.
     """
     with open(file, "rb") as stream:
         for row, line in enumerate(stream, 1):
             if line.strip():
                 try:
-                    yield row, json.loads(line.decode("utf-8-sig"))
+                    value = json.loads(line.decode("utf-8-sig"))
                 except (ValueError, RecursionError):
                     raise InputError(
                         file, found="no JSON", expected="one JSON object a line", row=row
                     ) from None
+                yield entry_of(value, file, row)
 
 
 def _json(file: Path) -> Any:

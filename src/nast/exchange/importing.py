@@ -1,30 +1,50 @@
 """Benchmarks of other projects as finished folders that `nast evaluate` scores."""
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from nast.access import ACCESS_CLASSES, strictest
 from nast.errors import InputError, UsageError
+from nast.exchange.aro import read_aro
 from nast.exchange.card import written_access
-from nast.exchange.imported import Choice, Record, Tables, tables_of
+from nast.exchange.cc_neg import read_cc_neg
+from nast.exchange.clip_benchmark import read_sugar_crepe
+from nast.exchange.cxr_align import read_cxr_align
+from nast.exchange.documents import read_documents
+from nast.exchange.imported import Imported, tables_of
+from nast.exchange.negbench import read_choices_csv, read_retrieval_csv
 from nast.exchange.places import by_name, find_image
-from nast.exchange.readers import READERS
+from nast.exchange.record import Item, Record
 from nast.files import RUN, manifest_of, write_table
 from nast.folders import stage
-from nast.records import CAPTIONS_SCHEMA, CLAIMS_SCHEMA
+from nast.items.table import FILE
+from nast.language.read.parse import cues
+from nast.records import CAPTIONS_SCHEMA, ITEMS_SCHEMA
 
+READERS: dict[str, Callable[[Path], Iterator[Record]]] = {
+    "negbench-mcq": read_choices_csv,
+    "negbench-binary": read_choices_csv,
+    "negbench-retrieval": read_retrieval_csv,
+    "cc-neg": read_cc_neg,
+    "sugar-crepe": read_sugar_crepe,
+    "aro": read_aro,
+    "cxr-align": read_cxr_align,
+    "jsonl": read_documents,
+}
+"""Source -> its reader."""
 TERMS = {
     "cxr-align": "CXR-Align: PhysioNet Credentialed Health Data License 1.5.0: no sharing, no "
     "online services"
 }
 """Terms that are known; of the others the user must know them."""
 ACCESS_OF = {"cxr-align": "credentialed"}
-"""Policies that a caller cannot make milder."""
+"""Access classes that a caller cannot make milder."""
 
 
 def import_items(
-    file: Path,
+    files: Path | str | Sequence[Path | str],
     out: Path,
     source: str,
     *,
@@ -36,54 +56,53 @@ def import_items(
     """Read a benchmark of another project, or JSON Lines of ours.
 
     Args:
-        file: as its authors released it.
-        out: gets `claims.parquet` from multiple-choice items, `captions.parquet` from captions.
+        files: one file as its authors released it, or several. Of several files every id begins
+            with the name of its file, so that no two meet.
+        out: gets `items.parquet` from multiple-choice items, `captions.parquet` from captions.
         source: the format, a key of `READERS`.
         image_root: folder of images here; joined with the longest ending of each recorded path
             that exists below it.
         access: of the data: open, private or credentialed. A file in an export of ours has the
             access class and terms that are recorded beside it, and this can only make them
             stricter; any other file is private if nothing is given.
-        equal_options: keep items with two equal options, which `nast evaluate --protocol` scores
-            by the tie rule of a peer; the default protocol refuses them.
+        equal_options: keep items with two equal options, which `nast evaluate --ties` scores by
+            the tie rule of a peer; the default rule refuses them.
         fresh: start over, also to look for missing images again.
 
     Returns:
         The manifest: `counts`, and `missing_images` (path as the file records it -> reason).
 
     Raises:
-        InputError: the file is not of the format, or none of its images is there.
-        UsageError: an unknown source or access class, or one milder than the recorded one.
+        InputError: a file is not of the format, an id stands twice in it, or none of the images
+            is there.
+        UsageError: no file, two of one name, an unknown source or access class, or one milder
+            than the recorded one.
     """
-    file = Path(file)
-    if source not in READERS:
-        raise UsageError(f"--source is {source!r}; choose one of {', '.join(READERS)}")
-    if file.is_dir():
-        raise UsageError(f"{file} is a folder; give the file in it, as its authors released it")
-    access = _access(access, file)
+    paths = [Path(f) for f in ([files] if isinstance(files, Path | str) else files)]
+    _check_call(paths, source, access)
+    access = strictest(_access(access, path) for path in paths)
     config: dict[str, Any] = {
         "stage": "import",
         "source": source,
+        "files": [path.name for path in paths],
         "access": access,
         "image_root": str(image_root) if image_root else None,
+        "equal_options": equal_options,
     }
-    config |= {"equal_options": True} if equal_options else {}
-    inputs = [file, *_exports_around(file)]
+    inputs = [*paths, *dict.fromkeys(p for path in paths for p in _exports_around(path))]
 
     def make(folder: Path) -> dict[str, Any]:
-        records = list(READERS[source](file))
-        _refuse_twice(records, file)
-        tables = tables_of(
-            records, _finder(source, image_root), source, folder / "images", equal_options
-        )
-        _refuse_empty(tables, file, image_root)
-        if len(tables.claims):
-            write_table(folder / "claims.parquet", tables.claims, CLAIMS_SCHEMA)
-        if len(tables.captions):
-            write_table(folder / "captions.parquet", tables.captions, CAPTIONS_SCHEMA)
+        records = [record for path in paths for record in _records(path, source, len(paths) > 1)]
+        find = _finder(source, image_root)
+        made = tables_of(records, find, source, folder / "images", equal_options)
+        _refuse_empty(made, paths, image_root)
+        if len(made.items):
+            write_table(folder / FILE, made.items, ITEMS_SCHEMA)
+        if len(made.captions):
+            write_table(folder / "captions.parquet", made.captions, CAPTIONS_SCHEMA)
         return {
-            "counts": tables.counts,
-            "missing_images": tables.missing,
+            "counts": made.counts,
+            "missing_images": made.missing,
             "access": strictest([access, ACCESS_OF.get(source, "open")]),
             "terms": [TERMS.get(source, f"{source}: imported; the terms of its makers apply")],
         }
@@ -91,10 +110,25 @@ def import_items(
     return stage(out, config, inputs, make, fresh=fresh)
 
 
+def _check_call(paths: Sequence[Path], source: str, access: str | None) -> None:
+    if source not in READERS:
+        raise UsageError(f"--source is {source!r}; choose one of {', '.join(READERS)}")
+    if access is not None and access not in ACCESS_CLASSES:
+        raise UsageError(f"--access is {access!r}; choose one of {', '.join(ACCESS_CLASSES)}")
+    if not paths:
+        raise UsageError("no file to import; give one or several, as their authors released them")
+    for path in paths:
+        if path.is_dir():
+            raise UsageError(f"{path} is a folder; give the file in it, as its authors released it")
+        if sum(other.stem == path.stem for other in paths) > 1:
+            raise UsageError(
+                f"two files are called {path.stem!r}, and their ids would begin alike; rename one, "
+                "or import them into two folders"
+            )
+
+
 def _access(asked: str | None, file: Path) -> str:
     """The access class of a file: as asked for, never milder than what lies beside it says."""
-    if asked is not None and asked not in ACCESS_CLASSES:
-        raise UsageError(f"--access is {asked!r}; choose one of {', '.join(ACCESS_CLASSES)}")
     said = [(p, manifest_of(p)["access"]) for p in _exports_around(file)]
     said += [(p, written) for p in _around(file) if (written := written_access(p))]
     recorded = strictest(access for _, access in said)
@@ -127,33 +161,58 @@ def _finder(source: str, root: Path | None) -> Callable[[str], Path | None]:
     return lambda recorded: find_image(recorded, root)
 
 
-def _refuse_twice(records: Sequence[Record], file: Path) -> None:
-    """Refuse a file in which one id stands for two items: their options would be mixed.
+def _records(file: Path, source: str, several: bool) -> Iterator[Record]:
+    """What a file holds, with one form and polarity for all of it that says none.
 
     Raises:
-        InputError: names the place of the second among the items and captions.
+        InputError: one id stands for two items, whose options would be mixed; the message names
+            the place of the second among the items and captions.
     """
-    seen: set[tuple[str, str]] = set()
+    records = list(READERS[source](file))
+    form = _form([" ".join(w) for r in records if isinstance(r, Item) for w in r.forms.values()])
+    polarity = _form([r.text for r in records if not isinstance(r, Item)])
+    front = f"{file.stem}-" if several else ""
+    seen: Counter[tuple[str, str]] = Counter()
     for number, record in enumerate(records, 1):
-        key = (record.item_id, record.form if isinstance(record, Choice) else "caption")
-        if key in seen:
+        if isinstance(record, Item):
+            forms = {name or form: words for name, words in record.forms.items()}
+            ids = [(record.item_id, name or form) for name in record.forms]
+            group = record.group_id or record.item_id
+            record = record._replace(
+                item_id=front + record.item_id, group_id=front + group, forms=forms
+            )
+        else:
+            ids = [(record.caption_id, "caption")]
+            record = record._replace(
+                caption_id=front + record.caption_id, polarity=record.polarity or polarity
+            )
+        seen.update(ids)
+        if any(seen[key] > 1 for key in ids):
             raise InputError(file, found=f"the id of item {number} twice", expected="each id once")
-        seen.add(key)
+        yield record
 
 
-def _refuse_empty(tables: Tables, file: Path, root: Path | None) -> None:
-    """Refuse a file of which nothing can be scored.
+def _form(texts: Sequence[str]) -> str:
+    """One word for a whole file, so that its metric is the one that its authors report."""
+    return "negated" if sum(bool(cues(t)) for t in texts) * 2 > len(texts) else "affirmative"
+
+
+def _refuse_empty(made: Imported, paths: Sequence[Path], root: Path | None) -> None:
+    """Refuse files of which nothing can be scored.
 
     Raises:
         InputError: says whether items or images are missing.
     """
-    if len(tables.claims) or len(tables.captions):
+    if len(made.items) or len(made.captions):
         return
-    if tables.missing:
+    more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
+    if made.missing:
         hint = "--image-root, the folder of the images" if root is None else "another --image-root"
         raise InputError(
-            file,
-            found=f"{len(tables.missing)} image paths, none of which leads to a file here",
+            f"{paths[0]}{more}",
+            found=f"{len(made.missing)} image paths, none of which leads to a file here",
             expected=hint,
         )
-    raise InputError(file, found="no item that can be scored", expected="at least one")
+    raise InputError(
+        f"{paths[0]}{more}", found="no item that can be scored", expected="at least one"
+    )

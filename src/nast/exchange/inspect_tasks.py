@@ -4,13 +4,12 @@ Format as read from UKGovernmentBEIS/inspect_ai 499e615: `dataset/_dataset.py`, 
 `solver/_multiple_choice.py`. The file of tasks imports inspect_ai; nast does not.
 """
 
-import shlex
 from pathlib import Path
 from typing import Any
 
 from nast.exchange.card import Written
-from nast.exchange.chat import chat_notes, common_forms, evaluated_documents
-from nast.exchange.documents import Document, write_lines
+from nast.exchange.cells import write_lines
+from nast.exchange.documents import Document, chat_documents, chat_notes
 from nast.exchange.material import Material
 from nast.files import write_text
 
@@ -28,8 +27,8 @@ def write_inspect(material: Material, folder: Path, seed: int) -> Written:
     """
     counts: dict[str, int] = {}
     tasks = []
-    for name, documents in evaluated_documents(material, seed).items():
-        for form in common_forms(documents):
+    for name, forms, documents in chat_documents(material, seed):
+        for form in forms:
             file = f"{name}-{form}.jsonl"
             write_lines(folder / file, (sample_of(d, form, material.access) for d in documents))
             counts[file] = len(documents)
@@ -42,10 +41,7 @@ def write_inspect(material: Material, folder: Path, seed: int) -> Written:
             )
     write_text(folder / "nast_tasks.py", _TASKS + "".join(tasks))
     # Inspect looks for files of tasks below the folder that it is started in.
-    run = [
-        f"cd {shlex.quote(str(folder.resolve()))}",
-        "inspect eval nast_tasks.py --model vllm/MODEL",
-    ]
+    run = ["inspect eval nast_tasks.py --model vllm/MODEL"]
     return Written(counts, run, chat_notes(material))
 
 

@@ -4,17 +4,17 @@ Format as read from EleutherAI/lm-evaluation-harness 4e7e0d4: `lm_eval/config/ta
 `api/task.py`, `filters/extraction.py`, `tasks/mmmu`.
 """
 
-import shlex
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from nast.exchange.card import Written
-from nast.exchange.chat import chat_notes, common_forms, evaluated_documents
-from nast.exchange.documents import LETTERS, write_lines
+from nast.exchange.cells import write_lines
+from nast.exchange.documents import chat_documents, chat_notes
 from nast.exchange.material import Material
 from nast.files import write_text
+from nast.items.table import LETTERS
 
 PROMPT = (
     "<image>\n"
@@ -36,7 +36,8 @@ def write_lm_eval(material: Material, folder: Path, seed: int) -> Written:
 
     Args:
         material: what to write; the split to evaluate is taken.
-        folder: gets `SET.jsonl`, `nast_TABLE_FORM.yaml` and `utils.py`.
+        folder: gets `SET.jsonl`, `nast_TABLE_FORM.yaml` and `utils.py`; items that deny nothing
+            are in `SET-plain.jsonl`.
         seed: of the order of options of imported items.
 
     Raises:
@@ -44,12 +45,13 @@ def write_lm_eval(material: Material, folder: Path, seed: int) -> Written:
     """
     counts: dict[str, int] = {}
     tasks: list[str] = []
-    for name, documents in evaluated_documents(material, seed).items():
-        write_lines(folder / f"{name}.jsonl", documents)
-        counts[f"{name}.jsonl"] = len(documents)
-        for form in common_forms(documents):
+    for name, forms, documents in chat_documents(material, seed):
+        file = f"{name}-plain.jsonl" if forms == ["plain"] else f"{name}.jsonl"
+        write_lines(folder / file, documents)
+        counts[file] = len(documents)
+        for form in forms:
             task = f"nast_{name.partition('-')[0]}_{form}"
-            fields = lm_eval_task(task, form, f"{name}.jsonl", material.access)
+            fields = lm_eval_task(task, form, file, material.access)
             # A reference to code, which the safe writer of YAML does not write.
             text = yaml.safe_dump(fields, sort_keys=False, width=1000)
             text += "doc_to_image: !function utils.doc_to_image\n"
@@ -57,7 +59,6 @@ def write_lm_eval(material: Material, folder: Path, seed: int) -> Written:
             tasks.append(task)
     write_text(folder / "utils.py", _UTILS)
     run = [
-        f"cd {shlex.quote(str(folder.resolve()))}",
         "lm-eval run --model hf-multimodal --model_args pretrained=MODEL --include_path . \\",
         f"  --tasks {','.join(tasks)} --apply_chat_template --log_samples --output_path results",
     ]

@@ -1,21 +1,26 @@
 """What of a finished folder can be exported: whole groups with readable images, up to a limit."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
+
+import polars as pl
 
 from nast.benchmark.card import review_status
 from nast.errors import InputError, UsageError
-from nast.exchange.items import Captioned, Item, read_captions, read_items
-from nast.files import manifest_of
-from nast.sources.image_paths import image_problem
+from nast.exchange.places import peer_problem
+from nast.exchange.record import Captioned, Item, captioned_of, items_of
+from nast.facts.conditions import conditions_of
+from nast.files import manifest_of, read_table
+from nast.ids import hashed_ids
+from nast.items.table import FILE, read_items
+from nast.records import CAPTIONS_SCHEMA, SPLITS
 
+SETS = ("questions", "claims", "imported")
+"""Sets of items, in the order in which they are written."""
 EVALUATED = ("test", "validate", "train")
 """The split that a benchmark is run on: the first of these that has anything."""
-_PNG_BITS = slice(24, 25)
-"""Where a PNG says its bit depth: signature 8, length 4, IHDR 4, width 4, height 4 bytes."""
-_Unit = TypeVar("_Unit", Item, Captioned)
 
 
 class Material(NamedTuple):
@@ -24,6 +29,7 @@ class Material(NamedTuple):
     Attributes:
         items: set name such as `questions-test` -> multiple-choice items.
         captions: set name such as `captions-test` -> captioned images.
+        hashes: every id of them -> its keyed hash; raw ids stay on the machine.
         missing: image path -> why it cannot be used.
         left_out: how many items and captioned images were left out for that.
         access: the access class.
@@ -33,6 +39,7 @@ class Material(NamedTuple):
 
     items: dict[str, list[Item]]
     captions: dict[str, list[Captioned]]
+    hashes: dict[str, str]
     missing: dict[str, str]
     left_out: int
     access: str
@@ -47,45 +54,48 @@ def gather(folder: Path, limit: int | None = None, *, images: bool = True) -> Ma
     words alone at chance.
 
     Args:
-        folder: a finished folder with questions, claims or captions.
+        folder: a finished folder with `items.parquet`, `captions.parquet` or both.
         limit: at most about so many items or images per set, in whole groups.
         images: whether the format's reader opens images; if not, nothing is left out.
 
     Raises:
-        InputError: the folder is unfinished, or none of its images can be read.
+        InputError: the folder is unfinished, none of its images can be read, or the forms of an
+            item have different answers.
         UsageError: the limit is not positive, or the folder has nothing to export.
     """
     folder = Path(folder)
     if limit is not None and limit < 1:
         raise UsageError(f"--limit is {limit}; it must be 1 or more")
     manifest = manifest_of(folder)
-    tables, captions = read_items(folder), read_captions(folder)
-    if not any(tables.values()) and not captions:
+    tables = _tables(folder)
+    if not tables:
         raise UsageError(f"{folder} has no questions, claims or captions to export")
-    problems = _problems([*(i for t in tables.values() for i in t), *captions])
-    missing = {path: reason for path, reason in problems.items() if reason}
-    if images and len(missing) == len(problems):
+    paths = sorted({path for rows in tables.values() for path in rows["image_path"].unique()})
+    missing = {path: reason for path in paths if (reason := peer_problem(path))}
+    if images and len(missing) == len(paths):
         raise _all_missing(folder, missing)
-    bad = set(missing) if images else set()
-    items = {
-        f"{name}-{split}": part
-        for name, units in tables.items()
-        for split, part in _by_split(units, bad, limit)
+    whole = {name: _whole(rows, missing if images else ()) for name, rows in tables.items()}
+    sets = {
+        f"{name}-{split}": _first(part, limit)
+        for name, rows in whole.items()
+        for split in SPLITS
+        if len(part := rows.filter(split=split))
     }
-    shown = {f"captions-{split}": part for split, part in _by_split(captions, bad, limit)}
-    if not items and not shown:
+    if not sets:
         raise InputError(
             folder,
             found="no group whose images can all be used",
             expected="whole groups; --to csv and jsonl need no images",
         )
-    left_out = sum(len(t) - len(_whole(t, bad)) for t in tables.values())
-    left_out += len(captions) - len(_whole(captions, bad))
+    conditions = conditions_of(folder)
+    shown = {name: rows for name, rows in sets.items() if name.startswith("captions-")}
+    asked = {name: rows for name, rows in sets.items() if name not in shown}
     return Material(
-        items,
-        shown,
+        {name: list(items_of(rows, folder / FILE, conditions)) for name, rows in asked.items()},
+        {name: captioned_of(rows) for name, rows in shown.items()},
+        _hashes(sets.values()),
         missing,
-        left_out,
+        sum(_units(tables[name]) - _units(rows) for name, rows in whole.items()),
         manifest["access"],
         manifest["terms"],
         review_status(manifest),
@@ -102,56 +112,52 @@ def evaluated(names: Iterable[str]) -> list[str]:
     return []
 
 
-def problem(path: str) -> str | None:
-    """Why a peer cannot open an image, or None.
-
-    Peers open images with Pillow and convert them to RGB, which clips 16-bit PNGs to white.
-    """
-    if not path:
-        return "no path"
-    reason = image_problem(Path(path))
-    if reason is None:
-        with open(path, "rb") as file:
-            head = file.read(_PNG_BITS.stop)
-        if head.startswith(b"\x89PNG") and head[_PNG_BITS] == b"\x10":
-            return "a PNG of 16 bits; save it with 8"
-    return reason
-
-
-def _problems(units: Sequence[Item | Captioned]) -> dict[str, str | None]:
-    return {path: problem(path) for path in sorted({_absolute(u.image) for u in units})}
+def _tables(folder: Path) -> dict[str, pl.DataFrame]:
+    """The rows of each set, image paths absolute. What captions are of is a group of its own."""
+    tables = {}
+    if (folder / FILE).is_file():
+        items = read_items(folder)
+        tables = {name: items.filter(set=name) for name in SETS}
+    if (path := folder / "captions.parquet").is_file():
+        image = pl.concat_str("subject_id", "study_id", "split", "image_path", separator=" ")
+        captions = read_table(path, CAPTIONS_SCHEMA)
+        tables["captions"] = captions.with_columns(pair_id=image, group_id=image)
+    return {
+        name: rows.with_columns(image_path=_absolute(rows["image_path"].fill_null("")))
+        for name, rows in tables.items()
+        if len(rows)
+    }
 
 
-def _absolute(path: str) -> str:
-    return str(Path(path).absolute()) if path else path
+def _absolute(paths: pl.Series) -> pl.Series:
+    known = {path: str(Path(path).absolute()) if path else path for path in paths.unique()}
+    return paths.replace_strict(known, return_dtype=pl.String)
 
 
-def _by_split(
-    units: Sequence[_Unit], bad: set[str], limit: int | None
-) -> list[tuple[str, list[_Unit]]]:
-    whole = [u._replace(image=_absolute(u.image)) for u in _whole(units, bad)]
-    parts = [(split, [u for u in whole if u.split == split]) for split in reversed(EVALUATED)]
-    return [(split, _first(part, limit)) for split, part in parts if part]
+def _whole(rows: pl.DataFrame, bad: Iterable[str]) -> pl.DataFrame:
+    lost = rows.filter(pl.col("image_path").is_in(list(bad)))["group_id"].unique()
+    return rows.filter(~pl.col("group_id").is_in(lost.to_list()))
 
 
-def _whole(units: Sequence[_Unit], bad: set[str]) -> list[_Unit]:
-    lost = {u.group_id for u in units if _absolute(u.image) in bad}
-    return [u for u in units if u.group_id not in lost]
-
-
-def _first(units: list[_Unit], limit: int | None) -> list[_Unit]:
-    """The first groups until there are at least `limit` units."""
+def _first(rows: pl.DataFrame, limit: int | None) -> pl.DataFrame:
+    """The first groups until there are at least `limit` items or images."""
     if limit is None:
-        return units
-    kept: list[str] = []
-    count = 0
-    for group, size in Counter(u.group_id for u in units).items():
-        if count >= limit:
-            break
-        kept.append(group)
-        count += size
-    chosen = set(kept)
-    return [u for u in units if u.group_id in chosen]
+        return rows
+    size = pl.col("pair_id").n_unique()
+    sizes = rows.group_by("group_id", maintain_order=True).agg(size)
+    before = pl.col("pair_id").cum_sum() - pl.col("pair_id")
+    return rows.filter(pl.col("group_id").is_in(sizes.filter(before < limit)["group_id"].to_list()))
+
+
+def _units(rows: pl.DataFrame) -> int:
+    return rows["pair_id"].n_unique()
+
+
+def _hashes(tables: Iterable[pl.DataFrame]) -> dict[str, str]:
+    names = ("pair_id", "caption_id", "group_id", "subject_id", "study_id")
+    parts = [rows[name].unique() for rows in tables for name in names if name in rows.columns]
+    ids = pl.concat(parts).unique().sort().to_list()
+    return dict(zip(ids, hashed_ids(ids), strict=True))
 
 
 def _all_missing(folder: Path, missing: dict[str, str]) -> InputError:

@@ -1,10 +1,13 @@
-"""CSV files that NegBench's evaluator reads unchanged.
+"""NegBench: the CSV files that its evaluator reads, out and in.
 
 Format as read from m1k2zoo/negbench 2ac009b, `benchmarks/src/training/data.py` (`CsvMCQDataset`,
 `CsvBinaryMCQDataset`, `CsvImageCaptionDataset`) and `src/evaluation/mcq.py`.
 """
 
-from collections.abc import Sequence
+import ast
+import re
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +15,15 @@ import numpy as np
 
 from nast.errors import UsageError
 from nast.exchange.card import Written
-from nast.exchange.cells import check_cell, keyed, write_rows
-from nast.exchange.items import Captioned, Item
-from nast.exchange.material import Material
-from nast.exchange.negbench_run import NOTES, commands
+from nast.exchange.cells import check_cell, write_rows
+from nast.exchange.fields import Entry
+from nast.exchange.material import Material, evaluated
+from nast.exchange.record import Caption, Captioned, Item
 from nast.files import write_json
 from nast.hashes import seed_of
-from nast.items.audit import Item as AuditItem
-from nast.items.audit import audit_items
+from nast.items.audit import Audited, audit_items
+from nast.language.read.parse import cues
+from nast.sources.io.label_tables import read_csv
 
 OPTIONS = 4
 MCQ = (
@@ -33,8 +37,15 @@ RETRIEVAL = ("filepath", "captions")
 EXTRA = ("item_id", "group_id", "subject_id", "study_id", "polarity", "option_order")
 """Columns of ours, which the evaluator does not look at; ids are keyed hashes."""
 SUFFIX = {"negated": "neg", "affirmative": "aff"}
-_SLOTS = ("hybrid", "positive", "negative")
-"""What `mcq.py` takes wrong answers 1, 2 and 3 for; only its error statistics depend on it."""
+WRONG = ("hybrid", "positive", "negative")
+"""What the evaluator takes wrong answers 1, 2 and 3 for (`mcq.py`): by place, not by content. Only
+its error statistics depend on it."""
+FEWEST = 5
+"""Images. With fewer its R@5 cannot be computed and the run ends."""
+LONGEST = 1_000_000
+"""Characters of a list of captions; a longer cell is none."""
+_STRING = r"""[uU]?(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")"""
+_LIST = re.compile(rf"\[\s*(?:{_STRING}\s*,\s*)*(?:{_STRING}\s*)?\]", re.DOTALL)
 
 
 def write_negbench(material: Material, folder: Path, seed: int) -> Written:
@@ -57,19 +68,19 @@ def write_negbench(material: Material, folder: Path, seed: int) -> Written:
     counts: dict[str, int] = {}
     audits: dict[str, Any] = {}
     for name, items in material.items.items():
-        counts |= _write_set(folder, name, items, seed)
+        counts |= _write_set(folder, name, items, material.hashes, seed)
         if any(len(i.kinds) > OPTIONS for i in items):
-            audits[name] = audit_subsets(items, seed)
-    for name, shown in material.captions.items():
+            audits[name] = audit_chosen(items, seed)
+    for name, images in material.captions.items():
         for polarity, suffix in SUFFIX.items():
-            number = _write_captions(folder / f"{name}_{suffix}_retrieval.csv", shown, polarity)
-            if number:
-                counts[f"{name}_{suffix}_retrieval.csv"] = number
+            file = f"{name}_{suffix}_retrieval.csv"
+            number = _write_captions(folder / file, images, polarity, material.hashes)
+            counts |= {file: number} if number else {}
     if not any(name.endswith(".csv") for name in counts):
         raise UsageError("no item with two, or with four and more options, for NegBench")
     if audits:
         write_json(folder / "audit.json", audits)
-    return Written(counts, commands(folder, counts), [*_leaks(audits), *NOTES])
+    return Written(counts, run_lines(counts), [*_leaks(audits), *_NOTES])
 
 
 def slots(item: Item, seed: int) -> list[int]:
@@ -83,16 +94,31 @@ def slots(item: Item, seed: int) -> list[int]:
     ring = [int(i) for i in rng.permutation(len(item.kinds))]
     place = ring.index(item.answer)
     wrong = [ring[(place + step) % len(ring)] for step in range(1, OPTIONS)]
+    types = types_of(item)
     chosen: dict[str, int] = {}
-    for slot in _SLOTS:
-        match = next((i for i in wrong if item.types[i] == slot), None)
+    for slot in WRONG:
+        match = next((i for i in wrong if types[i] == slot), None)
         if match is not None:
             chosen[slot] = match
             wrong.remove(match)
-    return [item.answer, *(chosen[s] if s in chosen else wrong.pop(0) for s in _SLOTS)]
+    return [item.answer, *(chosen[s] if s in chosen else wrong.pop(0) for s in WRONG)]
 
 
-def audit_subsets(items: Sequence[Item], seed: int = 0) -> dict[str, Any]:
+def types_of(item: Item) -> list[str]:
+    """Per option whether it states presences (`positive`), absences (`negative`) or both
+    (`hybrid`); what has words only is `negative` where they hold a negation.
+    """
+    words = next(iter(item.forms.values()))
+    types = []
+    for number, text in enumerate(words):
+        said = item.facts[number] if item.facts else ()
+        present = [fact.existence == "present" for fact in said] or [not cues(text)]
+        mixed = "hybrid" if any(present) else "negative"
+        types.append("positive" if all(present) else mixed)
+    return types
+
+
+def audit_chosen(items: Sequence[Item], seed: int = 0) -> dict[str, Any]:
     """The blind audit of the chosen four options, in our order of options, each form alone."""
     result: dict[str, Any] = {}
     for form in SUFFIX:
@@ -101,13 +127,15 @@ def audit_subsets(items: Sequence[Item], seed: int = 0) -> dict[str, Any]:
             if form in item.forms and len(item.kinds) >= OPTIONS:
                 order = sorted(slots(item, seed))
                 texts = tuple(item.forms[form][i] for i in order)
-                part.append(AuditItem(texts, order.index(item.answer), item.group_id))
+                part.append(Audited(texts, order.index(item.answer), item.group_id))
         if part:
             result[form] = audit_items(part, seed)
     return result
 
 
-def _write_set(folder: Path, name: str, items: Sequence[Item], seed: int) -> dict[str, int]:
+def _write_set(
+    folder: Path, name: str, items: Sequence[Item], hashes: Mapping[str, str], seed: int
+) -> dict[str, int]:
     """The files of one set, by number of options; items in one form only have no second row."""
     paired = [i for i in items if set(SUFFIX) <= set(i.forms)] or items
     counts: dict[str, int] = {}
@@ -119,7 +147,7 @@ def _write_set(folder: Path, name: str, items: Sequence[Item], seed: int) -> dic
             part = [i for i in fitting if form in i.forms]
             if part:
                 file = f"{name}_{suffix}{end}.csv"
-                _write_items(folder / file, part, form, bool(end), seed)
+                _write_items(folder / file, part, form, hashes, seed)
                 counts[file] = len(part)
     lost = {
         "items of three options, left out": sum(len(i.kinds) == 3 for i in paired),
@@ -128,19 +156,10 @@ def _write_set(folder: Path, name: str, items: Sequence[Item], seed: int) -> dic
     return counts | {f"{name}: {what}": number for what, number in lost.items() if number}
 
 
-def _leaks(audits: dict[str, Any]) -> list[str]:
-    return [
-        f"LEAK: {row['baseline']} solves the four chosen options of {name} ({form}) without an "
-        f"image in {row['accuracy']:.3f} of cases; chance is {row['chance']:.3f} (audit.json)."
-        for name, audit in audits.items()
-        for form, rows in audit.items()
-        for row in rows
-        if row["leaks"]
-    ]
-
-
-def _write_items(path: Path, items: Sequence[Item], form: str, binary: bool, seed: int) -> None:
-    hashes = keyed(*((i.item_id, i.group_id, i.subject_id, i.study_id) for i in items))
+def _write_items(
+    path: Path, items: Sequence[Item], form: str, hashes: Mapping[str, str], seed: int
+) -> None:
+    binary = len(items[0].kinds) == 2
     rows: list[list[object]] = []
     for number, item in enumerate(items, 1):
         order = [0, 1] if binary else slots(item, seed)
@@ -151,14 +170,14 @@ def _write_items(path: Path, items: Sequence[Item], form: str, binary: bool, see
             for slot, i in enumerate(order)
         ]
         image = check_cell(item.image, path, number, "image_path", caption=False)
-        ids = [hashes[i] for i in (item.item_id, item.group_id, item.subject_id, item.study_id)]
+        ids = (item.item_id, item.group_id, item.subject_id, item.study_id)
         rows.append(
             [
                 image,
                 order.index(item.answer),
                 *texts,
-                item.types[item.answer],
-                *ids,
+                types_of(item)[item.answer],
+                *(hashes[i] for i in ids),
                 form,
                 " ".join(map(str, order)),
             ]
@@ -166,10 +185,11 @@ def _write_items(path: Path, items: Sequence[Item], form: str, binary: bool, see
     write_rows(path, [*(BINARY if binary else MCQ), *EXTRA], rows)
 
 
-def _write_captions(path: Path, shown: Sequence[Captioned], polarity: str) -> int:
-    hashes = keyed(*((s.subject_id, s.study_id) for s in shown))
+def _write_captions(
+    path: Path, images: Sequence[Captioned], polarity: str, hashes: Mapping[str, str]
+) -> int:
     rows: list[list[object]] = []
-    for image in shown:
+    for image in images:
         texts = [
             check_cell(c.text, path, len(rows) + 1, "captions")
             for c in image.captions
@@ -183,3 +203,152 @@ def _write_captions(path: Path, shown: Sequence[Captioned], polarity: str) -> in
     if rows:
         write_rows(path, [*RETRIEVAL, "subject_id", "study_id", "polarity"], rows)
     return len(rows)
+
+
+def _leaks(audits: dict[str, Any]) -> list[str]:
+    return [
+        f"LEAK: {row['baseline']} solves the four chosen options of {name} ({form}) without an "
+        f"image in {row['accuracy']:.3f} of cases; chance is {row['chance']:.3f} (audit.json)."
+        for name, audit in audits.items()
+        for form, rows in audit.items()
+        for row in rows
+        if row["leaks"]
+    ]
+
+
+def run_lines(counts: Mapping[str, int]) -> list[str]:
+    """The lines of shell that run the evaluator on an export, for the split to evaluate.
+
+    Args:
+        counts: file name -> rows; other entries are passed over.
+    """
+    files = [n for n in counts if n.endswith(".csv") and _enough(n, counts)]
+    by_split = evaluated({n.partition("_")[0] for n in files})
+    files = [n for n in files if n.partition("_")[0] in by_split and not _for_training(n)]
+    flags = {
+        "--coco-mcq": "_neg.csv",
+        "--voc2007-mcq": "_aff.csv",
+        "--coco-retrieval": "_aff_retrieval.csv",
+        "--coco-negated-retrieval": "_neg_retrieval.csv",
+    }
+    given = [(flag, n) for flag, end in flags.items() for n in files if n.endswith(end)]
+    lines = _command(given, "") if given else []
+    pairs = [n for n in files if n.endswith("_binary.csv")]
+    if pairs:
+        other = [
+            ("--chexpert-binary-mcq", pairs[0]),
+            ("--chexpert-affirmation-binary-mcq", pairs[-1]),
+        ]
+        lines += _command(
+            other,
+            '--cxr-dataset --chexpert-mcq "" --chexpert-affirmation-mcq "" '
+            '--ham10000-mcq "" --ham10000-affirmation-mcq "" ',
+        )
+    if not lines:
+        return ["# nothing to evaluate: too few images, or the training split only"]
+    return ["HERE=$PWD", "cd /path/to/negbench/benchmarks", *lines]
+
+
+def _for_training(name: str) -> bool:
+    return name.endswith(("-train_neg.csv", "-train_aff.csv"))
+
+
+def _enough(name: str, counts: Mapping[str, int]) -> bool:
+    return not name.endswith("_retrieval.csv") or counts[name] >= FEWEST
+
+
+def _command(files: Sequence[tuple[str, str]], more: str) -> list[str]:
+    head = "python -m src.evaluation.eval_negation --model ViT-B-32 --pretrained openai --name nast"
+    return [
+        f"{head} \\",
+        f"  {more}--dataset-type csv --csv-separator=, --batch-size 64 --workers 4 \\",
+        *(f'  {flag} "$HERE/{name}" \\' for flag, name in files[:-1]),
+        f'  {files[-1][0]} "$HERE/{files[-1][1]}"',
+    ]
+
+
+def read_choices_csv(file: Path) -> Iterator[Item]:
+    """Multiple choice, binary or not: `image_path, correct_answer, caption_0, caption_1`...
+
+    Any number of captions from two on and any place of the right one are read.
+    """
+    rows = read_csv(file, ["image_path", "correct_answer", "caption_0", "caption_1"])
+    number = 2
+    while f"caption_{number}" in rows.columns:
+        number += 1
+    for row, cells in enumerate(rows.iter_rows(named=True), 1):
+        entry = Entry(cells, file, row)
+        answer = entry.whole("correct_answer", number)
+        kinds = [*WRONG] if number == OPTIONS and answer == 0 else ["other"] * (number - 1)
+        kinds.insert(answer, "truth")
+        yield Item(
+            item_id=f"{row:06d}",
+            image=entry.path("image_path"),
+            forms={"": tuple(entry.text(f"caption_{i}") for i in range(number))},
+            answer=answer,
+            kinds=tuple(kinds),
+        )
+
+
+def read_retrieval_csv(file: Path) -> Iterator[Caption]:
+    """Retrieval: `filepath, captions`, the captions a Python list of strings."""
+    rows = read_csv(file, ["filepath", "captions"])
+    for row, cells in enumerate(rows.iter_rows(named=True), 1):
+        entry = Entry(cells, file, row)
+        image = entry.path("filepath")
+        try:
+            captions = parse_list(cells["captions"])
+        except ValueError as error:
+            raise entry.wrong(str(error), "a Python list of strings", "captions") from None
+        texts = Entry({"captions": captions}, file, row).texts("captions")
+        for nth, text in enumerate(texts):
+            yield Caption(f"{row:06d}-{nth}", image, text)
+
+
+def parse_list(text: str) -> list[str]:
+    """The strings of a list literal, as `repr` or `json.dumps` writes a list of strings.
+
+    Args:
+        text: `['a', "b's"]`; a comma may follow the last string.
+
+    Returns:
+        The strings; surrogate pairs of JSON are joined.
+
+    Raises:
+        ValueError: anything but a list of string literals with commas between them (two strings
+            without one would be joined), or one of more than a million characters; the message
+            does not quote it.
+    """
+    text = text.strip()
+    if len(text) > LONGEST:
+        raise ValueError(f"a list of more than {LONGEST:,} characters")
+    if not (text.startswith("[") and text.endswith("]")):
+        raise ValueError("no list in brackets")
+    if not _LIST.fullmatch(text):
+        raise ValueError("something else than a string in the list, or no comma between two")
+    try:
+        # Of an escape that it does not know, Python warns.
+        with warnings.catch_warnings(action="ignore"):
+            found = ast.literal_eval(text)
+        # JSON writes characters beyond the first plane as two halves.
+        return [t.encode("utf-16", "surrogatepass").decode("utf-16") for t in found]
+    except UnicodeDecodeError:
+        raise ValueError("half a character") from None
+    except (ValueError, SyntaxError):
+        raise ValueError("a string that Python cannot read") from None
+
+
+_NOTES = [
+    "The keys `coco-mcq` and `voc2007-mcq` of its results are the negated and the affirmative "
+    "form; `coco-retrieval` and `coco-negated-retrieval` likewise. With `_binary.csv` files the "
+    "keys are those of its CheXpert sets.",
+    "The right option is caption_0 in what is evaluated, and argmax counts a tie as right. nast "
+    "never does.",
+    "Files of the training split are for `--mcq-train-data`: there the right option stands in any "
+    "column, as `correct_answer` says, and the evaluator would end with a KeyError.",
+    "A checkpoint file needs `--model ViT-B-32-quickgelu` if it was trained with QuickGELU "
+    "(OpenAI's were); the tag `openai` sets it by itself.",
+    "A model that is always right ends its MCQ evaluation with ZeroDivisionError.",
+    "Retrieval counts only the row's own image as right: an equal caption of another image is an "
+    "error there, so R@1 is far below 1 by construction. It needs 5 images or more.",
+]

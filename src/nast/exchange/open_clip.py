@@ -5,16 +5,16 @@ Formats as read from mlfoundations/open_clip 89fb801, `src/open_clip_train/data.
 """
 
 import json
-import shlex
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from nast.errors import UsageError
 from nast.exchange.card import Written
-from nast.exchange.cells import check_cell, keyed, write_rows
-from nast.exchange.items import Captioned
+from nast.exchange.cells import check_cell, write_rows
+from nast.exchange.documents import Document, caption_documents
 from nast.exchange.material import Material
+from nast.exchange.record import Captioned
 from nast.exchange.tars import write_shards
 from nast.files import write_json
 
@@ -41,14 +41,16 @@ def write_open_clip(material: Material, folder: Path, seed: int) -> Written:
         raise UsageError("open-clip takes captions; export a folder of nast contextual build")
     counts: dict[str, int] = {}
     run: list[str] = []
-    for name, shown in material.captions.items():
+    for name, images in material.captions.items():
         split = name.rpartition("-")[2]
-        counts[f"{name}.tsv"] = _write_tsv(folder / f"{name}.tsv", shown)
-        shards = write_shards(folder / f"wds-{split}", _samples(shown), "{:05d}.tar", SHARD)
+        captions = caption_documents(images, material.hashes)
+        _write_tsv(folder / f"{name}.tsv", captions)
+        counts[f"{name}.tsv"] = len(captions)
+        shards = write_shards(folder / f"wds-{split}", _samples(images), "{:05d}.tar", SHARD)
         write_json(folder / f"wds-{split}" / "sizes.json", shards)
-        counts[f"wds-{split}: images"] = len(shown)
+        counts[f"wds-{split}: images"] = len(images)
         if not run or split == "train":
-            run = _commands(folder, name, shards, shown)
+            run = _commands(name, len(shards), images)
     return Written(counts, run, _NOTES)
 
 
@@ -65,43 +67,32 @@ def fields_of(image: Captioned) -> dict[str, str]:
     return fields
 
 
-def _samples(shown: Sequence[Captioned]) -> Iterator[tuple[str, str, bytes]]:
-    for image in shown:
+def _samples(images: Sequence[Captioned]) -> Iterator[tuple[str, str, bytes]]:
+    for image in images:
         text = json.dumps(fields_of(image), ensure_ascii=False, sort_keys=True)
         yield image.image, "json", text.encode()
 
 
-def _write_tsv(path: Path, shown: Sequence[Captioned]) -> int:
-    hashes = keyed(
-        *((s.subject_id, s.study_id) for s in shown),
-        (c.caption_id for s in shown for c in s.captions),
-    )
-    rows: list[list[object]] = []
-    for image in shown:
-        for c in image.captions:
-            number = len(rows) + 1
-            file = check_cell(image.image, path, number, "filepath", caption=False)
-            ids = [hashes[i] for i in (c.caption_id, image.subject_id, image.study_id)]
-            rows.append([file, check_cell(c.text, path, number, "title"), c.polarity, c.kind, *ids])
+def _write_tsv(path: Path, captions: Sequence[Document]) -> None:
+    rows = []
+    for number, caption in enumerate(captions, 1):
+        file = check_cell(caption["image"], path, number, "filepath", caption=False)
+        title = check_cell(caption["caption"], path, number, "title")
+        rows.append([file, title, *(caption[name] for name in EXTRA)])
     write_rows(path, [*HEADER, *EXTRA], rows, "\t")
-    return len(rows)
 
 
-def _commands(
-    folder: Path, name: str, shards: dict[str, int], shown: Sequence[Captioned]
-) -> list[str]:
-    keys = sorted({key for image in shown for key in fields_of(image)} - {"caption"})
-    last = f"{len(shards) - 1:05d}.tar"
+def _commands(name: str, shards: int, images: Sequence[Captioned]) -> list[str]:
+    keys = sorted({key for image in images for key in fields_of(image)} - {"caption"})
     wds = f"wds-{name.rpartition('-')[2]}"
-    # The shell must not expand the braces: open_clip does, in the whole path, so it is a short one.
-    place = f"{wds}/" + ("00000.tar" if len(shards) == 1 else f"{{00000..{last[:5]}}}.tar")
+    # The shell must not expand the braces: open_clip does.
+    place = f"{wds}/00000.tar" if shards == 1 else f"'{wds}/{{00000..{shards - 1:05d}}}.tar'"
     start = "python -m open_clip_train.main --model ViT-B-32-quickgelu --pretrained openai"
     return [
-        f"cd {shlex.quote(str(folder.resolve()))}",
         f"{start} --dataset-type csv \\",
         f"  --train-data {name}.tsv",
-        f"{start} --dataset-type webdataset --workers {min(4, len(shards))} \\",
-        f"  --train-data {shlex.quote(place)} \\",
+        f"{start} --dataset-type webdataset --workers {min(4, shards)} \\",
+        f"  --train-data {place} \\",
         f"  --json-text-key '{';'.join(keys)}' --json-text-key-probs {' '.join('1' for _ in keys)}",
     ]
 

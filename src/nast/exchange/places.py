@@ -1,10 +1,12 @@
-"""Where the images of an imported file lie, and whose they are."""
+"""Where images lie, whose they are, and whether a peer can open them."""
 
 import os
 import re
 from pathlib import Path
 
 from nast.errors import InputError
+from nast.exchange.record import Box
+from nast.sources.image_paths import image_problem
 from nast.sources.io.pictures import picture
 
 _PATIENT = re.compile(r"^(?:patient\d+|p\d{8})$")
@@ -13,7 +15,8 @@ LARGEST_CROP = 50_000_000
 """Pixels."""
 DEEPEST = 32
 """Parts of a recorded path that are looked at, from its end."""
-Box = tuple[int, int, int, int]
+_PNG_BITS = slice(24, 25)
+"""Where a PNG says its bit depth: signature 8, length 4, IHDR 4, width 4, height 4 bytes."""
 
 
 def parts_of(recorded: str) -> list[str]:
@@ -85,3 +88,19 @@ def crop(image: Path, box: Box, target: Path) -> bool:
     target.parent.mkdir(parents=True, exist_ok=True)
     part.save(target, format="PNG")
     return True
+
+
+def peer_problem(path: str) -> str | None:
+    """Why a peer cannot open an image, or None.
+
+    Peers open images with Pillow and convert them to RGB, which clips 16-bit PNGs to white.
+    """
+    if not path:
+        return "no path"
+    reason = image_problem(Path(path))
+    if reason is None:
+        with open(path, "rb") as file:
+            head = file.read(_PNG_BITS.stop)
+        if head.startswith(b"\x89PNG") and head[_PNG_BITS] == b"\x10":
+            return "a PNG of 16 bits; save it with 8"
+    return reason
