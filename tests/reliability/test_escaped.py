@@ -141,7 +141,6 @@ def test_a_name_with_dollars_is_drawn_as_it_is(call, questions, tmp_path):
     assert "frac" in picture.read_text(encoding="utf-8")
 
 
-@RAW
 @pytest.mark.parametrize("text", ['=HYPERLINK("http://x","y")', "+1+1 opacity", "@SUM(1) opacity"])
 def test_items_as_a_table_hold_no_formulas(done, tmp_path, text):
     """`--to csv` is for any table tool; the formats of peers hold texts as they are."""

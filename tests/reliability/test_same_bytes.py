@@ -9,7 +9,6 @@ from finished import contents
 
 from nast.reporting.trace_figures import draw_trace
 
-PLACE = "docs/reliability.md"
 WORK = """
 import sys
 from pathlib import Path
@@ -40,35 +39,6 @@ STAGES = {
     "to-jsonl": "contextual export claims --to jsonl",
 }
 """Folder -> the command that makes it."""
-ADDRESS = "a README holds the absolute path of its folder"
-OPEN = {
-    **dict.fromkeys(
-        (
-            "to-negbench",
-            "to-clip-benchmark",
-            "to-open-clip",
-            "to-lm-eval",
-            "to-inspect",
-            "to-hf-datasets",
-            "to-jsonl",
-        ),
-        ADDRESS,
-    ),
-}
-"""Folder -> why it is not the same yet."""
-
-
-def stages(names):
-    """Names of stages as parameters, the open ones marked."""
-    return [
-        pytest.param(name, marks=marked(OPEN[name])) if name in OPEN else name for name in names
-    ]
-
-
-def marked(why):
-    return pytest.mark.xfail(
-        strict=True, raises=AssertionError, reason=f"open row 12 ({PLACE}): {why}"
-    )
 
 
 @pytest.fixture(scope="module")
@@ -96,14 +66,14 @@ def twice(phantom, tmp_path_factory):
     return places
 
 
-@pytest.mark.parametrize("stage", stages(STAGES))
+@pytest.mark.parametrize("stage", STAGES)
 def test_two_folders_of_one_stage_hold_the_same_bytes(twice, stage):
     one, other = (contents(place / stage) for place in twice)
     assert one.keys() == other.keys()
     assert [name for name in one if one[name] != other[name]] == []
 
 
-@pytest.mark.parametrize("stage", stages(n for n in STAGES if n.startswith("to-")))
+@pytest.mark.parametrize("stage", [n for n in STAGES if n.startswith("to-")])
 def test_a_readme_names_no_place_of_this_machine(twice, stage):
     for place in twice:
         text = (place / stage / "README.md").read_text()
