@@ -8,20 +8,22 @@ import polars as pl
 
 from nast.benchmark.card import review_status
 from nast.errors import InputError, UsageError
-from nast.files import manifest_of, read_table, write_table
-from nast.folders import input_folders, manifests_of, seal_folder, stage, strictest_of
+from nast.files import manifest_of, write_table
+from nast.folders import identity, seal_folder, stage, strictest_of
 from nast.language.write.llm.cache import AnswerCache
 from nast.lock import locked
 from nast.measuring.compare import MARGIN
 from nast.measuring.measure import Scored, measure
+from nast.measuring.read import TABLES, as_scored, read_scored
 from nast.measuring.ties import TIES
 from nast.models.contract import DualEncoder
+from nast.naming import run_setting
 from nast.ranges import FRACTION
-from nast.records import ITEMS_SCHEMA, METRICS_SCHEMA
+from nast.records import METRICS_SCHEMA
 from nast.scoring.chat import ChatModel
 from nast.scoring.data import Data, data_of, identities
 from nast.scoring.retrieval import gallery_size
-from nast.scoring.score import TABLES, Means, Model, Scoring, score_models
+from nast.scoring.score import Means, Model, Scoring, score_models
 
 RESERVED = ("blind", "chance")
 """Names of rows of the tables that are no model."""
@@ -68,7 +70,7 @@ def score(
     tables = _tables(folders, split, limit)
     means = Means(vectors, strictest_of(folders))
     done = score_models(models, tables, means, gallery=gallery, controls=controls, seed=seed)
-    return _scored(done.tables, done.data, [_record(m) for m in models], gallery)
+    return as_scored(done.tables, done.data, [_record(m) for m in models], gallery)
 
 
 def metrics(
@@ -111,7 +113,7 @@ def evaluate(
         models: loaded dual encoders; files of scores and chat models (items only).
         data: folders of `nast benchmark build`, `nast contextual build` or `nast facts` (prompt
             pairs on its labels). A data set is known by the name of its folder.
-        folder: gets `metrics.parquet` and the tables that it is made from (`scoring.score.TABLES`,
+        folder: gets `metrics.parquet` and the tables that it is made from (`measuring.read.TABLES`,
             those that have rows).
         split: which patients; `all` for every split.
         seed: of the bootstrap, of sampled galleries and of shuffled images.
@@ -174,7 +176,7 @@ def evaluate(
             if len(rows) or name == "scores":
                 write_table(out / f"{name}.parquet", rows, TABLES[name])
         records = [_record(m) for m in models]
-        scored = _scored(done.tables, done.data, records, gallery)
+        scored = as_scored(done.tables, done.data, records, gallery)
         found = measure(scored, ties=ties, seed=seed, margin=margin)
         write_table(out / METRICS, found, METRICS_SCHEMA)
         return _account(done, tables, records, servers)
@@ -202,23 +204,7 @@ def measure_again(folder: Path, data: Sequence[Path] = ()) -> pl.DataFrame:
     asked = made["config"]
     if asked.get("stage") != "evaluate":
         raise InputError(folder, found="no evaluation", expected="a folder of nast evaluate")
-    places = dict.fromkeys([*map(Path, data), *input_folders(folder)])
-    known = {key for kinds in made["data"].values() for key in kinds.values()}
-    every = data_of(places, asked["split"], asked["limit"])
-    kept = [d for d in every if set(identities([d])[d.name].values()) <= known]
-    missing = set(made["data"]) - {d.name for d in kept}
-    if missing:
-        raise InputError(
-            folder,
-            found=f"no data set {', '.join(sorted(missing))} where it was, as it was",
-            expected="the folders that were scored, given after --metrics-only",
-        )
-    tables = {
-        name: read_table(path, schema) if path.is_file() else pl.DataFrame(schema=schema)
-        for name, schema in TABLES.items()
-        for path in [folder / f"{name}.parquet"]
-    }
-    scored = _scored(tables, kept, made["models"], asked["gallery"])
+    scored = read_scored([folder], data)
     found = measure(scored, ties=asked["ties"], seed=asked["seed"], margin=asked["margin"])
     with locked(folder):
         write_table(folder / METRICS, found, METRICS_SCHEMA)
@@ -263,36 +249,11 @@ def _record(model: Model) -> dict[str, Any]:
     record: dict[str, Any] = {"name": model.name, "seed": model.seed, "key": model.key}
     if isinstance(model, DualEncoder):
         record |= {"g": model.g, "specification": model.spec}
-        runs = [m["config"] for m in manifests_of(model.made_from) if "objective" in m["config"]]
-        if runs:
-            names = ("objective", "layers", "mode", "beta", "protocol")
-            record["run"] = {n: runs[-1][n] for n in names if n in runs[-1]}
+        runs = [p for p in model.made_from if run_setting(manifest_of(p))]
+        for run in runs[-1:]:
+            setting = run_setting(manifest_of(run))
+            record["run"] = {**(setting._asdict() if setting else {}), "identity": identity(run)}
     return record
-
-
-def _scored(
-    tables: Mapping[str, pl.DataFrame],
-    data: Sequence[Data],
-    records: Sequence[Mapping[str, Any]],
-    gallery: str,
-) -> Scored:
-    items = [d.table.select(*ITEMS_SCHEMA, data=pl.lit(d.name)) for d in data if d.kind == "items"]
-    names = list(dict.fromkeys(r["name"] for r in records))
-    factors: dict[str, list[float]] = {}
-    for record in records:
-        if record.get("g") is not None:
-            factors.setdefault(record["name"], []).append(record["g"])
-    protocols = {d.name: manifest_of(d.folder)["config"].get("protocol", "default") for d in data}
-    empty = pl.DataFrame(schema={**ITEMS_SCHEMA, "data": pl.String})
-    return Scored(
-        **tables,
-        items=pl.concat(items) if items else empty,
-        models=names,
-        g={name: sum(some) / len(some) for name, some in factors.items()},
-        protocols=protocols,
-        conditions={d.name: d.conditions for d in data},
-        reading=gallery,
-    )
 
 
 def _account(

@@ -168,6 +168,18 @@ PAIRS_SCHEMA: dict[str, Any] = {
 }
 """Columns of `pairs.parquet`: the score of a study's image and the prompts that state a condition
 (`side` presence) or deny it (denial); `label` is the study's, `present` or `absent`."""
+REPLIES_SCHEMA: dict[str, Any] = {
+    "item_id": pl.String,
+    "pair_id": pl.String,
+    **MODEL_KEYS,
+    "set": pl.String,
+    "form": pl.String,
+    "group_id": pl.String,
+    "subject": pl.String,
+    "outcome": pl.String,
+}
+"""Columns of `replies.parquet`, a row per item that a chat model was asked: `outcome` says how an
+option was chosen, or why none was."""
 METRICS_SCHEMA: dict[str, Any] = {
     **dict.fromkeys(("model", "reference"), pl.String),
     "seeds": pl.Int64,

@@ -23,7 +23,7 @@ benchmark = cyclopts.App(name="benchmark", help="MedNega-CXR questions.")
 review = cyclopts.App(name="review", help="Review of questions by experts, in a spreadsheet.")
 contextual = cyclopts.App(name="contextual", help="Claim sets and captions.")
 models = cyclopts.App(name="models", help="Models that nast can load.")
-app.command("nast.commands.run_demo:demo", name="demo", help="The whole paper on phantom data.")
+app.command("nast.commands.demo:demo", name="demo", help="The whole paper on phantom data.")
 app.command("nast.commands.phantom:phantom", name="phantom", help="Draw phantom patients.")
 app.command(
     "nast.commands.phantom:phantom_pretrain",
@@ -57,14 +57,20 @@ contextual.command(
     "nast.commands.exchange:export_command", name="export", help="Claims in others' formats."
 )
 models.command("nast.commands.models:list_models", name="list", help="Kinds of MODEL.")
-models.command("nast.commands.models:check", name="check", help="Load a model and test it.")
+models.command("nast.commands.models:check_command", name="check", help="Load a model and test it.")
 models.command(
-    "nast.commands.models:export", name="export", help="For transformers, open_clip or peft."
+    "nast.commands.models:export_model_command",
+    name="export",
+    help="For transformers, open_clip or peft.",
 )
-app.command("nast.commands.embed:embed", name="embed", help="Encode texts and images ahead.")
+app.command(
+    "nast.commands.embed:embed_command", name="embed", help="Encode texts and images ahead."
+)
 app.command("nast.commands.evaluate:evaluate", name="evaluate", help="Score models on data.")
-app.command("nast.commands.trace:trace", name="trace", help="Trace negation, weigh the layers.")
-app.command("nast.commands.train:train", name="train", help="Fine-tune with LoRA by layer.")
+app.command(
+    "nast.commands.trace:trace_command", name="trace", help="Trace negation, weigh the layers."
+)
+app.command("nast.commands.train:train_command", name="train", help="Fine-tune with LoRA by layer.")
 app.command("nast.commands.report:report", name="report", help="Tables, figures and a page.")
 
 

@@ -1,5 +1,6 @@
 """nast evaluate."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -16,20 +17,19 @@ def evaluate(
     seed: Seed = 0,
     limit: Count | None = None,
     max_bad: NotNegative = 0,
-    store: Path | None = None,
+    vectors: Path | None = None,
     gallery: str = "unique",
-    protocol: str = "default",
+    ties: str = "default",
     controls: bool = False,
     margin: Fraction = 0.01,
     chat_mode: Literal["letters", "text"] = "letters",
     key_variable: str | None = None,
     loopback_stays: bool = False,
     override: Path | None = None,
+    metrics_only: bool = False,
     fresh: bool = False,
 ) -> None:
-    """Score models on data and print the tables.
-
-    A finished result of the same data and settings is added to: only new models are scored.
+    """Score models on data, measure, and print the tables.
 
     Parameters
     ----------
@@ -37,8 +37,9 @@ def evaluate(
         Models (phantom, hf:FOLDER, run:FOLDER), files of scores (scores:FILE with the columns
         item, option, score), chat models (chat:URL#NAME behind a server that speaks OpenAI's
         protocol) and folders of nast benchmark, contextual or facts (prompt pairs), in any order.
+        NAME=MODEL names a model; seeds of one training setting share a name by themselves.
     out: Path
-        Output folder: scores.parquet, metrics.json, comparisons.json.
+        Output folder: metrics.parquet, and the scores that it is made from.
     split: str
         train, validate, test or all.
     seed: int
@@ -48,11 +49,11 @@ def evaluate(
     max_bad: int
         How many images that cannot be read, and items without a single right answer, are passed
         over; manifest.json names them.
-    store: Path
+    vectors: Path
         Folder for vectors, shared between runs.
     gallery: str
         Of the headline retrieval: unique, full, sampled:N or candidates.
-    protocol: str
+    ties: str
         Whose rule for ties: default, sugar-crepe and aro count a tie for the best option as wrong;
         negbench, cc-neg and clip-benchmark as right where the right one stands first.
     controls: bool
@@ -67,6 +68,9 @@ def evaluate(
         State that nothing behind a loopback address passes data on to another machine.
     override: Path
         YAML file with the person, date and reason that let private data leave.
+    metrics_only: bool
+        Make metrics.parquet again from the scores in --out, without a model; give data folders only
+        where they are not where they were.
     fresh: bool
         Start over in a folder of another configuration.
     """
@@ -74,60 +78,72 @@ def evaluate(
 
     if split not in ("train", "validate", "test", "all"):
         raise UsageError(f"--split is {split!r}; choose train, validate, test or all")
-    names, data = part_models(models_and_data)
-    from nast.commands.words import override_of
-    from nast.evaluation import Model
+    from nast.evaluation import Model, measure_again
     from nast.evaluation import evaluate as score
-    from nast.files import read_json, read_table
-    from nast.measuring.metrics import in_order
-    from nast.records import SCORES_SCHEMA
-    from nast.reporting.tables import cell, markdown, tables_of
-    from nast.scoring.chat import PREFIX as CHAT
-    from nast.scoring.chat import chat_model
-    from nast.scoring.datasets import split_label
-    from nast.scoring.score_file import PREFIX, read_score_file
+    from nast.naming import split_name
+    from nast.reporting.written import visible
 
-    def model_of(name: str) -> Model:
-        if name.startswith(CHAT):
-            return chat_model(
-                name,
+    if metrics_only:
+        measure_again(out, [Path(argument) for argument in models_and_data])
+        _print(out)
+        return
+    names, data = part_models(models_and_data)
+
+    def model_of(argument: str) -> Model:
+        name, model = split_name(argument)
+        if model.startswith("chat:"):
+            from nast.commands.words import override_of
+            from nast.scoring.chat import chat_model
+
+            asked = chat_model(
+                model,
                 chat_mode,
                 key_variable=key_variable,
                 loopback_stays=loopback_stays,
                 override=override_of(override),
             )
-        if name.startswith(PREFIX):
-            return read_score_file(name)
+            return replace(asked, name=name) if name else asked
+        if model.startswith("scores:"):
+            from nast.scoring.score_file import read_score_file
+
+            return read_score_file(model, name)
         # Files of scores and chat models need no library of models.
         from nast.models.registry import load_model
 
-        return load_model(name)
+        return load_model(argument)
 
-    models = [model_of(name) for name in names]
     made = score(
-        models,
+        [model_of(name) for name in names],
         data,
         out,
         split=split,
         seed=seed,
         limit=limit,
         max_bad=max_bad,
-        store=store,
+        vectors=vectors,
         answers=out.with_name(out.name + "-answers.jsonl"),
         gallery=gallery,
-        protocol=protocol,
+        ties=ties,
         controls=controls,
         margin=margin,
         fresh=fresh,
     )
-    scores = read_table(out / "scores.parquet", SCORES_SCHEMA)
-    metrics = in_order(read_json(out / "metrics.json"), scores)
-    for table in tables_of(metrics, {}):
-        print(markdown(table))
-    for name, figures in metrics.items():
-        for figure, value in figures.items():
-            if split_label(figure)[1].startswith("prompt pairs"):
-                print(f"{name}  {figure}: {cell(value)} n {value['n']}")
+    _print(out)
     for name, notes in made["notes"].items():
         for what, items in notes.items():
-            print(f"{name}: {len(items)} items, {what}: {', '.join(items[:5])}")
+            print(visible(f"{name}: {len(items)} items, {what}: {', '.join(items[:5])}"))
+
+
+def _print(out: Path) -> None:
+    """The tables of a finished evaluation, and its areas under the curve."""
+    from nast.reporting.joined import join_evaluations
+    from nast.reporting.numbers import cell, pick
+    from nast.reporting.tables import tables_of
+    from nast.reporting.written import markdown, visible
+
+    joined = join_evaluations([out])
+    for table in tables_of(joined, {}):
+        print(markdown(table))
+    for row in pick(joined.metrics, task="prompts", reading="prompt pairs", condition="any"):
+        said = f"{row['model']}  {row['data']}, {row['condition']}, {row['statistic']}"
+        print(visible(f"{said}: {cell(row)} n {row['n']}"))

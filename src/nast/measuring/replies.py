@@ -10,20 +10,6 @@ from nast.measuring.rows import Metric, empty, put
 from nast.measuring.values import FORM_ORDER
 from nast.statistics.bootstrap import clustered_share
 
-REPLIES_SCHEMA = {
-    "item_id": pl.String,
-    "pair_id": pl.String,
-    "model": pl.String,
-    "seed": pl.Int64,
-    "data": pl.String,
-    "set": pl.String,
-    "form": pl.String,
-    "group_id": pl.String,
-    "subject": pl.String,
-    "outcome": pl.String,
-}
-"""What became of each item's reply: `outcome` is one of `NO_CHOICE`, or how an
-option was chosen."""
 NO_CHOICE = ("unparsed", "refused", "unanswered", "cut off")
 """Replies that choose nothing: no option or several, a refusal, no reply at all, and those that
 reached the limit of tokens before they were finished."""

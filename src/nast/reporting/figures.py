@@ -1,17 +1,20 @@
 """Figure 3 (question accuracy by form), SVG and PNG."""
 
 import re
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
+import polars as pl
 
 mpl.use("Agg")
 import matplotlib.pyplot as plt
 
 from nast.files import atomic
 from nast.hashes import content_hash
+from nast.reporting.joined import Joined
+from nast.reporting.numbers import pick
+from nast.reporting.written import visible
 
 COLORS = {"negated": "#b5443c", "affirmative": "#3c6fb5", "omitted": "#9a9a9a"}
 mpl.rcParams.update(
@@ -50,30 +53,37 @@ def _numbered(svg: str) -> str:
     return svg
 
 
-def figure3(metrics: Mapping[str, Mapping[str, Any]], folder: Path, data: str = "") -> Path | None:
+def figure3(joined: Joined, metrics: pl.DataFrame, folder: Path, data: str = "") -> Path | None:
     """Question accuracy of every model by form, with 95 % intervals and chance.
 
     Args:
-        metrics: model -> figures on one data set.
+        joined: for the order of the models.
+        metrics: on one data set.
         folder: gets `figure3.svg` and `.png`.
         data: name of the data set where there are several; the files are `figure3-DATA` then.
     """
-    models = [m for m in metrics if "questions/accuracy/negated" in metrics[m]]
+    found = pick(metrics, task="choice", set="questions", statistic="accuracy")
+    known = {(r["model"], r["form"]): r for r in found}
+    models = [m for m in joined.models if (m, "negated") in known]
     if not models:
         return None
     figure, axis = plt.subplots(figsize=(1.6 + 1.3 * len(models), 3))
     for step, (form, color) in enumerate(COLORS.items()):
-        found = [metrics[m].get(f"questions/accuracy/{form}") for m in models]
-        drawn = [(i, f) for i, f in enumerate(found) if f]
-        values = [f["value"] for _, f in drawn]
-        below = [f["value"] - f["interval"][0] for _, f in drawn]
-        above = [f["interval"][1] - f["value"] for _, f in drawn]
+        drawn = [(i, known[m, form]) for i, m in enumerate(models) if (m, form) in known]
+        values = [r["value"] for _, r in drawn]
+        below = [r["value"] - r["low"] for _, r in drawn]
+        above = [r["high"] - r["value"] for _, r in drawn]
         at = [i + 0.26 * (step - 1) for i, _ in drawn]
         axis.bar(at, values, 0.25, color=color, label=form)
         axis.errorbar(at, values, [below, above], fmt="none", ecolor="black", elinewidth=0.8)
     axis.axhline(0.25, color="black", linestyle=":", linewidth=0.8, label="chance")
-    axis.set_xticks(range(len(models)), models)
+    axis.set_xticks(range(len(models)), [literal(m) for m in models])
     axis.set_ylabel("question accuracy")
     axis.set_ylim(0, 1)
     axis.legend(ncols=4, fontsize=7, frameon=False, loc="upper center", bbox_to_anchor=(0.5, 1.15))
     return save(figure, folder, f"figure3-{data}" if data else "figure3")
+
+
+def literal(name: str) -> str:
+    """A name as matplotlib draws it: no formulas between dollars, and no control marks."""
+    return visible(name).replace("$", r"\$")

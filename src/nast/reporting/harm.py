@@ -1,77 +1,83 @@
-"""What a model may have lost against the first one: tables from `no_harm.json`."""
+"""What a model may have lost against the first one, as tables."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+import polars as pl
 
-from nast.reporting.tables import Table, cell
-from nast.scoring.datasets import data_name, split_label
-from nast.scoring.neutral import neutral_sentences
+from nast.measuring.compare import harm
+from nast.measuring.drift import LOWEST
+from nast.reporting.joined import Joined, data_sets, of_data
+from nast.reporting.numbers import Row, cell, pick
+from nast.reporting.tables import IMAGE_TO_TEXT, Table
 
-LOST = {
-    "claims/accuracy/affirmative": "Affirmative claims",
-    "questions/accuracy/affirmative": "Affirmative questions",
-    "retrieval image to text/R@1/affirmative": "R@1, affirmative",
-    "retrieval image to text/R@5/affirmative": "R@5, affirmative",
-    "prompt pairs/mean/POS": "AUC of “There is X”",
-    "CheXzero prompts/mean/PNC": "AUC, CheXzero prompts",
-    "BioViL prompts/mean/PNC": "AUC, BioViL prompts",
-}
-MOVED = {"cosine": "cosine", "cosine, 5th percentile": "5th percentile", "geometry": "geometry"}
-Rows = Sequence[Mapping[str, Any]]
+MOVED = {"cosine": "cosine", LOWEST: "5th percentile", "geometry": "geometry"}
+Column = dict[str, str]
 
 
-def harm_tables(rows: Rows) -> list[Table]:
-    """The table of losses, one per data set, and that of neutral sentences.
-
-    Args:
-        rows: of `no_harm.json`.
-    """
-    labels = sorted({split_label(r["figure"])[0] for r in rows if "verdict" in r})
-    lost = [_lost([r for r in rows if split_label(r["figure"])[0] == s], s) for s in labels]
-    return [t for t in (*lost, _moved(rows)) if t.rows]
+def harm_tables(joined: Joined) -> list[Table]:
+    """The table of losses, one per data set, and that of neutral sentences."""
+    lost = [
+        _lost(joined, of_data(joined.metrics, data))._replace(data=data or "")
+        for data in data_sets(joined.metrics)
+    ]
+    return [t for t in (*lost, _moved(joined.metrics)) if t.rows]
 
 
-def _lost(rows: Rows, label: str) -> Table:
-    by_pair = _by_pair([r for r in rows if "verdict" in r], label, "minus")
-    known = [f for f in LOST if any(f in figures for figures in by_pair.values())]
+def _columns(reading: str) -> dict[str, Column]:
+    """Title -> what stands in the column."""
+    choice = {"task": "choice", "statistic": "accuracy"}
+    way = {"task": "retrieval", "direction": IMAGE_TO_TEXT, "reading": reading}
+    return {
+        "Affirmative claims": {**choice, "set": "claims", "form": "affirmative"},
+        "Plain claims": {**choice, "set": "claims", "form": "plain"},
+        "Affirmative questions": {**choice, "set": "questions", "form": "affirmative"},
+        "R@1, affirmative": {**way, "statistic": "R@1", "form": "affirmative"},
+        "R@5, affirmative": {**way, "statistic": "R@5", "form": "affirmative"},
+        "AUC of “There is X”": {"reading": "prompt pairs", "statistic": "POS"},
+        "AUC, CheXzero prompts": {"reading": "CheXzero prompts", "statistic": "PNC"},
+        "AUC, BioViL prompts": {"reading": "BioViL prompts", "statistic": "PNC"},
+    }
+
+
+def _lost(joined: Joined, part: pl.DataFrame) -> Table:
+    part = part.filter(pl.col("margin").is_not_null())
+    found = {
+        title: {(r["model"], r["reference"]): r for r in pick(part, reference="any", **column)}
+        for title, column in _columns(joined.reading).items()
+    }
+    found = {title: rows for title, rows in found.items() if rows}
+    pairs = dict.fromkeys(pair for rows in found.values() for pair in rows)
     body = [
         (
-            pair,
-            *(
-                f"{cell(r, sign=True)}, {r['verdict']}" if (r := figures.get(f)) else "-"
-                for f in known
-            ),
+            f"{model} minus {reference}",
+            *(_verdict(r.get((model, reference))) for r in found.values()),
         )
-        for pair, figures in by_pair.items()
-        if any(f in figures for f in known)
+        for model, reference in pairs
     ]
-    margins = sorted({r["margin"] for r in rows if "verdict" in r})
     caption = (
         "Change in affirmative words; not inferior: the interval stays above minus "
-        f"{' or '.join(f'{m:g}' for m in margins)}"
+        f"{joined.margin:g}"
     )
-    header = ("Difference", *(LOST[f] for f in known))
-    return Table("harm", caption, header, body, data_name(label))
+    return Table("harm", caption, ("Difference", *found), body)
 
 
-def _moved(rows: Rows) -> Table:
-    by_pair = _by_pair([r for r in rows if r["figure"].startswith("neutral ")], "", "against")
-    names = [f"neutral {group}/{figure}" for group in neutral_sentences() for figure in MOVED]
-    header = (
-        "Models",
-        *(f"{group}: {title}" for group in neutral_sentences() for title in MOVED.values()),
-    )
-    body = [(pair, *(cell(figures.get(n)) for n in names)) for pair, figures in by_pair.items()]
+def _verdict(row: Row | None) -> str:
+    return f"{cell(row, sign=True)}, {harm(row)}" if row else "-"
+
+
+def _moved(metrics: pl.DataFrame) -> Table:
+    rows = pick(metrics, task="neutral", reference="any", subset="any")
+    groups = list(dict.fromkeys(r["subset"] for r in rows))
+    known = {(r["model"], r["reference"], r["subset"], r["statistic"]): r for r in rows}
+    pairs = dict.fromkeys((r["model"], r["reference"]) for r in rows)
+    body = [
+        (
+            f"{model} against {reference}",
+            *(cell(known.get((model, reference, g, s))) for g in groups for s in MOVED),
+        )
+        for model, reference in pairs
+    ]
     caption = (
         "Sentences that find and deny nothing: cosine of each before and after, and rank "
         "correlation of the cosines between them"
     )
+    header = ("Models", *(f"{group}: {title}" for group in groups for title in MOVED.values()))
     return Table("drift", caption, header, body)
-
-
-def _by_pair(rows: Rows, label: str, word: str) -> dict[str, dict[str, Mapping[str, Any]]]:
-    found: dict[str, dict[str, Mapping[str, Any]]] = {}
-    for row in rows:
-        name = row["figure"].removeprefix(label)
-        found.setdefault(f"{row['model']} {word} {row['reference']}", {})[name] = row
-    return found

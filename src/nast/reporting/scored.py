@@ -4,12 +4,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import polars as pl
-
 from nast.errors import InputError
-from nast.files import manifest_of, read_json, read_table
+from nast.files import manifest_of, read_json
 from nast.folders import identity
-from nast.records import QUESTIONS_SCHEMA
+from nast.items.table import read_items
 
 SETS = {"benchmark": "questions", "contextual": "claim sets"}
 """Stage -> what its items are called."""
@@ -73,29 +71,15 @@ def example_of(found: Mapping[str, Sequence[Path]]) -> dict[str, str] | None:
     for folder in scored_folders(found["evaluate"], found.get("benchmark", []))[0]:
         if manifest_of(folder)["access"] != "open":
             continue
-        questions = read_table(folder / "questions.parquet", QUESTIONS_SCHEMA)
-        for row in questions.iter_rows(named=True):
-            both = [i for i, o in enumerate(row["options"]) if 0 in o and 1 in o]
-            if both and row["negated"] != row["affirmative"]:
-                return {form: f"“{row[form][both[0]]}”" for form in ("negated", "affirmative")}
+        items = read_items(folder).filter(set="questions")
+        forms = {form: items.filter(form=form) for form in ("negated", "affirmative")}
+        both = forms["negated"].join(forms["affirmative"], on="pair_id", maintain_order="left")
+        columns = both.select("facts", "options", "options_right")
+        for facts, negated, affirmative in columns.iter_rows():
+            for said, one, other in zip(facts, negated, affirmative, strict=True):
+                if len({fact["existence"] for fact in said}) == 2 and one != other:
+                    return {"negated": f"“{one}”", "affirmative": f"“{other}”"}
     return None
-
-
-def claims_per_set(scores: pl.DataFrame) -> str:
-    """How many claims the scored sets have: `5`, or `5 to 7`; empty where there are none.
-
-    Args:
-        scores: `SCORES_SCHEMA` rows.
-    """
-    last = (
-        scores.filter(pl.col("task") == "claims")
-        .group_by("data", "model", "item_id", "form")
-        .agg(pl.col("option").max())["option"]
-    )
-    if not len(last):
-        return ""
-    low, high = int(last.min()) + 1, int(last.max()) + 1  # type: ignore[arg-type]
-    return str(low) if low == high else f"{low} to {high}"
 
 
 def labels_of(folders: Sequence[Path]) -> dict[Path, str]:

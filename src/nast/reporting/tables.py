@@ -1,21 +1,23 @@
-"""Tables 1-4 of the paper, and the accuracies behind Figure 3, from `metrics.json` files.
+"""Tables 1-4 of the paper, and the accuracies behind Figure 3: filters and pivots of the metrics.
 
 Table 1: negated queries and claims. Table 2: the same in affirmative words. Table 3: affirmative
 minus negated. Table 4: share of the update in the most updated blocks.
 """
 
-import csv
-import io
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from statistics import mean, stdev
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from nast.files import write_text
-from nast.scoring.datasets import by_data, data_name
+import polars as pl
 
-Metrics = Mapping[str, Mapping[str, Mapping[str, Any]]]
-"""Model -> figure's name -> value, interval, n, method."""
+from nast.measuring.overall import gap_name
+from nast.reporting.joined import Joined, data_sets, of_data
+from nast.reporting.numbers import Row, cell, pick
+from nast.reporting.runs import MEASURES
+
+IMAGE_TO_TEXT = "image to text"
+UpdateShares = Mapping[str, Sequence[Mapping[str, Sequence[float]]]]
+"""Name of a setting -> the update shares of its seeds: measure -> a share per block."""
 
 
 class Table(NamedTuple):
@@ -35,142 +37,86 @@ class Table(NamedTuple):
         return f"{self.caption} ({self.data})" if self.data else self.caption
 
 
-RETRIEVAL = "retrieval image to text"
-_COLUMNS = {
-    "R@1": f"{RETRIEVAL}/R@1",
-    "R@5": f"{RETRIEVAL}/R@5",
-    "Claim accuracy": "claims/accuracy",
-}
-
-
-def tables_of(metrics: Metrics, updates: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[Table]:
-    """All tables that the figures allow; of several data sets each has its own.
+def tables_of(joined: Joined, updates: UpdateShares) -> list[Table]:
+    """All tables that the metrics allow; of several data sets each has its own.
 
     Args:
-        metrics: of every model, in the order of the rows.
-        updates: policy -> the update shares of its seeds (`updates.json`).
+        joined: of one or several evaluations.
+        updates: of Table 4.
     """
-    made = [
-        table._replace(data=data_name(label))
-        for label, figures in by_data(metrics).items()
+    made = []
+    for data in data_sets(joined.metrics):
+        part = of_data(joined.metrics, data)
+        claims = pick(part, task="choice", set="claims", statistic="accuracy", form="negated")
+        items = f" ({claims[0]['n']} claim sets)" if claims else ""
         for table in (
-            _metric_table(
-                "table1", f"Negated captions and claims{_items(figures)}", figures, "negated"
-            ),
-            _metric_table(
-                "table2", f"The same in affirmative words{_items(figures)}", figures, "affirmative"
-            ),
-            _metric_table("table3", "Polarity gap: affirmative minus negated", figures, "gap"),
-            _question_table(figures),
-        )
-    ]
+            _table(joined, part, "table1", f"Negated captions and claims{items}", "negated"),
+            _table(joined, part, "table2", f"The same in affirmative words{items}", "affirmative"),
+            _table(joined, part, "table3", "Polarity gap: affirmative minus negated", None),
+            _questions(joined, part),
+        ):
+            made.append(table._replace(data=data or ""))
     made += [_update_table(updates)] if updates else []
     # Tables 1-4, each for every data set, then the questions.
     made.sort(key=lambda t: (t.name == "questions", t.name))
     return [t for t in made if t.rows]
 
 
-def cell(figure: Mapping[str, Any] | None, sign: bool = False) -> str:
-    """A value with its interval, "0.412 [0.380, 0.447]", or a dash."""
-    if not figure or figure["n"] == 0:
-        return "-"
-    low, high = figure["interval"]
-    shape = "+.3f" if sign else ".3f"
-    return f"{figure['value']:{shape}} [{low:{shape}}, {high:{shape}}]"
+def _table(joined: Joined, part: pl.DataFrame, name: str, caption: str, form: str | None) -> Table:
+    """R@1, R@5 and claim accuracy of every model in one form; their gaps for None."""
+
+    def column(statistic: str, **more: str) -> dict[str | None, Row]:
+        what = statistic if form else gap_name(statistic)
+        return {r["model"]: r for r in pick(part, statistic=what, form=form, **more)}
+
+    way = {"task": "retrieval", "direction": IMAGE_TO_TEXT, "reading": joined.reading}
+    columns = {
+        "R@1": column("R@1", **way),
+        "R@5": column("R@5", **way),
+        "Claim accuracy": column("accuracy", task="choice", set="claims"),
+    }
+    rows = [
+        (model, *(cell(c.get(model), sign=form is None) for c in columns.values()))
+        for model in joined.models
+        if any(model in c for c in columns.values())
+    ]
+    blind = [
+        pick(part, statistic=s if form else gap_name(s), form=form, control="any", **way)
+        for s in ("R@1", "R@5")
+    ]
+    if any(blind):
+        cells = (cell(r[0] if r else None, sign=form is None) for r in blind)
+        rows.append(("blind", *cells, "-"))
+    guess = next((r["chance"] for r in columns["Claim accuracy"].values() if r["chance"]), None)
+    if guess:
+        rows.append(("chance", "-", "-", f"{guess:.3f}"))
+    return Table(name, caption, ("Model", *columns), rows)
 
 
-def _items(metrics: Metrics) -> str:
-    for figures in metrics.values():
-        claims = figures.get("claims/accuracy/negated")
-        if claims:
-            return f" ({claims['n']} claim sets)"
-    return ""
-
-
-def _metric_table(name: str, caption: str, metrics: Metrics, form: str) -> Table:
-    rows = []
-    for model, figures in metrics.items():
-        cells = [cell(figures.get(f"{m}/{form}"), form == "gap") for m in _COLUMNS.values()]
-        if any(c != "-" for c in cells):
-            rows.append((model, *cells))
-    names = [f"claims/accuracy/{f}" for f in ("negated", "affirmative")]
-    chance = next((f[n] for f in metrics.values() for n in names if n in f), None)
-    if chance and form != "gap":
-        rows.append(("chance", "-", "-", f"{chance['chance']:.3f}"))
-    return Table(name, caption, ("Model", *_COLUMNS), rows)
-
-
-def _question_table(metrics: Metrics) -> Table:
-    forms = ("negated", "affirmative", "omitted", "gap")
-    rows = []
-    for model, figures in metrics.items():
-        cells = [cell(figures.get(f"questions/accuracy/{f}"), f == "gap") for f in forms]
-        if any(c != "-" for c in cells):
-            rows.append((model, *cells))
+def _questions(joined: Joined, part: pl.DataFrame) -> Table:
+    forms = ("negated", "affirmative", "omitted")
+    found = pick(part, task="choice", set="questions", statistic="accuracy")
+    columns = [{r["model"]: r for r in found if r["form"] == form} for form in forms]
+    gaps = {r["model"]: r for r in pick(part, task="choice", set="questions", statistic="gap")}
+    rows = [
+        (model, *(cell(c.get(model)) for c in columns), cell(gaps.get(model), sign=True))
+        for model in joined.models
+        if any(model in c for c in columns)
+    ]
     header = ("Model", "Negated", "Affirmative", "Omitted", "Gap")
     return Table("questions", "Question accuracy (Figure 3), chance 0.250", header, rows)
 
 
-MEASURES = {"parameters": "parameters", "product": "B A", "gradient": "gradient"}
-
-
-def _update_table(updates: Mapping[str, Sequence[Mapping[str, Any]]]) -> Table:
+def _update_table(updates: UpdateShares) -> Table:
     rows = []
-    for policy, seeds in updates.items():
+    for name, seeds in updates.items():
         cells = []
         for measure in MEASURES:
             for k in (3, 5):
                 values = [100 * sum(sorted(s[measure], reverse=True)[:k]) for s in seeds]
                 spread = f" ± {stdev(values):.1f}" if len(values) > 1 else ""
                 cells.append(f"{mean(values):.1f}{spread}")
-        rows.append((policy, *cells))
-    header = ["Policy", *(f"{title}, top {k}" for title in MEASURES.values() for k in (3, 5))]
+        rows.append((name, *cells))
+    header = ["Model", *(f"{title}, top {k}" for title in MEASURES.values() for k in (3, 5))]
     caption = "Share of the update in the most updated blocks, per cent (± sd over seeds)"
     return Table("table4", caption, tuple(header), rows)
-
-
-def write_tables(tables: Sequence[Table], folder: Path) -> None:
-    """Each table as `NAME.csv`, `.md` and `.tex`; of several data sets `NAME-DATA`."""
-    for table in tables:
-        name = f"{table.name}-{table.data}" if table.data else table.name
-        lines = [table.header, *table.rows]
-        text = io.StringIO()
-        csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\n").writerows(lines)
-        write_text(folder / f"{name}.csv", text.getvalue())
-        write_text(folder / f"{name}.md", markdown(table))
-        write_text(folder / f"{name}.tex", latex(table))
-
-
-def markdown(table: Table) -> str:
-    """The table in Markdown, with its caption."""
-    rows = [table.header, ("---",) * len(table.header), *table.rows]
-    body = "\n".join("| " + " | ".join(row) + " |" for row in rows)
-    return f"**{table.title}**\n\n{body}\n"
-
-
-_LATEX = str.maketrans({"±": r"$\pm$", "&": r"\&", "%": r"\%", "_": r"\_", "#": r"\#"})
-
-
-def latex(table: Table) -> str:
-    """The table as a LaTeX `table` (booktabs)."""
-
-    def line(cells: Sequence[str]) -> str:
-        return " & ".join(cell.translate(_LATEX) for cell in cells) + r" \\"
-
-    body = "\n".join(line(row) for row in table.rows)
-    columns = "l" + "r" * (len(table.header) - 1)
-    return "\n".join(
-        [
-            r"\begin{table}",
-            rf"\caption{{{table.title.translate(_LATEX)}}}",
-            rf"\begin{{tabular}}{{{columns}}}",
-            r"\toprule",
-            line(table.header),
-            r"\midrule",
-            body,
-            r"\bottomrule",
-            r"\end{tabular}",
-            r"\end{table}",
-            "",
-        ]
-    )

@@ -1,7 +1,6 @@
 """How the update shares of Table 4 come about over the steps of training (section 5.6)."""
 
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +8,9 @@ import numpy as np
 import polars as pl
 
 from nast.errors import InputError
-from nast.files import atomic, checked, read_json
-from nast.reporting.figures import plt, save
-from nast.reporting.tables import MEASURES
+from nast.files import atomic, checked
+from nast.reporting.figures import literal, plt, save
+from nast.reporting.runs import MEASURES, depth
 from nast.sources.io.label_tables import read_csv
 
 NAME = "update_shares"
@@ -24,52 +23,9 @@ CAPTION = (
     "all blocks, the first at the bottom.",
 )
 ACROSS = 4
-"""Policies side by side."""
+"""Settings side by side."""
 DRAWN = 40
 """Steps of an area; all of them would make the page heavy. The numbers are complete."""
-_SEED = re.compile(r"#\d+$|(?:^|,)seed=\d+")
-
-
-def policy_of(run: Path) -> str:
-    """The policy that a run folder is named after: `policy#0`, or a sweep's `policy,seed=0`."""
-    return _SEED.sub("", run.name).strip(",") or run.parent.name
-
-
-def by_policy(runs: Sequence[Path]) -> dict[str, list[Path]]:
-    """Policy -> the run folders of its seeds, in the order given."""
-    found: dict[str, list[Path]] = {}
-    for run in runs:
-        found.setdefault(policy_of(run), []).append(run)
-    return found
-
-
-def depth(run: Path) -> int:
-    """Blocks of the text tower of a run, with and without LoRA.
-
-    Raises:
-        InputError: the run has no such list.
-    """
-    return len(update_shares(run)["parameters"])
-
-
-def update_shares(run: Path, measures: Iterable[str] = ("parameters",)) -> dict[str, list[float]]:
-    """Table 4's numbers of one run, a share per block for each of some measures.
-
-    Raises:
-        InputError: `updates.json` holds something else.
-    """
-    path = run / "updates.json"
-    found = read_json(path)
-    names = list(measures)
-    lists: list[Any] = [found.get(name) for name in names] if isinstance(found, dict) else []
-    whole = all(isinstance(part, list) for part in lists) and len({len(p) for p in lists}) == 1
-    if not whole or not all(isinstance(v, int | float) for part in lists for v in part):
-        raise InputError(
-            path,
-            found="something else",
-            expected="a share per block and measure, as nast train writes them",
-        )
-    return {name: found[name] for name in names}
 
 
 def share_paths(run: Path) -> pl.DataFrame:
@@ -130,23 +86,22 @@ def mean_paths(runs: Sequence[Path]) -> pl.DataFrame:
     return mean.filter(pl.col("seeds") == len(runs))
 
 
-def draw_updates(runs: Sequence[Path], folder: Path) -> Path:
+def draw_updates(groups: Mapping[str, Sequence[Path]], folder: Path) -> Path:
     """The figure of some run folders as `update_shares.svg`, `.png` and `.csv`.
 
     Args:
-        runs: folders of `nast train`; seeds of one policy are averaged.
+        groups: name of a setting -> the run folders of its seeds, which are averaged.
         folder: gets the files.
 
     Returns:
         The SVG.
     """
-    groups = by_policy(runs)
     means = {name: mean_paths(seeds) for name, seeds in groups.items()}
     folder.mkdir(parents=True, exist_ok=True)
-    rows = [m.select(pl.lit(name).alias("policy"), pl.all()) for name, m in means.items()]
+    rows = [m.select(pl.lit(name).alias("model"), pl.all()) for name, m in means.items()]
     with atomic(folder / f"{NAME}.csv") as temporary:
         pl.concat(rows, how="diagonal").write_csv(temporary)
-    depths = {depth(run) for run in runs}
+    depths = {depth(run) for seeds in groups.values() for run in seeds}
     down = -(-len(means) // ACROSS)
     figure: Any = plt.figure(figsize=(7.6, 2.9 + 1.9 * down), layout="constrained")
     above, below = figure.subfigures(2, 1, height_ratios=[2.6, 1.9 * down])
@@ -159,7 +114,7 @@ def draw_updates(runs: Sequence[Path], folder: Path) -> Path:
 
 
 def _lines(axis: Any, means: Mapping[str, pl.DataFrame], k: int, depths: set[int]) -> None:
-    """Share of the k most updated blocks over steps, one line per policy."""
+    """Share of the k most updated blocks over steps, one line per setting."""
     for number in depths:
         axis.axhline(min(1.0, k / number), color="black", linestyle=":", linewidth=0.8)
     for i, (name, mean) in enumerate(means.items()):
@@ -167,14 +122,16 @@ def _lines(axis: Any, means: Mapping[str, pl.DataFrame], k: int, depths: set[int
         style: dict[str, Any] = {"color": f"C{i % 10}", "linewidth": 1.2}
         if "uniform" in name:
             style = {"color": "black", "linestyle": "--", "linewidth": 1.2}
-        axis.plot(part["step"].to_list(), part["parameters"].to_list(), label=name, **style)
+        axis.plot(
+            part["step"].to_list(), part["parameters"].to_list(), label=literal(name), **style
+        )
     axis.set(xlabel="step", title=f"top {k} blocks", ylim=(0, 1.02))
 
 
 def _areas(
     figure: Any, axes: Sequence[Any], means: Mapping[str, pl.DataFrame], layers: int
 ) -> None:
-    """Shares of all blocks over steps, stacked, one panel per policy."""
+    """Shares of all blocks over steps, stacked, one panel per setting."""
     colors = plt.get_cmap("viridis", layers)
     for axis, (name, mean) in zip(axes, means.items(), strict=False):
         steps = mean["step"].unique().sort()
@@ -185,7 +142,7 @@ def _areas(
         blocks = blocks.with_columns(pl.col("blocks").cast(pl.Int64)).sort("blocks", "step")
         shares = blocks["parameters"].to_numpy().reshape(-1, len(drawn))
         axis.stackplot(drawn.to_list(), shares, colors=colors(range(len(shares))), linewidth=0)
-        axis.set_title(name, fontsize=8)
+        axis.set_title(literal(name), fontsize=8)
         axis.set(ylim=(0, 1), xlabel="step")
         axis.tick_params(labelbottom=True)
     for axis in axes[len(means) :]:

@@ -17,7 +17,7 @@ from nast.language.write.llm.backends import LanguageModel
 from nast.language.write.llm.cache import REFUSED, AnswerCache, ask
 from nast.language.write.llm.endpoints import Endpoint
 from nast.language.write.llm.server import server_model
-from nast.measuring.replies import REPLIES_SCHEMA
+from nast.records import REPLIES_SCHEMA
 from nast.scoring.chat_images import image_url
 from nast.scoring.chat_request import ASKED, Request, messages_of, requests_of
 from nast.scoring.choice import as_scores, option_rows

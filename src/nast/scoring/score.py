@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 
@@ -11,15 +10,15 @@ from nast.errors import InputError, ModelError, UsageError
 from nast.files import read_table
 from nast.language.write.llm.backends import LanguageModel
 from nast.language.write.llm.cache import AnswerCache
-from nast.measuring.replies import REPLIES_SCHEMA
+from nast.measuring.read import TABLES
 from nast.models.contract import DualEncoder
-from nast.records import CAPTIONS_SCHEMA, HITS_SCHEMA, PAIRS_SCHEMA, SCORES_SCHEMA
+from nast.records import CAPTIONS_SCHEMA
 from nast.scoring.chat import SKIPPED, ChatModel, score_chat
 from nast.scoring.chat_images import readable_images
 from nast.scoring.choice import option_rows, score_items, vectors_of
 from nast.scoring.controls import control_scores
 from nast.scoring.data import Data, LeftOut, refuse_more_than, usable
-from nast.scoring.neutral import NEUTRAL_SCHEMA, neutral_vectors
+from nast.scoring.neutral import neutral_vectors
 from nast.scoring.prompt_pairs import score_prompt_pairs
 from nast.scoring.retrieval import blind_retrieval, score_retrieval
 from nast.scoring.same_tokens import equal_after_cut
@@ -32,16 +31,6 @@ NO_FACTS = (
     "captions without the reading `fact`: the facts that they were built from are not where they "
     "were, or were changed; give their folder beside the others"
 )
-CONTROLS_SCHEMA = {**SCORES_SCHEMA, "control": pl.String}
-TABLES: dict[str, dict[str, Any]] = {
-    "scores": SCORES_SCHEMA,
-    "hits": HITS_SCHEMA,
-    "pairs": PAIRS_SCHEMA,
-    "controls": CONTROLS_SCHEMA,
-    "neutral": NEUTRAL_SCHEMA,
-    "replies": REPLIES_SCHEMA,
-}
-"""The tables that scoring leaves, each in a Parquet file of that name."""
 
 
 @dataclass
@@ -66,7 +55,7 @@ class Scoring:
     """What all models leave.
 
     Attributes:
-        tables: a key of `TABLES` -> its rows.
+        tables: a key of `measuring.read.TABLES` -> its rows.
         data: the items that were scored, the same for every model.
         left_out: the others: table -> reason -> ids.
         broken: how many images cannot be read.

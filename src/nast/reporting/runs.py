@@ -1,0 +1,75 @@
+"""Run folders by the setting that they are seeds of, under the names of the evaluation."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from nast.errors import InputError
+from nast.files import manifest_of, read_json
+from nast.folders import identity
+from nast.hashes import content_hash
+from nast.naming import run_name
+
+MEASURES = {"parameters": "parameters", "product": "B A", "gradient": "gradient"}
+"""What an update is measured by -> what the table calls it."""
+
+
+def by_setting(runs: Sequence[Path], known: Mapping[str, str]) -> dict[str, list[Path]]:
+    """Name of a setting -> the folders of its seeds, in the order given.
+
+    Args:
+        runs: finished folders of `nast train`.
+        known: identity of a run -> the name that it was scored under.
+
+    Returns:
+        Runs that were not scored have the name that their manifest gives them; where two settings
+        would have one name, what sets them apart follows it.
+    """
+    settings: dict[str, dict[str, list[Path]]] = {}
+    for run in runs:
+        manifest = manifest_of(run)
+        name = known.get(identity(run)) or run_name(manifest)
+        settings.setdefault(name, {}).setdefault(content_hash(_setting(manifest)), []).append(run)
+    found = {}
+    for name, groups in settings.items():
+        configs = [_setting(manifest_of(seeds[0])) for seeds in groups.values()]
+        for config, seeds in zip(configs, groups.values(), strict=True):
+            apart = [
+                f"{key} {config.get(key)}"
+                for key in dict.fromkeys(k for c in configs for k in c)
+                if len({str(c.get(key)) for c in configs}) > 1
+            ]
+            found[", ".join([name, *apart])] = seeds
+    return found
+
+
+def _setting(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in manifest["config"].items() if key != "seed"}
+
+
+def update_shares(run: Path, measures: Sequence[str] = tuple(MEASURES)) -> dict[str, list[float]]:
+    """Table 4's numbers of one run, a share per block for each of some measures.
+
+    Raises:
+        InputError: `updates.json` holds something else.
+    """
+    path = run / "updates.json"
+    found = read_json(path)
+    lists: list[Any] = [found.get(name) for name in measures] if isinstance(found, dict) else []
+    whole = all(isinstance(part, list) for part in lists) and len({len(p) for p in lists}) == 1
+    if not whole or not all(isinstance(v, int | float) for part in lists for v in part):
+        raise InputError(
+            path,
+            found="something else",
+            expected="a share per block and measure, as nast train writes them",
+        )
+    return {name: found[name] for name in measures}
+
+
+def depth(run: Path) -> int:
+    """Blocks of the text tower of a run, with and without LoRA.
+
+    Raises:
+        InputError: the run has no such list.
+    """
+    return len(update_shares(run, ["parameters"])["parameters"])
