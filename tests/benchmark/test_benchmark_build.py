@@ -20,5 +20,5 @@ def test_the_same_bytes_on_one_thread_and_on_eight(facts, tmp_path):
         environment = os.environ | {"POLARS_MAX_THREADS": threads, "PYTHONHASHSEED": threads}
         subprocess.run([sys.executable, "-c", CODE, facts, out], env=environment, check=True)
         found.append({p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in out.iterdir()})
-    assert {"questions.parquet", "audit.json", "README.md", "manifest.json"} <= set(found[0])
+    assert {"items.parquet", "audit.json", "README.md", "manifest.json"} <= set(found[0])
     assert found[0] == found[1]

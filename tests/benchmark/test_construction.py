@@ -9,10 +9,10 @@ from nast.benchmark.build import build_benchmark
 from nast.benchmark.construction import PAPER, Construction
 from nast.benchmark.questions import make_questions
 from nast.errors import NastError, UsageError
-from nast.facts.conditions import labelled
+from nast.facts.conditions import CONDITIONS
 from nast.files import manifest_of
 from nast.hashes import file_hash
-from nast.items.audit import audit_questions, leaks_of
+from nast.items.audit import audit_table, leaks_of
 
 
 @pytest.fixture(scope="module")
@@ -21,11 +21,16 @@ def studies(facts):
 
 
 def questions_of(studies, *names, **more):
-    return make_questions(studies, Construction(*names, **more))[0]
+    """The questions in their first form."""
+    return make_questions(studies, Construction(*names, **more))[0].filter(form="negated")
+
+
+def configurations(row):
+    return [[int(f["existence"] == "present") for f in option] for option in row["facts"]]
 
 
 def right(row):
-    return row["options"][row["answer"]]
+    return configurations(row)[row["answer"]]
 
 
 def test_two_plus_one_is_section_3_2_to_the_letter(studies):
@@ -46,9 +51,9 @@ def test_appendix_b_takes_any_three(studies):
 def test_wrong_options(studies, distractors):
     seen = set()
     for row in questions_of(studies, "appendix_b", distractors).iter_rows(named=True):
-        wrong = [o for i, o in enumerate(row["options"]) if i != row["answer"]]
+        wrong = [o for i, o in enumerate(configurations(row)) if i != row["answer"]]
         flips = [sum(a != b for a, b in zip(o, right(row), strict=True)) for o in wrong]
-        assert len({tuple(o) for o in row["options"]}) == 4
+        assert len({tuple(o) for o in configurations(row)}) == 4
         assert distractors == "uniform" or flips == [1, 1, 1]
         seen.update(flips)
     assert seen == ({1, 2, 3} if distractors == "uniform" else {1})
@@ -86,21 +91,21 @@ def test_the_paper_keeps_conflicts(studies):
         pl.lit("absent").alias("Pneumothorax"),
     )
     found, counts = make_questions(torn, PAPER)
-    assert len(found) == len(studies.filter(pl.col("No Finding") != "present"))
+    assert len(found) == 3 * len(studies.filter(pl.col("No Finding") != "present"))
     assert counts["studies that contradict the label hierarchy"] == counts["eligible studies"]
     assert len(make_questions(torn)[0]) == 0
-    assert {c for row in found["conditions"] for c in row} <= set(labelled())
+    assert {c for row in found["conditions"] for c in row} <= set(CONDITIONS.labelled())
 
 
 def test_the_audit_catches_both(studies):
     """Label priors give uniform options away, the medoid single flips."""
-    flips = audit_questions(questions_of(studies, "appendix_b", "single_flip"))
+    flips = audit_table(make_questions(studies, Construction("appendix_b", "single_flip"))[0])
     for rows in flips.values():
         (medoid,) = (r for r in rows if r["baseline"] == "medoid of statements")
         assert medoid["leaks"]
     (medoid,) = (r for r in flips["negated"] if r["baseline"] == "medoid of statements")
     assert medoid["accuracy"] == 1.0
-    uniform = audit_questions(questions_of(studies, "two_plus_one", "uniform", per_study=4))
+    uniform = audit_table(questions_of(studies, "two_plus_one", "uniform", per_study=4))
     (prior,) = (r for r in uniform["negated"] if r["baseline"] == "label prior")
     assert prior["leaks"]
     assert any("label prior" in leak for leak in leaks_of(uniform))
@@ -135,7 +140,7 @@ def test_a_leaking_build_is_refused_or_says_so(facts, tmp_path):
 def test_equal_bytes_and_a_card(facts, tmp_path):
     for name in "ab":
         build_benchmark(facts, tmp_path / name, seed=3, limit=10)
-    for name in ("questions.parquet", "audit.json", "README.md"):
+    for name in ("items.parquet", "audit.json", "README.md"):
         assert file_hash(tmp_path / "a" / name) == file_hash(tmp_path / "b" / name)
     card = (tmp_path / "a" / "README.md").read_text()
     for words in (

@@ -6,14 +6,15 @@ import polars as pl
 import pytest
 
 from nast.benchmark.build import build_benchmark
-from nast.benchmark.questions import make_questions, option_texts
+from nast.benchmark.questions import make_questions
 from nast.errors import InputError
-from nast.facts.conditions import labelled
-from nast.files import manifest_of, read_table, write_table
+from nast.facts.conditions import CONDITIONS
+from nast.files import manifest_of, write_table
 from nast.folders import stage
 from nast.hashes import file_hash
+from nast.items.table import option_texts, read_items
 from nast.language.read.parse import cues, facts_of
-from nast.records import FACTS_SCHEMA, QUESTIONS_SCHEMA, STUDIES_SCHEMA, Fact
+from nast.records import FACTS_SCHEMA, STUDIES_SCHEMA, Fact
 
 
 @pytest.fixture(scope="module")
@@ -25,17 +26,17 @@ def folder(facts, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def questions(folder):
-    return read_table(folder / "questions.parquet", QUESTIONS_SCHEMA)
+    return read_items(folder)
 
 
-def stated(conditions, values):
-    return frozenset(
-        Fact(n, "present" if v else "absent") for n, v in zip(conditions, values, strict=True)
-    )
+def stated(option):
+    return frozenset(Fact(**fact) for fact in option)
 
 
 def test_option_texts_by_hand():
-    texts = option_texts(("Cardiomegaly", "Edema"), ((1, 0), (0, 0)), "no")
+    edema = Fact("Edema", "absent")
+    options = [(Fact("Cardiomegaly", value), edema) for value in ("present", "absent")]
+    texts = option_texts(options, "no")
     assert texts == {
         "negated": ["Cardiomegaly, no pulmonary edema.", "No cardiomegaly or pulmonary edema."],
         "affirmative": [
@@ -44,8 +45,9 @@ def test_option_texts_by_hand():
         ],
         "omitted": ["Cardiomegaly.", "Chest radiograph."],
     }
-    with pytest.raises(ValueError, match="not a condition"):
-        option_texts(("Cold",), ((1,),), "no")
+    assert option_texts(options, "no", ("plain",))["plain"] == texts["negated"]
+    with pytest.raises(ValueError, match="no affirmative phrase"):
+        option_texts([(Fact("Emphysema", "absent"),)], "no")
 
 
 def test_the_answer_holds_for_the_study_and_no_other_option_does(questions, facts):
@@ -54,8 +56,10 @@ def test_the_answer_holds_for_the_study_and_no_other_option_does(questions, fact
     )
     for q in questions.iter_rows(named=True):
         study = studies[q["study_id"]]
-        labels = [{"present": 1, "absent": 0}[study[c]] for c in q["conditions"]]
-        assert [o == labels for o in q["options"]] == [i == q["answer"] for i in range(4)]
+        labels = [study[c] for c in q["conditions"]]
+        said = [[f["existence"] for f in o] for o in q["facts"]]
+        assert [o == labels for o in said] == [i == q["answer"] for i in range(4)]
+        assert (q["set"], q["world"]) == ("questions", "annotated")
         assert (q["subject_id"], q["split"], q["image_path"], q["view"]) == (
             study["subject_id"],
             study["split"],
@@ -66,19 +70,18 @@ def test_the_answer_holds_for_the_study_and_no_other_option_does(questions, fact
 
 def test_forms_say_what_the_options_state(questions):
     for q in questions.iter_rows(named=True):
-        for i, values in enumerate(q["options"]):
-            facts = stated(q["conditions"], values)
-            assert facts_of(q["negated"][i]) == facts_of(q["affirmative"][i]) == facts
-            present = {f for f in facts if f.existence == "present"}
-            assert facts_of(q["omitted"][i]) == present
-            assert not cues(q["affirmative"][i]) and not cues(q["omitted"][i])
-        for form in ("negated", "affirmative", "omitted"):
-            assert len(set(q[form])) == 4
+        for text, option in zip(q["options"], q["facts"], strict=True):
+            facts = stated(option)
+            if q["form"] == "omitted":
+                facts = {f for f in facts if f.existence == "present"}
+            assert facts_of(text) == facts
+            assert q["form"] == "negated" or not cues(text)
+        assert len(set(q["options"])) == 4
 
 
 def test_a_group_shows_the_same_options_and_each_is_right_once(questions):
-    shown = ["conditions", "options", "negated", "affirmative", "omitted", "stem", "realiser"]
-    for _, group in questions.group_by("group_id"):
+    shown = ["conditions", "options", "facts", "stem", "realiser"]
+    for _, group in questions.group_by("group_id", "form"):
         assert group.select(shown).n_unique() == 1
         assert sorted(group["answer"]) == [0, 1, 2, 3]
         assert group["subject_id"].n_unique() == 4
@@ -86,34 +89,36 @@ def test_a_group_shows_the_same_options_and_each_is_right_once(questions):
 
 
 def test_ids_are_unique(questions):
-    assert questions["question_id"].is_unique().all()
+    assert questions["item_id"].is_unique().all()
+    for _, pair in questions.group_by("pair_id"):
+        assert sorted(pair["form"]) == ["affirmative", "negated", "omitted"]
+        assert pair.select("study_id", "facts", "kinds", "answer").n_unique() == 1
     assert set(questions["construction"]) == {"balanced"}
 
 
 def test_counts(questions, folder):
     counts = manifest_of(folder)["counts"]
+    questions = questions.filter(form="negated")
     assert counts["questions"] == len(questions) == 4 * counts["groups"]
     assert counts["studies that serve"] == questions["study_id"].n_unique()
     assert sum(counts["questions by split"].values()) == len(questions)
     assert sum(counts["questions by condition"].values()) == 3 * len(questions)
-    assert set(counts["questions by condition"]) == set(labelled())
+    assert set(counts["questions by condition"]) == set(CONDITIONS.labelled())
     assert manifest_of(folder)["phantom"] is True
 
 
 def test_equal_seeds_give_equal_bytes(folder, facts, tmp_path):
     build_benchmark(facts, tmp_path / "same", seed=1)
     build_benchmark(facts, tmp_path / "other", seed=2)
-    for name in ("questions.parquet", "audit.json"):
+    for name in ("items.parquet", "audit.json"):
         assert file_hash(folder / name) == file_hash(tmp_path / "same" / name)
-    assert file_hash(folder / "questions.parquet") != file_hash(
-        tmp_path / "other" / "questions.parquet"
-    )
+    assert file_hash(folder / "items.parquet") != file_hash(tmp_path / "other" / "items.parquet")
 
 
 def test_a_limit_counts_groups_per_split(facts):
     questions, counts = make_questions(pl.read_parquet(facts / "studies.parquet"), limit=3)
     assert counts["questions by split"] == {"test": 12, "train": 12, "validate": 12}
-    assert len(questions) == 36
+    assert len(questions) == 3 * 36
 
 
 def test_the_audit_is_at_chance(folder):

@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 
 from nast.contextual import captions as module
 from nast.contextual.captions import (
-    CAPTIONS_SCHEMA,
     MOST_PARAPHRASES,
     caption_slices,
     make_captions,
@@ -18,7 +17,7 @@ from nast.contextual.statements import true_statements
 from nast.facts.conditions import CONDITIONS
 from nast.facts.entailment import truth
 from nast.language.read.parse import cues, facts_of
-from nast.records import FACTS_SCHEMA, SEVERITIES, SIDES, Fact
+from nast.records import CAPTIONS_SCHEMA, FACTS_SCHEMA, SEVERITIES, SIDES, Fact
 from nast.sources.collect import read_facts
 
 
@@ -34,7 +33,7 @@ def captions(tables):
 
 @pytest.fixture(scope="module")
 def known(tables):
-    return {s.study_id: s.facts for s in study_facts(tables[1], tables[0])}
+    return {s.study_id: s.facts for s in study_facts(*tables)}
 
 
 def test_captions_are_true(captions, known):
@@ -62,7 +61,7 @@ def test_columns(captions, tables):
     assert captions["study_id"].is_sorted()
     keys = ["subject_id", "study_id", "split", "image_path"]
     shown = captions.select(keys).unique()
-    assert len(shown.join(tables[0].select(keys), on=keys)) == len(shown) > 80
+    assert len(shown.join(tables.studies.select(keys), on=keys)) == len(shown) > 80
 
 
 def test_at_most_two_of_a_polarity_and_other_conditions_first(captions, known):

@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from nast.contextual.claims import make_claims
-from nast.facts.conditions import contradicts_hierarchy, labelled, phrase_conflicts
+from nast.facts.conditions import CONDITIONS
 from nast.facts.entailment import truth
 from nast.language.read.parse import cues, facts_of
 from nast.language.write.templates import sentence
@@ -42,7 +42,7 @@ def holds(claim, study, known):
 
 def test_the_truth_matrix_is_the_identity(claims, tables):
     k, rows = claims
-    known = annotations(tables[1])
+    known = annotations(tables.facts)
     checked = 0
     for _, group in rows.filter(form="negated").group_by("group_id"):
         assert len(group) == k
@@ -55,13 +55,14 @@ def test_the_truth_matrix_is_the_identity(claims, tables):
 
 def test_groups(claims):
     k, rows = claims
-    assert rows["set_id"].is_unique().all()
+    assert rows["item_id"].is_unique().all()
+    assert set(rows["world"]) == {"described"}
     for _, group in rows.group_by("group_id", "form"):
         assert group["subject_id"].n_unique() == k
         assert group["split"].n_unique() == 1
         assert sorted(group["answer"]) == list(range(k))
-        assert group.select("claims", "facts", "conditions", "realiser").n_unique() == 1
-        assert len(set(group["claims"][0])) == k
+        assert group.select("options", "facts", "conditions", "realiser").n_unique() == 1
+        assert len(set(group["options"][0])) == k
     assert {"negated", "affirmative"} <= set(rows["form"])
 
 
@@ -71,10 +72,10 @@ def test_a_study_serves_ten_times_at_most(claims):
 
 
 def test_every_claim_has_an_absence_and_says_its_facts(claims):
-    paired = claims[1].filter(pl.col("form") != "filter")
+    paired = claims[1].filter(pl.col("form") != "plain")
     for row in paired.unique(["group_id", "form"]).iter_rows(named=True):
         style = row["realiser"].removeprefix("template:")
-        for text, stated in zip(row["claims"], row["facts"], strict=True):
+        for text, stated in zip(row["options"], row["facts"], strict=True):
             facts = [Fact(**f) for f in stated]
             assert [f.condition for f in facts] == row["conditions"]
             assert any(f.existence == "absent" for f in facts)
@@ -117,14 +118,14 @@ def test_kinds_say_what_a_choice_gets_wrong(claims):
 
 
 def test_no_claim_contradicts_its_study(claims, tables):
-    labels = {r["study_id"]: r for r in tables[0].iter_rows(named=True)}
-    known = annotations(tables[1])
+    labels = {r["study_id"]: r for r in tables.studies.iter_rows(named=True)}
+    known = annotations(tables.facts)
     for row in claims[1].iter_rows(named=True):
         study = row["study_id"]
-        present = {n: "present" for n in labelled() if labels[study][n] == "present"}
+        present = {n: "present" for n in CONDITIONS.labelled() if labels[study][n] == "present"}
         present |= {
             n: "present"
-            for n in labelled()
+            for n in CONDITIONS.labelled()
             if any(f.existence == "present" for f in known[study, n])
         }
         denied = {
@@ -132,8 +133,8 @@ def test_no_claim_contradicts_its_study(claims, tables):
             for f in row["facts"][row["answer"]]
             if f["existence"] == "absent"
         }
-        assert not contradicts_hierarchy(present | denied)
-        assert not phrase_conflicts(present | denied)
+        assert not CONDITIONS.contradicts_hierarchy(present | denied)
+        assert not CONDITIONS.phrase_conflicts(present | denied)
 
 
 def test_many_conditions_serve(claims):

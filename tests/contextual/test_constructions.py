@@ -5,12 +5,13 @@ from collections import Counter, defaultdict
 import polars as pl
 import pytest
 
-from nast.contextual.build import audit_claims
 from nast.contextual.claims import CONSTRUCTIONS, find_groups, make_claims
-from nast.contextual.flips import flip_sets
-from nast.contextual.groups import Group, check
+from nast.contextual.groups import check_group
 from nast.contextual.joint import StudyFacts, holds, study_facts
-from nast.facts.conditions import labelled
+from nast.contextual.own import flip_sets
+from nast.facts.conditions import CONDITIONS
+from nast.items.audit import audit_table
+from nast.items.groups import Group
 from nast.language.read.parse import cues, facts_of
 from nast.records import Fact
 from nast.sources.collect import read_facts
@@ -25,7 +26,7 @@ def tables(facts):
 
 @pytest.fixture(scope="module")
 def known(tables):
-    return {s.study_id: s for s in study_facts(tables[1], tables[0])}
+    return {s.study_id: s for s in study_facts(*tables)}
 
 
 @pytest.fixture(scope="module")
@@ -45,21 +46,22 @@ def rows_of(table, **where):
 
 @pytest.mark.parametrize("name", CONSTRUCTIONS)
 def test_exactly_one_claim_is_right(made, known, name):
-    world = "closed" if name == "matched" else "described"
     table = made[name]
+    assert set(table.filter(pl.col("construction") != "matched")["world"]) <= {"described"}
+    assert set(table.filter(construction="matched")["world"]) <= {"closed"}
     assert len(table) > 30
     for row, claims in rows_of(table):
         study = known[row["study_id"]]
-        verdicts = [holds(claim, study, world) for claim in claims]
+        verdicts = [holds(claim, study, row["world"]) for claim in claims]
         assert verdicts == [i == row["answer"] for i in range(len(claims))]
         assert holds(claims[row["answer"]], study) is True
-        assert len(claims) == CONSTRUCTIONS[name][0][0] == len(set(row["claims"]))
+        assert len(claims) == CONSTRUCTIONS[name][0][0] == len(set(row["options"]))
 
 
 @pytest.mark.parametrize("name", CONSTRUCTIONS)
 def test_claims_say_their_facts(made, name):
     for row, claims in rows_of(made[name].unique(["group_id", "form"])):
-        for text, facts in zip(row["claims"], claims, strict=True):
+        for text, facts in zip(row["options"], claims, strict=True):
             assert facts_of(text) == frozenset(facts), text
             denies = any(f.existence == "absent" for f in facts) and row["form"] == "negated"
             assert bool(cues(text)) is denies
@@ -74,7 +76,7 @@ def test_the_same_seed_gives_the_same_sets(tables, made, name):
 
 @pytest.mark.parametrize("name", [n for n in CONSTRUCTIONS if n != "single_flip"])
 def test_words_alone_are_at_chance(made, name):
-    for rows in audit_claims(made[name]).values():
+    for rows in audit_table(made[name]).values():
         for row in rows:
             assert row["accuracy"] == pytest.approx(row["chance"], abs=1e-9), row["baseline"]
 
@@ -82,8 +84,8 @@ def test_words_alone_are_at_chance(made, name):
 @pytest.mark.parametrize("k", [3, 5])
 def test_the_audit_catches_single_flips_by_the_medoid(tables, k):
     table = make_claims(*tables, k=k, seed=1, construction="single_flip")
-    audit = audit_claims(table)
-    assert set(audit) == {"negated", "affirmative", "filter"}
+    audit = audit_table(table)
+    assert set(audit) == {"negated", "affirmative", "plain"}
     for form in ("negated", "affirmative"):
         found = {r["baseline"]: r for r in audit[form]}
         assert found["medoid of statements"]["leaks"]
@@ -144,26 +146,26 @@ def test_matched_texts_are_right_as_often_as_shown_divided_by_k(made):
     for form in ("negated", "affirmative"):
         shown, right = Counter(), Counter()
         for row in table.filter(form=form).iter_rows(named=True):
-            shown.update(row["claims"])
-            right[row["claims"][row["answer"]]] += 1
+            shown.update(row["options"])
+            right[row["options"][row["answer"]]] += 1
         assert shown == {text: 3 * number for text, number in right.items()}
     assert table["conditions"].list.len().max() > 3
 
 
 @pytest.mark.parametrize("name", ["balanced", "single", "single_flip", "matched"])
-def test_filter_sets_deny_nothing(made, name):
+def test_plain_sets_deny_nothing(made, name):
     table = made[name]
     denying = table.filter(form="negated", split="train")
     assert len(denying)
-    assert set(table.filter(form="filter")["split"]) <= {"test", "validate"}
-    for row, claims in rows_of(table, form="filter"):
-        assert not any(cues(text) for text in row["claims"])
+    assert set(table.filter(form="plain")["split"]) <= {"test", "validate"}
+    for row, claims in rows_of(table, form="plain"):
+        assert not any(cues(text) for text in row["options"])
         assert all(f.existence == "present" for claim in claims for f in claim)
         assert not any("existence" in kind for kind in row["kinds"])
 
 
-def test_filter_sets_are_found(made):
-    assert all(len(made[n].filter(form="filter")) for n in ("single", "single_flip", "matched"))
+def test_plain_sets_are_found(made):
+    assert all(len(made[n].filter(form="plain")) for n in ("single", "single_flip", "matched"))
 
 
 def test_no_patient_is_in_two_splits(made):
@@ -176,46 +178,53 @@ def small(number, *facts):
     grouped = defaultdict(tuple)
     for fact in facts:
         grouped[fact.condition] += (fact,)
-    labels = dict.fromkeys(labelled(), "not_mentioned")
+    labels = dict.fromkeys(CONDITIONS.labelled(), "not_mentioned")
     labels |= {n: f[0].existence for n, f in grouped.items()}
-    return StudyFacts(f"p{number}", f"s{number}", dict(grouped), labels)
+    return StudyFacts(f"p{number}", f"s{number}", dict(grouped), labels, frozenset())
+
+
+def checked(construction, claims, members, world="described"):
+    """Check a group of some studies, each with the place of its claim."""
+    places = tuple((study.study_id, place) for study, place in members)
+    group = Group("claims", construction, "train", claims, places, ("negated",), world)
+    check_group(group, {study.study_id: study for study, _ in members})
 
 
 def test_a_false_claim_that_may_be_true_is_refused():
     left = small(1, Fact(EFFUSION, "present", "left"), Fact(AIR, "absent"))
     right = small(2, Fact(EFFUSION, "present", "right"), Fact(AIR, "absent"))
     claims = ((Fact(EFFUSION, "present", "left"),), (Fact(EFFUSION, "present", "right"),))
-    check(Group("balanced", ("negated",), claims, ((left, 0), (right, 1))))
+    checked("balanced", claims, ((left, 0), (right, 1)))
     for wrong in (
         ((left, 1),),  # false of its study
         ((small(3, Fact(EFFUSION, "present", "bilateral")), 0),),  # both are true
         ((small(3, Fact(EFFUSION, "present")), 0),),  # no side is annotated
     ):
         with pytest.raises(AssertionError, match="one right claim"):
-            check(Group("balanced", ("negated",), claims, wrong))
+            checked("balanced", claims, wrong)
     silent = ((Fact(AIR, "absent"),), (Fact("Fracture", "present"),))
     with pytest.raises(AssertionError, match="one right claim"):
-        check(Group("balanced", ("negated",), silent, ((left, 0),)))
-    check(Group("matched", ("negated",), silent, ((left, 0),), world="closed"))
+        checked("balanced", silent, ((left, 0),))
+    checked("matched", silent, ((left, 0),), "closed")
 
 
 def test_a_flip_set_by_hand():
     one = small(1, Fact(EFFUSION, "present", "left", None, "mild"), Fact(AIR, "absent"))
-    (group,) = flip_sets([one], 5, 10, seed=0)
+    (group,) = flip_sets([one], "train", 5, 10, seed=0)
     ((study, answer),) = group.members
-    assert study is one and answer == 0
-    true, *wrong = group.claims
+    assert study == one.study_id and answer == 0
+    true, *wrong = group.options
     assert true == (Fact(EFFUSION, "present", "left", None, "mild"), Fact(AIR, "absent"))
     # Two other grades, two other sides and two existences: four of them.
     assert len(set(wrong)) == 4
     assert all(len(difference(true, claim)) == 1 for claim in wrong)
-    assert list(flip_sets([one], 8, 10, seed=0)) == []
+    assert list(flip_sets([one], "train", 8, 10, seed=0)) == []
 
 
 def test_groups_are_checked_when_they_are_found(tables, monkeypatch):
-    def refuse(_):
+    def refuse(*_):
         raise AssertionError("checked")
 
-    monkeypatch.setattr("nast.contextual.claims.check", refuse)
+    monkeypatch.setattr("nast.contextual.claims.check_group", refuse)
     with pytest.raises(AssertionError, match="checked"):
         find_groups(*tables, groups=1)

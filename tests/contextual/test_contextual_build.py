@@ -11,19 +11,19 @@ from real_labels import real_table
 
 from nast.benchmark.build import build_benchmark
 from nast.cli import run
-from nast.contextual.build import audit_claims, build_contextual
+from nast.contextual.build import build_contextual
 from nast.contextual.counts import shortfalls
 from nast.errors import InputError, NastError, UsageError
 from nast.facts.conditions import CONDITIONS
 from nast.files import manifest_of, read_table, write_table
 from nast.folders import stage
 from nast.hashes import file_hash
+from nast.items.audit import audit_table
+from nast.items.table import read_items
 from nast.language.read.parse import cues, facts_of
 from nast.records import (
     CAPTIONS_SCHEMA,
-    CLAIMS_SCHEMA,
     FACTS_SCHEMA,
-    QUESTIONS_SCHEMA,
     STUDIES_SCHEMA,
     Fact,
 )
@@ -39,7 +39,7 @@ def folder(facts, tmp_path_factory):
 
 def test_equal_seeds_give_equal_bytes(folder, facts, tmp_path):
     build_contextual(facts, tmp_path / "again", groups=12, seed=1)
-    for name in ("claims.parquet", "captions.parquet", "audit.json", "README.md"):
+    for name in ("items.parquet", "captions.parquet", "audit.json", "README.md"):
         assert file_hash(folder / name) == file_hash(tmp_path / "again" / name)
 
 
@@ -47,10 +47,10 @@ def test_ids_of_items_hold_no_study_and_no_patient(folder, facts, tmp_path):
     """Items are named in results, reports and messages, where no study may be."""
     build_benchmark(facts, tmp_path / "questions", limit=4)
     places = [
-        folder / "claims.parquet",
+        folder / "items.parquet",
         folder / "captions.parquet",
         facts / "facts.parquet",
-        tmp_path / "questions" / "questions.parquet",
+        tmp_path / "questions" / "items.parquet",
     ]
     studies, _ = read_facts(facts)
     secret = {*studies["study_id"], *studies["subject_id"]}
@@ -78,16 +78,16 @@ def test_every_blind_baseline_is_at_chance(folder):
 
 def test_the_audit_sees_a_set_that_lost_its_groups(folder):
     """One member per group is a set whose answers can be anywhere; all at 0 is a leak."""
-    claims = read_table(folder / "claims.parquet", CLAIMS_SCHEMA)
+    claims = read_items(folder)
     first = claims.filter(answer=0)
-    audit = audit_claims(first)
+    audit = audit_table(first)
     for form in ("negated", "affirmative"):
         assert {r["baseline"] for r in audit[form] if r["leaks"]} >= {"position"}
 
 
 def test_counts(folder):
     counts = manifest_of(folder)["counts"]
-    claims = read_table(folder / "claims.parquet", CLAIMS_SCHEMA)
+    claims = read_items(folder)
     captions = read_table(folder / "captions.parquet", CAPTIONS_SCHEMA)
     assert (
         counts["claim sets"] == len(claims) == sum(counts["claim sets by split and form"].values())
@@ -124,7 +124,7 @@ def test_facts_that_allow_no_group(nih, tmp_path):
 
 def test_sides_of_real_boxes(nih, tmp_path):
     manifest = build_contextual(nih, tmp_path / "out", construction="sides")
-    claims = read_table(tmp_path / "out" / "claims.parquet", CLAIMS_SCHEMA)
+    claims = read_items(tmp_path / "out")
     boxes = read_facts(nih).facts.drop_nulls("side")
     sides = {(s, c): side for s, c, side in boxes.select("study_id", "condition", "side").rows()}
     for row in claims.iter_rows(named=True):
@@ -194,7 +194,7 @@ def test_the_papers_set_leaks_and_says_so(facts, tmp_path, capsys):
     assert run([*command, "--protocol", "paper"]) == 0
     printed = capsys.readouterr().out
     assert "warning: words alone solve negated: medoid" in printed
-    claims = read_table(out / "claims.parquet", CLAIMS_SCHEMA)
+    claims = read_items(out)
     assert set(claims["construction"]) == {"single_flip"}
     assert "**leaks**" in (out / "README.md").read_text()
 
@@ -235,8 +235,8 @@ def test_private_facts_do_not_leave_the_machine(facts, tmp_path, capsys):
 def test_no_patient_of_an_evaluation_set_is_in_training(facts, folder, tmp_path):
     build_benchmark(facts, tmp_path / "questions", allow_leaks=True)
     tables = [
-        read_table(tmp_path / "questions" / "questions.parquet", QUESTIONS_SCHEMA),
-        read_table(folder / "claims.parquet", CLAIMS_SCHEMA),
+        read_items(tmp_path / "questions"),
+        read_items(folder),
         read_table(folder / "captions.parquet", CAPTIONS_SCHEMA),
     ]
     both = pl.concat([t.select("subject_id", "split") for t in tables])
@@ -292,10 +292,10 @@ def test_real_reports(tmp_path):
     build_facts([f"iu-xray:{real_table('NLMCXR_reports.tgz')}"], tmp_path / "facts")
     manifest = build_contextual(tmp_path / "facts", tmp_path / "out", groups=60)
     assert manifest["leaks"] == []
-    claims = read_table(tmp_path / "out" / "claims.parquet", CLAIMS_SCHEMA)
+    claims = read_items(tmp_path / "out")
     assert len(claims) > 500
     for row in claims.unique(["group_id", "form"]).iter_rows(named=True):
-        for text, stated in zip(row["claims"], row["facts"], strict=True):
+        for text, stated in zip(row["options"], row["facts"], strict=True):
             assert facts_of(text) == {Fact(**f) for f in stated}
     captions = read_table(tmp_path / "out" / "captions.parquet", CAPTIONS_SCHEMA)
     assert len(captions) > 8_000

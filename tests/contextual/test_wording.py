@@ -1,6 +1,7 @@
 """A language model's claims and captions: read back, once per paraphrase, replaced where wrong."""
 
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -10,11 +11,12 @@ from nast.contextual.statements import sayable
 from nast.contextual.wording import estimate, paraphrasing, write_captions, write_claims
 from nast.facts.conditions import CONDITIONS
 from nast.files import manifest_of, read_table
+from nast.items.table import read_items
 from nast.language.read.parse import facts_of, read
 from nast.language.write.caption_forms import NEGATED_CAPTIONS
 from nast.language.write.llm.backends import LanguageModel
 from nast.language.write.templates import noun_phrase, sentence
-from nast.records import CAPTIONS_SCHEMA, CLAIMS_SCHEMA, Fact
+from nast.records import CAPTIONS_SCHEMA, Fact
 from nast.sources.collect import read_facts
 
 TERMS = {c.term: c for c in CONDITIONS.values()}
@@ -77,10 +79,10 @@ def built(facts, tmp_path_factory):
 
 
 def test_claims_are_in_the_words_of_the_model(built):
-    claims = read_table(built[0] / "claims.parquet", CLAIMS_SCHEMA)
+    claims = read_items(built[0])
     assert claims["realiser"].str.starts_with("llm:scripted:").all()
     for row in claims.iter_rows(named=True):
-        for text, facts in zip(row["claims"], row["facts"], strict=True):
+        for text, facts in zip(row["options"], row["facts"], strict=True):
             assert facts_of(text) == {Fact(**f) for f in facts}
 
 
@@ -131,7 +133,7 @@ def test_a_second_run_asks_nothing(built, facts, tmp_path):
         cache=built[0].with_name("answers.jsonl"),
     )
     assert log == []
-    for name in ("claims.parquet", "captions.parquet"):
+    for name in ("items.parquet", "captions.parquet"):
         assert (tmp_path / "out" / name).read_bytes() == (built[0] / name).read_bytes()
 
 
@@ -155,7 +157,7 @@ def test_a_group_has_one_of_the_wordings_of_its_facts(facts):
     assert any(" noted" in text for text in texts)
     assert any("without" in text for text in texts)
     # Sides of a condition without an affirmative phrase: a template writes them.
-    bare = groups[0]._replace(claims=((Fact("Emphysema", "present"),),) * 2)
+    bare = replace(groups[0], options=((Fact("Emphysema", "present"),),) * 2)
     assert write_claims([bare], model())[0] == [None]
 
 

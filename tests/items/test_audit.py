@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nast.benchmark.questions import option_texts
 from nast.errors import NastError
-from nast.items.audit import Item, audit_items, holm, raise_on_leak
+from nast.items.audit import Audited, audit_items, holm, raise_on_leak
+from nast.items.table import option_texts
+from nast.records import Fact
 
 CONDITIONS = ("Fracture", "Pleural Effusion", "Support Devices")
 VALUES = [(a, b, c) for a in (0, 1) for b in (0, 1) for c in (0, 1)]
@@ -18,9 +19,17 @@ def audit(items):
     return {row["baseline"]: row for row in audit_items(items)}
 
 
+def said(options):
+    words = ("absent", "present")
+    return [
+        tuple(Fact(n, words[v]) for n, v in zip(CONDITIONS, values, strict=True))
+        for values in options
+    ]
+
+
 def item(options, answer, group, style="without"):
-    texts = option_texts(CONDITIONS, tuple(options), style)["negated"]
-    return Item(tuple(texts), answer, group, tuple(options), CONDITIONS)
+    texts = option_texts(said(options), style)["negated"]
+    return Audited(tuple(texts), answer, group, tuple(options), CONDITIONS)
 
 
 def balanced(number, seed=0):
@@ -43,7 +52,7 @@ def test_balanced_groups_are_at_chance():
     )
 )
 def test_any_words_in_balanced_groups_are_at_chance(groups):
-    items = [Item(tuple(o), k, f"g{n}") for n, o in enumerate(groups) for k in range(5)]
+    items = [Audited(tuple(o), k, f"g{n}") for n, o in enumerate(groups) for k in range(5)]
     for name, row in audit(items).items():
         assert row["accuracy"] == pytest.approx(0.2, abs=1e-9), name
 
@@ -55,8 +64,8 @@ def single_flips(form, style):
         true = rng.choice(VALUES)
         options = [true, *(tuple(v ^ (i == k) for i, v in enumerate(true)) for k in range(3))]
         rng.shuffle(options)
-        texts = option_texts(CONDITIONS, tuple(options), style)[form]
-        yield Item(tuple(texts), options.index(true), f"g{number}")
+        texts = option_texts(said(options), style)[form]
+        yield Audited(tuple(texts), options.index(true), f"g{number}")
 
 
 @pytest.mark.parametrize("style", ["without", "no", "absent"])
@@ -76,7 +85,7 @@ def test_flipped_attributes_are_caught_by_the_medoid():
         "No left pleural effusion.",
     )
     # Words shared of all: the first has 3/5, 3/5 and 3/5; each other one 3/5, 2/6 and 2/6.
-    items = [Item(claims[-k:] + claims[:-k], k, f"g{n}") for n in range(10) for k in range(4)]
+    items = [Audited(claims[-k:] + claims[:-k], k, f"g{n}") for n in range(10) for k in range(4)]
     rows = audit(items)
     assert rows["medoid"]["accuracy"] == 1.0 and rows["medoid"]["leaks"]
     assert rows["odd one out"]["accuracy"] == 0.0
@@ -114,12 +123,14 @@ def test_a_word_of_right_options_is_caught():
         options = [f"finding {c}" for c in rng.sample("abcdefgh", 4)]
         answer = rng.randrange(4)
         options[answer] = options[answer].replace("finding", "clearly")
-        items.append(Item(tuple(options), answer, f"g{number}"))
+        items.append(Audited(tuple(options), answer, f"g{number}"))
     assert audit(items)["n-gram classifier"]["accuracy"] == 1.0
 
 
 def test_denials_in_right_options_are_caught():
-    items = [Item(("no edema", "edema", "left edema", "mild edema"), 0, f"g{n}") for n in range(40)]
+    items = [
+        Audited(("no edema", "edema", "left edema", "mild edema"), 0, f"g{n}") for n in range(40)
+    ]
     rows = audit(items)
     assert rows["most negation cues"]["accuracy"] == 1.0
     # Three options without a cue, none of them right.
@@ -128,10 +139,10 @@ def test_denials_in_right_options_are_caught():
 
 
 def test_ties_count_at_their_expected_value():
-    rows = audit([Item(("aa", "bb", "c", "d"), 0, "g"), Item(("aa", "bb", "c", "d"), 2, "h")])
+    rows = audit([Audited(("aa", "bb", "c", "d"), 0, "g"), Audited(("aa", "bb", "c", "d"), 2, "h")])
     assert rows["longest option"]["accuracy"] == pytest.approx(0.25)
     assert rows["shortest option"]["accuracy"] == pytest.approx(0.25)
-    rows = audit([Item(("aa", "bb", "c", "d"), 0, "g")] * 2)
+    rows = audit([Audited(("aa", "bb", "c", "d"), 0, "g")] * 2)
     assert rows["longest option"]["accuracy"] == pytest.approx(0.5)
     assert rows["shortest option"]["accuracy"] == 0
 
@@ -154,7 +165,7 @@ def test_holm_by_hand(p_values, rejected):
 
 def test_p_values_by_hand():
     # 40 right of 40 at chance 1/4: z = 0.75 / sqrt(0.1875 / 40) = 10.95.
-    row = audit([Item(("no a", "b", "c", "d"), 0, f"g{n}") for n in range(40)])["position"]
+    row = audit([Audited(("no a", "b", "c", "d"), 0, f"g{n}") for n in range(40)])["position"]
     assert row["p"] == pytest.approx(3e-28, rel=0.5)
 
 

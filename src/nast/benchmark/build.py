@@ -9,6 +9,7 @@ from nast.benchmark.card import NOT_REVIEWED, data_card
 from nast.benchmark.construction import DEFAULT, PAPER_COUNT, Construction
 from nast.benchmark.questions import make_questions
 from nast.errors import InputError
+from nast.facts.conditions import copy_conditions
 from nast.files import manifest_of, write_json, write_table, write_text
 from nast.folders import stage
 from nast.items.audit import audit_table, leaks_of, raise_on_leak
@@ -62,8 +63,11 @@ def build_benchmark(
     writer = partial(realise_options, model=model, seed=seed, cache=cache) if model else None
 
     def make(out: Path) -> dict[str, Any]:
-        studies = read_facts(facts).studies
-        questions, counts = make_questions(studies, construction, seed, limit, writer)
+        known = read_facts(facts)
+        copy_conditions(facts, out)
+        questions, counts = make_questions(
+            known.studies, construction, seed, limit, writer, known.conditions
+        )
         if not len(questions):
             raise InputError(
                 facts,

@@ -2,47 +2,38 @@
 
 Four studies of four patients whose labels give four different configurations of the same three
 conditions form a group: four questions with the same four options, each right exactly once.
-Whatever a strategy does with the words alone, it gets one in four.
 """
 
-from collections import defaultdict
-from collections.abc import Sequence
-from itertools import combinations
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import polars as pl
 
-from nast.facts.conditions import CONDITIONS, NO_FINDING, contradicts_hierarchy, labelled
+from nast.facts.conditions import CONDITIONS, NO_FINDING, Conditions
 from nast.hashes import seed_of
+from nast.items.groups import (
+    ConditionValues,
+    Draw,
+    Group,
+    Holders,
+    Statement,
+    condition_sets,
+    holders_of,
+)
+from nast.language.write.templates import FORMS
+from nast.records import Fact
 
 OPTIONS = 4
 MIN_PRESENT, MIN_ABSENT = 2, 3
 
 
-class Group(NamedTuple):
-    """Four studies and the four configurations they hold; study i is the answer to option i."""
-
-    split: str
-    conditions: tuple[str, ...]
-    configurations: tuple[tuple[int, ...], ...]
-    studies: tuple[int, ...]
-
-
-class Turn(NamedTuple):
-    """When a study's turn comes: how many groups it serves in, then how many labels it has."""
-
-    used: int
-    labels: int
-
-
-def eligible(studies: pl.DataFrame) -> pl.DataFrame:
+def eligible(studies: pl.DataFrame, conditions: Conditions = CONDITIONS) -> pl.DataFrame:
     """Studies that pass the paper's filter (section 3.2).
 
     Not "No Finding" (where the source has that label), at least two conditions present and at
     least three absent.
     """
-    labels = [pl.col(name) for name in labelled()]
+    labels = [pl.col(name) for name in conditions.labelled()]
     keep = (pl.sum_horizontal(c == "present" for c in labels) >= MIN_PRESENT) & (
         pl.sum_horizontal(c == "absent" for c in labels) >= MIN_ABSENT
     )
@@ -51,13 +42,16 @@ def eligible(studies: pl.DataFrame) -> pl.DataFrame:
     return studies.filter(keep)
 
 
-def consistent(studies: pl.DataFrame) -> pl.DataFrame:
+def consistent(studies: pl.DataFrame, conditions: Conditions = CONDITIONS) -> pl.DataFrame:
     """Studies whose labels do not contradict CheXpert's hierarchy (design row 11)."""
-    rows = studies.select(labelled()).iter_rows(named=True)
-    return studies.filter(pl.Series([not contradicts_hierarchy(r) for r in rows], dtype=pl.Boolean))
+    rows = studies.select(conditions.labelled()).iter_rows(named=True)
+    agree = [not conditions.contradicts_hierarchy(row) for row in rows]
+    return studies.filter(pl.Series(agree, dtype=pl.Boolean))
 
 
-def balanced_groups(studies: pl.DataFrame, seed: int, uses: int = 4) -> list[Group]:
+def balanced_groups(
+    studies: pl.DataFrame, seed: int, uses: int = 4, conditions: Conditions = CONDITIONS
+) -> list[Group]:
     """Balanced groups within each split.
 
     Triples of conditions take turns, so that every triple the labels allow is as frequent as the
@@ -66,99 +60,73 @@ def balanced_groups(studies: pl.DataFrame, seed: int, uses: int = 4) -> list[Gro
     fit nowhere else. On CheXpert's labels that makes a tenth more groups than drawing at random.
 
     Args:
-        studies: eligible studies; `Group.studies` are row numbers of this table.
+        studies: eligible studies.
         seed: decides ties and configurations.
         uses: how many groups one study may serve in.
+        conditions: that the labels are of.
 
     Returns:
         Groups in a fixed order. No configuration contradicts the label hierarchy.
     """
-    labels = studies.select(labelled()).to_numpy()
-    values = np.where(labels == "present", 1, np.where(labels == "absent", 0, -1))
-    subjects = studies["subject_id"].to_list()
-    groups: list[Group] = []
-    for split in sorted(set(studies["split"])):
-        rows = np.flatnonzero((studies["split"] == split).to_numpy())
-        groups += _split_groups(split, values, rows, subjects, seed, uses)
-    return groups
+    return [
+        group
+        for split in sorted(set(studies["split"]))
+        for group in _split_groups(studies.filter(split=split), split, seed, uses, conditions)
+    ]
 
 
 def _split_groups(
-    split: str,
-    values: np.ndarray,
-    rows: np.ndarray,
-    subjects: Sequence[str],
-    seed: int,
-    uses: int,
-) -> list[Group]:
-    rng = np.random.default_rng(seed_of(seed, "groups", split))
-    names = tuple(labelled())
+    studies: pl.DataFrame, split: str, seed: int, uses: int, conditions: Conditions
+) -> Iterator[Group]:
     # Without a phrase for its absence a condition has no affirmative form.
-    phrased = [i for i, name in enumerate(names) if CONDITIONS[name].normal]
-    fits = (values[:, phrased] >= 0).sum(axis=1)
-    turns = {int(row): Turn(0, int(fits[row])) for row in rows}
-    triples = list(combinations(phrased, 3))
-    buckets = {t: _buckets(values, rows, t) for t in triples}
-    live = [t for t in triples if len(buckets[t]) >= OPTIONS]
-    groups: list[Group] = []
+    names = [name for name in conditions.labelled() if conditions[name].normal]
+    values = [_values(name, studies[name]) for name in names]
+    known = np.zeros((len(studies), len(names)), dtype=bool)
+    for place, held in enumerate(values):
+        known[held.rows, place] = True
+    triples = [
+        _possible([values[place] for place in triple], conditions)
+        for triple in condition_sets(known, 3, seed_of(seed, "triples", split))
+    ]
+    draw = Draw(studies["subject_id"].to_list(), OPTIONS, uses, known.sum(axis=1))
+    rng = np.random.default_rng(seed_of(seed, "groups", split))
+    ids = studies["study_id"].to_list()
+    for members in _in_rounds([h for h in triples if len(h) >= OPTIONS], draw, rng):
+        chosen = tuple((ids[row], place) for place, row in enumerate(members.values()))
+        yield Group("questions", "balanced", split, tuple(members), chosen, FORMS, "annotated")
+
+
+def _values(name: str, labels: pl.Series) -> ConditionValues:
+    held = labels.to_numpy()
+    codes = np.where(held == "present", 1, np.where(held == "absent", 0, -1))
+    facts = [Fact(name, "absent"), Fact(name, "present")]
+    return ConditionValues(codes, facts, np.flatnonzero(codes >= 0))
+
+
+def _possible(values: Sequence[ConditionValues], conditions: Conditions) -> Holders:
+    """Who holds each configuration that the hierarchy allows; the last condition varies fastest."""
+    names = [held.facts[0].condition for held in values]
+    table = Conditions({name: conditions[name] for name in names})
+    found = {said[::-1]: rows for said, rows in holders_of(values[::-1]).items()}
+    return {
+        said: rows
+        for said, rows in found.items()
+        if not table.contradicts_hierarchy({f.condition: f.existence for f in said})
+    }
+
+
+def _in_rounds(
+    held: list[Holders], draw: Draw, rng: np.random.Generator
+) -> Iterator[dict[Statement, int]]:
+    """Members of groups; in every round each triple that is not used up gives one, at random."""
+    live = list(range(len(held)))
     while live:
         for place in rng.permutation(len(live)):
             triple = live[place]
-            found = _draw(buckets[triple], subjects, turns, uses, rng)
-            if found is None:
-                buckets[triple] = {}
-                continue
-            for row in found.values():
-                turns[row] = Turn(turns[row].used + 1, turns[row].labels)
-            conditions = tuple(names[i] for i in triple)
-            groups.append(Group(split, conditions, tuple(found), tuple(found.values())))
-        live = [t for t in live if buckets[t]]
-    return groups
-
-
-def _buckets(
-    values: np.ndarray, rows: np.ndarray, triple: tuple[int, ...]
-) -> dict[tuple[int, ...], list[int]]:
-    """Configuration -> rows that hold it, for the rows with three definite labels."""
-    part = values[rows][:, list(triple)]
-    definite = (part >= 0).all(axis=1)
-    buckets: dict[tuple[int, ...], list[int]] = defaultdict(list)
-    for row, configuration in zip(rows[definite], part[definite], strict=True):
-        buckets[tuple(int(v) for v in configuration)].append(int(row))
-    names = [labelled()[i] for i in triple]
-    return {c: r for c, r in sorted(buckets.items()) if not _impossible(names, c)}
-
-
-def _impossible(names: Sequence[str], configuration: tuple[int, ...]) -> bool:
-    words = ("absent", "present")
-    return contradicts_hierarchy(
-        {name: words[value] for name, value in zip(names, configuration, strict=True)}
-    )
-
-
-def _draw(
-    buckets: dict[tuple[int, ...], list[int]],
-    subjects: Sequence[str],
-    turns: dict[int, Turn],
-    uses: int,
-    rng: np.random.Generator,
-) -> dict[tuple[int, ...], int] | None:
-    """Four configurations and a study of another patient for each, or None when used up."""
-    for configuration in list(buckets):
-        buckets[configuration] = [r for r in buckets[configuration] if turns[r].used < uses]
-        if not buckets[configuration]:
-            del buckets[configuration]
-    found: dict[tuple[int, ...], int] = {}
-    taken: set[str] = set()
-    shuffled = [list(buckets)[i] for i in rng.permutation(len(buckets))]
-    for configuration in sorted(shuffled, key=lambda c: -len(buckets[c])):
-        free = [r for r in buckets[configuration] if subjects[r] not in taken]
-        if not free:
-            continue
-        first = min(turns[r] for r in free)
-        row = int(rng.choice([r for r in free if turns[r] == first]))
-        found[configuration] = row
-        taken.add(subjects[row])
-        if len(found) == OPTIONS:
-            return found
-    return None
+            held[triple] = draw.left(held[triple])
+            members = draw.members(held[triple], rng, common_first=True)
+            if members:
+                yield members
+            else:
+                held[triple] = {}
+        live = [triple for triple in live if held[triple]]

@@ -6,15 +6,14 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from nast.contextual.flips import flip_sets
-from nast.contextual.groups import Group, check, filter_groups, framed_groups, side_groups
-from nast.contextual.joint import Joint, StudyFacts, study_facts
-from nast.contextual.matched import matched_groups
-from nast.facts.entailment import changed
+from nast.contextual.groups import check_group, framed_groups, plain_groups, side_groups
+from nast.contextual.joint import StudyFacts, study_facts
+from nast.contextual.own import flip_sets, matched_groups
+from nast.facts.conditions import CONDITIONS, Conditions
 from nast.hashes import content_hash, seed_of
-from nast.items.table import KEYS, rows_of
-from nast.items.table import Group as ItemGroup
-from nast.language.write.templates import STEM, STYLES, sentence
+from nast.items.groups import Group
+from nast.items.table import KEYS, option_texts, rows_of
+from nast.language.write.templates import STEM, STYLES
 from nast.records import ITEMS_SCHEMA
 
 CONSTRUCTIONS = {
@@ -25,7 +24,7 @@ CONSTRUCTIONS = {
     "sides": (range(2, 3), "left against right"),
 }
 """Construction -> how many claims a set may have, and what they are."""
-Written = tuple[str, dict[str, list[str]]]
+Words = tuple[str, dict[str, list[str]]]
 """The realiser of a group's words, and form -> a text per claim."""
 
 
@@ -37,10 +36,11 @@ def make_claims(
     uses: int = 10,
     seed: int = 0,
     construction: str = "balanced",
+    conditions: Conditions = CONDITIONS,
 ) -> pl.DataFrame:
     """Claim sets of every split, in template sentences; see `find_groups` and `claims_table`."""
-    found = find_groups(studies, facts, k, groups, uses, seed, construction)
-    return claims_table(found, studies, seed)
+    found = find_groups(studies, facts, k, groups, uses, seed, construction, conditions)
+    return claims_table(found, studies, seed, conditions=conditions)
 
 
 def find_groups(
@@ -51,6 +51,7 @@ def find_groups(
     uses: int = 10,
     seed: int = 0,
     construction: str = "balanced",
+    conditions: Conditions = CONDITIONS,
 ) -> list[Group]:
     """The groups of claim sets of every split, each checked against all facts of its studies.
 
@@ -62,6 +63,7 @@ def find_groups(
         uses: how many groups one study may serve in.
         seed: of groups.
         construction: a key of `CONSTRUCTIONS`.
+        conditions: that the facts are named by.
 
     Returns:
         Groups in a negated and an affirmative form; evaluation splits have groups in the form
@@ -75,10 +77,12 @@ def find_groups(
         raise ValueError(f"k is {k}; {construction} sets have {said_range(construction)} claims")
     found: list[Group] = []
     for split in sorted(set(facts["split"])):
-        part = study_facts(facts.filter(split=split), studies)
-        found += _groups(part, split, k, groups, uses, seed, construction)
-    for group in found:
-        check(group)
+        part = study_facts(studies, facts.filter(split=split), conditions)
+        made = list(_groups(part, split, k, groups, uses, seed, construction, conditions))
+        known = {study.study_id: study for study in part}
+        for group in made:
+            check_group(group, known)
+        found += made
     return found
 
 
@@ -86,7 +90,8 @@ def claims_table(
     groups: Sequence[Group],
     studies: pl.DataFrame,
     seed: int = 0,
-    written: Sequence[Written | None] | None = None,
+    written: Sequence[Words | None] | None = None,
+    conditions: Conditions = CONDITIONS,
 ) -> pl.DataFrame:
     """Groups as rows, one for each member and form.
 
@@ -95,18 +100,18 @@ def claims_table(
         studies: `STUDIES_SCHEMA`.
         seed: of styles and the order of claims.
         written: words for each group; None where a template writes.
+        conditions: that the claims are named by.
 
     Returns:
         `ITEMS_SCHEMA` rows.
     """
-    ids = {study.study_id for group in groups for study, _ in group.members}
+    ids = {study for group in groups for study in group.studies}
     keys = studies.select(KEYS).filter(pl.col("study_id").is_in(list(ids)))
     by_study = {row["study_id"]: row for row in keys.iter_rows(named=True)}
-    words = written or [None] * len(groups)
     rows = [
         row
-        for group, texts in zip(groups, words, strict=True)
-        for row in _rows(group, by_study, seed, texts)
+        for group, words in zip(groups, written or [None] * len(groups), strict=True)
+        for row in _rows(group, by_study, seed, words, conditions)
     ]
     return pl.DataFrame(rows, schema=ITEMS_SCHEMA)
 
@@ -125,70 +130,49 @@ def _groups(
     uses: int,
     seed: int,
     construction: str,
+    conditions: Conditions,
 ) -> Iterator[Group]:
     """The groups of one split, and the `plain` ones of an evaluation split."""
     training = split == "train"
     own = seed_of(seed, "claims", split)
+    other = seed_of(own, "filter")
     if construction == "sides":
-        yield from side_groups(studies, 1, seed_of(seed, "sides", split))
+        yield from side_groups(studies, split, 1, seed_of(seed, "sides", split), conditions)
     elif construction == "single_flip":
-        yield from flip_sets(studies, k, limit, own)
+        yield from flip_sets(studies, split, k, limit, own, conditions=conditions)
         if not training:
-            yield from flip_sets(studies, k, limit, seed_of(own, "filter"), deny=False)
+            flips = flip_sets(studies, split, k, limit, other, deny=False, conditions=conditions)
+            yield from flips
     elif construction == "matched" and training:
-        yield from matched_groups(studies, k, limit, uses, own)
+        yield from matched_groups(studies, split, k, limit, uses, own, conditions)
     else:
         how = "single" if construction == "single" else "balanced"
-        made = list(framed_groups(studies, k, limit, uses, own, how))
+        made = list(framed_groups(studies, split, k, limit, uses, own, how, conditions))
         yield from made
         if not training:
-            yield from filter_groups(studies, made, k, uses, seed_of(own, "filter"))
+            yield from plain_groups(studies, split, made, k, uses, other, conditions)
 
 
 def _rows(
     group: Group,
     keys: dict[str, dict[str, Any]],
     seed: int,
-    written: Written | None,
+    words: Words | None,
+    conditions: Conditions,
 ) -> Iterator[dict[str, Any]]:
     """The claim sets of one group, in its forms."""
-    facts = [[f.as_dict() for f in joint] for joint in group.claims]
-    group_id = content_hash(
-        ["claims", group.construction, [s.study_id for s, _ in group.members], facts]
-    )[:16]
+    facts = [[f.as_dict() for f in claim] for claim in group.options]
+    said = ["claims", group.construction, group.studies, facts]
+    group_id = content_hash(said)[:16]
     rng = np.random.default_rng(seed_of(seed, group_id))
     style = str(rng.choice(list(STYLES)))
     # A set of one study has its right claim where its turn put it.
     alone = len(group.members) == 1
-    order = [int(i) for i in rng.permutation(len(facts))] if not alone else [*range(len(facts))]
-    words = {}
-    for form in group.forms:
-        said: Any = "negated" if form == "plain" else form
-        words[form] = (
-            written[1][said] if written else [sentence(c, style, said) for c in group.claims]
-        )
-    members = tuple((study.study_id, place) for study, place in group.members)
-    yield from rows_of(
-        ItemGroup("claims", group.construction, group.claims, members, group.forms, group.world),
-        group_id,
-        order,
-        words,
-        keys,
-        kind_of,
-        stem=STEM,
-        realiser=written[0] if written else f"template:{style}",
-    )
-
-
-def kind_of(true: Joint, other: Joint) -> str:
-    """What choosing `other` gets wrong: existence, location, severity, or several of them.
-
-    A condition that only one of the claims speaks of is one whose existence is at stake.
-    """
-    theirs = {f.condition: f for f in other}
-    mine = {f.condition: f for f in true}
-    kinds = {
-        changed(mine[n], theirs[n]) if n in mine and n in theirs else "existence"
-        for n in mine.keys() | theirs.keys()
-    } - {None}
-    return "+".join(sorted(k for k in kinds if k)) if true != other else "truth"
+    order = [*range(len(facts))] if alone else [int(i) for i in rng.permutation(len(facts))]
+    if words:
+        realiser, texts = words
+        texts = texts | {"plain": texts["negated"]}
+    else:
+        realiser = f"template:{style}"
+        texts = option_texts(group.options, style, group.forms, conditions)
+    yield from rows_of(group, group_id, order, texts, keys, stem=STEM, realiser=realiser)

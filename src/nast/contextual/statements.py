@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
-from nast.contextual.annotations import annotations
-from nast.facts.conditions import CONDITIONS
+from nast.facts.conditions import CONDITIONS, Condition, Conditions
 from nast.facts.entailment import truth
+from nast.facts.truths import agrees, annotations
 from nast.records import Fact
 
 KINDS = ("existence", "location", "severity")
@@ -41,7 +41,9 @@ class Sayable(NamedTuple):
     studies: pl.DataFrame
 
 
-def true_statements(facts: Sequence[Fact]) -> Iterator[Statement]:
+def true_statements(
+    facts: Sequence[Fact], conditions: Conditions = CONDITIONS
+) -> Iterator[Statement]:
     """The statements that the annotations of one condition of a study make true.
 
     A negated statement denies a condition, or a side, zone or grade of a present one ("no large
@@ -50,21 +52,21 @@ def true_statements(facts: Sequence[Fact]) -> Iterator[Statement]:
 
     Args:
         facts: at least one; annotations that both affirm and deny the condition entail nothing.
+        conditions: that they are named by.
     """
-    existences = {f.existence for f in facts}
-    if len(existences) > 1:
+    if not agrees(tuple(facts)):
         return
-    polarities = POLARITIES if existences == {"present"} else ("negated",)
-    for polarity in polarities:
-        for kind, fact in _candidates(facts[0].condition, polarity):
+    absent = facts[0].existence == "absent"
+    for polarity in ("negated",) if absent else POLARITIES:
+        for kind, fact in _candidates(conditions[facts[0].condition], polarity):
             # Of an absent finding only the whole absence is said, not that of its large kind.
-            limited = existences == {"absent"} and kind != "existence"
+            limited = absent and kind != "existence"
             if not limited and truth(fact, facts, "described") is True:
                 yield Statement(polarity, kind, fact)
 
 
-def _candidates(name: str, polarity: str) -> Iterator[tuple[str, Fact]]:
-    condition = CONDITIONS[name]
+def _candidates(condition: Condition, polarity: str) -> Iterator[tuple[str, Fact]]:
+    name = condition.name
     denied = polarity == "negated"
     existence: Any = "absent" if denied else "present"
     sides: tuple[Any, ...] = ("left", "right") if condition.sided else ()
@@ -81,14 +83,17 @@ def _candidates(name: str, polarity: str) -> Iterator[tuple[str, Fact]]:
             yield "severity", Fact(name, existence, side=side, zone=zone, severity=grade)
 
 
-def sayable(studies: pl.DataFrame, facts: pl.DataFrame) -> Sayable:
+def sayable(
+    studies: pl.DataFrame, facts: pl.DataFrame, conditions: Conditions = CONDITIONS
+) -> Sayable:
     """The true statements of all studies with facts.
 
     Args:
         studies: `STUDIES_SCHEMA`.
         facts: `FACTS_SCHEMA`.
+        conditions: that they are named by.
     """
-    held, known = annotations(facts)
+    known, held = annotations(facts)
     shown = studies.join(held.select("study_id").unique(), on="study_id", how="semi")
     shown = shown.sort("study_id")
     numbers = shown.select("study_id").with_row_index("study")
@@ -97,7 +102,7 @@ def sayable(studies: pl.DataFrame, facts: pl.DataFrame) -> Sayable:
     pairs = [
         (annotation, places.setdefault(statement, len(places)))
         for annotation, some in enumerate(known)
-        for statement in true_statements(some)
+        for statement in true_statements(some, conditions)
     ]
     schema = {"annotation": pl.UInt32, "statement": pl.UInt32}
     entailed = pl.DataFrame(pairs, schema=schema, orient="row")

@@ -16,11 +16,11 @@ import numpy as np
 import polars as pl
 
 from nast.contextual.captions import Wordings
-from nast.contextual.claims import Written
-from nast.contextual.groups import Group
+from nast.contextual.claims import Words
 from nast.contextual.statements import Statement
 from nast.facts.conditions import CONDITIONS
 from nast.hashes import content_hash
+from nast.items.groups import Group
 from nast.language.write.caption_forms import caption, caption_forms
 from nast.language.write.llm.backends import LanguageModel
 from nast.language.write.llm.cache import AnswerCache, ask
@@ -64,7 +64,7 @@ def write_claims(
     seed: int = 0,
     retries: int = 2,
     cache: Path | None = None,
-) -> tuple[list[Written | None], dict[str, Any]]:
+) -> tuple[list[Words | None], dict[str, Any]]:
     """The words of each group, and counts for the manifest.
 
     Args:
@@ -86,22 +86,22 @@ def write_claims(
     words: dict[Any, Any] = {}
     counts: dict[str, Any] = {}
     for number in range(paraphrases):
-        sets = [g.claims for g, turn in zip(groups, turns, strict=True) if turn == number]
+        sets = [g.options for g, turn in zip(groups, turns, strict=True) if turn == number]
         speaker = paraphrasing(model, number)
         found, told = realise_claims(sets, speaker, seed=seed, retries=retries, cache=cache)
         words |= {(key, number): one for key, one in found.items()}
         counts[f"wording {number + 1}"] = told
-    written: list[Written | None] = []
+    written: list[Words | None] = []
     for group, turn in zip(groups, turns, strict=True):
-        one = words[claim_key(group.claims), turn] if turn is not None else None
-        written.append((one.realiser, one.forms(group.claims)) if one else None)
+        one = words[claim_key(group.options), turn] if turn is not None else None
+        written.append((one.realiser, one.forms(group.options)) if one else None)
     return written, counts
 
 
 def _paraphrase_of(group: Group, paraphrases: int) -> int | None:
     if any(CONDITIONS[name].normal is None for name in group.conditions):
         return None
-    key = [s.study_id for s, _ in group.members] + [repr(group.claims)]
+    key = [*group.studies, repr(group.options)]
     return int(content_hash(key)[:8], 16) % paraphrases
 
 
@@ -188,7 +188,7 @@ def estimate(
         `claims` and `captions` -> `sets`, `prompts`, `tokens in`, `tokens out` of all paraphrases.
     """
     named = {
-        (claim_key(g.claims), p)
+        (claim_key(g.options), p)
         for g in groups
         if (p := _paraphrase_of(g, paraphrases)) is not None
     }

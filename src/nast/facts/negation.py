@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Literal
 
-from nast.facts.conditions import CONDITIONS
+from nast.facts.conditions import CONDITIONS, Conditions
 from nast.facts.entailment import World, truth
 from nast.records import SEVERITIES, SIDES, Existence, Fact
 
@@ -13,7 +13,10 @@ Kind = Literal["existence", "location", "severity"]
 
 
 def contextual_negations(
-    statement: Fact, facts: Sequence[Fact], world: World = "annotated"
+    statement: Fact,
+    facts: Sequence[Fact],
+    world: World = "annotated",
+    conditions: Conditions = CONDITIONS,
 ) -> list[tuple[Kind, Fact]]:
     """The statements that differ from a true one in exactly one attribute and are false.
 
@@ -25,6 +28,7 @@ def contextual_negations(
         facts: the study's facts of the statement's condition.
         world: what silence means; see `entailment.truth`. In `annotated` another side than the
             annotated one is unknown, so that location is altered in `described` or `closed` only.
+        conditions: that they are named by.
 
     Returns:
         (kind, statement) in a fixed order: existence, side, zone, severity. Only attributes that
@@ -37,13 +41,12 @@ def contextual_negations(
         raise ValueError(f"a statement about {statement.condition} that does not hold")
     return [
         (kind, altered)
-        for kind, altered in _altered(statement)
+        for kind, altered in _altered(statement, conditions)
         if truth(altered, facts, world) is False
     ]
 
 
-def _altered(statement: Fact) -> Iterator[tuple[Kind, Fact]]:
-    condition = CONDITIONS[statement.condition]
+def _altered(statement: Fact, conditions: Conditions) -> Iterator[tuple[Kind, Fact]]:
     other: Existence = "absent" if statement.existence == "present" else "present"
     yield "existence", replace(statement, existence=other)
     if statement.side:
@@ -51,7 +54,7 @@ def _altered(statement: Fact) -> Iterator[tuple[Kind, Fact]]:
             if side != statement.side:
                 yield "location", replace(statement, side=side)  # type: ignore[arg-type]
     if statement.zone:
-        for zone in condition.zones:
+        for zone in conditions[statement.condition].zones:
             if zone != statement.zone:
                 yield "location", replace(statement, zone=zone)
     if statement.severity:

@@ -143,8 +143,8 @@ def truth_table(
         columns.with_row_index("column"), on="condition"
     )
     situations = np.zeros((len(study_ids), len(names)), dtype=np.int32)
-    at = rows["image"].to_numpy(), rows["column"].to_numpy()
-    situations[at] = situation[rows["annotation"].to_numpy()]
+    cells = rows["image"].to_numpy(), rows["column"].to_numpy()
+    situations[cells] = situation[rows["annotation"].to_numpy()]
     place = np.zeros(len(statements), dtype=np.int64)
     tables = []
     for column, some in enumerate(of_condition):

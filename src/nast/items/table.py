@@ -1,50 +1,48 @@
-"""Groups of multiple-choice items as rows of `items.parquet`."""
+"""Groups of multiple-choice items in words, as rows of `items.parquet`."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from nast.errors import InputError
-from nast.facts.entailment import World
+from nast.facts.conditions import CONDITIONS, Conditions
+from nast.facts.entailment import changed
 from nast.files import read_table
-from nast.records import ITEMS_SCHEMA, Fact
+from nast.items.groups import Group, Statement
+from nast.language.write.templates import FORMS, sentence
+from nast.records import ITEMS_SCHEMA
 
 FILE = "items.parquet"
 KEYS = ("subject_id", "study_id", "split", "image_path", "view")
 """What an item takes over from its study."""
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 """How options are called, in order."""
-Statement = tuple[Fact, ...]
-"""What an option says."""
 
 
-@dataclass(frozen=True)
-class Group:
-    """Options that one or several studies choose between, each study's own being another one.
+def option_texts(
+    options: Sequence[Statement],
+    style: str,
+    forms: Sequence[str] = FORMS,
+    conditions: Conditions = CONDITIONS,
+) -> dict[str, list[str]]:
+    """The words of options in some forms (Appendices B and C): a text per option.
 
-    Attributes:
-        set: `questions` or `claims`.
-        construction: how the options were found.
-        options: what each says.
-        members: a study's key (see `rows_of`) and the place of its right option.
-        forms: in which the options are worded.
-        world: what silence means where wrong options were checked.
+    Args:
+        options: what each says; denials without attributes.
+        style: a key of `STYLES`.
+        forms: `plain` is worded as `negated` is, for it has nothing to deny.
+        conditions: the table that they are named by.
+
+    Raises:
+        ValueError: a condition that is denied has no affirmative phrase.
     """
-
-    set: str
-    construction: str
-    options: tuple[Statement, ...]
-    members: tuple[tuple[Any, int], ...]
-    forms: tuple[str, ...]
-    world: World
-
-    @property
-    def conditions(self) -> list[str]:
-        """What the options speak of, in order of first mention."""
-        return list(dict.fromkeys(f.condition for said in self.options for f in said))
+    texts = {}
+    for form in forms:
+        said: Any = "negated" if form == "plain" else form
+        texts[form] = [sentence(facts, style, said) for facts in options]
+    return texts
 
 
 def rows_of(
@@ -52,8 +50,7 @@ def rows_of(
     group_id: str,
     order: Sequence[int],
     words: Mapping[str, Sequence[str]],
-    studies: Mapping[Any, Mapping[str, Any]],
-    kind_of: Callable[[Statement, Statement], str],
+    studies: Mapping[str, Mapping[str, Any]],
     *,
     stem: str,
     realiser: str,
@@ -65,8 +62,7 @@ def rows_of(
         group_id: of the group; an item's id adds the member's place and the form.
         order: places of the options in the order in which they are shown.
         words: form -> a text per option, in the order of `group.options`.
-        studies: a member's key -> at least the columns `KEYS`.
-        kind_of: the true statement and another -> what choosing the other gets wrong.
+        studies: study id -> at least the columns `KEYS`.
         stem: the question in words.
         realiser: who wrote the words.
 
@@ -75,6 +71,7 @@ def rows_of(
     """
     if len(set(group.options)) < len(group.options):
         raise ValueError(f"group {group_id}: two options say the same")
+    mistake = missed if group.set == "questions" else confused
     shared = {
         "set": group.set,
         "group_id": group_id,
@@ -89,18 +86,51 @@ def rows_of(
         texts = [words[form][i] for i in order]
         if form != "omitted" and len(set(texts)) < len(texts):
             raise ValueError(f"group {group_id}: two options have the same words ({form})")
-        for place, (member, answer) in enumerate(group.members):
+        for place, (study, answer) in enumerate(group.members):
             pair_id = f"{group_id}-{place}"
             yield {
-                **{name: studies[member].get(name) for name in KEYS},
+                **{name: studies[study].get(name) for name in KEYS},
                 **shared,
                 "item_id": f"{pair_id}-{form}",
                 "pair_id": pair_id,
                 "form": form,
                 "options": texts,
-                "kinds": [kind_of(group.options[answer], group.options[i]) for i in order],
+                "kinds": [mistake(group.options[answer], group.options[i]) for i in order],
                 "answer": order.index(answer),
             }
+
+
+def missed(true: Statement, other: Statement) -> str:
+    """What choosing another option of a question gets wrong.
+
+    Returns:
+        `missed denial` where it states an absent finding, `missed presence` where it denies a
+        present one, `both`, or `truth`.
+    """
+    wrong = {mine.existence for mine, theirs in zip(true, other, strict=True) if mine != theirs}
+    if len(wrong) == 2:
+        return "both"
+    names = {"absent": "missed denial", "present": "missed presence"}
+    return names[wrong.pop()] if wrong else "truth"
+
+
+def confused(true: Statement, other: Statement) -> str:
+    """What choosing another claim gets wrong: existence, location, severity, or several of them.
+
+    A condition that only one of the claims speaks of is one whose existence is at stake.
+
+    Returns:
+        Such as `existence+location`, or `truth`.
+    """
+    if true == other:
+        return "truth"
+    theirs = {f.condition: f for f in other}
+    mine = {f.condition: f for f in true}
+    kinds = {
+        changed(mine[n], theirs[n]) if n in mine and n in theirs else "existence"
+        for n in mine.keys() | theirs.keys()
+    }
+    return "+".join(sorted(kind for kind in kinds if kind))
 
 
 def read_items(folder: Path) -> pl.DataFrame:
