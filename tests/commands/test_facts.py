@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from nast.cli import run
-from nast.facts.conditions import NO_FINDING, labelled, use_conditions
+from nast.facts.conditions import CONDITIONS, NO_FINDING
 
 TRAIN = "CheXpert-v1.0-small/train/patient{:05}/study1/view1_frontal.jpg"
 
@@ -31,7 +31,7 @@ def call(capsys):
 
 
 def labels(file, patients, **cells):
-    names = [NO_FINDING, *labelled()]
+    names = [NO_FINDING, *CONDITIONS.labelled()]
     lines = [[TRAIN.format(n), *(cells.get(name, "") for name in names)] for n in patients]
     file.write_text("\n".join(",".join(line) for line in [["Path", *names], *lines]) + "\n")
     return f"chexpert:{file}"
@@ -75,7 +75,7 @@ def test_a_patient_in_two_splits_exits_1(call, tmp_path):
 def mimic_tree(root, studies):
     """MIMIC-CXR-JPG tables of (subject, study, split)."""
     root.mkdir()
-    names = [NO_FINDING, *labelled()]
+    names = [NO_FINDING, *CONDITIONS.labelled()]
     tables = {
         "chexpert": [["study_id", *names], *([t, *[""] * len(names)] for _, t, _ in studies)],
         "metadata": [
@@ -120,10 +120,7 @@ def test_options_reach_the_manifest(call, tmp_path):
     table.write_text("Infarct: {term: infarct, sided: yes}\n")
     file = tmp_path / "t.csv"
     file.write_text(f"Path,No Finding,Infarct\n{TRAIN.format(1)},,1.0\n")
-    try:
-        code, out, _ = call(f"chexpert:{file}", "--conditions", table, "-o", tmp_path / "out")
-    finally:
-        use_conditions()
+    code, out, _ = call(f"chexpert:{file}", "--conditions", table, "-o", tmp_path / "out")
     assert code == 0
     assert "1 facts" in out
     manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())

@@ -11,7 +11,6 @@ from nast.facts.conditions import (
     DEFAULT_TABLE,
     Condition,
     contradicts_hierarchy,
-    labelled,
     load_conditions,
     phrase_conflicts,
     revision,
@@ -23,7 +22,7 @@ from nast.records import Fact
 
 
 def test_the_thirteen_conditions():
-    names = labelled()
+    names = CONDITIONS.labelled()
     assert len(names) == 13
     assert list(CONDITIONS)[:13] == names
     assert names == sorted(names)
@@ -32,7 +31,7 @@ def test_the_thirteen_conditions():
 
 
 def test_phrases_are_told_apart():
-    phrases = [CONDITIONS[name].normal for name in labelled()]
+    phrases = [CONDITIONS[name].normal for name in CONDITIONS.labelled()]
     assert len(set(phrases)) == 13
     assert CONDITIONS["Pneumothorax"].normal == "fully expanded lungs"
     assert CONDITIONS["Edema"].normal == "normal pulmonary vascularity"
@@ -122,7 +121,7 @@ def head_ct(tmp_path):
 
 def test_another_table_replaces_the_packages(head_ct):
     assert list(CONDITIONS) == ["Intracranial Hemorrhage", "Infarct", "Midline Shift"]
-    assert labelled() == ["Intracranial Hemorrhage", "Infarct"]
+    assert CONDITIONS.labelled() == ["Intracranial Hemorrhage", "Infarct"]
     hemorrhage = CONDITIONS["Intracranial Hemorrhage"]
     assert hemorrhage.sided and hemorrhage.takes_zone("frontal")
     assert not hemorrhage.takes_zone("apical") and not hemorrhage.takes_zone(None)
@@ -175,7 +174,7 @@ def test_the_packages_table_comes_back(head_ct):
     before = revision()
     use_conditions()
     assert revision() == before + 1
-    assert len(labelled()) == 13
+    assert len(CONDITIONS.labelled()) == 13
     assert facts_of("No edema.") == {Fact("Edema", "absent")}
     use_conditions()
     use_conditions(DEFAULT_TABLE)

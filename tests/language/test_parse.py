@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nast.facts.conditions import CONDITIONS, labelled
+from nast.facts.conditions import CONDITIONS
 from nast.language.read.parse import cues, facts_of, read
 from nast.language.write.caption_forms import AFFIRMATIVE_CAPTIONS, NEGATED_CAPTIONS, caption
 from nast.language.write.templates import (
@@ -36,7 +36,7 @@ def read_back(style, form, triples):
     return number
 
 
-TRIPLES = list(combinations(labelled(), 3))
+TRIPLES = list(combinations(CONDITIONS.labelled(), 3))
 
 
 @pytest.mark.parametrize("style", STYLES)
@@ -67,7 +67,7 @@ def annotated(draw, existence="present"):
 
 
 def denials():
-    return st.sampled_from(labelled()).map(no)
+    return st.sampled_from(CONDITIONS.labelled()).map(no)
 
 
 @settings(max_examples=200, deadline=None)

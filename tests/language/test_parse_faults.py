@@ -9,7 +9,7 @@ from collections import Counter
 
 import pytest
 
-from nast.facts.conditions import CONDITIONS, labelled
+from nast.facts.conditions import CONDITIONS
 from nast.language.read.parse import cues, facts_of
 from nast.language.write.templates import STYLES, sentence
 from nast.records import SEVERITIES, ZONES, Fact
@@ -19,7 +19,7 @@ SWAP = {"left": "right", "right": "left", "bilateral": "left"}
 
 def drawn(rng):
     """Two or three facts; the present ones with whatever sides, zones and grades they take."""
-    names = rng.sample(labelled(), rng.choice([2, 3]))
+    names = rng.sample(CONDITIONS.labelled(), rng.choice([2, 3]))
     return [Fact(name, "absent") if rng.random() < 0.5 else present(rng, name) for name in names]
 
 
@@ -58,7 +58,7 @@ def dropped_negation(rng, text, facts, style):
 
 
 def added_finding(rng, text, facts, style):
-    name = rng.choice([n for n in labelled() if n not in {f.condition for f in facts}])
+    name = rng.choice([n for n in CONDITIONS.labelled() if n not in {f.condition for f in facts}])
     end = rng.choice(
         [
             f" and {CONDITIONS[name].term}",
@@ -89,7 +89,7 @@ def negated_twice(rng, text, facts, style):
 
 def wrong_condition(rng, text, facts, style):
     name = rng.choice(facts).condition
-    other = rng.choice([n for n in labelled() if n not in {f.condition for f in facts}])
+    other = rng.choice([n for n in CONDITIONS.labelled() if n not in {f.condition for f in facts}])
     return replaced(text, CONDITIONS[name].term, CONDITIONS[other].term)
 
 

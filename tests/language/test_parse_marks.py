@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nast.facts.conditions import CONDITIONS, labelled
+from nast.facts.conditions import CONDITIONS
 from nast.language.read.parse import cues, read
 from nast.language.write.llm.validate import check_affirmative, check_negated
 from nast.records import Fact
@@ -43,7 +43,7 @@ def test_a_presence_tells_what_its_fact_has_no_room_for(text, unsaid):
     assert one(text).fact.existence == "present"
 
 
-@pytest.mark.parametrize("name", labelled())
+@pytest.mark.parametrize("name", CONDITIONS.labelled())
 @pytest.mark.parametrize("where", ["{} on the left side", "{} in the lower zone", "small {}"])
 def test_a_limited_denial_is_never_the_whole_one(name, where):
     text = f"No {where.format(CONDITIONS[name].term)}."

@@ -4,7 +4,7 @@ from itertools import combinations, product
 
 import pytest
 
-from nast.facts.conditions import CONDITIONS, labelled
+from nast.facts.conditions import CONDITIONS
 from nast.language.read.parse import cues
 from nast.language.write.caption_forms import AFFIRMATIVE_CAPTIONS, NEGATED_CAPTIONS, caption
 from nast.language.write.templates import (
@@ -135,7 +135,7 @@ def test_a_sentence_takes_no_denial_with_attributes(style):
 
 def configurations(style):
     """A quarter of all triples, another one for each style, in all configurations."""
-    for names in list(combinations(labelled(), 3))[list(STYLES).index(style) % 4 :: 4]:
+    for names in list(combinations(CONDITIONS.labelled(), 3))[list(STYLES).index(style) % 4 :: 4]:
         for values in product((0, 1), repeat=3):
             facts = [
                 Fact(n, "present" if v else "absent") for n, v in zip(names, values, strict=True)
@@ -150,7 +150,7 @@ def configurations(style):
 @pytest.mark.parametrize("style", STYLES)
 def test_forms_differ_in_the_denying_pieces_only(style):
     for facts, present, absent in configurations(style):
-        pieces = STYLES[style](present, absent)
+        pieces = STYLES[style](present, absent, CONDITIONS)
         assert [p.denies for p in pieces].count(True) == bool(absent)
         for piece in pieces:
             assert (piece.negated == piece.affirmative) is not piece.denies

@@ -8,16 +8,16 @@ from functools import lru_cache
 import numpy as np
 import pytest
 
-from nast.facts.conditions import CONDITIONS, labelled
+from nast.facts.conditions import CONDITIONS
 from nast.phantom.anatomy import Anatomy
 from nast.phantom.draw import draw_frontal, heart_fraction
 from nast.phantom.lateral import draw_lateral
 from nast.records import Fact
 
 SIZE = 96
-GRADED = [name for name in labelled() if CONDITIONS[name].grades]
-SIDED = [name for name in labelled() if CONDITIONS[name].sided]
-ZONED = [name for name in labelled() if CONDITIONS[name].zones]
+GRADED = [name for name in CONDITIONS.labelled() if CONDITIONS[name].grades]
+SIDED = [name for name in CONDITIONS.labelled() if CONDITIONS[name].sided]
+ZONED = [name for name in CONDITIONS.labelled() if CONDITIONS[name].zones]
 STRAIGHT = Anatomy(noise=0.0)
 
 
@@ -46,7 +46,7 @@ def test_films_are_grey_squares(draw, size):
 
 @pytest.mark.parametrize("draw", [draw_frontal, draw_lateral])
 def test_the_same_seed_gives_the_same_bytes(draw):
-    facts = [Fact(name, "present") for name in labelled()]
+    facts = [Fact(name, "present") for name in CONDITIONS.labelled()]
     first = draw(facts, rng(), SIZE)
     assert np.array_equal(first, draw(facts, rng(), SIZE))
     assert np.array_equal(first, draw(facts[::-1], rng(), SIZE))
@@ -55,7 +55,7 @@ def test_the_same_seed_gives_the_same_bytes(draw):
 
 @pytest.mark.parametrize("draw", [draw_frontal, draw_lateral])
 def test_absent_facts_change_nothing(draw):
-    facts = [Fact(name, "absent") for name in labelled()]
+    facts = [Fact(name, "absent") for name in CONDITIONS.labelled()]
     assert np.array_equal(draw(facts, rng(), SIZE), draw([], rng(), SIZE))
 
 
@@ -67,7 +67,7 @@ def test_one_number_is_taken_from_the_generator(facts):
     assert used.integers(1000) == fresh.integers(1000)
 
 
-@pytest.mark.parametrize("condition", labelled())
+@pytest.mark.parametrize("condition", CONDITIONS.labelled())
 @pytest.mark.parametrize("seed", [1, 2])
 def test_every_condition_shows(condition, seed):
     assert (change(Fact(condition, "present"), seed=seed) > 10).sum() > 40
@@ -148,7 +148,7 @@ def test_a_given_anatomy_keeps_the_findings():
 
 @pytest.mark.parametrize("seed", range(3))
 def test_many_findings_do_not_saturate(seed):
-    film = draw_frontal([Fact(name, "present") for name in labelled()], rng(seed), SIZE)
+    film = draw_frontal([Fact(name, "present") for name in CONDITIONS.labelled()], rng(seed), SIZE)
     assert (film == 255).mean() < 0.02
 
 

@@ -5,7 +5,7 @@ from collections import Counter, defaultdict
 import numpy as np
 import pytest
 
-from nast.facts.conditions import CONDITIONS, labelled
+from nast.facts.conditions import CONDITIONS
 from nast.phantom.patients import PRESENCE, findings, patients
 
 
@@ -54,11 +54,11 @@ def test_findings_have_the_attributes_of_their_condition(seed):
 def test_frequencies():
     rng = np.random.default_rng(0)
     counts = Counter(f.condition for _ in range(2000) for f in findings(rng))
-    for name in set(labelled()) - {"Pleural Other", "Atelectasis"}:
+    for name in set(CONDITIONS.labelled()) - {"Pleural Other", "Atelectasis"}:
         assert counts[name] / 2000 == pytest.approx(PRESENCE[name], abs=0.035)
 
 
 def test_facts_cover_all_conditions():
     study = next(s for s in patients(20, 0) if s.present)
-    assert list(study.facts) == labelled()
+    assert list(study.facts) == CONDITIONS.labelled()
     assert {f for f in study.facts.values() if f.existence == "present"} == set(study.present)

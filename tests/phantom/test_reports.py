@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from nast.facts.conditions import CONDITIONS, labelled
+from nast.facts.conditions import CONDITIONS
 from nast.language.read.parse import cues, facts_of
 from nast.phantom.patients import patients
 from nast.phantom.reports import report
@@ -31,7 +31,7 @@ def test_no_denials_at_rate_zero():
 
 def test_only_denials_at_rate_one():
     for _, text in reports(1.0):
-        assert not any(CONDITIONS[n].normal in text.lower() for n in labelled())
+        assert not any(CONDITIONS[n].normal in text.lower() for n in CONDITIONS.labelled())
 
 
 def test_reports_without_denials_say_what_is_true():
@@ -49,7 +49,7 @@ def test_reports_without_denials_say_what_is_true():
 
 @pytest.mark.parametrize("existence", ["present", "absent"])
 def test_uniform_facts(existence):
-    facts = {name: Fact(name, existence) for name in labelled()}
+    facts = {name: Fact(name, existence) for name in CONDITIONS.labelled()}
     text = report(facts, 1.0, np.random.default_rng(1))
     assert text.endswith(".")
     assert bool(cues(text)) is (existence == "absent")

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from nast.errors import UsageError
-from nast.facts.conditions import CONDITIONS, NO_FINDING, labelled
+from nast.facts.conditions import CONDITIONS, NO_FINDING
 from nast.phantom.write import CAD_NAMES, build_phantom, write_phantom
 from nast.sources.cad_chest import DISEASES, read_cad_chest
 from nast.sources.mimic_cxr_jpg import read_mimic_cxr_jpg
@@ -62,13 +62,13 @@ def test_labels_keep_to_the_truth(phantom, truth):
     studies = read_mimic_cxr_jpg(phantom).studies
     seen = set()
     for row in studies.iter_rows(named=True):
-        for name in labelled():
+        for name in CONDITIONS.labelled():
             assert row[name] != CONTRADICTION[truth[row["study_id"], name]]
             seen.add(row[name])
         if row[NO_FINDING] == "present":
             assert not any(
                 truth[row["study_id"], c] == "present"
-                for c in set(labelled()) - {"Support Devices"}
+                for c in set(CONDITIONS.labelled()) - {"Support Devices"}
             )
     assert seen == {"present", "absent", "uncertain", "not_mentioned"}
 
@@ -93,7 +93,7 @@ def test_implied_parents_are_never_denied(phantom, truth):
     denied = set(facts.filter(existence="absent").select("study_id", "condition").rows())
     checked = 0
     for row in studies.iter_rows(named=True):
-        for name in labelled():
+        for name in CONDITIONS.labelled():
             condition = CONDITIONS[name]
             if truth[row["study_id"], name] != "present":
                 continue
@@ -107,7 +107,7 @@ def test_implied_parents_are_never_denied(phantom, truth):
 def test_cad_has_the_quirks_of_the_real_file(phantom):
     records = json.loads((phantom / "cad_disease.json").read_text())
     entities = [(name, e) for r in records for name, e in r["entity"].items()]
-    assert set(labelled()) - set(CAD_NAMES) == {
+    assert set(CONDITIONS.labelled()) - set(CAD_NAMES) == {
         "Enlarged Cardiomediastinum",
         "Lung Lesion",
         "Support Devices",

@@ -9,9 +9,9 @@ from pathlib import Path
 from PIL import Image
 
 from nast.errors import NastError
-from nast.facts.conditions import NO_FINDING, labelled
+from nast.facts.conditions import CONDITIONS, NO_FINDING
 
-LABELS = [*labelled(), NO_FINDING]
+LABELS = [*CONDITIONS.labelled(), NO_FINDING]
 
 
 def write_csv(path: Path, header: list[str], rows: list[list[object]]) -> Path:
@@ -52,7 +52,7 @@ def mimic(root: Path, studies: list[dict], images: bool = False) -> Path:
     return root
 
 
-CHEXPERT = ["Path", "Sex", "Age", "Frontal/Lateral", "AP/PA", NO_FINDING, *labelled()]
+CHEXPERT = ["Path", "Sex", "Age", "Frontal/Lateral", "AP/PA", NO_FINDING, *CONDITIONS.labelled()]
 
 
 def chexpert(file: Path, rows: list[tuple[str, str, dict]]) -> Path:
@@ -64,7 +64,7 @@ def chexpert(file: Path, rows: list[tuple[str, str, dict]]) -> Path:
             60,
             "Lateral" if view == "LATERAL" else "Frontal",
             "" if view == "LATERAL" else view,
-            *(labels.get(n, "") for n in [NO_FINDING, *labelled()]),
+            *(labels.get(n, "") for n in [NO_FINDING, *CONDITIONS.labelled()]),
         ]
         for path, view, labels in rows
     ]

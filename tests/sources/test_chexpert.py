@@ -12,7 +12,7 @@ from small import chexpert, only_nast_errors, picture, write_csv
 from nast.benchmark.configurations import consistent, eligible
 from nast.benchmark.questions import make_questions
 from nast.errors import InputError
-from nast.facts.conditions import labelled
+from nast.facts.conditions import CONDITIONS
 from nast.items.audit import audit_questions
 from nast.sources.chexpert import read_chexpert
 from nast.sources.collect import collect
@@ -175,7 +175,7 @@ def test_the_account_says_what_became_of_the_labels(tmp_path):
 
 def labelled_studies(file, column, paths, labels=()):
     """Test labels: one row per study, and no view."""
-    names = ["No Finding", *labelled()]
+    names = ["No Finding", *CONDITIONS.labelled()]
     cells = [[path, *(dict(labels).get(n, "0.0") for n in names)] for path in paths]
     return write_csv(file, [column, *names], cells)
 

@@ -15,7 +15,7 @@ from small import only_nast_errors, picture, tar, write_csv
 
 from nast.benchmark.configurations import eligible
 from nast.errors import InputError
-from nast.facts.conditions import NO_FINDING, labelled
+from nast.facts.conditions import CONDITIONS, NO_FINDING
 from nast.language.read.parse import read
 from nast.sources import iu_xray
 from nast.sources.collect import collect
@@ -248,7 +248,7 @@ def test_labels_and_no_finding(tmp_path):
     assert first["subject_id"] == first["study_id"] == "CXR1"
     assert (source.access, source.phantom) == ("open", False)
     assert "NC-ND" in source.terms and "must not be published" in source.terms
-    assert set(labelled()) < set(source.studies.columns)
+    assert set(CONDITIONS.labelled()) < set(source.studies.columns)
 
 
 @pytest.mark.parametrize("place", ["NLMCXR_png", "images", "."])

@@ -216,7 +216,7 @@ def test_a_table_that_names_a_public_data_set_speaks_of_its_studies(tmp_path):
     study = {"subject": 10000032, "study": 50414267, "split": "test", "labels": {"Edema": "1.0"}}
     root = mimic(tmp_path / "m", [study])
     rows = [("10000032", "50414267", "Pneumothorax", "1", "left")]
-    more = long(tmp_path / "more.csv", rows, "site: MIMIC-CXR-JPG\npolicy: credentialed")
+    more = long(tmp_path / "more.csv", rows, "site: MIMIC-CXR-JPG\naccess: credentialed")
     build_facts([f"mimic-cxr-jpg:{root}", more], tmp_path / "out")
     studies, facts = read_facts(tmp_path / "out")
     assert studies.select("study_id", "split", "Edema").rows() == [("50414267", "test", "present")]

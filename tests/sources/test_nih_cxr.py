@@ -12,7 +12,7 @@ from real_labels import real_table
 from small import nih, only_nast_errors, picture
 
 from nast.errors import InputError
-from nast.facts.conditions import labelled
+from nast.facts.conditions import CONDITIONS
 from nast.sources.collect import build_facts, collect, read_facts
 from nast.sources.nih_cxr import box_place, read_nih_cxr
 from nast.sources.source import conserved
@@ -28,11 +28,11 @@ def facts(source):
 def test_listed_is_present_and_unlisted_is_not_mentioned(tmp_path):
     source = read_nih_cxr(nih(tmp_path, [(A, "Effusion|Mass|Hernia", 1), (B, "No Finding", 2)]))
     first, second = source.studies.iter_rows(named=True)
-    assert [c for c in labelled() if first[c] != "not_mentioned"] == [
+    assert [c for c in CONDITIONS.labelled() if first[c] != "not_mentioned"] == [
         "Lung Lesion",
         "Pleural Effusion",
     ]
-    assert {second[c] for c in labelled()} == {"not_mentioned"}
+    assert {second[c] for c in CONDITIONS.labelled()} == {"not_mentioned"}
     assert {f[2] for f in facts(source)} == {"present"}
     assert source.counts == {"studies": 2}
     assert source.annotations == {"present": 3, "kept": 2, "set aside: other finding": 1}

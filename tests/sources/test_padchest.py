@@ -13,7 +13,7 @@ from real_labels import real_table
 from small import only_nast_errors, picture
 
 from nast.errors import InputError, NastError
-from nast.facts.conditions import CONDITIONS, NO_FINDING, labelled, use_conditions
+from nast.facts.conditions import CONDITIONS, NO_FINDING, load_conditions
 from nast.sources.collect import collect
 from nast.sources.padchest import SENTENCES, read_padchest
 from nast.sources.padchest_words import LABELS, LABELS_OF, NO_FINDINGS, PLACES, read_sentences
@@ -69,8 +69,8 @@ def padchest(folder, *rows):
     return file
 
 
-def read(folder, *rows):
-    return read_padchest(padchest(folder, *rows))
+def read(folder, *rows, conditions=CONDITIONS):
+    return read_padchest(padchest(folder, *rows), conditions)
 
 
 def places(source):
@@ -91,8 +91,11 @@ def test_sentences_of_a_physician(tmp_path):
         ("Support Devices", "present", None, None, None, "NSG tube"),
     ]
     study = source.studies.row(0, named=True)
-    assert [c for c in labelled() if study[c] == "present"] == ["Lung Opacity", "Support Devices"]
-    assert {study[c] for c in labelled()} == {"present", "not_mentioned"}
+    assert [c for c in CONDITIONS.labelled() if study[c] == "present"] == [
+        "Lung Opacity",
+        "Support Devices",
+    ]
+    assert {study[c] for c in CONDITIONS.labelled()} == {"present", "not_mentioned"}
     assert source.annotations == {
         "present": 4,
         "kept": 2,
@@ -513,7 +516,7 @@ def test_any_text_in_the_label_cell(tmp_path_factory, cell, other):
     assert set(source.facts["condition"]) <= set(CONDITIONS)
     assert set(source.facts["side"]) <= {"left", "right", "bilateral", None}
     facts = source.facts.select("study_id", "condition").unique().rows()
-    long = source.studies.unpivot(labelled(), index="study_id").filter(value="present")
+    long = source.studies.unpivot(CONDITIONS.labelled(), index="study_id").filter(value="present")
     assert set(long.select("study_id", "variable").rows()) == {
         fact for fact in facts if CONDITIONS[fact[1]].labelled
     }
@@ -543,11 +546,8 @@ def test_the_table_of_labels():
 def test_conditions_that_a_users_table_lacks_are_set_aside(tmp_path):
     table = tmp_path / "conditions.yaml"
     table.write_text("Edema: {term: edema}\n")
-    try:
-        use_conditions(table)
-        source = read(tmp_path, row("['pulmonary edema', ' nodule', 'loc left']"))
-    finally:
-        use_conditions()
+    cell = row("['pulmonary edema', ' nodule', 'loc left']")
+    source = read(tmp_path, cell, conditions=load_conditions(table))
     assert places(source) == [("Edema", None, None)]
     assert source.annotations["set aside: other finding"] == 1
 
@@ -643,7 +643,7 @@ def test_real_labels_are_those_that_padchest_lists(real, cells):
         )
         .alias("labels"),
     )
-    for name in labelled():
+    for name in CONDITIONS.labelled():
         said = listed.filter(pl.col("labels").list.set_intersection(LABELS_OF[name]).list.len() > 0)
         present = real.studies.filter(pl.col(name) == "present")["study_id"]
         assert set(present) == set(said["StudyID"]), name

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from small import CHEXPERT, only_nast_errors, picture, write_csv
 
 from nast.errors import InputError, UsageError
-from nast.facts.conditions import CONDITIONS, labelled
+from nast.facts.conditions import CONDITIONS
 from nast.sources.own_table.guess import COLUMNS, column_for, condition_for, write_mapping
 from nast.sources.own_table.read import read_table_file
 
@@ -220,7 +220,12 @@ def test_any_table_gets_a_mapping(tmp_path_factory, data):
     words = st.text(max_size=8)
     known = st.sampled_from(["mrn", "study", "path", "fold", "finding", "status", "side", "ptx"])
     names = data.draw(
-        st.lists(words | known | st.sampled_from(labelled()), min_size=1, max_size=8, unique=True)
+        st.lists(
+            words | known | st.sampled_from(CONDITIONS.labelled()),
+            min_size=1,
+            max_size=8,
+            unique=True,
+        )
     )
     cells = st.lists(words | st.sampled_from(["0", "1", "left"]), min_size=3, max_size=3)
     rows = pl.DataFrame({name: data.draw(cells) for name in names})

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from small import only_nast_errors, picture, write_csv
 
 from nast.errors import InputError, NastError
-from nast.facts.conditions import CONDITIONS, labelled
+from nast.facts.conditions import CONDITIONS
 from nast.sources.own_table.read import read_table_file
 from nast.sources.source import conserved, fact_columns, study_columns
 
@@ -438,7 +438,7 @@ def test_annotations_balance(tmp_path_factory, rows):
         assert f["side"] is None or (known.sided and f["existence"] == "present")
         assert f["zone"] is None or f["zone"] in known.zones
         assert f["severity"] is None or known.grades
-    assert set(source.studies.select(labelled()).unpivot()["value"]) <= {
+    assert set(source.studies.select(CONDITIONS.labelled()).unpivot()["value"]) <= {
         "present",
         "absent",
         "uncertain",

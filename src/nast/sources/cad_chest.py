@@ -4,12 +4,12 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import polars as pl
 
 from nast.errors import InputError, UsageError, shown
-from nast.facts.conditions import CONDITIONS, Condition, labelled
+from nast.facts.conditions import CONDITIONS, Condition, Conditions
 from nast.sources.cad_words import (
     DISEASES,
     GRADES,
@@ -21,7 +21,7 @@ from nast.sources.cad_words import (
 )
 from nast.sources.io.json_list import read_items
 from nast.sources.mimic_cxr_jpg import TERMS
-from nast.sources.source import Source, fact_columns, is_phantom, tally
+from nast.sources.source import Finding, Source, fact_table, is_phantom, tally
 from nast.sources.splits import add_split
 
 SCORES = (3, 2, 1, 0, -2, -3)
@@ -29,7 +29,7 @@ DEFINITE = 3
 """The score of definite facts, present (3) or absent (-3)."""
 
 
-def read_cad_chest(file: Path, cut: int = DEFINITE) -> Source:
+def read_cad_chest(file: Path, cut: int = DEFINITE, conditions: Conditions = CONDITIONS) -> Source:
     """Read a CAD-Chest file, record by record.
 
     Uncertain facts, other diseases and pericardial effusions are set aside, entities that break
@@ -41,6 +41,7 @@ def read_cad_chest(file: Path, cut: int = DEFINITE) -> Source:
             `dicom_id` and `entity`.
         cut: the least |probability_score| of a fact that is kept, 1 to 3. Below 3, "likely"
             findings count as present and "unlikely" ones as absent.
+        conditions: the table of conditions.
 
     Returns:
         Facts and the studies they belong to; access class `credentialed` (`open` for a phantom).
@@ -52,7 +53,7 @@ def read_cad_chest(file: Path, cut: int = DEFINITE) -> Source:
     file = Path(file)
     check_cut(cut)
     account, counts = tally(), Counter[str]()
-    facts: list[tuple[str | None, ...]] = []
+    facts: list[tuple[str, str, Finding]] = []
     studies: dict[str, tuple[str, str, str]] = {}
     for row, record in enumerate(read_items(file, "cad_disease.json, a list of records"), 1):
         subject, study, dicom = _ids(record, file, row)
@@ -63,17 +64,17 @@ def read_cad_chest(file: Path, cut: int = DEFINITE) -> Source:
         studies[study] = (subject, study, path)
         for name, entity in _entities(record, file, row):
             account["present"] += 1
-            verdict, instances = _facts(name, entity, cut, counts)
+            verdict, instances = _facts(name, entity, cut, counts, conditions)
             account[verdict] += 1
-            facts += [
-                (subject, study, *fact, "cad-chest", _words(name, entity)) for fact in instances
-            ]
+            for finding in instances:
+                told = finding._replace(source="cad-chest", words=_words(name, entity))
+                facts.append((subject, study, told))
     phantom = is_phantom(file.parent, file)
     return Source(
         name="cad-chest",
         root=file.parent if (file.parent / "files").is_dir() else None,
-        studies=_studies(studies),
-        facts=pl.DataFrame(facts, schema=dict.fromkeys(fact_columns(), pl.String), orient="row"),
+        studies=_studies(studies, conditions),
+        facts=fact_table(facts),
         access="open" if phantom else "credentialed",
         terms="synthetic" if phantom else TERMS,
         annotations=account,
@@ -92,14 +93,6 @@ def check_cut(cut: int) -> None:
     """
     if cut not in (1, 2, 3):
         raise UsageError(f"the cut is {cut}; CAD-Chest's scores allow 1, 2 or 3")
-
-
-class _Instance(NamedTuple):
-    condition: str
-    existence: str
-    side: str | None = None
-    zone: str | None = None
-    severity: str | None = None
 
 
 def _ids(record: Any, file: Path, row: int) -> tuple[str, str, str]:
@@ -134,12 +127,14 @@ def _entities(record: dict[str, Any], file: Path, row: int) -> Iterator[tuple[st
     yield from entities.items()
 
 
-def _facts(name: str, entity: Any, cut: int, counts: Counter[str]) -> tuple[str, list[_Instance]]:
+def _facts(
+    name: str, entity: Any, cut: int, counts: Counter[str], conditions: Conditions
+) -> tuple[str, list[Finding]]:
     """What becomes of one entity, and its facts (two for a second instance)."""
     if not isinstance(entity, dict):
         return "refused: not an object", []
     name = name.strip().lower()
-    condition = CONDITIONS.get(DISEASES.get(name) or "")
+    condition = conditions.get(DISEASES.get(name) or "")
     if condition is None:
         known = name in DISEASES
         return f"set aside: {'other' if known else 'unknown'} disease", []
@@ -161,7 +156,7 @@ def _facts(name: str, entity: Any, cut: int, counts: Counter[str]) -> tuple[str,
         # The authors' word list takes "effusion" of any kind for a pleural one.
         return "set aside: pericardial effusion", []
     if score < 0:
-        return "kept", [_Instance(condition.name, "absent")]
+        return "kept", [Finding(condition.name, "absent")]
     if len(parts) == 2:
         counts["second instances"] += 1
     return "kept", [_instance(condition, entity, suffix, counts) for suffix in parts]
@@ -187,7 +182,7 @@ def _score(entity: dict[str, Any], counts: Counter[str]) -> int | None:
 
 def _instance(
     condition: Condition, entity: dict[str, Any], suffix: str, counts: Counter[str]
-) -> _Instance:
+) -> Finding:
     tokens = _tokens(entity.get(f"location{suffix}"))
     levels = _tokens(entity.get(f"level{suffix}"))
     for token in tokens:
@@ -202,7 +197,7 @@ def _instance(
     if "bilateral" in sides or len(sides) == 2:
         sides = {"bilateral"}
     zone = next(iter(zones)) if len(zones) == 1 else None
-    return _Instance(
+    return Finding(
         condition.name,
         "present",
         side=next(iter(sides), None) if condition.sided else None,
@@ -224,10 +219,9 @@ def _words(name: str, entity: dict[str, Any]) -> str:
     return word.strip().encode("utf-8", "replace").decode()
 
 
-def _studies(studies: dict[str, tuple[str, str, str]]) -> pl.DataFrame:
+def _studies(studies: dict[str, tuple[str, str, str]], conditions: Conditions) -> pl.DataFrame:
     """Studies without labels: CAD-Chest's facts are not turned into CheXpert labels."""
     schema = {n: pl.String for n in ("subject_id", "study_id", "image_path")}
     rows = add_split(pl.DataFrame(list(studies.values()), schema=schema, orient="row"))
-    return rows.with_columns(
-        pl.lit("").alias("view"), *(pl.lit("not_mentioned").alias(name) for name in labelled())
-    )
+    silent = [pl.lit("not_mentioned").alias(name) for name in conditions.labelled()]
+    return rows.with_columns(pl.lit("").alias("view"), *silent)

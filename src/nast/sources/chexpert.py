@@ -7,7 +7,7 @@ from pathlib import Path
 import polars as pl
 
 from nast.errors import InputError
-from nast.facts.conditions import NO_FINDING, labelled
+from nast.facts.conditions import CONDITIONS, NO_FINDING, Conditions
 from nast.sources.image_paths import entries_of, holders, refuse_outside
 from nast.sources.io.label_tables import (
     cells_of,
@@ -25,7 +25,7 @@ _PATIENT = r"patient\d+"
 _PARTS = ("train", "valid", "test")
 
 
-def read_chexpert(file: Path) -> Source:
+def read_chexpert(file: Path, conditions: Conditions = CONDITIONS) -> Source:
     """Read a CheXpert label file.
 
     The study's first frontal image stands for it, else its first. Patients of `train` are divided
@@ -35,6 +35,7 @@ def read_chexpert(file: Path) -> Source:
         file: `train.csv`, `valid.csv` or test labels, plain or gzip. Test labels have one row per
             study (`.../test/patient64741/study1`) and no view. Images are found near the file by
             the tail of their paths, whatever the folder above the patients is called.
+        conditions: the table of conditions.
 
     Returns:
         Studies with four-valued labels; access class `private` (research use agreement).
@@ -44,7 +45,7 @@ def read_chexpert(file: Path) -> Source:
             of 1, 0, -1 and blank, or two images of one study have different labels.
     """
     file = Path(file)
-    names = [NO_FINDING, *labelled()]
+    names = [NO_FINDING, *conditions.labelled()]
     rows = read_csv(file, names)
     if "Path" not in rows.columns:
         rows = rows.rename({"Study": "Path"}, strict=False)
@@ -64,7 +65,7 @@ def read_chexpert(file: Path) -> Source:
         _view(rows).alias("view"),
         *labels,
     )
-    _check(rows, file)
+    _check(rows, file, names)
     studies = (
         rows.with_row_index("place")
         .with_columns(pl.col("place").min().over("study_id"))
@@ -80,7 +81,7 @@ def read_chexpert(file: Path) -> Source:
     )
     root, paths = _place_images(file, divided["image_path"])
     stated = divided.filter(pl.col("own") != "train")
-    cells = divided.select(labelled())
+    cells = divided.select(conditions.labelled())
     account = tally()
     account["present"] = cells_of(cells, "present", "absent", "uncertain")
     account["kept"] = cells_of(cells, "present", "absent")
@@ -88,7 +89,7 @@ def read_chexpert(file: Path) -> Source:
     return Source(
         name="chexpert",
         root=root,
-        studies=divided.with_columns(paths).select([*study_columns(), NO_FINDING]),
+        studies=divided.with_columns(paths).select([*study_columns(conditions), NO_FINDING]),
         facts=None,
         access="private",
         terms=TERMS,
@@ -115,7 +116,7 @@ def _view(rows: pl.DataFrame) -> pl.Expr:
     return pl.when(frontal).then(pl.col("AP/PA")).otherwise(pl.lit("LATERAL"))
 
 
-def _check(rows: pl.DataFrame, file: Path) -> None:
+def _check(rows: pl.DataFrame, file: Path, names: list[str]) -> None:
     if not len(rows):
         raise InputError(file, found="no rows", expected="CheXpert's label rows")
     numbered = rows.with_row_index("row", 1)
@@ -129,7 +130,7 @@ def _check(rows: pl.DataFrame, file: Path) -> None:
             column="Path",
         )
     torn = numbered.group_by("study_id").agg(
-        pl.col("row").max(), pl.struct([*labelled(), NO_FINDING]).n_unique().alias("kinds")
+        pl.col("row").max(), pl.struct(names).n_unique().alias("kinds")
     )
     torn = torn.filter(pl.col("kinds") > 1).sort("row")
     if len(torn):

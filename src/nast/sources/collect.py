@@ -18,8 +18,7 @@ from nast.facts.conditions import (
     TABLE,
     Conditions,
     conditions_of,
-    labelled,
-    use_conditions,
+    load_conditions,
 )
 from nast.files import manifest_of, read_table, write_json, write_table
 from nast.folders import stage
@@ -34,7 +33,7 @@ from nast.sources.mimic_cxr_jpg import LABELERS, read_mimic_cxr_jpg
 from nast.sources.nih_cxr import read_nih_cxr
 from nast.sources.own_table.read import read_table_file
 from nast.sources.padchest import read_padchest
-from nast.sources.source import Source
+from nast.sources.source import Source, study_columns
 
 READERS: dict[str, Callable[..., Source]] = {
     "mimic-cxr-jpg": read_mimic_cxr_jpg,
@@ -48,7 +47,6 @@ READERS: dict[str, Callable[..., Source]] = {
 """Source name -> reader. A SOURCE is written `name:path`."""
 BAD_IMAGES = "bad_images.json"
 """An unfinished facts folder lists under this name the images that are missing or broken."""
-"""A facts folder made with another table of conditions holds it under this name."""
 
 
 class Tables(NamedTuple):
@@ -114,19 +112,21 @@ def build_facts(
             "CAD-Chest has neither splits nor images of its own; read it together with "
             "mimic-cxr-jpg:ROOT, or its patients would be divided unlike the benchmark's"
         )
-    use_conditions(conditions)
+    table = load_conditions(conditions) if conditions else CONDITIONS
     options: dict[str, dict[str, Any]] = {
         "mimic-cxr-jpg": {"labeler": labeler},
         "cad-chest": {"cut": cut},
     }
-    sources = [READERS[name](path, **options.get(name, {})) for name, path in named]
+    sources = [
+        READERS[name](path, **options.get(name, {}), conditions=table) for name, path in named
+    ]
     inputs = [path for source in sources for path in source.files]
     inputs += [conditions] if conditions else []
 
     def make(out: Path) -> dict[str, Any]:
         if conditions:
             shutil.copyfile(conditions, out / TABLE)
-        tables = collect(sources)
+        tables = collect(sources, table)
         bad = tables.report["bad_images"]
         if max_bad is not None and len(bad) > max_bad:
             write_json(out / BAD_IMAGES, bad)
@@ -175,7 +175,6 @@ def read_facts(folder: Path) -> Facts:
     """
     folder = Path(folder)
     manifest_of(folder)
-    use_conditions(folder / TABLE if (folder / TABLE).is_file() else None)
     return Facts(
         read_table(folder / "studies.parquet", STUDIES_SCHEMA),
         read_table(folder / "facts.parquet", FACTS_SCHEMA),
@@ -184,7 +183,7 @@ def read_facts(folder: Path) -> Facts:
     )
 
 
-def collect(sources: Sequence[Source]) -> Tables:
+def collect(sources: Sequence[Source], conditions: Conditions = CONDITIONS) -> Tables:
     """Join the sources that share their ids, and put the others beside them.
 
     Labels and annotated facts are not merged: facts come from the sources that annotate them,
@@ -202,15 +201,17 @@ def collect(sources: Sequence[Source]) -> Tables:
     sources, apart = part_ids(sources)
     for source in sources:
         refuse_split_patients(source.studies, source.name)
-    studies, torn_labels = join_studies(sources)
+    studies, torn_labels = join_studies(sources, conditions)
     refuse_split_patients(studies, sources[0].name)
     annotated = [s for s in sources if s.facts is not None]
     known = {study for s in annotated for study in s.studies["study_id"]}
     silent = studies.filter(~pl.col("study_id").is_in(list(known)))
     tables = [s.facts for s in annotated if s.facts is not None]
-    read = pl.concat([*tables, facts_of_labels(silent)], how="diagonal")
+    read = pl.concat([*tables, facts_of_labels(silent, conditions)], how="diagonal")
     keys = studies.select("study_id", "split", "image_path")
-    facts = _distinct(read.join(keys, on="study_id", how="inner", maintain_order="left"))
+    facts = _distinct(
+        read.join(keys, on="study_id", how="inner", maintain_order="left"), conditions
+    )
     existences = pl.col("existence").n_unique().over("study_id", "condition")
     facts, torn = facts.filter(existences == 1), len(facts.filter(existences > 1))
     facts = facts.sort(
@@ -240,13 +241,12 @@ def collect(sources: Sequence[Source]) -> Tables:
         "annotations": {name: dict(s.annotations) for name, s in named.items()},
         "sources": {name: s.counts for name, s in named.items()},
         "conflicts": {**apart, "labels on which joined sources disagree": torn_labels},
-        "disagreements": disagreements(studies, facts) if annotated else 0,
+        "disagreements": disagreements(studies, facts, conditions) if annotated else 0,
         **_images(studies),
     }
     normal = [NO_FINDING] if NO_FINDING in studies.columns else []
-    return Tables(
-        studies.select(*STUDIES_SCHEMA, *labelled(), *normal), facts.select(*FACTS_SCHEMA), report
-    )
+    columns = [*study_columns(conditions), *normal]
+    return Tables(studies.select(columns), facts.select(*FACTS_SCHEMA), report)
 
 
 def fact_ids(facts: pl.DataFrame) -> list[str]:
@@ -257,7 +257,7 @@ def fact_ids(facts: pl.DataFrame) -> list[str]:
     return [sha256(row.encode()).hexdigest()[:16] for row in rows]
 
 
-def _distinct(facts: pl.DataFrame) -> pl.DataFrame:
+def _distinct(facts: pl.DataFrame, conditions: Conditions) -> pl.DataFrame:
     """Each fact once, and without bare presences of which another source says more.
 
     Within one source, a bare presence beside one with a side is a second finding, unless the
@@ -267,7 +267,7 @@ def _distinct(facts: pl.DataFrame) -> pl.DataFrame:
     key = ["study_id", "condition", "existence"]
     facts = facts.unique([*key, *place], keep="first", maintain_order=True)
     bare = pl.all_horizontal(pl.col(place).is_null())
-    single = pl.col("condition").is_in([n for n, c in CONDITIONS.items() if not c.sided])
+    single = pl.col("condition").is_in([n for n, c in conditions.items() if not c.sided])
     more = facts.filter(~bare).group_by(key).agg(pl.col("source").unique().alias("more"))
     facts = facts.join(more, on=key, how="left", maintain_order="left")
     own = pl.col("more").list.contains(pl.col("source")).cast(pl.UInt32)
@@ -276,10 +276,10 @@ def _distinct(facts: pl.DataFrame) -> pl.DataFrame:
     return facts.filter(~redundant.fill_null(False)).drop("more")
 
 
-def facts_of_labels(studies: pl.DataFrame) -> pl.DataFrame:
+def facts_of_labels(studies: pl.DataFrame, conditions: Conditions = CONDITIONS) -> pl.DataFrame:
     """Definite labels as facts without side, zone and severity."""
     long = studies.unpivot(
-        labelled(),
+        conditions.labelled(),
         index=["subject_id", "study_id"],
         variable_name="condition",
         value_name="existence",
@@ -290,9 +290,11 @@ def facts_of_labels(studies: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def disagreements(studies: pl.DataFrame, facts: pl.DataFrame) -> int:
+def disagreements(
+    studies: pl.DataFrame, facts: pl.DataFrame, conditions: Conditions = CONDITIONS
+) -> int:
     """How many (study, condition) have a label and a fact of opposite existence."""
-    labels = facts_of_labels(studies).select("study_id", "condition", label="existence")
+    labels = facts_of_labels(studies, conditions).select("study_id", "condition", label="existence")
     pairs = facts.select("study_id", "condition", "existence").unique()
     both = labels.join(pairs, on=["study_id", "condition"])
     return len(both.filter(pl.col("label") != pl.col("existence")))

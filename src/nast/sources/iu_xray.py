@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 import polars as pl
 
 from nast.errors import InputError
-from nast.facts.conditions import CONDITIONS, NO_FINDING, labelled
+from nast.facts.conditions import CONDITIONS, NO_FINDING, Condition, Conditions
 from nast.hashes import content_hash
 from nast.language.read.parse import Reading, read
 from nast.records import Fact
@@ -18,7 +18,7 @@ from nast.sources.image_paths import entries_of, images_below, is_inside
 from nast.sources.io.label_tables import read_csv
 from nast.sources.io.members import read_members
 from nast.sources.iu_words import GRADES, HEADS, NO_FINDINGS, QUALIFIED, SIDES, ZONES
-from nast.sources.source import FRONTAL, Source, fact_columns, study_columns, tally
+from nast.sources.source import FRONTAL, Finding, Source, fact_table, study_columns, tally
 from nast.sources.splits import add_split
 
 TERMS = "CC BY-NC-ND 4.0: questions and captions made from it must not be published"
@@ -36,7 +36,7 @@ class Report(NamedTuple):
     text: str
 
 
-def read_iu_xray(file: Path) -> Source:
+def read_iu_xray(file: Path, conditions: Conditions = CONDITIONS) -> Source:
     """Read the Indiana University collection.
 
     Present findings come from the manual index (`MeSH/major`), with side, zone and severity.
@@ -48,6 +48,7 @@ def read_iu_xray(file: Path) -> Source:
             their names, in `NLMCXR_png/` or another folder, and view positions in
             `nlmcxr_dicom_metadata.csv`;
             with those, the first frontal image stands for the report, else the first.
+        conditions: the table of conditions.
 
     Returns:
         Studies and facts with sources `iu-mesh` and `iu-text`; access class `open`, without the
@@ -74,21 +75,22 @@ def read_iu_xray(file: Path) -> Source:
     account, counts = tally(), Counter[str](reports=len(reports))
     studies, facts = [], []
     for report in reports.values():
-        indexed = _indexed(report, account)
-        found = [*indexed, *_denied(report, {values[0] for values in indexed}, account)]
-        facts += [(report.study_id, report.study_id, *values) for values in found]
+        indexed = _indexed(report, account, conditions)
+        known = {finding.condition for finding in indexed}
+        found = [*indexed, *_denied(report, known, account, conditions)]
+        facts += [(report.study_id, report.study_id, finding) for finding in found]
         image, view = _image(report, views)
         counts["reports without an image"] += not report.images
         path = images.get(image, f"{IMAGE_FOLDER}/{image}.png") if image else ""
-        studies.append((report.study_id, path, view, *_labels(report, found)))
-    columns = ["study_id", "image_path", "view", *labelled(), NO_FINDING]
+        studies.append((report.study_id, path, view, *_labels(report, found, conditions)))
+    columns = ["study_id", "image_path", "view", *conditions.labelled(), NO_FINDING]
     table = pl.DataFrame(studies, schema=dict.fromkeys(columns, pl.String), orient="row")
     table = add_split(table.with_columns(subject_id="study_id"))
     return Source(
         name="iu-xray",
         root=root,
-        studies=table.select([*study_columns(), NO_FINDING]),
-        facts=pl.DataFrame(facts, schema=dict.fromkeys(fact_columns(), pl.String), orient="row"),
+        studies=table.select([*study_columns(conditions), NO_FINDING]),
+        facts=fact_table(facts),
         access="open",
         terms=TERMS,
         annotations=account,
@@ -130,32 +132,27 @@ def parse_report(data: bytes, file: Path, name: str) -> Report:
     )
 
 
-_Values = tuple[str | None, ...]
-"""condition, existence, side, zone, severity, source, words."""
-
-
-def _indexed(report: Report, account: Counter[str]) -> list[_Values]:
+def _indexed(report: Report, account: Counter[str], conditions: Conditions) -> list[Finding]:
     """Present facts from the index."""
-    found: list[_Values] = []
+    found: list[Finding] = []
     for term in report.terms:
         account["present"] += 1
         head, *qualifiers = [part.strip() for part in term.lower().split("/")]
-        condition = HEADS.get(head)
-        condition = condition or next(
-            (QUALIFIED[head, q] for q in qualifiers if (head, q) in QUALIFIED), None
-        )
-        if condition in CONDITIONS:
+        names = [HEADS.get(head), *(QUALIFIED.get((head, q)) for q in qualifiers)]
+        known = conditions.get(next(filter(None, names), ""))
+        if known is not None:
             account["kept"] += 1
             found.append(
-                (condition, "present", *_attributes(condition, qualifiers), "iu-mesh", term)
+                Finding(known.name, "present", *_attributes(known, qualifiers), "iu-mesh", term)
             )
         else:
             account[f"set aside: {NO_FINDINGS.get(head, 'other finding')}"] += 1
     return found
 
 
-def _attributes(condition: str, qualifiers: Iterable[str]) -> _Values:
-    known = CONDITIONS[condition]
+def _attributes(
+    known: Condition, qualifiers: Iterable[str]
+) -> tuple[str | None, str | None, str | None]:
     sides = {q for q in qualifiers if q in SIDES}
     sides = {"bilateral"} if len(sides) > 1 else sides
     zones = {ZONES[q] for q in qualifiers if q in ZONES}
@@ -168,11 +165,13 @@ def _attributes(condition: str, qualifiers: Iterable[str]) -> _Values:
     )
 
 
-def _denied(report: Report, indexed: Set[str | None], account: Counter[str]) -> list[_Values]:
+def _denied(
+    report: Report, indexed: Set[str], account: Counter[str], conditions: Conditions
+) -> list[Finding]:
     """Absences from the words, each condition once and none that the index has as present."""
-    readings = read(report.text)
+    readings = read(report.text, conditions)
     affirmed = {r.fact.condition for r in readings if r.fact.existence == "present"}
-    found: dict[str, _Values] = {}
+    found: dict[str, Finding] = {}
     for reading in readings:
         if reading.fact.existence == "present":
             continue
@@ -188,7 +187,8 @@ def _denied(report: Report, indexed: Set[str | None], account: Counter[str]) -> 
             account["set aside: denied a second time"] += 1
         else:
             account["kept"] += 1
-            found[name] = (name, "absent", None, None, None, "iu-text", _sentence(report, reading))
+            words = _sentence(report, reading)
+            found[name] = Finding(name, "absent", source="iu-text", words=words)
     return list(found.values())
 
 
@@ -199,12 +199,12 @@ def _sentence(report: Report, reading: Reading) -> str:
     return " ".join(report.text[start:end].split())
 
 
-def _labels(report: Report, found: list[_Values]) -> list[str]:
+def _labels(report: Report, found: list[Finding], conditions: Conditions) -> list[str]:
     """A label for each condition, and "No Finding"."""
-    known = {values[0]: values[1] for values in found}
+    known = {finding.condition: finding.existence for finding in found}
     normal = [t.lower() for t in report.terms] == ["normal"]
     return [
-        *(known.get(name) or "not_mentioned" for name in labelled()),
+        *(known.get(name) or "not_mentioned" for name in conditions.labelled()),
         "present" if normal else "not_mentioned",
     ]
 

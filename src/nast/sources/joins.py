@@ -12,7 +12,7 @@ from dataclasses import replace
 import polars as pl
 
 from nast.errors import InputError
-from nast.facts.conditions import NO_FINDING, labelled
+from nast.facts.conditions import CONDITIONS, NO_FINDING, Conditions
 from nast.sources.io.label_tables import refuse_split_patients
 from nast.sources.source import DATA_SETS, Source
 
@@ -92,7 +92,9 @@ def prefixed(source: Source, prefix: str) -> Source:
     )
 
 
-def join_studies(sources: Sequence[Source]) -> tuple[pl.DataFrame, int]:
+def join_studies(
+    sources: Sequence[Source], conditions: Conditions = CONDITIONS
+) -> tuple[pl.DataFrame, int]:
     """One row per study.
 
     Where several sources have a study, its labels are those of the sources that have labels only,
@@ -101,6 +103,7 @@ def join_studies(sources: Sequence[Source]) -> tuple[pl.DataFrame, int]:
 
     Args:
         sources: with ids that have been told apart.
+        conditions: the table of conditions.
 
     Returns:
         The studies, sorted, and how many of their labels the sources disagree on.
@@ -120,7 +123,7 @@ def join_studies(sources: Sequence[Source]) -> tuple[pl.DataFrame, int]:
     told = _stated_splits(sources)
     own = pl.col("subject_id").replace_strict(told, default=None, return_dtype=pl.String)
     first = first.with_columns(pl.coalesce(own, "split").alias("split"))
-    names = [name for name in (*labelled(), NO_FINDING) if name in rows.columns]
+    names = [name for name in (*conditions.labelled(), NO_FINDING) if name in rows.columns]
     labels, torn = _labels(rows, names)
     studies = first.drop("annotated", *names).join(labels, on="study_id", how="left")
     return studies.select(c for c in rows.columns if c != "annotated").sort("study_id"), torn

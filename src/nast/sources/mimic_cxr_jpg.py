@@ -5,7 +5,7 @@ from pathlib import Path
 import polars as pl
 
 from nast.errors import InputError, UsageError
-from nast.facts.conditions import NO_FINDING, labelled
+from nast.facts.conditions import CONDITIONS, NO_FINDING, Conditions
 from nast.records import SPLITS
 from nast.sources.image_paths import holders, refuse_outside
 from nast.sources.io.label_tables import (
@@ -25,7 +25,9 @@ TERMS = "PhysioNet Credentialed Health Data License 1.5.0: no sharing, no online
 _TEST_NAMES = {"Airspace Opacity": "Lung Opacity"}
 
 
-def read_mimic_cxr_jpg(root: Path, labeler: str = "chexpert") -> Source:
+def read_mimic_cxr_jpg(
+    root: Path, labeler: str = "chexpert", conditions: Conditions = CONDITIONS
+) -> Source:
     """Read a MIMIC-CXR-JPG tree.
 
     One image stands for a study: frontal before other views, PA before AP, then the largest,
@@ -36,6 +38,7 @@ def read_mimic_cxr_jpg(root: Path, labeler: str = "chexpert") -> Source:
             2.0.0) and `files/`, or another folder up to three below it that holds `p10` to `p19`.
         labeler: `chexpert`, `negbio`, or `radiologist` (2.1.0's `test-set-labeled`: no
             subject ids, and "Airspace Opacity" for Lung Opacity).
+        conditions: the table of conditions.
 
     Returns:
         Studies with four-valued labels; access class `credentialed` (`open` for a phantom).
@@ -50,22 +53,24 @@ def read_mimic_cxr_jpg(root: Path, labeler: str = "chexpert") -> Source:
         raise UsageError(f"{labeler!r} is not a labeler; choose one of {', '.join(LABELERS)}")
     named = "test-set-labeled" if labeler == "radiologist" else labeler
     paths = {n: _table(root, n) for n in (named, "metadata", "split")}
-    labels = _labels(paths[named])
+    labels = _labels(paths[named], [*conditions.labelled(), NO_FINDING])
     images, counts = _images(paths["metadata"], paths["split"])
     refuse_split_patients(images, paths["split"])
     studies = images.join(labels, on="study_id", how="inner", maintain_order="left")
     places = {name: found[0] for name, found in _holders(root).items()}
     phantom = is_phantom(root, *paths.values())
-    cells = studies.select(labelled())
-    bare = studies.filter(pl.all_horizontal(pl.col(*labelled(), NO_FINDING) == "not_mentioned"))
+    names = conditions.labelled()
+    cells = studies.select(names)
+    bare = studies.filter(pl.all_horizontal(pl.col(*names, NO_FINDING) == "not_mentioned"))
+    columns = [*study_columns(conditions), NO_FINDING]
     return Source(
         name="mimic-cxr-jpg",
         root=root if places else None,
-        studies=studies.with_columns(_placed(places, root)).select([*study_columns(), NO_FINDING]),
+        studies=studies.with_columns(_placed(places, root)).select(columns),
         facts=None,
         access="open" if phantom else "credentialed",
         terms="synthetic" if phantom else TERMS,
-        annotations=_account(labels.select(labelled()), cells),
+        annotations=_account(labels.select(names), cells),
         counts={
             "studies": len(studies),
             "studies without a label row": len(images) - len(studies),
@@ -125,7 +130,7 @@ def _table(root: Path, name: str) -> Path:
     )
 
 
-def _labels(path: Path) -> pl.DataFrame:
+def _labels(path: Path, names: list[str]) -> pl.DataFrame:
     rows = read_csv(path, ["study_id"])
     rows = rows.rename(
         {
@@ -134,13 +139,12 @@ def _labels(path: Path) -> pl.DataFrame:
             if old in rows.columns and new not in rows.columns
         }
     )
-    columns = {name: name for name in [*labelled(), NO_FINDING]}
-    for name in columns:
+    for name in names:
         if name not in rows.columns:
             raise InputError(path, found="no such column", expected="a label column", column=name)
     rows = whole_ids(rows, path, ["study_id"])
     refuse_duplicates(rows, path, ["study_id"])
-    return rows.select("study_id", *labels_from(rows, path, columns))
+    return rows.select("study_id", *labels_from(rows, path, {name: name for name in names}))
 
 
 def _images(metadata: Path, splits: Path) -> tuple[pl.DataFrame, dict[str, int]]:

@@ -4,16 +4,16 @@ import math
 import re
 from collections import Counter
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import polars as pl
 
 from nast.errors import InputError, shown
-from nast.facts.conditions import CONDITIONS, labelled
+from nast.facts.conditions import CONDITIONS, Conditions
 from nast.sources.image_paths import images_below, refuse_outside
 from nast.sources.io.label_tables import one_of, read_csv, refuse_duplicates, whole_ids
 from nast.sources.nih_split import SUFFIX, nih_split
-from nast.sources.source import Source, fact_columns, study_columns, tally
+from nast.sources.source import Finding, Source, fact_table, study_columns, tally
 from nast.sources.splits import add_split
 
 LISTED = {
@@ -45,7 +45,7 @@ ORIGINAL_SIZE = 1024
 """Boxes are in pixels of the published images, 1024 x 1024."""
 
 
-def read_nih_cxr(root: Path) -> Source:
+def read_nih_cxr(root: Path, conditions: Conditions = CONDITIONS) -> Source:
     """Read NIH ChestX-ray14, or a part of it.
 
     A listed label is present; one that is not listed is not mentioned, never absent ("No
@@ -60,6 +60,7 @@ def read_nih_cxr(root: Path) -> Source:
             the path of either; and where they exist `BBox_List_2017*.csv`, `google2019*.csv`,
             `train_val_list*.txt` and `test_list*.txt`. Images are found by their names up to three
             folders below it, as in `images/`, `images_001/images/` or `sample/images/`.
+        conditions: the table of conditions.
 
     Returns:
         One study per image; facts with sources `nih-boxes`, `nih-adjudicated` and `nih-labels`;
@@ -77,12 +78,12 @@ def read_nih_cxr(root: Path) -> Source:
     refuse_outside(rows["Image Index"], entry)
     refuse_duplicates(rows, entry, ["Image Index"])
     boxes, google = _maybe(root, "BBox_List_2017*.csv*"), _maybe(root, "google2019*.csv*")
-    facts: dict[str, list[dict[str, Any]]] = {i: [] for i in rows["Image Index"]}
-    account = tally()
-    judged = _adjudicated(google, facts, account) if google else {}
+    found = _Found({image: [] for image in rows["Image Index"]}, {}, tally(), conditions)
+    if google:
+        _adjudicated(google, found)
     if boxes:
-        _boxes(boxes, facts, judged, account)
-    labels = _listed(rows, entry, facts, judged, account)
+        _boxes(boxes, found)
+    labels = _listed(rows, entry, found)
     lists = [_maybe(root, f"{name}*.txt*") for name in ("train_val_list", "test_list")]
     splits, unlisted = nih_split(rows, *lists)
     stems = rows["Image Index"].str.replace(SUFFIX, "")
@@ -92,26 +93,26 @@ def read_nih_cxr(root: Path) -> Source:
         stems.alias("study_id"),
         pl.Series("image_path", [images.get(s, f"images/{s}.png") for s in stems]),
         pl.col("View Position").alias("view"),
-        *(pl.Series(name, [row[name] for row in labels]) for name in labelled()),
+        *(pl.Series(name, [row[name] for row in labels]) for name in conditions.labelled()),
     )
     studies = add_split(studies).with_columns(
         pl.coalesce(pl.col("subject_id").replace_strict(splits, default=None), "split").alias(
             "split"
         )
     )
-    table = [
-        {"subject_id": patient, "study_id": re.sub(SUFFIX, "", image), **fact}
+    facts = [
+        (patient, re.sub(SUFFIX, "", image), finding)
         for image, patient in rows.select("Image Index", "Patient ID").iter_rows()
-        for fact in facts[image]
+        for finding in found.facts[image]
     ]
     return Source(
         name="nih-cxr",
         root=root if images else None,
-        studies=studies.select(study_columns()),
-        facts=pl.DataFrame(table, schema=dict.fromkeys(fact_columns(), pl.String)),
+        studies=studies.select(study_columns(conditions)),
+        facts=fact_table(facts),
         access="open",
         terms=TERMS,
-        annotations=account,
+        annotations=found.account,
         counts={"studies": len(rows), **unlisted},
         files=[p for p in (entry, boxes, google, *lists) if p],
         splits=splits,
@@ -130,47 +131,45 @@ def _find(root: Path) -> Path:
     return path
 
 
-def _fact(condition: str, existence: str, source: str, words: str, **place: str) -> dict[str, Any]:
-    return {
-        "condition": condition,
-        "existence": existence,
-        "side": None,
-        "zone": None,
-        "severity": None,
-        "source": source,
-        "words": words,
-    } | place
+class _Found(NamedTuple):
+    """What has been read so far.
+
+    Attributes:
+        facts: image -> its findings.
+        judged: (image, condition) -> present or absent, as adjudicated.
+        account: what became of every annotation.
+        conditions: the table of conditions; a label of another condition is another finding.
+    """
+
+    facts: dict[str, list[Finding]]
+    judged: dict[tuple[str, str], str]
+    account: Counter[str]
+    conditions: Conditions
 
 
-def _adjudicated(
-    path: Path, facts: dict[str, list[dict[str, Any]]], account: Counter[str]
-) -> dict[tuple[str, str], str]:
-    """(image, condition) -> present or absent, from the YES/NO columns."""
+def _adjudicated(path: Path, found: _Found) -> None:
+    """Findings of the YES/NO columns."""
     rows = read_csv(path, ["Image Index", *ADJUDICATED])
     refuse_duplicates(rows, path, ["Image Index"])
     for column in ADJUDICATED:
         one_of(rows, path, column, ["YES", "NO"], "YES or NO")
-    judged: dict[tuple[str, str], str] = {}
-    account["present"] += len(rows) * len(ADJUDICATED)
     for row in rows.iter_rows(named=True):
         image = row["Image Index"]
-        if image not in facts:
-            account["set aside: adjudicated image without a row"] += len(ADJUDICATED)
-            continue
         for column, condition in ADJUDICATED.items():
-            existence = "present" if row[column] == "YES" else "absent"
-            judged[image, condition] = existence
-            facts[image].append(_fact(condition, existence, "nih-adjudicated", column))
-            account["kept"] += 1
-    return judged
+            found.account["present"] += 1
+            if image not in found.facts:
+                found.account["set aside: adjudicated image without a row"] += 1
+            elif condition not in found.conditions:
+                found.account["set aside: other finding"] += 1
+            else:
+                existence = "present" if row[column] == "YES" else "absent"
+                found.judged[image, condition] = existence
+                finding = Finding(condition, existence, source="nih-adjudicated", words=column)
+                found.facts[image].append(finding)
+                found.account["kept"] += 1
 
 
-def _boxes(
-    path: Path,
-    facts: dict[str, list[dict[str, Any]]],
-    judged: dict[tuple[str, str], str],
-    account: Counter[str],
-) -> None:
+def _boxes(path: Path, found: _Found) -> None:
     # Upstream's header splits "[x,y,w,h]" over four cells, named "Bbox [x" ... "h]", or names one.
     rows = read_csv(path, ["Image Index", "Finding Label"])
     named = {re.sub(r"(?i)bbox|[\[\] ]", "", column): column for column in rows.columns}
@@ -180,30 +179,35 @@ def _boxes(
                 path, found="no such column", expected="four numbers: x, y, w and h", column=letter
             )
     numbers = [named[letter] for letter in "xywh"]
+    account = found.account
     for number, row in enumerate(rows.iter_rows(named=True), 1):
-        image, condition = row["Image Index"], LISTED.get(row["Finding Label"])
+        image, label = row["Image Index"], row["Finding Label"]
+        known = found.conditions.get(LISTED.get(label, ""))
         try:
             x, y, width, height = (float(row[c].replace(",", ".")) for c in numbers)
             if not math.isfinite(x + y + width + height):
                 raise ValueError
         except ValueError:
-            found = ", ".join(shown(row[c]) for c in numbers)
-            raise InputError(path, found=found, expected="four numbers", row=number) from None
+            cells = ", ".join(shown(row[c]) for c in numbers)
+            raise InputError(path, found=cells, expected="four numbers", row=number) from None
         account["present"] += 1
-        if image not in facts:
+        if image not in found.facts:
             account["set aside: box of an image without a row"] += 1
-        elif condition is None:
+        elif known is None:
             account["set aside: box of another label"] += 1
-        elif judged.get((image, condition)) == "absent":
+        elif found.judged.get((image, known.name)) == "absent":
             account["set aside: box overruled by adjudication"] += 1
         else:
             side, zone = box_place(x, y, width, height)
-            known = CONDITIONS[condition]
-            place = {"side": side} if known.sided and side else {}
-            place |= {"zone": zone} if zone in known.zones else {}
-            facts[image].append(
-                _fact(condition, "present", "nih-boxes", row["Finding Label"], **place)
+            finding = Finding(
+                known.name,
+                "present",
+                side if known.sided else None,
+                zone if zone in known.zones else None,
+                source="nih-boxes",
+                words=label,
             )
+            found.facts[image].append(finding)
             account["kept"] += 1
 
 
@@ -229,44 +233,37 @@ def box_place(x: float, y: float, width: float, height: float) -> tuple[str | No
     return side, zone
 
 
-def _listed(
-    rows: pl.DataFrame,
-    path: Path,
-    facts: dict[str, list[dict[str, Any]]],
-    judged: dict[tuple[str, str], str],
-    account: Counter[str],
-) -> list[dict[str, str]]:
+def _listed(rows: pl.DataFrame, path: Path, found: _Found) -> list[dict[str, str]]:
     """The label columns of each image; adds facts for listed labels that have no better source."""
-    table = []
-    for number, (image, listed) in enumerate(
-        rows.select("Image Index", "Finding Labels").rows(), 1
-    ):
-        names = listed.split("|")
-        for name in names:
-            if name not in LISTED and name not in OUTSIDE and name != NO_LABEL:
+    table, account = [], found.account
+    names = found.conditions.labelled()
+    listed = {label: name for label, name in LISTED.items() if name in found.conditions}
+    for number, (image, text) in enumerate(rows.select("Image Index", "Finding Labels").rows(), 1):
+        labels = text.split("|")
+        for label in labels:
+            if label not in LISTED and label not in OUTSIDE and label != NO_LABEL:
                 raise InputError(
                     path,
-                    found=shown(name),
+                    found=shown(label),
                     expected="one of NIH's labels",
                     row=number,
                     column="Finding Labels",
                 )
-        account["present"] += len(names) - names.count(NO_LABEL)
-        account["set aside: other finding"] += sum(name in OUTSIDE for name in names)
-        known = {f["condition"] for f in facts[image]}
-        for name in names:
-            condition = LISTED.get(name)
+        account["present"] += len(labels) - labels.count(NO_LABEL)
+        known = {finding.condition for finding in found.facts[image]}
+        account["set aside: other finding"] += sum(
+            label not in listed and label != NO_LABEL for label in labels
+        )
+        for label in labels:
+            condition = listed.get(label)
             if condition in known:
                 account["set aside: said by a box, an adjudication or another label"] += 1
             elif condition is not None:
                 known.add(condition)
                 account["kept"] += 1
-                facts[image].append(_fact(condition, "present", "nih-labels", name))
-        present = {LISTED[name] for name in names if name in LISTED}
-        table.append(
-            {
-                c: judged.get((image, c), "present" if c in present else "not_mentioned")
-                for c in labelled()
-            }
-        )
+                finding = Finding(condition, "present", source="nih-labels", words=label)
+                found.facts[image].append(finding)
+        present = {listed[label] for label in labels if label in listed}
+        silent = {name: "present" if name in present else "not_mentioned" for name in names}
+        table.append({n: found.judged.get((image, n), label) for n, label in silent.items()})
     return table

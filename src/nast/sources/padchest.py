@@ -6,7 +6,7 @@ from pathlib import Path
 import polars as pl
 
 from nast.errors import InputError, shown
-from nast.facts.conditions import NO_FINDING, labelled
+from nast.facts.conditions import CONDITIONS, NO_FINDING, Conditions
 from nast.sources.image_paths import images_below, refuse_outside
 from nast.sources.io.label_tables import read_csv, refuse_duplicates
 from nast.sources.padchest_words import Cell, read_cell
@@ -23,7 +23,7 @@ _IDS = ["ImageID", "StudyID", "PatientID"]
 _COLUMNS = [*_IDS, "ImageDir", "Projection", "MethodLabel", SENTENCES]
 
 
-def read_padchest(file: Path) -> Source:
+def read_padchest(file: Path, conditions: Conditions = CONDITIONS) -> Source:
     """Read PadChest's label table.
 
     What a sentence names is present. Nothing is absent: `normal` does not say what was looked
@@ -40,6 +40,7 @@ def read_padchest(file: Path) -> Source:
     Args:
         file: `PADCHEST_chest_x_ray_images_labels_160K_01.02.19.csv`, plain or gzip. Images are
             found by their names up to three folders below the table's.
+        conditions: the table of conditions.
 
     Returns:
         One study per StudyID, split by patient; facts with sources `padchest-physician` and
@@ -56,7 +57,8 @@ def read_padchest(file: Path) -> Source:
     root, path = _images(rows, file.parent)
     rows = rows.with_columns(path.alias("image_path"))
     refuse_outside(rows["image_path"].alias("ImageID"), file)
-    distinct = {text: read_cell(text) for text in rows[SENTENCES].unique(maintain_order=True)}
+    texts = rows[SENTENCES].unique(maintain_order=True)
+    distinct = {text: read_cell(text, conditions) for text in texts}
     cells = {text: cell for text, cell in distinct.items() if cell is not None}
     counts = Counter(images=len(rows))
     studies = _studies(_usable(rows, cells, file, counts))
@@ -68,7 +70,9 @@ def read_padchest(file: Path) -> Source:
     return Source(
         name="padchest",
         root=root,
-        studies=_labelled(studies, cells).select(*study_columns(), NO_FINDING),
+        studies=_labelled(studies, cells, conditions).select(
+            *study_columns(conditions), NO_FINDING
+        ),
         facts=facts.select(fact_columns()),
         access="private",
         terms=TERMS,
@@ -183,9 +187,11 @@ def _facts(cells: dict[str, Cell]) -> pl.DataFrame:
     )
 
 
-def _labelled(studies: pl.DataFrame, cells: dict[str, Cell]) -> pl.DataFrame:
+def _labelled(
+    studies: pl.DataFrame, cells: dict[str, Cell], conditions: Conditions
+) -> pl.DataFrame:
     """Studies with the labels that follow from their facts."""
-    said: dict[str, list[str]] = {name: [] for name in (*labelled(), NO_FINDING)}
+    said: dict[str, list[str]] = {name: [] for name in (*conditions.labelled(), NO_FINDING)}
     for text, cell in cells.items():
         for name in {condition for condition, *_ in cell.facts} & set(said):
             said[name].append(text)

@@ -4,7 +4,7 @@ import re
 from collections import Counter
 from dataclasses import dataclass, field
 
-from nast.facts.conditions import CONDITIONS
+from nast.facts.conditions import CONDITIONS, Conditions
 from nast.sources.source import tally
 
 LABELS_OF = {
@@ -170,7 +170,7 @@ class Cell:
     account: Counter[str] = field(default_factory=tally)
 
 
-def read_cell(text: str) -> Cell | None:
+def read_cell(text: str, conditions: Conditions = CONDITIONS) -> Cell | None:
     """The facts of one cell, or None where it cannot be read; `read_padchest` gives the rules."""
     sentences = read_sentences(text)
     if sentences is None:
@@ -180,7 +180,7 @@ def read_cell(text: str) -> Cell | None:
         if sentence is None:
             cell.account.update(["present", "set aside: sentence could not be read"])
         else:
-            _read_sentence(sentence, cell)
+            _read_sentence(sentence, cell, conditions)
     return cell
 
 
@@ -214,7 +214,7 @@ def read_sentences(text: str) -> list[list[str] | None] | None:
     return sentences
 
 
-def _read_sentence(items: list[str], cell: Cell) -> None:
+def _read_sentence(items: list[str], cell: Cell, conditions: Conditions) -> None:
     """Add a sentence's facts to its cell, and account for its labels."""
     words = [item.strip() for item in items]
     labels = [word for word in words if not word.lower().startswith("loc ")]
@@ -232,7 +232,7 @@ def _read_sentence(items: list[str], cell: Cell) -> None:
                 zone if zone in c.zones else None,
                 label,
             )
-            for c in (CONDITIONS[c] for c in LABELS.get(name, ()) if c in CONDITIONS)
+            for c in (conditions[c] for c in LABELS.get(name, ()) if c in conditions)
         ]
         new = [fact for fact in facts if fact not in cell.facts]
         cell.facts += new

@@ -1,9 +1,10 @@
 """What every reader returns."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 import polars as pl
 
@@ -109,6 +110,24 @@ def is_phantom(folder: Path, *tables: Path) -> bool:
 def study_columns(conditions: Conditions = CONDITIONS) -> list[str]:
     """The columns of a studies table, in order."""
     return [*STUDIES_SCHEMA, *conditions.labelled()]
+
+
+class Finding(NamedTuple):
+    """A fact of a study as a reader finds it; its fields are the last of `fact_columns`."""
+
+    condition: str
+    existence: str
+    side: str | None = None
+    zone: str | None = None
+    severity: str | None = None
+    source: str = ""
+    words: str = ""
+
+
+def fact_table(rows: Iterable[tuple[str, str, Finding]]) -> pl.DataFrame:
+    """Facts from (patient, study, finding)."""
+    schema = dict.fromkeys(fact_columns(), pl.String)
+    return pl.DataFrame([(p, s, *finding) for p, s, finding in rows], schema, orient="row")
 
 
 def fact_columns() -> list[str]:

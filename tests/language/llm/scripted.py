@@ -19,7 +19,6 @@ from nast.language.write.llm.backends import LanguageModel
 from nast.language.write.templates import sentence
 from nast.records import Fact
 
-TERMS = {c.term: c.name for c in CONDITIONS.values()}
 GRADES = {
     "small": "mild",
     "mild": "mild",
@@ -29,26 +28,29 @@ GRADES = {
 }
 
 
-def right(messages, style="without"):
+def right(messages, style="without", conditions=CONDITIONS):
     """The answer of a faultless model: what a template says of the facts in the prompt."""
     asked = messages[3]["content"]
     rows = dict(re.findall(r"^([A-Z]|\d+): (.*)$", asked, re.MULTILINE))
     if " = " in asked:
-        said = {k: [r.fact for r in read(t)] for k, t in rows.items()}
-        return "\n".join(f"{k}: {sentence(f, style, 'affirmative')}" for k, f in said.items())
-    said = {label: facts_in(row) for label, row in rows.items()}
-    lines = [f"{k}: {sentence(f, style, 'negated')}" for k, f in said.items()]
-    return "\n".join(["Stem: Which statement fits this chest radiograph?", *lines])
+        said = {k: [r.fact for r in read(t, conditions)] for k, t in rows.items()}
+        form, before = "affirmative", []
+    else:
+        said = {label: facts_in(row, conditions) for label, row in rows.items()}
+        form, before = "negated", ["Stem: Which statement fits this chest radiograph?"]
+    lines = [f"{k}: {sentence(f, style, form, conditions)}" for k, f in said.items()]
+    return "\n".join([*before, *lines])
 
 
-def facts_in(row):
+def facts_in(row, conditions=CONDITIONS):
     """The facts of a prompt's row: "pleural effusion present, side left; pneumonia absent"."""
     pattern = r"(\w[\w ]*?) (present|absent)((?:, (?:side|place|severity) [\w ]+?)*)(?=[;,]|$)"
     facts = []
+    terms = {c.term: c.name for c in conditions.values()}
     for term, existence, attributes in re.findall(pattern, row):
         said = dict(re.findall(r"(side|place|severity) (\w+)", attributes))
         grade = GRADES.get(said.get("severity"))
-        facts.append(Fact(TERMS[term], existence, said.get("side"), said.get("place"), grade))
+        facts.append(Fact(terms[term], existence, said.get("side"), said.get("place"), grade))
     return facts
 
 

@@ -9,18 +9,10 @@ from built import resealed
 from scripted import refuses, right, says, serving
 from test_thoughts import STYLES
 
-from nast.benchmark.questions import make_questions
 from nast.cli import run
 from nast.files import manifest_of
 from nast.language.read.parse import facts_of
 from nast.records import Fact
-
-
-def stated(row, values):
-    return {
-        Fact(n, "present" if v else "absent")
-        for n, v in zip(row["conditions"], values, strict=True)
-    }
 
 
 def build(facts, out, address, *more):
@@ -48,12 +40,11 @@ def test_a_model_writes_and_every_text_is_read_back(facts, tmp_path):
         # The answers are kept beside the folder: a fresh build asks nothing again.
         assert build(facts, tmp_path / "out", address, "--fresh") == 0
         assert len(script.requests) == asked > 0
-    questions = pl.read_parquet(tmp_path / "out" / "questions.parquet")
-    assert questions["realiser"].str.starts_with("llm:small:").all()
-    for row in questions.iter_rows(named=True):
-        for form in ("negated", "affirmative"):
-            for text, values in zip(row[form], row["options"], strict=True):
-                assert facts_of(text) == stated(row, values)
+    items = pl.read_parquet(tmp_path / "out" / "items.parquet")
+    assert items["realiser"].str.starts_with("llm:small:").all()
+    for row in items.filter(pl.col("form") != "omitted").iter_rows(named=True):
+        for text, said in zip(row["options"], row["facts"], strict=True):
+            assert facts_of(text) == {Fact(**fact) for fact in said}
     counts = manifest_of(tmp_path / "out")["counts"]["language model"]
     assert counts["sets replaced by templates"] == 0
     assert manifest_of(tmp_path / "out")["config"]["model"] == "small"
@@ -102,8 +93,8 @@ def test_what_a_server_refuses_stands_in_the_manifest(facts, tmp_path):
 def test_what_a_model_fails_is_written_by_templates(facts, tmp_path):
     with serving(says("I cannot help with that.")) as (address, _):
         assert build(facts, tmp_path / "out", address) == 0
-    questions = pl.read_parquet(tmp_path / "out" / "questions.parquet")
-    assert questions["realiser"].str.starts_with("template:").all()
+    items = pl.read_parquet(tmp_path / "out" / "items.parquet")
+    assert items["realiser"].str.starts_with("template:").all()
     counts = manifest_of(tmp_path / "out")["counts"]["language model"]
     assert counts["sets replaced by templates"] == counts["sets"] > 0
 
@@ -156,13 +147,3 @@ def test_an_endpoint_has_an_address_and_a_name(facts, tmp_path, endpoint, capsys
     ]
     assert run([str(a) for a in arguments]) == 2
     assert "URL" in capsys.readouterr().err
-
-
-def test_a_dry_run_says_what_would_be_asked(facts, tmp_path, capsys):
-    assert run(["benchmark", "build", str(facts), "-o", str(tmp_path / "o"), "--dry-run"]) == 0
-    out = capsys.readouterr().out
-    sets = int(out.split("sets: ")[1].split("\n")[0].replace(",", ""))
-    _, counts = make_questions(pl.read_parquet(facts / "studies.parquet"))
-    assert 0 < sets <= counts["groups"]
-    assert f"prompts: {2 * sets:,}" in out
-    assert not (tmp_path / "o").exists()

@@ -1,6 +1,7 @@
 """Sets in a model's words: right ones are used, wrong ones asked again, lost ones templated."""
 
 import re
+from functools import partial
 from itertools import combinations, product
 
 import polars as pl
@@ -9,17 +10,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scripted import model, right
 
-from nast.benchmark.configurations import balanced_groups
-from nast.benchmark.questions import option_texts
+from nast.benchmark.questions import make_questions
 from nast.errors import UsageError
-from nast.facts.conditions import CONDITIONS, labelled, use_conditions
+from nast.facts.conditions import CONDITIONS, load_conditions
 from nast.language.read.parse import facts_of
 from nast.language.write.llm.dialogue import labelled_lines
-from nast.language.write.llm.estimate import estimate_claims, estimate_options
 from nast.language.write.llm.prompts import load_prompt, version_of
-from nast.language.write.llm.realise import DEFAULT_STEM, realise_claims, realise_options
-from nast.language.write.llm.sets import claim_key, option_key
-from nast.language.write.templates import STYLES
+from nast.language.write.llm.realise import realise_claims, realise_options
+from nast.language.write.llm.sets import claim_key, option_key, statements_of
+from nast.language.write.templates import FORMS, STEM, STYLES, sentence
 from nast.records import STUDIES_SCHEMA, Fact
 
 NAMES = ("Cardiomegaly", "Edema", "Pneumothorax")
@@ -32,12 +31,18 @@ CLAIMS = [
 ]
 
 
+def by_template(style):
+    """Form -> the texts of `ONE` as a template has them."""
+    said = [statements_of((NAMES, (row,)))[0] for row in ROWS]
+    return {form: [sentence(facts, style, form) for facts in said] for form in FORMS}
+
+
 def test_a_right_answer_is_used_in_three_forms():
     words, counts = realise_options([ONE], model())
     written = words[option_key(*ONE)]
     assert written.stem == "Which statement fits this chest radiograph?"
     assert written.realiser == f"llm:scripted:{version_of(['options', 'rewrite', 'again'])}"
-    assert written.forms(ROWS) == option_texts(*ONE, "without")
+    assert written.forms(ROWS) == by_template("without")
     assert counts["sets replaced by templates"] == counts["omitted forms by template"] - 1 == 0
     assert counts["negated"]["right at once"] == 4
     # The option that denies nothing needs no rewriting.
@@ -50,7 +55,7 @@ def test_every_style_of_a_model_is_understood(style):
     words, counts = realise_options([ONE], model(lambda m: right(m, style)))
     (written,) = words.values()
     assert counts["sets replaced by templates"] == 0
-    assert written.forms(ROWS) == option_texts(*ONE, style)
+    assert written.forms(ROWS) == by_template(style)
 
 
 def test_equal_sets_are_written_once_in_any_order():
@@ -143,8 +148,8 @@ def test_a_set_that_stays_wrong_is_templated_whole(retries, stage):
     words, counts = realise_options([ONE], writer, retries=retries)
     (written,) = words.values()
     style = written.realiser.removeprefix("template:")
-    assert written.forms(ROWS) == option_texts(*ONE, style)
-    assert written.stem == DEFAULT_STEM
+    assert written.forms(ROWS) == by_template(style)
+    assert written.stem == STEM
     assert counts["sets replaced by templates"] == 1
     assert sum(counts["replaced by reason"].values()) == 1
     assert len(log) == 1 + retries + (stage == " = ")
@@ -206,31 +211,31 @@ CANARY = "quokka31415926"
 
 
 def studies():
-    """Sixteen patients with marked ids and all values of four conditions."""
-    names = [*NAMES, "Fracture"]
+    """Patients with marked ids and all values of six conditions."""
+    names = [*NAMES, "Fracture", "Pleural Effusion", "Support Devices"]
     rows = []
-    for number, values in enumerate(product(("present", "absent"), repeat=4)):
+    for number, values in enumerate(product(("present", "absent"), repeat=6)):
         keys = {name: f"{CANARY}-{number}" for name in STUDIES_SCHEMA}
-        labels = dict.fromkeys(labelled(), "not_mentioned") | dict(zip(names, values, strict=True))
+        labels = dict.fromkeys(CONDITIONS.labelled(), "not_mentioned") | dict(
+            zip(names, values, strict=True)
+        )
         rows.append({**keys, "split": "test", **labels})
     return pl.DataFrame(rows)
 
 
 def test_no_id_of_a_study_enters_a_prompt():
     log = []
-    groups = balanced_groups(studies(), 0, 4)
-    sets = [(g.conditions, g.configurations) for g in groups]
     answers = iter(range(10**6))
     # Every other answer is spoiled, so that prompts of all kinds are seen.
-    _, counts = realise_options(
-        sets, model(lambda m: right(m) if next(answers) % 2 else "A: Edema.", log=log)
-    )
+    spoiled = model(lambda m: right(m) if next(answers) % 2 else "A: Edema.", log=log)
+    _, counts = make_questions(studies(), writer=lambda sets: realise_options(sets, spoiled))
+    counts = counts["language model"]
     assert counts["negated"]["times asked again"] > 0
     assert len({len(messages) for messages in log}) > 1
     said = [turn["content"] for messages in log for turn in messages]
     assert not any(CANARY in text for text in said)
     known = " ".join(w for n in ("options", "rewrite", "again") for _, w in load_prompt(n).turns)
-    known += " ".join(f"{CONDITIONS[n].term} {CONDITIONS[n].normal}" for n in labelled())
+    known += " ".join(f"{CONDITIONS[n].term} {CONDITIONS[n].normal}" for n in CONDITIONS.labelled())
     known += " not does state that is has no line starts with says the opposite of Stem fits"
     asked = " ".join(messages[3]["content"] for messages in log)
     words = [set(re.findall(r"[a-z]+", text.lower())) for text in (asked, known)]
@@ -284,27 +289,13 @@ def test_a_table_of_another_part_of_the_body(tmp_path):
         " phrase_class: equivalent}\n"
     )
     names = ("Meniscal Tear", "Joint Effusion", "Fracture")
-    try:
-        use_conditions(table)
-        words, counts = realise_options([(names, ROWS)], model(knee))
-        assert counts["sets replaced by templates"] == 0
-        (written,) = words.values()
-        assert "dry joint space" in " ".join(written.forms(ROWS)["affirmative"])
-    finally:
-        use_conditions()
-
-
-def knee(messages):
-    from scripted import TERMS
-
-    terms = {c.term: c.name for c in CONDITIONS.values()}
-    kept = dict(TERMS)
-    TERMS.update(terms)
-    try:
-        return right(messages)
-    finally:
-        TERMS.clear()
-        TERMS.update(kept)
+    known = load_conditions(table)
+    words, counts = realise_options(
+        [(names, ROWS)], model(partial(right, conditions=known)), conditions=known
+    )
+    assert counts["sets replaced by templates"] == 0
+    (written,) = words.values()
+    assert "dry joint space" in " ".join(written.forms(ROWS)["affirmative"])
 
 
 @settings(max_examples=60, deadline=None)
@@ -359,18 +350,3 @@ def test_prompts_are_versioned_by_their_words(tmp_path, monkeypatch):
         load_prompt.cache_clear()
     with pytest.raises(KeyError):
         load_prompt("again").messages(faults="x")
-
-
-def test_estimates_count_distinct_sets():
-    log = []
-    sets = [ONE, (NAMES, ROWS[::-1]), (NAMES, ((0, 1, 0), (1, 0, 1)))]
-    realise_options(sets, model(log=log))
-    plan = estimate_options(sets, price=(2.0, 10.0))
-    assert (plan["sets"], plan["prompts"]) == (2, 4) == (2, len(log))
-    characters = sum(len(turn["content"]) for messages in log for turn in messages)
-    assert plan["tokens in"] == pytest.approx(characters / 4, abs=1)
-    assert plan["cost"] == pytest.approx(plan["tokens in"] * 2e-6 + plan["tokens out"] * 10e-6)
-    assert "4 characters a token" in plan["assumes"]
-    assert estimate_claims([CLAIMS, CLAIMS])["prompts"] == 2
-    assert estimate_claims([CLAIMS])["cost"] is None
-    assert estimate_options([(("Edema",), ((1,),))])["prompts"] == 1

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nast.facts.conditions import CONDITIONS, labelled
+from nast.facts.conditions import CONDITIONS
 from nast.language.write.llm.spans import kept_parts, without_denials
 from nast.language.write.llm.validate import (
     REASONS,
@@ -190,7 +190,7 @@ def test_parts_beside_the_denials():
 
 
 def test_every_template_passes_in_every_form():
-    triples = list(combinations([n for n in labelled() if CONDITIONS[n].normal], 3))
+    triples = list(combinations([n for n in CONDITIONS.labelled() if CONDITIONS[n].normal], 3))
     for number, (names, values, style) in enumerate(
         product(triples, product((0, 1), repeat=3), STYLES)
     ):
@@ -208,7 +208,7 @@ def test_every_template_passes_in_every_form():
 def claims(draw):
     names = draw(
         st.lists(
-            st.sampled_from([n for n in labelled() if CONDITIONS[n].normal]),
+            st.sampled_from([n for n in CONDITIONS.labelled() if CONDITIONS[n].normal]),
             min_size=1,
             max_size=3,
             unique=True,

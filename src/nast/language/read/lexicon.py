@@ -7,7 +7,7 @@ import re
 from functools import lru_cache
 from typing import NamedTuple
 
-from nast.facts.conditions import CONDITIONS, revision
+from nast.facts.conditions import CONDITIONS, Conditions
 from nast.language.read.cue_words import AFTER, BEFORE, HINT, PSEUDO, UNSURE, UNSURE_AFTER
 from nast.language.read.places import tail_pattern
 
@@ -83,7 +83,7 @@ _NOT_MEANT = (
 
 
 class Lexicon(NamedTuple):
-    """The names of the table of conditions in force.
+    """The names of a table of conditions.
 
     Attributes:
         mention: matches a name of a condition, or a decoy; `name_of` tells which.
@@ -114,32 +114,28 @@ class Lexicon(NamedTuple):
     modifiers: frozenset[str]
 
 
-def lexicon() -> Lexicon:
-    """The names of the conditions, compiled once per table of conditions."""
-    return _lexicon(revision())
-
-
 @lru_cache(maxsize=1024)
-def name_of(words: str, _: int) -> str | None:
-    """The condition that matched words name, None for a decoy; the number is the revision."""
-    return next(name for pattern, name in lexicon().names if pattern.fullmatch(words))
+def name_of(words: str, conditions: Conditions) -> str | None:
+    """The condition that matched words name, None for a decoy."""
+    return next(name for pattern, name in lexicon(conditions).names if pattern.fullmatch(words))
 
 
-@lru_cache(maxsize=2)
-def _lexicon(_: int) -> Lexicon:
+@lru_cache(maxsize=8)
+def lexicon(conditions: Conditions = CONDITIONS) -> Lexicon:
+    """The names of the conditions, compiled once per table of conditions."""
     known: dict[str, str | None] = {}
-    for condition in CONDITIONS.values():
+    for condition in conditions.values():
         known |= dict.fromkeys(condition.decoys)
         known |= dict.fromkeys((condition.term, *condition.synonyms), condition.name)
     # The longest name first, so that a decoy wins over the synonym that it contains.
     ordered = sorted(known, key=lambda n: (-len(n), n))
     patterns = [*_NOT_MEANT, *map(_pattern, ordered)]
     meant = [*(None for _ in _NOT_MEANT), *(known[name] for name in ordered)]
-    phrases = {c.normal.lower(): c.name for c in CONDITIONS.values() if c.normal}
-    zones = ZONES | {zone: zone for c in CONDITIONS.values() for zone in c.zones}
+    phrases = {c.normal.lower(): c.name for c in conditions.values() if c.normal}
+    zones = ZONES | {zone: zone for c in conditions.values() for zone in c.zones}
     grades = {
         (c.name, adjective.lower()): grade
-        for c in CONDITIONS.values()
+        for c in conditions.values()
         for grade, adjective in c.grades.items()
     }
     sizes = {adjective: grade for (_, adjective), grade in grades.items()} | SIZES

@@ -3,7 +3,7 @@
 import re
 from typing import NamedTuple
 
-from nast.facts.conditions import revision
+from nast.facts.conditions import CONDITIONS, Conditions
 from nast.language.read.lexicon import SOFT, Lexicon, lexicon, name_of
 from nast.language.read.normal import statements
 
@@ -28,15 +28,15 @@ class Mention(NamedTuple):
     wording: str = "name"
 
 
-def mentions(text: str) -> list[Mention]:
+def mentions(text: str, conditions: Conditions = CONDITIONS) -> list[Mention]:
     """The conditions that a sentence in small letters names, in order."""
-    known = lexicon()
+    known = lexicon(conditions)
     found = [
         Mention(known.phrases[m.group()], m.start(), m.end(), says="absence", wording="phrase")
         for m in known.phrase.finditer(text)
     ]
     taken = [(m.start, m.end) for m in found]
-    for said in statements(text):
+    for said in statements(text, conditions):
         if not any(start < said.end and said.start < end for start, end in taken):
             says = "presence" if said.present else "absence"
             found.append(
@@ -44,7 +44,7 @@ def mentions(text: str) -> list[Mention]:
             )
     floor = 0
     for match in known.mention.finditer(text):
-        name = name_of(match.group(), revision())
+        name = name_of(match.group(), conditions)
         if name is not None and not any(a <= match.start() < b for a, b in taken):
             start, before = _before(text, floor, match.start(), known)
             tail = known.tail.match(text, match.end())

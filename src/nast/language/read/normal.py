@@ -8,7 +8,7 @@ are clear" names no condition (reports say it beside nodules and scars) and is n
 import re
 from typing import NamedTuple
 
-from nast.facts.conditions import CONDITIONS
+from nast.facts.conditions import CONDITIONS, Conditions
 
 _SUBJECTS = {
     "heart": r"heart(?: size| silhouette)?|cardiac (?:silhouette|size)|size of the heart",
@@ -89,7 +89,7 @@ class Statement(NamedTuple):
     grade: tuple[str, ...]
 
 
-def statements(text: str) -> list[Statement]:
+def statements(text: str, conditions: Conditions = CONDITIONS) -> list[Statement]:
     """The statements of a text in small letters, in order."""
     if not _CHEAP.search(text):
         return []
@@ -106,7 +106,7 @@ def statements(text: str) -> list[Statement]:
             for s in subjects
             for state in states
             for name in _MEANING.get((str(s), state), ())
-            if name in CONDITIONS
+            if name in conditions
         }
         found += [
             Statement(name, state == "large", start, start + len(words), grade)

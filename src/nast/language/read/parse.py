@@ -11,9 +11,9 @@ about heart and mediastinum ("heart size is normal").
 import re
 from typing import NamedTuple
 
-from nast.facts.conditions import CONDITIONS
+from nast.facts.conditions import CONDITIONS, Condition, Conditions
 from nast.language.read.cue_words import GONE
-from nast.language.read.lexicon import AFTER, HARD, lexicon
+from nast.language.read.lexicon import AFTER, HARD, Lexicon, lexicon
 from nast.language.read.mentions import Mention, mentions
 from nast.language.read.places import stated_before
 from nast.language.read.scope import DENY, verdicts
@@ -49,7 +49,7 @@ def cues(text: str) -> list[str]:
     return [found[start] for start in sorted(found)]
 
 
-def read(text: str) -> list[Reading]:
+def read(text: str, conditions: Conditions = CONDITIONS) -> list[Reading]:
     """The facts that a text states, in order.
 
     A mention is absent when a cue stands before it in the same scope, or a cue such as "not seen"
@@ -63,13 +63,13 @@ def read(text: str) -> list[Reading]:
         reading
         for sentence in _SENTENCE.finditer(lowered)
         if not sentence.group().endswith("?")
-        for reading in _read_sentence(sentence.group(), sentence.start())
+        for reading in _read_sentence(sentence.group(), sentence.start(), conditions)
     ]
 
 
-def facts_of(text: str) -> frozenset[Fact]:
+def facts_of(text: str, conditions: Conditions = CONDITIONS) -> frozenset[Fact]:
     """The set of facts that a sentence states."""
-    return frozenset(r.fact for r in read(text))
+    return frozenset(r.fact for r in read(text, conditions))
 
 
 def _lower(text: str) -> str:
@@ -79,15 +79,16 @@ def _lower(text: str) -> str:
     return "".join(c.lower() if len(c.lower()) == 1 else c for c in text)
 
 
-def _read_sentence(text: str, offset: int) -> list[Reading]:
-    found = mentions(text)
+def _read_sentence(text: str, offset: int, conditions: Conditions) -> list[Reading]:
+    found, known = mentions(text, conditions), lexicon(conditions)
     readings = []
     for mention, verdict in zip(found, verdicts(text, found) if found else [], strict=True):
         if verdict != "open":
             words = mention.words
-            if mention.wording == "name" and not any(w in lexicon().sides for w in words):
+            if mention.wording == "name" and not any(w in known.sides for w in words):
                 words += stated_before(text, mention.start)
-            fact, unsaid = _fact(mention, words, verdict == "absent")
+            condition = conditions[mention.condition]
+            fact, unsaid = _fact(mention, words, verdict == "absent", condition, known)
             if fact is not None:
                 start, end = offset + mention.start, offset + mention.end
                 readings.append(Reading(fact, start, end, mention.wording, unsaid))
@@ -95,13 +96,12 @@ def _read_sentence(text: str, offset: int) -> list[Reading]:
 
 
 def _fact(
-    mention: Mention, words: tuple[str, ...], denied: bool
+    mention: Mention, words: tuple[str, ...], denied: bool, condition: Condition, known: Lexicon
 ) -> tuple[Fact | None, tuple[str, ...]]:
     """The fact of a mention, None for a denial that says less than absence; and what is unsaid."""
-    name = mention.condition
+    name = condition.name
     if mention.says == "absence":
         return (None if denied else Fact(name, "absent")), ()
-    known, condition = lexicon(), CONDITIONS[name]
     grades = {known.grades.get((name, w), known.sizes[w]): w for w in words if w in known.sizes}
     sides = {known.sides[w]: w for w in words if w in known.sides}
     zones = {known.zones[w]: w for w in words if w in known.zones}

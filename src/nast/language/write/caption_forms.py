@@ -5,7 +5,7 @@ has four fields: `{noun}` (the finding with its attributes), `{a}` (the same wit
 `{is}` (its verb) and nothing else, so that each is correct English for every condition.
 """
 
-from nast.facts.conditions import CONDITIONS
+from nast.facts.conditions import CONDITIONS, Conditions
 from nast.language.write.templates import article, finish, noun_phrase
 from nast.records import Fact
 
@@ -74,7 +74,7 @@ def caption_forms(existence: str) -> tuple[str, ...]:
     return AFFIRMATIVE_CAPTIONS if existence == "present" else NEGATED_CAPTIONS
 
 
-def caption(statement: Fact, form: str) -> str:
+def caption(statement: Fact, form: str, conditions: Conditions = CONDITIONS) -> str:
     """A single caption (paper section 4.1, format ii).
 
     Args:
@@ -82,13 +82,14 @@ def caption(statement: Fact, form: str) -> str:
             effusion", "no consolidation in the right lower zone".
         form: an entry of `AFFIRMATIVE_CAPTIONS` or `NEGATED_CAPTIONS`, as the statement's
             existence demands.
+        conditions: the table of conditions.
 
     Raises:
         ValueError: the form's polarity is not the statement's.
     """
     if form not in caption_forms(statement.existence):
         raise ValueError(f"form {form!r} does not say {statement.existence!r}")
-    noun = noun_phrase(statement)
-    verb = "are" if CONDITIONS[statement.condition].plural else "is"
-    words = {"noun": noun, "a": article(statement) + noun, "is": verb}
+    noun = noun_phrase(statement, conditions)
+    verb = "are" if conditions[statement.condition].plural else "is"
+    words = {"noun": noun, "a": article(statement, conditions) + noun, "is": verb}
     return finish(form.format(**words))

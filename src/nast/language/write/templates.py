@@ -8,7 +8,7 @@ sentence are read off the same row, so they differ in the denying pieces and now
 from collections.abc import Callable, Sequence
 from typing import Literal, NamedTuple
 
-from nast.facts.conditions import CONDITIONS
+from nast.facts.conditions import CONDITIONS, Conditions
 from nast.records import Fact
 
 Form = Literal["negated", "affirmative", "omitted"]
@@ -29,7 +29,7 @@ class Piece(NamedTuple):
     denies: bool
 
 
-def noun_phrase(fact: Fact) -> str:
+def noun_phrase(fact: Fact, conditions: Conditions = CONDITIONS) -> str:
     """The fact's condition with its attributes, without article: "small left pleural effusion".
 
     Grades use the condition's own adjectives; a zone follows as "in the left lower zone".
@@ -37,7 +37,7 @@ def noun_phrase(fact: Fact) -> str:
     Raises:
         ValueError: the fact has a severity and its condition is not graded.
     """
-    condition = CONDITIONS[fact.condition]
+    condition = conditions[fact.condition]
     if fact.severity is not None and fact.severity not in condition.grades:
         raise ValueError(f"{fact.condition} is not graded: {fact.severity!r} cannot be said of it")
     words = [condition.grades[fact.severity]] if fact.severity else []
@@ -48,13 +48,13 @@ def noun_phrase(fact: Fact) -> str:
     return " ".join([*words, condition.term, "in the", *place, fact.zone, "zone"])
 
 
-def normal_phrase(name: str) -> str:
+def normal_phrase(name: str, conditions: Conditions = CONDITIONS) -> str:
     """Table 5's phrase for the absence of a condition.
 
     Raises:
         ValueError: the table of conditions has none.
     """
-    phrase = CONDITIONS[name].normal
+    phrase = conditions[name].normal
     if phrase is None:
         raise ValueError(f"{name} has no affirmative phrase for its absence")
     return phrase
@@ -71,14 +71,21 @@ def _same(text: str) -> Piece:
     return Piece(text, text, False)
 
 
-def _deny(before: str, facts: Sequence[Fact], after: str = "", instead: str = "") -> Piece:
+def _deny(
+    conditions: Conditions, before: str, facts: Sequence[Fact], after: str = "", instead: str = ""
+) -> Piece:
     """A piece that denies `facts`: cue words around the nouns, or Table 5's phrases for them."""
-    nouns = joined([noun_phrase(f) for f in facts], "and" if after else "or")
-    phrases = joined([normal_phrase(f.condition) for f in facts])
+    nouns = _nouns(facts, conditions, "and" if after else "or")
+    phrases = joined([normal_phrase(f.condition, conditions) for f in facts])
     return Piece(f"{before}{nouns}{after}", f"{instead}{phrases}", True)
 
 
-Style = Callable[[list[Fact], list[Fact]], list[Piece]]
+def _nouns(facts: Sequence[Fact], conditions: Conditions, word: str = "and") -> str:
+    return joined([noun_phrase(f, conditions) for f in facts], word)
+
+
+Style = Callable[[list[Fact], list[Fact], Conditions], list[Piece]]
+"""Present facts, absent facts and the table of conditions -> the pieces of a sentence."""
 
 
 def _present_first(tail: str, link: str, cue: str, instead: str, there: bool = False) -> Style:
@@ -92,41 +99,40 @@ def _present_first(tail: str, link: str, cue: str, instead: str, there: bool = F
         there: whether the sentence begins with "there is".
     """
 
-    def pieces(present: list[Fact], absent: list[Fact]) -> list[Piece]:
+    def pieces(present: list[Fact], absent: list[Fact], conditions: Conditions) -> list[Piece]:
         if not present:
-            return [
-                _deny(
-                    cue.removeprefix("but ").removeprefix("and ").replace("with no", "no"), absent
-                )
-            ]
-        head = _there_is(present) if there else joined([noun_phrase(f) for f in present])
+            alone = cue.removeprefix("but ").removeprefix("and ").replace("with no", "no")
+            return [_deny(conditions, alone, absent)]
+        head = _there_is(present, conditions) if there else _nouns(present, conditions)
         if not absent:
             return [_same(f"{head}{tail}")]
-        return [_same(f"{head}{tail}{link}"), _deny(cue, absent, instead=instead)]
+        denial = _deny(conditions, cue, absent, instead=instead)
+        return [_same(f"{head}{tail}{link}"), denial]
 
     return pieces
 
 
-def _there_is(present: Sequence[Fact]) -> str:
-    verb = "are" if CONDITIONS[present[0].condition].plural else "is"
-    return f"there {verb} " + joined([f"{article(f)}{noun_phrase(f)}" for f in present])
+def _there_is(present: Sequence[Fact], conditions: Conditions) -> str:
+    verb = "are" if conditions[present[0].condition].plural else "is"
+    nouns = [f"{article(f, conditions)}{noun_phrase(f, conditions)}" for f in present]
+    return f"there {verb} {joined(nouns)}"
 
 
-def article(fact: Fact) -> str:
+def article(fact: Fact, conditions: Conditions = CONDITIONS) -> str:
     """The article of a fact's noun phrase with a blank behind, or nothing."""
-    if not CONDITIONS[fact.condition].counted:
+    if not conditions[fact.condition].counted:
         return ""
-    return "an " if noun_phrase(fact)[0] in "aeiou" else "a "
+    return "an " if noun_phrase(fact, conditions)[0] in "aeiou" else "a "
 
 
 def _absent_first(cue: str, after: str, link: str, tail: str) -> Style:
     """The denial, then the present facts: "No A, P present"."""
 
-    def pieces(present: list[Fact], absent: list[Fact]) -> list[Piece]:
-        nouns = joined([noun_phrase(f) for f in present])
+    def pieces(present: list[Fact], absent: list[Fact], conditions: Conditions) -> list[Piece]:
+        nouns = _nouns(present, conditions)
         if not absent:
             return [_same(f"{nouns}{tail}")]
-        head = _deny(cue, absent, after)
+        head = _deny(conditions, cue, absent, after)
         return [head, _same(f"{link}{nouns}{tail}")] if present else [head]
 
     return pieces
@@ -180,7 +186,9 @@ STYLES: dict[str, Style] = {
 """Ways of saying some present and some absent facts in one sentence, by name."""
 
 
-def sentence(facts: Sequence[Fact], style: str, form: Form) -> str:
+def sentence(
+    facts: Sequence[Fact], style: str, form: Form, conditions: Conditions = CONDITIONS
+) -> str:
     """One sentence that states several facts (an option, a claim).
 
     Args:
@@ -189,6 +197,7 @@ def sentence(facts: Sequence[Fact], style: str, form: Form) -> str:
         style: a key of `STYLES`.
         form: `negated` ("cardiomegaly without edema"), `affirmative` ("cardiomegaly with normal
             pulmonary vascularity") or `omitted` ("cardiomegaly").
+        conditions: the table of conditions.
 
     Returns:
         The sentence with a capital and a full stop.
@@ -204,7 +213,7 @@ def sentence(facts: Sequence[Fact], style: str, form: Form) -> str:
         present, absent = present or [], []
     if not present and not absent:
         return finish(NOTHING_STATED)
-    pieces = STYLES[style](present, absent)
+    pieces = STYLES[style](present, absent, conditions)
     return finish("".join(p.affirmative if form == "affirmative" else p.negated for p in pieces))
 
 

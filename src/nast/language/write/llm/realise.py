@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from nast.facts.conditions import CONDITIONS, Conditions
 from nast.hashes import content_hash, seed_of
 from nast.language.write.llm.backends import LanguageModel
 from nast.language.write.llm.cache import AnswerCache, ask
@@ -59,6 +60,7 @@ def realise_options(
     retries: int = 2,
     cache: Path | None = None,
     stem: str = STEM,
+    conditions: Conditions = CONDITIONS,
 ) -> tuple[dict[OptionSetKey, Written], dict[str, Any]]:
     """Options of questions in three forms (paper section 3.2, Appendix B).
 
@@ -70,6 +72,7 @@ def realise_options(
         retries: how often a text may be asked for again.
         cache: file of answers, see `AnswerCache`; None keeps them for this call only.
         stem: of sets whose stem the model fails.
+        conditions: the table of conditions.
 
     Returns:
         `option_key(conditions, configurations)` -> words, whose `forms(configurations)` are the
@@ -79,9 +82,9 @@ def realise_options(
         UsageError: see `sets.option_key`.
         ModelError: the model cannot be reached; what it answered is kept in the cache.
     """
-    keys = list(dict.fromkeys(option_key(*one) for one in sets))
+    keys = list(dict.fromkeys(option_key(*one, conditions) for one in sets))
     words, counts = _realise(
-        [statements_of(k) for k in keys], "options", model, seed, retries, cache, stem
+        [statements_of(k) for k in keys], "options", model, seed, retries, cache, stem, conditions
     )
     named = (
         one._replace(texts=dict(zip(key[1], one.texts.values(), strict=True)))
@@ -97,6 +100,7 @@ def realise_claims(
     seed: int = 0,
     retries: int = 2,
     cache: Path | None = None,
+    conditions: Conditions = CONDITIONS,
 ) -> tuple[dict[ClaimSetKey, Written], dict[str, Any]]:
     """Claims of claim sets in two forms (paper section 4.1, Appendix C).
 
@@ -108,6 +112,7 @@ def realise_claims(
         seed: decides templates.
         retries: how often a text may be asked for again.
         cache: file of answers.
+        conditions: the table of conditions.
 
     Returns:
         `claim_key(claims)` -> words, whose `forms(claims)` are the negated and affirmative texts;
@@ -117,8 +122,8 @@ def realise_claims(
         UsageError: see `sets.claim_key`.
         ModelError: the model cannot be reached; what it answered is kept in the cache.
     """
-    keys = list(dict.fromkeys(claim_key(claims) for claims in sets))
-    words, counts = _realise(keys, "claims", model, seed, retries, cache, "")
+    keys = list(dict.fromkeys(claim_key(claims, conditions) for claims in sets))
+    words, counts = _realise(keys, "claims", model, seed, retries, cache, "", conditions)
     return dict(zip(keys, words, strict=True)), counts
 
 
@@ -130,11 +135,12 @@ def _realise(
     retries: int,
     cache: Path | None,
     stem: str,
+    conditions: Conditions,
 ) -> tuple[list[Written], dict[str, Any]]:
     answers = AnswerCache(cache)
     requests = Counter({"answers from the cache": 0, "requests to the model": 0})
     asking = partial(ask, model, cache=answers, counts=requests)
-    wordings, stages = write_sets(sets, kind, asking, retries)
+    wordings, stages = write_sets(sets, kind, asking, retries, conditions)
     realiser = f"llm:{model.name}:{prompts_of(kind)}"
     made: Counter[str] = Counter()
     written = []
@@ -142,10 +148,10 @@ def _realise(
         rng = np.random.default_rng(seed_of(seed, kind, content_hash(statements)))
         style = str(rng.choice(list(STYLES)))
         if wording.fault:
-            written.append(_by_template(statements, kind, style, stem))
+            written.append(_by_template(statements, kind, style, stem, conditions))
         else:
             made["stems"] += bool(stem) and not wording.stem
-            texts = _by_model(statements, kind, wording, style, made)
+            texts = _by_model(statements, kind, wording, style, made, conditions)
             written.append(Written(stem and (wording.stem or stem), texts, realiser))
     failed = Counter(w.fault for w in wordings if w.fault)
     return written, {
@@ -162,13 +168,20 @@ def _realise(
     }
 
 
-def _by_template(statements: Sequence[Statement], kind: Kind, style: str, stem: str) -> Written:
-    texts = {s: {f: sentence(s, style, f) for f in _FORMS[kind]} for s in statements}
+def _by_template(
+    statements: Sequence[Statement], kind: Kind, style: str, stem: str, conditions: Conditions
+) -> Written:
+    texts = {s: {f: sentence(s, style, f, conditions) for f in _FORMS[kind]} for s in statements}
     return Written(stem, texts, f"template:{style}")
 
 
 def _by_model(
-    statements: Sequence[Statement], kind: Kind, wording: Wording, style: str, made: Counter[str]
+    statements: Sequence[Statement],
+    kind: Kind,
+    wording: Wording,
+    style: str,
+    made: Counter[str],
+    conditions: Conditions,
 ) -> dict[Any, dict[Form, str]]:
     """The model's texts by statement; the omitted form is cut from the negated one where it can be.
 
@@ -180,7 +193,9 @@ def _by_model(
     ):
         texts[statement] = {"negated": negated, "affirmative": affirmative}
         if kind == "options":
-            omitted = omitted_of(statement, negated)
+            omitted = omitted_of(statement, negated, conditions)
             made["omitted"] += omitted is None
-            texts[statement]["omitted"] = omitted or sentence(statement, style, "omitted")
+            texts[statement]["omitted"] = omitted or sentence(
+                statement, style, "omitted", conditions
+            )
     return texts

@@ -9,6 +9,7 @@ import re
 from itertools import pairwise
 from typing import NamedTuple
 
+from nast.facts.conditions import CONDITIONS, Conditions
 from nast.language.read.lexicon import AFTER, BEFORE
 from nast.language.write.llm.vocabulary import SAID, readings_of
 
@@ -27,14 +28,15 @@ class _Mark(NamedTuple):
     end: int
 
 
-def unclear_denial(text: str) -> str | None:
+def unclear_denial(text: str, conditions: Conditions = CONDITIONS) -> str | None:
     """The first cue of a sentence whose reach may be read in two ways, or None.
 
     Args:
         text: a sentence whose facts have been read and are the wanted ones.
+        conditions: the table of conditions.
     """
     lowered = text.lower()
-    marks = _marks(lowered)
+    marks = _marks(lowered, conditions)
     claimed: set[int] = set()
     for place, mark in enumerate(marks):
         if mark.kind in ("finding", "present"):
@@ -48,10 +50,10 @@ def unclear_denial(text: str) -> str | None:
     return None
 
 
-def _marks(text: str) -> list[_Mark]:
+def _marks(text: str, conditions: Conditions) -> list[_Mark]:
     """Cues and findings in order."""
     words = {"absent": "finding", "present": "present"}
-    found = [_Mark(words[r.fact.existence], r.start, r.end) for r in readings_of(text)]
+    found = [_Mark(words[r.fact.existence], r.start, r.end) for r in readings_of(text, conditions)]
     found += [
         _Mark("after" if m["after"] else "before", m.start(), m.end()) for m in _CUE.finditer(text)
     ]

@@ -2,6 +2,7 @@
 
 import re
 
+from nast.facts.conditions import CONDITIONS, Conditions
 from nast.language.write.llm.vocabulary import LINKS, SAID, cue_spans, readings_of
 
 _LINK = rf"(?:\b(?:{'|'.join(sorted(LINKS))})\b|[\s,;])"
@@ -14,7 +15,7 @@ _OPENING = re.compile(
 _VERB = re.compile(rf"(?:\s+(?:is|are|was|were))?(?:\s+(?:{'|'.join(sorted(SAID))})\b)?")
 
 
-def kept_parts(text: str) -> list[str]:
+def kept_parts(text: str, conditions: Conditions = CONDITIONS) -> list[str]:
     """The parts of a sentence beside its denials, byte for byte.
 
     A denial is a cue with the findings that it denies, or a Table 5 phrase, with the words that tie
@@ -22,23 +23,24 @@ def kept_parts(text: str) -> list[str]:
     the two forms of a sentence are equal if they differ in the denials and nowhere else.
     """
     parts, place = [], 0
-    for start, end in _denials(text):
+    for start, end in _denials(text, conditions):
         parts.append(text[place:start])
         place = end
     return [part for part in [*parts, text[place:]] if part]
 
 
-def without_denials(text: str) -> str:
+def without_denials(text: str, conditions: Conditions = CONDITIONS) -> str:
     """What a sentence says beside its denials; blank where it says nothing."""
-    words = "".join(kept_parts(text))
+    words = "".join(kept_parts(text, conditions))
     opening = _OPENING.match(words)
     words = words[opening.end() :] if opening else words
     return words if re.search(r"\w", words) else ""
 
 
-def _denials(text: str) -> list[tuple[int, int]]:
+def _denials(text: str, conditions: Conditions) -> list[tuple[int, int]]:
     lowered = text.lower()
-    marks = [(r.start, r.end) for r in readings_of(text) if r.fact.existence == "absent"]
+    readings = readings_of(text, conditions)
+    marks = [(r.start, r.end) for r in readings if r.fact.existence == "absent"]
     merged: list[tuple[int, int]] = []
     for start, end in sorted([*marks, *cue_spans(text)]):
         if merged and _BETWEEN.fullmatch(lowered[merged[-1][1] : max(start, merged[-1][1])]):

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
 
+from nast.facts.conditions import CONDITIONS, Conditions
 from nast.language.write.llm.dialogue import STEM, Ask, Tally, Task, converse
 from nast.language.write.llm.prompts import load_prompt, version_of
 from nast.language.write.llm.sets import Kind, Statement, fields_of, labels_of, rewriting
@@ -34,7 +35,11 @@ class Wording(NamedTuple):
 
 
 def write_sets(
-    sets: Sequence[Sequence[Statement]], kind: Kind, ask: Ask, retries: int
+    sets: Sequence[Sequence[Statement]],
+    kind: Kind,
+    ask: Ask,
+    retries: int,
+    conditions: Conditions = CONDITIONS,
 ) -> tuple[list[Wording], dict[str, Tally]]:
     """Both stages of some sets.
 
@@ -43,13 +48,18 @@ def write_sets(
         kind: decides the prompt.
         ask: answers conversations.
         retries: how often a text may be asked for again.
+        conditions: the table of conditions.
 
     Returns:
         A wording per set, and stage -> counts.
     """
-    first = [_first(statements, kind) for statements in sets]
+    first = [_first(statements, kind, conditions) for statements in sets]
     negated = converse(first, ask, retries)
-    second = {n: _second(sets[n], task.found) for n, task in enumerate(first) if not task.missing()}
+    second = {
+        n: _second(sets[n], task.found, conditions)
+        for n, task in enumerate(first)
+        if not task.missing()
+    }
     affirmative = converse(list(second.values()), ask, retries)
     wordings = [_wording(task, second.get(n)) for n, task in enumerate(first)]
     return wordings, {"negated": negated, "affirmative": affirmative}
@@ -60,23 +70,28 @@ def prompts_of(kind: Kind) -> str:
     return version_of([kind, "rewrite", "again"])
 
 
-def omitted_of(statement: Statement, negated: str) -> str | None:
+def omitted_of(
+    statement: Statement, negated: str, conditions: Conditions = CONDITIONS
+) -> str | None:
     """The text without its denials, or None where what is left is no good sentence."""
-    text = tidy(without_denials(negated))
-    return text if text and check_omitted(text, statement) is None else None
+    text = tidy(without_denials(negated, conditions))
+    return text if text and check_omitted(text, statement, conditions) is None else None
 
 
-def _first(statements: Sequence[Statement], kind: Kind) -> Task:
+def _first(statements: Sequence[Statement], kind: Kind, conditions: Conditions) -> Task:
     labels = labels_of(len(statements))
     checks = {
-        label: partial(check_negated, facts=facts)
+        label: partial(check_negated, facts=facts, conditions=conditions)
         for label, facts in zip(labels, statements, strict=True)
     }
-    messages = load_prompt(kind).messages(**fields_of(kind, statements))
-    return Task(messages, dict(checks), check_stem if kind == "options" else None)
+    messages = load_prompt(kind).messages(**fields_of(kind, statements, conditions))
+    stem = partial(check_stem, conditions=conditions) if kind == "options" else None
+    return Task(messages, dict(checks), stem)
 
 
-def _second(statements: Sequence[Statement], found: Mapping[str, str]) -> Task:
+def _second(
+    statements: Sequence[Statement], found: Mapping[str, str], conditions: Conditions
+) -> Task:
     """The rewriting of those texts that deny something."""
     labels = labels_of(len(statements))
     denying = {
@@ -85,10 +100,10 @@ def _second(statements: Sequence[Statement], found: Mapping[str, str]) -> Task:
         if any(f.existence == "absent" for f in facts)
     }
     checks = {
-        label: partial(check_affirmative, negated=found[label], facts=facts)
+        label: partial(check_affirmative, negated=found[label], facts=facts, conditions=conditions)
         for label, facts in denying.items()
     }
-    messages = load_prompt("rewrite").messages(statements=rewriting(denying, found))
+    messages = load_prompt("rewrite").messages(statements=rewriting(denying, found, conditions))
     return Task(messages, dict(checks))
 
 

@@ -8,7 +8,7 @@ import re
 from collections.abc import Collection
 from typing import NamedTuple
 
-from nast.facts.conditions import CONDITIONS
+from nast.facts.conditions import CONDITIONS, Conditions
 from nast.language.read.lexicon import HINT, PSEUDO, UNSURE, UNSURE_AFTER, lexicon
 from nast.language.read.parse import cues
 from nast.language.write.llm.scope import unclear_denial
@@ -54,34 +54,39 @@ def tidy(text: str) -> str:
     return text if text[-1] in ".!?" else text + "."
 
 
-def check_negated(text: str, facts: Collection[Fact]) -> Fault | None:
+def check_negated(
+    text: str, facts: Collection[Fact], conditions: Conditions = CONDITIONS
+) -> Fault | None:
     """Whether a sentence states some facts, absences by negation, and nothing else.
 
     Args:
         text: the sentence.
         facts: what it must say.
+        conditions: the table of conditions.
 
     Returns:
         The first fault, or None.
     """
-    fault = _check_form(text) or _check_hedges(text) or _check_facts(text, facts)
+    fault = _check_form(text) or _check_hedges(text) or _check_facts(text, facts, conditions)
     if fault:
         return fault
-    readings = readings_of(text)
+    readings = readings_of(text, conditions)
     for said in (text[r.start : r.end] for r in readings):
-        if said.lower() in lexicon().phrases:
+        if said.lower() in lexicon(conditions).phrases:
             return Fault("phrase", f'must deny with a negation, not say "{said}"')
     denies = any(f.existence == "absent" for f in facts)
-    stray = stray_words(text, readings) + ([] if denies else cues(text))
+    stray = stray_words(text, readings, conditions) + ([] if denies else cues(text))
     if stray:
         return Fault("words", f"uses words that say more than the facts: {', '.join(stray[:5])}")
-    unclear = unclear_denial(text)
+    unclear = unclear_denial(text, conditions)
     if unclear:
         return Fault("scope", f'leaves open how far "{unclear}" reaches; deny each finding apart')
     return None
 
 
-def check_affirmative(text: str, negated: str, facts: Collection[Fact]) -> Fault | None:
+def check_affirmative(
+    text: str, negated: str, facts: Collection[Fact], conditions: Conditions = CONDITIONS
+) -> Fault | None:
     """Whether a sentence is the affirmative form of a negated one (paper section 3, Appendix B).
 
     No negation is left, Table 5's phrases stand for the absences, and outside the denials the two
@@ -91,6 +96,7 @@ def check_affirmative(text: str, negated: str, facts: Collection[Fact]) -> Fault
         text: the affirmative form.
         negated: the negated form, which has passed `check_negated`.
         facts: what both must say.
+        conditions: the table of conditions.
 
     Returns:
         The first fault, or None.
@@ -98,24 +104,27 @@ def check_affirmative(text: str, negated: str, facts: Collection[Fact]) -> Fault
     left = cues(text)
     if left:
         return Fault("cue", f'still has the negation "{left[0]}"')
-    fault = _check_form(text) or _check_facts(text, facts)
+    fault = _check_form(text) or _check_facts(text, facts, conditions)
     if fault:
         return fault
-    if kept_parts(text) != kept_parts(negated):
+    if kept_parts(text, conditions) != kept_parts(negated, conditions):
         return Fault("elsewhere", "changes words that are not part of a denial")
     return None
 
 
-def check_omitted(text: str, facts: Collection[Fact]) -> Fault | None:
+def check_omitted(
+    text: str, facts: Collection[Fact], conditions: Conditions = CONDITIONS
+) -> Fault | None:
     """Whether a sentence states the present facts alone, without any negation."""
-    return check_negated(text, [f for f in facts if f.existence == "present"])
+    return check_negated(text, [f for f in facts if f.existence == "present"], conditions)
 
 
-def check_stem(text: str) -> Fault | None:
+def check_stem(text: str, conditions: Conditions = CONDITIONS) -> Fault | None:
     """Whether a stem is one short question that names no finding."""
     if not text.endswith("?") or len(text) > LONGEST or re.search(r"[.!?]\s", text):
         return Fault("form", "must be one question")
-    if lexicon().mention.search(text.lower()) or lexicon().phrase.search(text.lower()):
+    known, lowered = lexicon(conditions), text.lower()
+    if known.mention.search(lowered) or known.phrase.search(lowered):
         return Fault("added", "must name no finding")
     if cues(text):
         return Fault("cue", "must have no negation")
@@ -138,18 +147,18 @@ def _check_hedges(text: str) -> Fault | None:
     return None
 
 
-def _check_facts(text: str, facts: Collection[Fact]) -> Fault | None:
+def _check_facts(text: str, facts: Collection[Fact], conditions: Conditions) -> Fault | None:
     """The first difference between what a text says and what it must say."""
-    readings = readings_of(text)
+    readings = readings_of(text, conditions)
     said, wanted = {r.fact for r in readings}, set(facts)
     for fact in sorted(wanted - said, key=repr):
         same = [f for f in said if f.condition == fact.condition]
-        words = f"{CONDITIONS[fact.condition].term} is {fact.existence}"
+        words = f"{conditions[fact.condition].term} is {fact.existence}"
         if not same:
             return Fault("missing", f"does not state that {words}")
         if all(f.existence != fact.existence for f in same):
             return Fault("polarity", f"says the opposite of: {words}")
         return Fault("attribute", f"has another side, place or severity than given, where {words}")
     for fact in sorted(said - wanted, key=repr):
-        return Fault("added", f"says of {CONDITIONS[fact.condition].term} what was not given")
+        return Fault("added", f"says of {conditions[fact.condition].term} what was not given")
     return Fault("repeated", "says a finding twice") if len(readings) > len(said) else None

@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 from functools import lru_cache
 
-from nast.facts.conditions import CONDITIONS, revision
+from nast.facts.conditions import CONDITIONS, Conditions
 from nast.language.read.lexicon import AFTER, BEFORE, SIDES, SIZES, lexicon
 from nast.language.read.parse import Reading, read
 from nast.records import Fact
@@ -48,17 +48,15 @@ def cue_spans(text: str) -> list[tuple[int, int]]:
     return [m.span() for m in _CUE.finditer(text.lower())]
 
 
-def readings_of(text: str) -> tuple[Reading, ...]:
-    """What `parse.read` finds in a text; kept, for each check of a text asks for it."""
-    return _readings(text, revision())
-
-
 @lru_cache(maxsize=4096)
-def _readings(text: str, _: int) -> tuple[Reading, ...]:
-    return tuple(read(text))
+def readings_of(text: str, conditions: Conditions = CONDITIONS) -> tuple[Reading, ...]:
+    """What `parse.read` finds in a text; kept, for each check of a text asks for it."""
+    return tuple(read(text, conditions))
 
 
-def stray_words(text: str, readings: Sequence[Reading]) -> list[str]:
+def stray_words(
+    text: str, readings: Sequence[Reading], conditions: Conditions = CONDITIONS
+) -> list[str]:
     """Words that say something beside the facts that were read: other findings, other attributes.
 
     Cues such as "not clearly seen" and "has resolved" say more than absence, and are among them.
@@ -66,12 +64,13 @@ def stray_words(text: str, readings: Sequence[Reading]) -> list[str]:
     Args:
         text: a sentence.
         readings: what `parse.read` found in it, all of it wanted.
+        conditions: the table of conditions.
 
     Returns:
         The words in small letters, in order.
     """
     lowered = text.lower()
-    known = lexicon()
+    known = lexicon(conditions)
     said = [m.span() for m in known.mention.finditer(lowered)]
     said += [m.span() for m in known.phrase.finditer(lowered)]
     said = [(a, b) for a, b in said if any(r.start <= a < r.end for r in readings)]
@@ -81,29 +80,30 @@ def stray_words(text: str, readings: Sequence[Reading]) -> list[str]:
     return [
         m.group()
         for m in _WORD.finditer(rest)
-        if m.group() not in _NEUTRAL and not any(_belongs(lowered, m, r) for r in readings)
+        if m.group() not in _NEUTRAL
+        and not any(_belongs(lowered, m, r, conditions) for r in readings)
     ]
 
 
-def _belongs(text: str, word: re.Match[str], reading: Reading) -> bool:
+def _belongs(text: str, word: re.Match[str], reading: Reading, conditions: Conditions) -> bool:
     """Whether a word is a part of the words of a fact that was read."""
     leads = word.end() <= reading.start and not text[word.end() : reading.start].strip()
     if not leads and not reading.start <= word.start() < reading.end:
         return False
     # The reader takes "effusions" for the name and leaves "pleural" beside it.
-    own = CONDITIONS[reading.fact.condition].term.split()
-    return word.group() in own or (not leads and _attribute(word.group(), reading.fact))
+    own = conditions[reading.fact.condition].term.split()
+    return word.group() in own or (not leads and _attribute(word.group(), reading.fact, conditions))
 
 
-def _attribute(word: str, fact: Fact) -> bool:
+def _attribute(word: str, fact: Fact, conditions: Conditions) -> bool:
     """Whether a word states an attribute that a fact has."""
-    grades = CONDITIONS[fact.condition].grades
+    grades = conditions[fact.condition].grades
     if word in SIZES or word in grades.values():
         own = {severity for severity, adjective in grades.items() if adjective == word}
         return fact.severity in own if own else fact.severity == SIZES.get(word)
     if word in SIDES and SIDES[word] != fact.side:
         return False
-    zones = lexicon().zones
+    zones = lexicon(conditions).zones
     if word in zones:
         return zones[word] == fact.zone
     if fact.zone and word in fact.zone.split():
