@@ -6,7 +6,9 @@ from pytest import approx
 from nast.errors import InputError
 from nast.files import read_json, read_table
 from nast.layers import (
-    build_trace,
+    AGGREGATIONS,
+    LayerWeights,
+    Profile,
     controls,
     layer_weights,
     only,
@@ -15,8 +17,10 @@ from nast.layers import (
     uniform,
 )
 from nast.models.registry import load_model
-from nast.tracing.aggregate import AGGREGATIONS, SCORES_SCHEMA
-from nast.training.policies import layer_policy
+from nast.tracing.aggregate import SCORES_SCHEMA
+from nast.tracing.build import build_trace
+from nast.tracing.config import TraceConfig
+from nast.tracing.read import choose_layers
 
 CAPTION = [0.71, 0.62, 0.48, 0.04, 0.03, 0.04, 0.04, 0.02, 0.02, 0.00, 0.00, 0.00]
 FOIL = [0.90, 0.86, 0.69, 0.18, 0.12, 0.10, 0.09, 0.06, 0.05, 0.01, 0.01, 0.00]
@@ -114,7 +118,7 @@ def test_controls_have_the_total_step_of_the_profile():
     assert found["reversed"].scale == weights.scale[::-1]
     assert sorted(found["random"].scale) == sorted(weights.scale)
     assert found["random"] == controls(weights, scores, k=2, seed=4)["random"]
-    assert found["front-2"] == ([1, 1, 0, 0], [2, 2, 0, 0])
+    assert found["front-2"] == LayerWeights([1, 1, 0, 0], [2, 2, 0, 0])
     assert found["top-2"].scale == [0, 2, 2, 0]
     assert len({tuple(controls(weights, scores, seed=s)["random"].scale) for s in range(9)}) > 1
 
@@ -125,13 +129,13 @@ def test_order_and_choice_of_blocks():
         0.5,
         0,
     ]
-    assert only(4, [2]) == ([0, 1, 0, 0], [0, 4, 0, 0])
+    assert only(4, [2]) == LayerWeights([0, 1, 0, 0], [0, 4, 0, 0])
 
 
 def test_file_written_by_hand(tmp_path):
     path = tmp_path / "layer_weights.json"
     path.write_text('{"alpha": [1, 0.5], "scale": [1, 0]}')
-    assert read_layer_weights(path) == ([1.0, 0.5], [1.0, 0.0])
+    assert read_layer_weights(path) == LayerWeights([1.0, 0.5], [1.0, 0.0])
 
 
 @pytest.mark.parametrize(
@@ -172,7 +176,7 @@ def test_build_trace_leaves_a_readable_profile(tiny_clip, facts, tmp_path):
         read_table(tmp_path / "trace" / "layer_scores.parquet", SCORES_SCHEMA)["aggregation"]
     ) == set(AGGREGATIONS)
     phantom = load_model("phantom")
-    build_trace(phantom, facts, tmp_path / "phantom", aggregation="scope")
+    build_trace(phantom, facts, tmp_path / "phantom", TraceConfig(aggregation="scope"))
     found = read_json(tmp_path / "phantom" / "layer_weights.json")
     assert not found["within_noise"]
     assert found["scale"] == approx(layer_weights(found["score"]).scale)
@@ -185,7 +189,7 @@ def test_build_trace_leaves_a_readable_profile(tiny_clip, facts, tmp_path):
 @pytest.mark.filterwarnings("ignore:.*within its noise")
 def test_the_papers_protocol(facts, tmp_path):
     model = load_model("phantom")
-    manifest = build_trace(model, facts, tmp_path / "paper", protocol="paper")
+    manifest = build_trace(model, facts, tmp_path / "paper", TraceConfig(protocol="paper"))
     found = read_json(tmp_path / "paper" / "layer_weights.json")
     rule = {"protocol": "paper", "norm": "minmax", "floor": 0.0, "renorm": "max", "beta": 1.0}
     assert rule.items() <= found.items() and rule.items() <= manifest["config"].items()
@@ -194,16 +198,34 @@ def test_the_papers_protocol(facts, tmp_path):
     # The phantom's `cue` is within its noise, which the paper does not look at.
     assert found["within_noise"] and min(found["scale"]) == 0 and max(found["scale"]) == 1
     assert found["scale"] == layer_weights(found["score"], floor=0.0, renorm="max").scale
-    literal = layer_policy("nast", 12, tmp_path / "paper", literal=True)
+    literal = choose_layers("nast", 12, tmp_path / "paper", protocol="paper")
     assert literal == read_layer_weights(tmp_path / "paper" / "layer_weights.json")
 
 
 @pytest.mark.filterwarnings("ignore:.*within its noise")
 def test_options_beside_the_protocol_win(facts, tmp_path):
     model = load_model("phantom")
-    build_trace(model, facts, tmp_path, protocol="paper", aggregation="drop", floor=0.2, norm="max")
+    config = TraceConfig(protocol="paper", aggregation="drop", floor=0.2, norm="max")
+    build_trace(model, facts, tmp_path, config)
     found = read_json(tmp_path / "layer_weights.json")
     assert (found["floor"], found["norm"], found["renorm"]) == (0.2, "max", "max")
     assert min(found["scale"]) == approx(0.2) and max(found["scale"]) == 1
     for name in ("nast", "drop"):
-        assert layer_policy(name, 12, tmp_path, literal=True).scale == approx(found["scale"])
+        assert choose_layers(name, 12, tmp_path, protocol="paper").scale == approx(found["scale"])
+
+
+def test_a_profile_within_its_noise_is_uniform_unless_the_paper_is_followed():
+    noisy = Profile("cue", [0.2, 0.6, 0.4], within_noise=True, of="tiny")
+    with pytest.warns(UserWarning, match="the cue profile of tiny is within its noise: uniform"):
+        assert layer_weights(noisy) == uniform(3)
+    with pytest.warns(UserWarning, match="the paper's rule scales it all the same"):
+        found = layer_weights(noisy, protocol="paper")
+    assert found == layer_weights(noisy.score, floor=0.0, renorm="max")
+    assert (found.name, found.beta, found.protocol) == ("cue", 1.0, "paper")
+
+
+def test_weights_of_a_profile_know_where_they_come_from():
+    found = layer_weights(Profile("scope", [0.2, 0.6, 0.4]), beta=0.5)
+    assert found == layer_weights([0.2, 0.6, 0.4], beta=0.5)
+    assert (found.name, found.beta) == ("scope", 0.5)
+    assert layer_weights([0.2, 0.6]).name == "given" and uniform(2).name == "uniform"

@@ -1,112 +1,228 @@
-"""From a trace to a learning-rate scale per layer (paper section 4.3, first half).
+"""Which text blocks step how far: from a layer profile to a step per block (paper section 4.3).
 
-alpha_l is the layer's score scaled to [0, 1]; its update is scaled by alpha_l ** beta. The file
-`layer_weights.json` is small and made to be edited by hand.
+alpha_l is the block's score scaled to [0, 1]; its update is scaled by alpha_l ** beta. Every choice
+of layers has a name, and the same total step by default: the profile of a trace, its controls, a
+few blocks alone, or a file (`layer_weights.json`, small and made to be edited by hand).
 """
 
 import math
+import re
 import warnings
-from collections.abc import Callable
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from nast.errors import InputError
-from nast.files import read_json, write_json, write_table
-from nast.folders import stage, strictest_of
-from nast.models.contract import DualEncoder
-from nast.sources.collect import read_facts
-from nast.tracing.aggregate import SCORES_SCHEMA, merged, within_noise
-from nast.tracing.cte import TAU_SHARE, TRACE_SCHEMA
-from nast.tracing.measures import TraceTables, trace_tables
-from nast.tracing.selectivity import ATTENTION_SCHEMA
-from nast.vectors import Vectors
+from nast.errors import InputError, UsageError
+from nast.files import read_json
 
 FLOOR = 0.05
 NORMS = ("minmax", "max", "sum")
 RENORMS = ("mean", "max")
-PROTOCOLS: dict[str, dict[str, Any]] = {
-    "default": {"norm": "minmax", "floor": FLOOR, "renorm": "mean"},
-    "paper": {"norm": "minmax", "floor": 0.0, "renorm": "max"},
-}
-"""How scores become alpha (design row 2); the paper's also has no filter on d (row 4)."""
 CONTROL_BLOCKS = 3
 """Blocks of the controls `front` and `top` that a trace writes; Table 4 reports the top 3."""
+AGGREGATIONS = {
+    "cue": "CTE at the denying tokens, output of the block",
+    "scope": "mean CTE over the denying and the finding tokens, output of the block",
+    "drop": "CTE at the denying tokens, input minus output: the block that moves the signal on",
+    "input": "CTE at the denying tokens, input of the block",
+    "module": "CTE of what attention and MLP of the block write, summed over positions",
+    "attention": "how much more heads look at the negator than at the word in its place (Figure 5)",
+    "gradnorm": "gradient norm of the claim loss over parameter norm (Auto-RGN)",
+}
+"""How a trace becomes one score per block: the names of its profiles."""
+CHOICES = f"uniform, nast, {', '.join(AGGREGATIONS)}, reversed, random, front-K, top-K, or a .json"
+_COUNTED = re.compile(r"(front|top)-(\d+)")
 
 
-class LayerWeights(NamedTuple):
-    """alpha per block (1..L) and the factor on each block's step."""
+class LayerRule(NamedTuple):
+    """How scores become steps, see `layer_weights`."""
+
+    norm: str = "minmax"
+    beta: float = 1.0
+    floor: float = FLOOR
+    renorm: str = "mean"
+
+
+PROTOCOLS = {"default": LayerRule(), "paper": LayerRule(floor=0.0, renorm="max")}
+"""Design row 2; under the paper's the trace also has no filter on d (row 4)."""
+
+
+@dataclass(frozen=True)
+class Profile:
+    """A score per text block, the first block first.
+
+    Attributes:
+        name: of the score, a key of `AGGREGATIONS`.
+        score: one number per block.
+        low: lower ends of the 95 % intervals over conditions; None where there is none.
+        high: upper ends.
+        within_noise: whether its range is too small to say anything (design row 2).
+        of: the model or the folder that it belongs to, for warnings.
+    """
+
+    name: str
+    score: list[float]
+    low: list[float | None] = field(default_factory=list)
+    high: list[float | None] = field(default_factory=list)
+    within_noise: bool = False
+    of: str = ""
+
+
+@dataclass(frozen=True)
+class LayerWeights:
+    """alpha per block (1..L) and the factor on each block's step.
+
+    Attributes:
+        alpha: in [0, 1].
+        scale: 0 or more; a block with scale 0 is not trained.
+        name: of the choice: `uniform`, `nast/PROFILE` (a trace's own choice), PROFILE, `reversed`,
+            `random`, `front-K`, `top-K`, `file`, or `given` for numbers of a caller.
+        beta: sharpness, where a profile was scaled.
+        protocol: `paper` where its literal rule was asked for.
+    """
 
     alpha: list[float]
     scale: list[float]
+    name: str = field(default="given", compare=False)
+    beta: float | None = field(default=None, compare=False)
+    protocol: str = field(default="default", compare=False)
+
+
+@dataclass(frozen=True)
+class TracedLayers:
+    """What a finished trace says of one choice of layers.
+
+    Attributes:
+        weights: those that the trace chose itself.
+        profile: the trace's own choice, or the one that was asked for.
+        rule: how the trace makes weights of scores.
+        protocol: that the trace was made with.
+    """
+
+    weights: LayerWeights
+    profile: Profile
+    rule: LayerRule
+    protocol: str = "default"
 
 
 def layer_weights(
-    scores: list[float],
+    profile: Profile | Sequence[float],
     *,
-    norm: str = "minmax",
     beta: float = 1.0,
-    floor: float = FLOOR,
-    renorm: str = "mean",
+    protocol: str = "default",
+    norm: str | None = None,
+    floor: float | None = None,
+    renorm: str | None = None,
 ) -> LayerWeights:
     """alpha_l, and alpha_l ** beta (equations of section 4.3).
 
     Args:
-        scores: CTE_l of blocks 1..L.
-        norm: `minmax` (the paper), `max` (score over the largest, negative ones are 0) or `sum`
-            (share of the sum, the same).
+        profile: of a trace, or scores of blocks 1..L.
         beta: sharpness, at least 0; 0 gives the uniform profile.
-        floor: smallest alpha; the paper has none (0) and so freezes the weakest block.
-        renorm: `mean` keeps the mean scale at 1, the total step of uniform training; `max` is
-            the paper's (largest scale 1).
+        protocol: `default`, or `paper` for its literal rule: min-max, no floor, largest scale 1,
+            also for a profile within its noise. What is given beside it wins.
+        norm: `minmax` (the default, and the paper's), `max` (score over the largest, negative ones
+            are 0) or `sum` (share of the sum, the same).
+        floor: smallest alpha; 0.05 by default. The paper has none (0) and so freezes the weakest
+            block.
+        renorm: `mean` (the default) keeps the mean scale at 1, the total step of uniform training;
+            `max` is the paper's (largest scale 1).
 
     Returns:
         alpha in [floor, 1] and the scales. Equal scores give the uniform profile, with a warning
-        (min-max would be 0/0), and so do scores without a positive one under `max` and `sum`.
+        (min-max would be 0/0), and so do a profile within its noise, and scores without a positive
+        one under `max` and `sum`.
 
     Raises:
-        ValueError: beta is negative, floor is not in [0, 1], a score is not finite, or norm or
-            renorm is unknown.
+        ValueError: beta is negative, floor is not in [0, 1], a score is not finite, or norm,
+            renorm or protocol is unknown.
+
+    Example:
+        >>> weights = layer_weights([0.2, 0.6, 0.4], floor=0.0)
+        >>> [round(scale, 2) for scale in weights.scale]
+        [0.0, 2.0, 1.0]
     """
+    if protocol not in PROTOCOLS:
+        raise ValueError(f"protocol {protocol!r}; choose one of {', '.join(PROTOCOLS)}")
+    usual = PROTOCOLS[protocol]
+    rule = LayerRule(
+        norm or usual.norm, beta, usual.floor if floor is None else floor, renorm or usual.renorm
+    )
+    if not isinstance(profile, Profile):
+        return replace(_scaled(list(profile), rule), beta=beta, protocol=protocol)
+    found = None
+    if profile.within_noise:
+        flat = protocol != "paper"
+        what = "uniform weights" if flat else "the paper's rule scales it all the same"
+        warnings.warn(
+            f"the {profile.name} profile of {profile.of} is within its noise: {what}. "
+            "Another aggregation may show where the signal goes",
+            stacklevel=2,
+        )
+        found = uniform(len(profile.score)) if flat else None
+    found = found or _scaled(profile.score, rule)
+    return replace(found, name=profile.name, beta=beta, protocol=protocol)
+
+
+def _scaled(scores: list[float], rule: LayerRule) -> LayerWeights:
+    """Scores by a rule; equal ones are uniform, with a warning."""
     values = np.asarray(scores, dtype=float)
-    if beta < 0 or not 0 <= floor <= 1 or not np.isfinite(values).all():
+    if rule.beta < 0 or not 0 <= rule.floor <= 1 or not np.isfinite(values).all():
         raise ValueError(
-            f"beta {beta}, floor {floor}, scores {scores}: beta must be 0 or more, "
+            f"beta {rule.beta}, floor {rule.floor}, scores {scores}: beta must be 0 or more, "
             "floor from 0 to 1, and every score finite"
         )
-    for name, value, known in (("norm", norm, NORMS), ("renorm", renorm, RENORMS)):
+    for name, value, known in (("norm", rule.norm, NORMS), ("renorm", rule.renorm, RENORMS)):
         if value not in known:
             raise ValueError(f"{name} {value!r}; choose one of {', '.join(known)}")
-    values = values - values.min() if norm == "minmax" else np.maximum(values, 0)
-    whole = values.sum() if norm == "sum" else values.max()
+    values = values - values.min() if rule.norm == "minmax" else np.maximum(values, 0)
+    whole = values.sum() if rule.norm == "sum" else values.max()
     if whole <= 1e-12 or np.ptp(values) <= 1e-12:
-        warnings.warn("all layers have the same score: uniform weights", stacklevel=2)
+        warnings.warn("all layers have the same score: uniform weights", stacklevel=3)
         return uniform(len(values))
-    alpha = floor + (1 - floor) * values / whole
-    scale = np.where(alpha > 0, np.power(np.maximum(alpha, 1e-300), beta), 0.0)
-    scale = scale / (scale.mean() if renorm == "mean" else scale.max())
+    alpha = rule.floor + (1 - rule.floor) * values / whole
+    scale = np.where(alpha > 0, np.power(np.maximum(alpha, 1e-300), rule.beta), 0.0)
+    scale = scale / (scale.mean() if rule.renorm == "mean" else scale.max())
     return LayerWeights(alpha.tolist(), scale.tolist())
 
 
 def uniform(layers: int) -> LayerWeights:
-    """The same step for every block: the control of every comparison."""
-    return LayerWeights([1.0] * layers, [1.0] * layers)
+    """The same step for every block: the control of every comparison.
+
+    Example:
+        >>> uniform(3).scale
+        [1.0, 1.0, 1.0]
+    """
+    return LayerWeights([1.0] * layers, [1.0] * layers, "uniform")
 
 
-def reordered(weights: LayerWeights, order: list[int]) -> LayerWeights:
-    """The weights of blocks `order` (1-based, each once) on blocks 1, 2, ...: the same budget."""
-    return LayerWeights(*([values[i - 1] for i in order] for values in weights))
+def reordered(weights: LayerWeights, order: Sequence[int]) -> LayerWeights:
+    """The weights of blocks `order` (1-based, each once) on blocks 1, 2, ...: the same budget.
+
+    Example:
+        >>> reordered(LayerWeights([0.2, 1.0], [0.4, 1.6]), [2, 1]).scale
+        [1.6, 0.4]
+    """
+    alpha, scale = ([v[i - 1] for i in order] for v in (weights.alpha, weights.scale))
+    return replace(weights, alpha=alpha, scale=scale, name="given")
 
 
-def only(layers: int, chosen: list[int]) -> LayerWeights:
-    """Equal steps for some blocks (1-based), none for the others, the same total as uniform."""
+def only(layers: int, chosen: Sequence[int]) -> LayerWeights:
+    """Equal steps for some blocks (1-based), none for the others, the same total as uniform.
+
+    Example:
+        >>> only(4, [1, 2]).scale
+        [2.0, 2.0, 0.0, 0.0]
+    """
     alpha = [float(i in chosen) for i in range(1, layers + 1)]
     return LayerWeights(alpha, [a * layers / len(chosen) for a in alpha])
 
 
 def controls(
-    weights: LayerWeights, scores: list[float], *, k: int = CONTROL_BLOCKS, seed: int = 0
+    weights: LayerWeights, scores: Sequence[float], *, k: int = CONTROL_BLOCKS, seed: int = 0
 ) -> dict[str, LayerWeights]:
     """What a profile must be compared with before its shape is given any credit.
 
@@ -121,19 +237,111 @@ def controls(
         order) with the profile's own values; `front` (the first k blocks alone) and `top` (the k
         of the highest scores, lower blocks first where they are equal). All have the total step
         of the profile.
+
+    Example:
+        >>> scores = [0.9, 0.5, 0.1]
+        >>> found = controls(layer_weights(scores), scores, k=1)
+        >>> list(found)
+        ['uniform', 'reversed', 'random', 'front-1', 'top-1']
+        >>> found["top-1"].scale
+        [3.0, 0.0, 0.0]
     """
     layers = len(scores)
     k = min(k, layers)
     shuffled = np.random.default_rng(seed).permutation(layers) + 1
     # Scores that differ by rounding are equal, or another processor would choose other blocks.
     top = sorted(range(1, layers + 1), key=lambda i: (-round(scores[i - 1], 9), i))[:k]
-    return {
+    made = {
         "uniform": uniform(layers),
         "reversed": reordered(weights, list(range(layers, 0, -1))),
         "random": reordered(weights, shuffled.tolist()),
         f"front-{k}": only(layers, list(range(1, k + 1))),
         f"top-{k}": only(layers, top),
     }
+    return {name: replace(found, name=name) for name, found in made.items()}
+
+
+def follows_trace(name: str) -> bool:
+    """Whether a choice of layers needs a trace."""
+    return name in ("nast", "reversed", "random", *AGGREGATIONS) or bool(
+        re.fullmatch(r"top-\d+", name)
+    )
+
+
+def named_layers(
+    name: str,
+    layers: int,
+    traced: TracedLayers | None = None,
+    *,
+    beta: float | None = None,
+    protocol: str = "default",
+    seed: int = 0,
+) -> LayerWeights:
+    """The layer weights of a choice by its name.
+
+    Args:
+        name: `uniform`; `nast` (the trace's chosen profile) or an aggregation's name (that profile
+            of the same trace, by the same rule: norm, floor, renorm and noise); `reversed` and
+            `random` (the values of `nast` in another order); `front-K` (the first K blocks alone,
+            as Omni-NegCLIP), `top-K` (the K with the highest scores); or a file.
+        layers: blocks of the text tower.
+        traced: what a trace says, for the choices that follow one.
+        beta: sharpness; the trace's own if not given.
+        protocol: `paper` for its rule instead of the trace's: min-max without a floor, largest
+            scale 1. A trace that was made with the paper's protocol has it, and is taken as it is.
+        seed: of `random`.
+
+    Returns:
+        The weights; uniform ones, with a warning, for a profile within its noise.
+
+    Raises:
+        UsageError: an unknown name, a choice without the trace that it needs, or K out of range.
+        InputError: the file is none of layer weights.
+
+    Example:
+        >>> named_layers("front-2", 4).scale
+        [2.0, 2.0, 0.0, 0.0]
+    """
+    counted = _COUNTED.fullmatch(name)
+    k = int(counted[2]) if counted else 1
+    if not 1 <= k <= layers:
+        raise UsageError(f"--layers {name}: the text tower has {layers} blocks")
+    if follows_trace(name):
+        if traced is None:
+            raise UsageError(f"--layers {name} follows a trace; say --trace FOLDER of nast trace")
+        found = _following(name, traced, beta, protocol, k, seed)
+    elif name == "uniform":
+        found = uniform(layers)
+    elif counted:
+        found = replace(only(layers, list(range(1, k + 1))), name=name)
+    elif name.endswith(".json"):
+        found = read_layer_weights(Path(name))
+    else:
+        raise UsageError(f"--layers {name}: no such choice; choose {CHOICES}")
+    return replace(found, protocol=protocol)
+
+
+def _following(
+    name: str, traced: TracedLayers, beta: float | None, protocol: str, k: int, seed: int
+) -> LayerWeights:
+    """The weights of a choice that follows a trace."""
+    profile, own = traced.profile, traced.protocol == "paper"
+    literal = protocol == "paper" and not own
+    rule = PROTOCOLS["paper"]._replace(beta=traced.rule.beta) if literal else traced.rule
+    rule = rule if beta is None else rule._replace(beta=beta)
+    flat = profile.within_noise and not (literal or own)
+    if flat and not name.startswith("top"):
+        said = f"the {profile.name} profile of {profile.of} is within its noise: uniform weights"
+        warnings.warn(said, stacklevel=4)
+    weights = uniform(len(profile.score)) if name in AGGREGATIONS else traced.weights
+    if literal or ((beta is not None or name in AGGREGATIONS) and not flat):
+        weights = _scaled(profile.score, rule)
+    weights = replace(weights, beta=rule.beta)
+    if name in AGGREGATIONS:
+        return replace(weights, name=name)
+    if name == "nast":
+        return replace(weights, name=f"nast/{profile.name}")
+    return controls(weights, profile.score, k=k, seed=seed)[name]
 
 
 def read_layer_weights(path: Path) -> LayerWeights:
@@ -151,142 +359,4 @@ def read_layer_weights(path: Path) -> LayerWeights:
     if not alpha or len(alpha) != len(scale) or not sound or not any(scale):
         expected = "alpha and scale, each a list with one number of 0 or more per block, not all 0"
         raise InputError(path, found="something else", expected=expected)
-    return LayerWeights(alpha, scale)
-
-
-def build_trace(
-    model: DualEncoder,
-    facts: Path,
-    folder: Path,
-    *,
-    aggregation: str = "cue",
-    template: str = "severe",
-    direction: str = "foil_to_correct",
-    protocol: str = "default",
-    norm: str | None = None,
-    beta: float = 1.0,
-    floor: float | None = None,
-    renorm: str | None = None,
-    failing: bool = False,
-    seed: int = 0,
-    store: Path | None = None,
-    fresh: bool = False,
-    draw: Callable[[Path, Path], Any] | None = None,
-) -> dict[str, Any]:
-    """Trace a model on the training facts and derive its layer weights.
-
-    Args:
-        model: loaded dual encoder.
-        facts: a folder of `nast facts`.
-        folder: gets `trace.parquet`, `attention.parquet`, `layer_scores.parquet`,
-            `layer_weights.json` and `controls/`.
-        aggregation: which layer score becomes alpha; all are written.
-        template: of the caption pairs, a name of `TEMPLATES`.
-        direction: of the patch, a name of `DIRECTIONS`.
-        protocol: `paper` for its literal rule: min-max, no floor, largest scale 1, also where the
-            profile is within its noise; every sample whose d is not exactly 0 counts.
-        norm: how scores become alpha, see `layer_weights`; the protocol's if not given.
-        beta: sharpness.
-        floor: smallest alpha; the protocol's if not given.
-        renorm: which scale is 1, the mean or the largest; the protocol's if not given.
-        failing: trace the samples alone whose foil the model prefers.
-        seed: of the control in random order.
-        store: folder for vectors.
-        fresh: start over in a folder of another configuration.
-        draw: makes pictures of the tables of a folder in another one, here `figures/`.
-
-    Returns:
-        The manifest with the trace's summary.
-    """
-    given = {"norm": norm, "beta": beta, "floor": floor, "renorm": renorm}
-    rule = {
-        "aggregation": aggregation,
-        **PROTOCOLS[protocol],
-        **{k: v for k, v in given.items() if v is not None},
-    }
-    literal: dict[str, Any] = {"protocol": protocol} if protocol != "default" else {}
-    if failing:
-        literal["failing"] = True
-    config = {
-        "stage": "trace",
-        "key": model.key,
-        **rule,
-        "template": template,
-        "direction": direction,
-        "seed": seed,
-        **literal,
-    }
-    inputs = [Path(facts), *model.made_from]
-
-    def make(out: Path) -> dict[str, Any]:
-        _, table = read_facts(facts)
-        vectors = Vectors(model, store, strictest_of(inputs))
-        tau = None if protocol == "paper" else TAU_SHARE
-        tables = trace_tables(
-            vectors, table, template=template, direction=direction, tau_share=tau, failing=failing
-        )
-        write_table(out / "trace.parquet", tables.sites, TRACE_SCHEMA)
-        write_table(out / "attention.parquet", tables.attention, ATTENTION_SCHEMA)
-        write_table(out / "layer_scores.parquet", tables.scores, SCORES_SCHEMA)
-        _write_weights(out, model, tables, rule, protocol, seed)
-        if draw:
-            draw(out, out / "figures")
-        return {"counts": {"sites": len(tables.sites)}, "trace": tables.summary}
-
-    return stage(folder, config, inputs, make, fresh=fresh)
-
-
-def _write_weights(
-    out: Path,
-    model: DualEncoder,
-    tables: TraceTables,
-    rule: dict[str, Any],
-    protocol: str,
-    seed: int,
-) -> None:
-    aggregation, summary = rule["aggregation"], tables.summary
-    rows = merged(tables.scores, aggregation)
-    chosen = rows["score"].to_list()
-    if None in chosen:
-        failing = "failing samples of" in summary
-        below = "-d" if failing else "d"
-        found = f"no sample of {summary['samples']} with {below} above {summary['tau'] or 0:.3g}"
-        expected = (
-            f"captions that the model {'does not prefer' if failing else 'prefers'} to their foils"
-        )
-        raise InputError(model.name, found=found, expected=expected)
-    noise = within_noise(tables.pairs, aggregation)
-    flat = noise and protocol != "paper"
-    if noise:
-        what = "uniform weights" if flat else "the paper's rule scales it all the same"
-        warnings.warn(
-            f"the {aggregation} profile of {model.name} is within its noise: {what}. "
-            "Another aggregation may show where the signal goes",
-            stacklevel=2,
-        )
-    how = {k: v for k, v in rule.items() if k != "aggregation"}
-    weights = uniform(len(chosen)) if flat else layer_weights(chosen, **how)
-    known = {
-        "model": model.name,
-        "model_key": model.key,
-        "layers": rows["layer"].to_list(),
-        "tokenizer": type(model.tokenizer).__name__,
-    }
-    write_json(
-        out / "layer_weights.json",
-        {
-            **known,
-            "protocol": protocol,
-            **rule,
-            "within_noise": noise,
-            "score": chosen,
-            "interval": [list(i) for i in rows.select("low", "high").rows()],
-            "alpha": weights.alpha,
-            "scale": weights.scale,
-            "trace": summary,
-        },
-    )
-    for name, control in controls(weights, chosen, seed=seed).items():
-        write_json(
-            out / "controls" / f"{name}.json", {**known, "control": name, **control._asdict()}
-        )
+    return LayerWeights(alpha, scale, "file")

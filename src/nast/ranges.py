@@ -1,7 +1,10 @@
 """The ranges of numbers that a caller may give, in one place for Python and the command line."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
+
+from cyclopts import Parameter, Token
 
 from nast.errors import UsageError
 
@@ -68,3 +71,19 @@ SHARE = Range(0, 1, 0.5)
 POSITIVE = Range(0, None, 0.5, open_low=True)
 PATIENTS = Range(1, 300_000, 100)
 """Phantom patients; beyond, one seed would draw the ids of another."""
+
+
+def whole(type_: type, tokens: Sequence[Token]) -> int:
+    """A whole number of the command line; the parser would round 1.7 without a word.
+
+    Raises:
+        ValueError: it is none.
+    """
+    try:
+        return int(tokens[0].value.removesuffix(".0"))
+    except ValueError:
+        raise ValueError("It must be a whole number, for example 10.") from None
+
+
+Whole = Annotated[int, Parameter(converter=whole)]
+"""A whole number, whose range is checked later."""

@@ -43,6 +43,8 @@ def test_what_is_written_as_a_model_is_what_can_be_loaded():
     assert {kind.partition(":")[0] for kind in KINDS} == {*NAMES, *PREFIXES}
     assert all(is_model(name) for name in NAMES)
     assert not is_model("./phantom") and not is_model("hf") and not is_model("C:/data")
+    assert is_model("base=phantom") and is_model("My run=run:a=b") and is_model("pad:hf:a=b")
+    assert not is_model("a=b") and not is_model("v1.0=phantom") and not is_model("=phantom")
 
 
 @pytest.mark.parametrize(
@@ -65,6 +67,12 @@ def test_what_is_written_as_a_model_is_what_can_be_loaded():
         (["weights.pt", "questions"], "write openclip:ARCH:weights.pt for that file"),
         (["http://127.0.0.1:8000/v1", "questions"], "write chat:http://127.0.0.1:8000/v1#NAME"),
         (["gone/away", "questions"], "'gone/away' is not a model, and no folder is there; give"),
+        (
+            ["v1.0=phantom", "questions"],
+            "in NAME=MODEL a name is not empty and has no colon, slash",
+        ),
+        (["=phantom", "questions"], "in NAME=MODEL a name is not empty"),
+        (["Mine=phantm", "questions"], "in NAME=MODEL 'phantm' is not a model"),
         (["questions"], "give at least one model and one finished data folder"),
         (["phantom"], "give at least one model and one finished data folder"),
         ([], "give at least one model and one finished data folder"),
@@ -80,7 +88,7 @@ def test_evaluate_names_what_is_neither(arguments, mend, said, place):
     [
         ["trace", "my-clip", "f", "-o", "out"],
         ["train", "my-clip", "f", "c", "-o", "out"],
-        ["embed", "my-clip", "questions", "--store", "out"],
+        ["embed", "my-clip", "questions", "--vectors", "out"],
         ["models", "check", "my-clip"],
         ["models", "export", "my-clip", "--to", "hf", "-o", "out"],
     ],
@@ -143,7 +151,7 @@ def test_evaluate_phantom_beside_a_folder_of_that_name(facts, tmp_path, monkeypa
     ids=lambda options: "".join(options[:2]) + "=".join(options[-2:]),
 )
 def test_a_number_out_of_range_is_one_line(options, said, place):
-    last = ["--store", "out"] if options[0] == "embed" else ["-o", "out"]
+    last = ["--vectors", "out"] if options[0] == "embed" else ["-o", "out"]
     line = said(*options, *last)
     assert options[-2] in line or options[-2].strip("-").replace("-", "_") in line
     assert not (place / "out").exists()

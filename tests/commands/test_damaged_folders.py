@@ -107,8 +107,8 @@ def trained(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def traced(facts, tmp_path_factory):
-    from nast.layers import build_trace
     from nast.models.registry import load_model
+    from nast.tracing.build import build_trace
 
     folder = tmp_path_factory.mktemp("traced") / "trace"
     build_trace(load_model("phantom"), facts, folder)

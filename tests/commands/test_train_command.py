@@ -6,7 +6,7 @@ import pytest
 
 import nast.cli
 import nast.training.grid
-from nast.training.objectives import PUBLISHED
+from nast.training.config import PUBLISHED
 
 
 @pytest.fixture
@@ -89,7 +89,7 @@ def test_settings_of_the_rivals_authors(call, objective):
     ("options", "message"),
     [
         (["--lora", "vision"], "choose one of attention, mlp, all"),
-        (["--published"], "--published is for --objective negclip, conclip, negbench"),
+        (["--published"], "published is for objective negclip, conclip, negbench"),
         (["--layers", "gradnorm"], "--layers gradnorm follows a trace; say --trace FOLDER"),
         (["--protocol", "paper"], "--protocol paper follows a trace; say --trace FOLDER"),
         (["--patience", "2"], "patience is 2 without a validation to wait for"),
@@ -98,10 +98,13 @@ def test_settings_of_the_rivals_authors(call, objective):
         (["--lambda", "1.5"], "lambda is 1.5; it must be 0 to 1"),
         (["--learning-rate", "-1"], "learning_rate is -1"),
         (["--steps", "5", "--validate-every", "6"], "end before its first validation"),
-        (["--sweep", "x.yaml", "--log", "wandb"], "all settings stand in its file"),
-        (["--sweep", "x.yaml", "--beta", "0"], "all settings stand in its file"),
-        (["--sweep", "x.yaml", "--protocol", "paper"], "all settings stand in its file"),
-        (["--sweep", "x.yaml", "--published"], "all settings stand in its file"),
+        (["--grid", "x.yaml", "--log", "wandb"], "all settings stand in its file"),
+        (["--grid", "x.yaml", "--beta", "0"], "all settings stand in its file"),
+        (["--grid", "x.yaml", "--protocol", "paper"], "all settings stand in its file"),
+        (
+            ["--grid", "x.yaml", "--objective", "negclip", "--published"],
+            "all settings stand in its file",
+        ),
     ],
 )
 def test_wrong_calls(call, options, message):
@@ -110,8 +113,8 @@ def test_wrong_calls(call, options, message):
     assert message in " ".join(error.split())
 
 
-def test_a_run_and_a_sweep_to_the_end(tiny_clip, facts, validated_set, tmp_path, capsys):
-    call = ["train", f"hf:{tiny_clip}", facts, validated_set, "--store", tmp_path / "store"]
+def test_a_run_and_a_grid_to_the_end(tiny_clip, facts, validated_set, tmp_path, capsys):
+    call = ["train", f"hf:{tiny_clip}", facts, validated_set, "--vectors", tmp_path / "vectors"]
     small = ["--captions", 4, "--claims", 1, "--steps", 4, "--validate-every", 1, "--patience", 1]
     out, grid = tmp_path / "run", tmp_path / "grid.yaml"
     assert (
@@ -125,10 +128,10 @@ def test_a_run_and_a_sweep_to_the_end(tiny_clip, facts, validated_set, tmp_path,
     assert "validation negated claims" in lines[-2]
 
     grid.write_text("lambda: [0, 1]\nlearning_rate: 1e-3\nsteps: 1\ncaptions: 4\nclaims: 1\n")
-    swept = [str(a) for a in (*call[:4], "--sweep", grid, "-o", tmp_path / "sweep")]
-    assert nast.cli.run(swept) == 0
+    gridded = [str(a) for a in (*call[:4], "--grid", grid, "-o", tmp_path / "runs")]
+    assert nast.cli.run(gridded) == 0
     assert capsys.readouterr().out.count("lambda_ ") == 2
-    assert (tmp_path / "sweep" / "store").is_dir(), "one store for all cells"
+    assert (tmp_path / "runs" / "vectors").is_dir(), "one folder for all cells"
     grid.write_text(grid.read_text().replace("captions: 4", "captions: 5"))
-    assert nast.cli.run(swept) == 2
-    assert nast.cli.run([*swept, "--fresh"]) == 0
+    assert nast.cli.run(gridded) == 2
+    assert nast.cli.run([*gridded, "--fresh"]) == 0

@@ -81,15 +81,15 @@ def test_the_key_says_bf16_and_not_float32(tiny_clip):
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_bf16_is_close_and_another_store(family, tiny_clip, tmp_path):
+def test_bf16_is_close_and_has_vectors_of_its_own(family, tiny_clip, tmp_path):
     image = tmp_path / "x.png"
     write_image(image)
     made = {}
     for precision in hardware.PRECISIONS:
         model = load_model(place(family, tiny_clip), precision=precision)
-        store = Vectors(model, tmp_path / "store")
-        assert store.fill_texts(TEXTS) == 2, "vectors of the other precision are not seen"
-        made[precision] = torch.cat([store.texts(TEXTS), store.images([image])])
+        vectors = Vectors(model, tmp_path / "vectors")
+        assert vectors.fill_texts(TEXTS) == 2, "vectors of the other precision are not seen"
+        made[precision] = torch.cat([vectors.texts(TEXTS), vectors.images([image])])
         assert made[precision].dtype == torch.float32
         assert (made[precision].norm(dim=-1) - 1).abs().max() < 1e-6
     difference = (made["bf16"] - made["float32"]).norm(dim=-1)

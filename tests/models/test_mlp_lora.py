@@ -75,7 +75,8 @@ def test_a_run_is_exported_with_its_mlp_merged(tiny_clip, tmp_path):
     model = filled(load_model(base), "mlp")
     model.network.save_pretrained(run / "lora", save_embedding_layers=False)
     write_json(run / "run.json", {"base": base, "base_key": model.key})
-    resealed(run)
+    setting = {"stage": "train", "objective": "nast", "layers": "uniform", "seed": 0}
+    resealed(run, config=setting)
     wanted = model.encode_texts(TEXTS)
     export_model(load_model(f"run:{run}"), "hf", tmp_path / "out")
     batch = AutoTokenizer.from_pretrained(tmp_path / "out")(

@@ -19,6 +19,7 @@ from nast.models.weights.clip_layout import to_openai, to_transformers
 from nast.training.lora import add_lora
 
 TEXTS = ["There is no pneumothorax.", "There is severe edema.", "Small left pleural effusion."]
+RUN = {"stage": "train", "objective": "nast", "layers": "uniform", "seed": 0}
 TERMS = "PhysioNet Credentialed Health Data Use Agreement 1.5.0"
 
 
@@ -32,7 +33,7 @@ def make_run(base, folder, access="credentialed"):
             parameter.data.normal_(0, 0.1)
     model.network.save_pretrained(folder / "lora", save_embedding_layers=False)
     write_json(folder / "run.json", {"base": base, "base_key": model.key})
-    resealed(folder, access=access, terms=[TERMS])
+    resealed(folder, access=access, terms=[TERMS], config=RUN)
     return f"run:{folder}"
 
 

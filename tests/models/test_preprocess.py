@@ -109,7 +109,8 @@ def test_padding_is_part_of_the_key_and_of_a_run(tiny_clip, tmp_path):
     add_lora(padded, [1])
     padded.network.save_pretrained(tmp_path / "lora", save_embedding_layers=False)
     write_json(tmp_path / "run.json", {"base": f"pad:hf:{tiny_clip}", "base_key": base})
-    resealed(tmp_path, phantom=True)
+    setting = {"stage": "train", "objective": "nast", "layers": "uniform", "seed": 0}
+    resealed(tmp_path, phantom=True, config=setting)
     assert "padded" in load_model(f"run:{tmp_path}").spec["preprocessing"]
     export_model(load_model(f"run:{tmp_path}"), "hf", tmp_path / "out")
     film = picture(40, 90)

@@ -4,16 +4,18 @@ import polars as pl
 import pytest
 from pytest import approx
 
-from nast.layers import build_trace
+from nast.layers import AGGREGATIONS
 from nast.models.registry import load_model
 from nast.reporting.trace_figures import CAPTIONS, draw_trace
-from nast.tracing.aggregate import AGGREGATIONS
+from nast.tracing.build import build_trace
+from nast.tracing.config import TraceConfig
 
 
 @pytest.fixture(scope="module")
 def drawn(facts, tmp_path_factory):
     folder = tmp_path_factory.mktemp("drawn")
-    build_trace(load_model("phantom"), facts, folder / "trace", aggregation="scope")
+    config = TraceConfig(aggregation="scope")
+    build_trace(load_model("phantom"), facts, folder / "trace", config)
     return folder, draw_trace(folder / "trace", folder / "figures")
 
 

@@ -7,8 +7,8 @@ import torch
 from pytest import approx
 from torch.nn.functional import normalize
 
+from nast.layers import AGGREGATIONS
 from nast.tracing.aggregate import (
-    AGGREGATIONS,
     layer_scores,
     merged,
     pair_scores,

@@ -1,4 +1,4 @@
-"""Layer policies by name, on a trace written by hand."""
+"""Choices of layers by name, on a trace written by hand."""
 
 import json
 
@@ -9,18 +9,13 @@ from pytest import approx
 
 from nast.errors import InputError, UsageError
 from nast.files import write_table
-from nast.layers import build_trace, layer_weights, uniform
+from nast.layers import AGGREGATIONS, layer_weights, uniform
 from nast.models.registry import load_model
-from nast.tracing.aggregate import (
-    AGGREGATIONS,
-    PAIRS_SCHEMA,
-    SCORES_SCHEMA,
-    layer_scores,
-    merged,
-    within_noise,
-)
-from nast.tracing.measures import trace_tables
-from nast.training.policies import layer_policy
+from nast.tracing.aggregate import PAIRS_SCHEMA, SCORES_SCHEMA, layer_scores, merged, within_noise
+from nast.tracing.build import build_trace
+from nast.tracing.config import TraceConfig
+from nast.tracing.read import choose_layers
+from nast.tracing.trace import trace as trace_model
 
 SCORES = [0.1, 0.9, 0.5, 0.3]
 CONDITIONS = ("Edema", "Fracture", "Pneumonia", "Pneumothorax", "Atelectasis")
@@ -64,13 +59,13 @@ def profiles(trace):
 
 
 @pytest.mark.parametrize("name", PROFILES)
-def test_every_profile_of_one_trace_is_a_policy(profiles, name):
-    found = layer_policy(name, 4, profiles)
+def test_every_profile_of_one_trace_is_a_choice(profiles, name):
+    found = choose_layers(name, 4, profiles)
     assert found.scale == approx(layer_weights(PROFILES[name]).scale)
     assert sum(found.scale) == approx(4), "equal budget"
-    nast = layer_policy("nast", 4, profiles)
+    nast = choose_layers("nast", 4, profiles)
     assert nast.scale == approx(layer_weights(SCORES).scale), "the trace's choice stays"
-    sharp = layer_policy(name, 4, profiles, beta=3.0)
+    sharp = choose_layers(name, 4, profiles, beta=3.0)
     assert sharp.scale == approx(layer_weights(PROFILES[name], beta=3.0).scale)
 
 
@@ -78,7 +73,7 @@ def test_the_rule_is_that_of_the_trace(profiles):
     file = profiles / "layer_weights.json"
     rule = {"norm": "max", "floor": 0.0, "renorm": "max", "beta": 2.0}
     file.write_text(json.dumps(json.loads(file.read_text()) | rule))
-    found = layer_policy("gradnorm", 4, profiles)
+    found = choose_layers("gradnorm", 4, profiles)
     # Auto-RGN divides by the largest and freezes nothing.
     assert found.alpha == approx([0.5, 1.0, 0.25, 0.75])
     assert found.scale == approx([0.25, 1.0, 0.0625, 0.5625])
@@ -88,47 +83,48 @@ def test_the_rule_is_that_of_the_trace(profiles):
 def test_the_papers_rule_has_no_floor_and_no_mean(profiles, name):
     scores = PROFILES.get(name, SCORES)
     plain = layer_weights(scores, floor=0.0, renorm="max").scale
-    found = layer_policy(name, 4, profiles, literal=True).scale
+    found = choose_layers(name, 4, profiles, protocol="paper").scale
     assert found == (plain[::-1] if name == "reversed" else plain)
     assert min(found) == 0 and max(found) == 1
 
 
 def test_an_aggregation_within_its_noise_is_uniform_and_says_so(profiles):
     with pytest.warns(UserWarning, match="drop profile of .* within its noise: uniform"):
-        assert layer_policy("drop", 4, profiles, beta=2.0).scale == [1, 1, 1, 1]
+        assert choose_layers("drop", 4, profiles, beta=2.0).scale == [1, 1, 1, 1]
 
 
 def test_a_profile_that_the_trace_lacks(profiles):
     with pytest.raises(InputError, match=r"layer_scores\.parquet.*no score of attention"):
-        layer_policy("attention", 4, profiles)
+        choose_layers("attention", 4, profiles)
 
 
 @pytest.mark.filterwarnings("ignore:.*within its noise", "ignore:all layers")
-def test_one_trace_serves_all_policies(facts, tmp_path, monkeypatch):
+def test_one_trace_serves_all_choices(facts, tmp_path, monkeypatch):
     """A profile of another choice's trace is what the same trace would have made of it."""
     made = []
 
     def kept(*given, **options):
-        made.append(trace_tables(*given, **options))
+        made.append(trace_model(*given, **options))
         return made[-1]
 
-    monkeypatch.setattr("nast.layers.trace_tables", kept)
-    build_trace(load_model("phantom"), facts, tmp_path, aggregation="scope", beta=0.5)
+    monkeypatch.setattr("nast.tracing.build.trace", kept)
+    config = TraceConfig(aggregation="scope", beta=0.5)
+    build_trace(load_model("phantom"), facts, tmp_path, config)
     (tables,) = made
     noisy = [name for name in AGGREGATIONS if within_noise(tables.pairs, name)]
     assert "cue" in noisy and len(noisy) < len(AGGREGATIONS), "both branches are seen"
     for name in AGGREGATIONS:
         scores = merged(tables.scores, name)["score"].to_list()
         wanted = uniform(12) if name in noisy else layer_weights(scores, beta=0.5)
-        assert layer_policy(name, 12, tmp_path) == wanted
-    assert layer_policy("nast", 12, tmp_path) == layer_policy("scope", 12, tmp_path)
+        assert choose_layers(name, 12, tmp_path) == wanted
+    assert choose_layers("nast", 12, tmp_path) == choose_layers("scope", 12, tmp_path)
 
 
-def test_policies_of_a_trace(trace):
-    scale = {
-        n: layer_policy(n, 4, trace).scale
-        for n in ("uniform", "nast", "reversed", "random", "front-2", "top-2")
-    }
+def test_choices_of_a_trace(trace):
+    names = ("uniform", "nast", "reversed", "random", "front-2", "top-2")
+    found = {n: choose_layers(n, 4, trace) for n in names}
+    assert [w.name for w in found.values()] == [names[0], "nast/chosen", *names[2:]]
+    scale = {n: w.scale for n, w in found.items()}
     assert scale["uniform"] == [1, 1, 1, 1]
     assert scale["nast"] == approx(layer_weights(SCORES).scale)
     assert scale["reversed"] == scale["nast"][::-1]
@@ -139,9 +135,9 @@ def test_policies_of_a_trace(trace):
 
 
 def test_beta_sharpens_the_profile(trace):
-    flat, sharp = (layer_policy("nast", 4, trace, beta=b).scale for b in (0.0, 4.0))
+    flat, sharp = (choose_layers("nast", 4, trace, beta=b).scale for b in (0.0, 4.0))
     assert flat == approx([1, 1, 1, 1])
-    assert sharp[1] > layer_policy("nast", 4, trace).scale[1]
+    assert sharp[1] > choose_layers("nast", 4, trace).scale[1]
 
 
 def test_a_profile_within_its_noise_stays_uniform(trace):
@@ -150,7 +146,7 @@ def test_a_profile_within_its_noise_stays_uniform(trace):
     file.write_text(json.dumps(data))
     for name in ("nast", "reversed", "random"):
         with pytest.warns(UserWarning, match="within its noise: uniform weights"):
-            assert layer_policy(name, 4, trace, beta=2.0).scale == [1, 1, 1, 1]
+            assert choose_layers(name, 4, trace, beta=2.0).scale == [1, 1, 1, 1]
 
 
 def test_a_trace_of_another_model_is_said(trace, tiny_clip):
@@ -158,9 +154,9 @@ def test_a_trace_of_another_model_is_said(trace, tiny_clip):
     known = json.loads(file.read_text()) | {"model": "another", "model_key": "0" * 64}
     file.write_text(json.dumps(known))
     with pytest.warns(UserWarning, match="is a trace of another, not of hf:"):
-        layer_policy("nast", 4, trace, model=model)
+        choose_layers("nast", 4, trace, model=model)
     file.write_text(json.dumps(known | {"model_key": model.key}))
-    layer_policy("nast", 4, trace, model=model)
+    choose_layers("nast", 4, trace, model=model)
 
 
 @pytest.mark.parametrize(
@@ -170,15 +166,15 @@ def test_a_trace_of_another_model_is_said(trace, tiny_clip):
         ("gradnorm", "follows a trace"),
         ("front-5", "has 4 blocks"),
         ("front-0", "has 4 blocks"),
-        ("sideways", "no such policy"),
+        ("sideways", "no such choice"),
     ],
 )
 def test_what_cannot_be_is_said(name, words):
     with pytest.raises(UsageError, match=words):
-        layer_policy(name, 4)
+        choose_layers(name, 4)
 
 
 def test_a_file_by_hand(tmp_path):
     path = tmp_path / "mine.json"
     path.write_text('{"alpha": [1, 0, 0, 1], "scale": [2, 0, 0, 2]}')
-    assert layer_policy(str(path), 4).scale == [2, 0, 0, 2]
+    assert choose_layers(str(path), 4).scale == [2, 0, 0, 2]

@@ -9,9 +9,9 @@ from torch.nn.functional import normalize
 from nast.errors import InputError
 from nast.models.registry import load_model
 from nast.sources.collect import read_facts
-from nast.tracing.cte import TAU_SHARE, TRACE_SCHEMA, trace, trace_samples
+from nast.tracing.cte import TAU_SHARE, TRACE_SCHEMA, trace_samples
 from nast.tracing.patching import SITES, sweep, text_vector
-from nast.tracing.probes import Sample, make_probes, probe_images
+from nast.tracing.probes import Sample, make_probes, make_samples, probe_images
 from nast.vectors import Vectors
 
 
@@ -19,14 +19,15 @@ from nast.vectors import Vectors
 def traced(tiny_clip, facts):
     _, table = read_facts(facts)
     table = table.filter(pl.col("condition").is_in(["Edema", "Pleural Effusion", "Pneumonia"]))
-    store = Vectors(load_model(f"hf:{tiny_clip}"))
-    return store, table, *trace(store, table)
+    vectors = Vectors(load_model(f"hf:{tiny_clip}"))
+    samples, _ = make_samples(vectors, table)
+    return vectors, table, *trace_samples(vectors.model, samples)
 
 
 def test_equals_a_loop_over_samples(traced):
-    store, table, rows, summary = traced
-    tower, images = store.model.text, probe_images(table)
-    probes, _ = make_probes(store.model, summary["conditions"])
+    vectors, table, rows, summary = traced
+    tower, images = vectors.model.text, probe_images(table)
+    probes, _ = make_probes(vectors.model, summary["conditions"])
     effects, ds = {}, {}
     for probe in (p for p in probes if (p.condition, p.subset) in images):
         correct, foil = (text_vector(tower, i) for i in (probe.correct_ids, probe.foil_ids))
@@ -34,7 +35,7 @@ def test_equals_a_loop_over_samples(traced):
         key = f"{probe.condition}/{probe.subset}"
         ds[key], effects[key] = [], []
         for _, path in images[probe.condition, probe.subset]:
-            image = store.images([path])[0]
+            image = vectors.images([path])[0]
             ds[key].append(float(image @ correct - image @ foil))
             effects[key].append(
                 {s: (float(image @ correct) - v @ image).double() for s, v in patched.items()}
@@ -69,9 +70,9 @@ def test_trace_has_every_site_and_its_fixed_points(traced):
 
 
 def test_no_training_patient_is_an_error(traced):
-    store, table, *_ = traced
+    vectors, table, *_ = traced
     with pytest.raises(InputError, match=r"train split|usable pairs"):
-        trace(store, table.filter(pl.col("split") != "train"))
+        make_samples(vectors, table.filter(pl.col("split") != "train"))
 
 
 CONDITIONS = ["Edema", "Pneumonia", "Pneumothorax"]

@@ -10,7 +10,8 @@ from nast.errors import InputError
 from nast.facts.conditions import CONDITIONS
 from nast.models.clip_bpe import clip_tokenizer
 from nast.sources.collect import read_facts
-from nast.tracing.probes import TEMPLATES, make_probes, probe_images, roles
+from nast.tracing.config import TEMPLATES
+from nast.tracing.probes import make_probes, probe_images, roles
 
 
 class Words:

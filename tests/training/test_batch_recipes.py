@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from nast.training.batches import Recipe, draw
+from nast.training.batches import draw
+from nast.training.config import Recipe
 
 
 def rng(seed=0):

@@ -14,7 +14,7 @@ from nast.training.config import TrainConfig
 from nast.training.layer_scaling import layer_groups, scale_gradients
 from nast.training.lora import add_lora, lora_by_layer
 from nast.training.objectives import claim_loss
-from nast.training.trainer import train
+from nast.training.trainer import fine_tune
 
 SCALE = LayerWeights([1.0, 0.5, 0.1, 0.25], [1.0, 0.5, 0.1, 0.25])
 EPS = 1e-3
@@ -116,7 +116,9 @@ def test_scaling_adds_no_work_to_a_step(tiny_clip, batches):
         model = load_model(f"hf:{tiny_clip}")
         with warnings.catch_warnings(), Operations() as counter:
             warnings.filterwarnings("ignore", message="mode='gradient'")
-            train(model, *batches, weights, TrainConfig(steps=3, captions=4, claims=3, mode=mode))
+            fine_tune(
+                model, *batches, weights, TrainConfig(steps=3, captions=4, claims=3, mode=mode)
+            )
         counts[name] = counter.number
     assert counts["scaled"] == counts["uniform"] > 100
     # The printed rule multiplies the gradients of three blocks: A and B of four weights, each step.

@@ -9,11 +9,11 @@ from six_pairs import TEXTS
 from nast.language.read.parse import facts_of
 from nast.layers import uniform
 from nast.models.registry import load_model
-from nast.training.config import PAPER, TrainConfig
+from nast.training.config import PAPER, PUBLISHED, TrainConfig
 from nast.training.lora import lora_by_layer
-from nast.training.objectives import PUBLISHED, TERMS
+from nast.training.objectives import TERMS
 from nast.training.run import build_run
-from nast.training.trainer import train
+from nast.training.trainer import fine_tune
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def seen(monkeypatch):
 
 def two_steps(model, data, **settings):
     config = TrainConfig(**{"steps": 2, "captions": 3, "claims": 2, **settings})
-    return train(model, *data, uniform(4), config).history
+    return fine_tune(model, *data, uniform(4), config).history
 
 
 def lora(model, part="lora_"):

@@ -12,7 +12,7 @@ from nast.models.registry import load_model
 from nast.training.config import TrainConfig
 from nast.training.lora import lora_by_layer
 from nast.training.run import build_run
-from nast.training.trainer import train
+from nast.training.trainer import fine_tune
 
 CONFIG = TrainConfig(steps=4, captions=4, claims=3, validate_every=2, learning_rate=1e-3)
 WEIGHTS = LayerWeights([1.0, 0.0, 0.2, 0.0], [2.0, 0.0, 0.6, 0.0])
@@ -32,7 +32,7 @@ def run(model, batches, state=None, stop=None):
         if step == stop:
             raise StopError
 
-    return train(model, *batches, WEIGHTS, CONFIG, report, validate, state)
+    return fine_tune(model, *batches, WEIGHTS, CONFIG, report, validate, state)
 
 
 def test_a_run_stopped_on_another_device_goes_on_there(tiny_clip, batches, tmp_path, monkeypatch):

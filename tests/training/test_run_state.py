@@ -18,7 +18,7 @@ from nast.layers import LayerWeights
 from nast.models.registry import load_model
 from nast.training.config import TrainConfig
 from nast.training.lora import lora_by_layer
-from nast.training.trainer import train
+from nast.training.trainer import fine_tune
 
 CONFIG = TrainConfig(steps=8, captions=4, claims=3, validate_every=2, learning_rate=1e-3)
 WEIGHTS = LayerWeights([1.0, 0.5, 0.2, 0.1], [2.0, 1.0, 0.6, 0.4])
@@ -45,7 +45,7 @@ def run(tiny_clip, batches, state=None, stop=None):
         if step == stop:
             raise StopError
 
-    return model, train(model, *batches, WEIGHTS, CONFIG, report, validate, state)
+    return model, fine_tune(model, *batches, WEIGHTS, CONFIG, report, validate, state)
 
 
 def test_stopped_and_unstopped_runs_are_equal(tiny_clip, batches, tmp_path, monkeypatch):
@@ -71,7 +71,7 @@ def test_patience_ends_a_run(tiny_clip, batches):
     model = load_model(f"hf:{tiny_clip}")
     config = TrainConfig(steps=50, captions=4, claims=3, validate_every=1, patience=2)
     figures = iter([0.5, 0.6, 0.6, 0.4, 0.9])
-    found = train(model, *batches, WEIGHTS, config, validate=lambda: {"v": next(figures)})
+    found = fine_tune(model, *batches, WEIGHTS, config, validate=lambda: {"v": next(figures)})
     assert [row["v"] for row in found.history] == [0.5, 0.6, 0.6, 0.4]
 
 
@@ -86,7 +86,9 @@ def test_patience_goes_on_where_it_was(tiny_clip, batches, tmp_path):
             if step == stop:
                 raise StopError
 
-        return train(model, *batches, WEIGHTS, config, report, lambda: {"v": next(figures)}, state)
+        return fine_tune(
+            model, *batches, WEIGHTS, config, report, lambda: {"v": next(figures)}, state
+        )
 
     with pytest.raises(StopError):
         go_on([0.6, 0.5, 0.4], stop=3)
@@ -123,13 +125,13 @@ def test_a_damaged_state_is_named(tiny_clip, batches, tmp_path):
     for content in others:
         state.write_bytes(content)
         with pytest.raises(InputError, match=r"no state of this run .*delete the file") as error:
-            train(model, *batches, WEIGHTS, CONFIG, validate=lambda: {"v": 0.0}, state=state)
+            fine_tune(model, *batches, WEIGHTS, CONFIG, validate=lambda: {"v": 0.0}, state=state)
         assert "\n" not in str(error.value)
         model = load_model(f"hf:{tiny_clip}")
     state.write_bytes(whole)
     other = TrainConfig(**{**asdict(CONFIG), "rank": 4})
     with pytest.raises(InputError, match="other blocks or ranks"):
-        train(model, *batches, WEIGHTS, other, validate=lambda: {"v": 0.0}, state=state)
+        fine_tune(model, *batches, WEIGHTS, other, validate=lambda: {"v": 0.0}, state=state)
 
 
 KILLED = """
@@ -166,7 +168,7 @@ def test_kill_9(tiny_clip, batches, tmp_path):
     process.stdout.close()
     models = [load_model(f"hf:{tiny_clip}") for _ in range(2)]
     found = [
-        train(model, *batches, WEIGHTS, CONFIG, validate=lambda: {"v": 0.0}, state=place)
+        fine_tune(model, *batches, WEIGHTS, CONFIG, validate=lambda: {"v": 0.0}, state=place)
         for model, place in zip(models, (state, None), strict=True)
     ]
     assert found[0].history == found[1].history

@@ -5,8 +5,10 @@ import torch
 from pytest import approx
 from torch.nn.functional import cross_entropy, normalize
 
+from nast.errors import UsageError
 from nast.training.batches import Batch
-from nast.training.objectives import OBJECTIVES, TERMS, weights_of
+from nast.training.config import OBJECTIVES, weights_of
+from nast.training.objectives import TERMS
 
 SCALE = 7.0
 
@@ -82,5 +84,5 @@ def test_weights():
     assert weights_of("nast", 0.0) == {"claim": 1} and weights_of("nast", 1.0) == {"caption": 1}
     assert weights_of("negbench", 0.3) == {"caption": 0.99, "claim": 0.01}
     assert all(sum(weights_of(o, 0.4).values()) == approx(1) for o in OBJECTIVES)
-    with pytest.raises(ValueError, match="choose one of nast"):
+    with pytest.raises(UsageError, match="choose one of nast"):
         weights_of("siglip", 0.5)

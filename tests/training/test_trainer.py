@@ -16,12 +16,14 @@ from pytest import approx
 from nast.errors import InputError, ModelError, NastError, UsageError
 from nast.evaluation import evaluate
 from nast.files import manifest_of
+from nast.folders import stage
 from nast.layers import LayerWeights, uniform
 from nast.models.registry import load_model
 from nast.training.config import TrainConfig
 from nast.training.lora import lora_by_layer
 from nast.training.run import STATE, build_run
-from nast.training.trainer import train
+from nast.training.train import train
+from nast.training.trainer import fine_tune
 from nast.training.updates import top_share
 from nast.training.validation import claim_validation
 from nast.vectors import Vectors
@@ -38,7 +40,9 @@ def weights_of(model):
 def test_same_seed_same_weights_and_losses_fall(tiny_clip, batches):
     runs = [load_model(f"hf:{tiny_clip}") for _ in range(3)]
     histories = [
-        train(m, *batches, uniform(4), TrainConfig(steps=12, captions=6, claims=6, seed=s)).history
+        fine_tune(
+            m, *batches, uniform(4), TrainConfig(steps=12, captions=6, claims=6, seed=s)
+        ).history
         for m, s in zip(runs, (0, 0, 1), strict=True)
     ]
     assert torch.equal(weights_of(runs[0]), weights_of(runs[1]))
@@ -49,21 +53,21 @@ def test_same_seed_same_weights_and_losses_fall(tiny_clip, batches):
 
 def test_both_losses_act_in_one_step(model, batches):
     config = replace(CONFIG, steps=2, lambda_=0.3)
-    for row in train(model, *batches, uniform(4), config).history:
+    for row in fine_tune(model, *batches, uniform(4), config).history:
         assert row["loss"] == approx(0.3 * row["caption"] + 0.7 * row["claim"])
 
 
 @pytest.mark.parametrize(("lambda_", "term"), [(0.0, "claim"), (1.0, "caption")])
 def test_one_loss_alone(model, batches, lambda_, term):
     config = replace(CONFIG, steps=2, lambda_=lambda_)
-    for row in train(model, *batches, uniform(4), config).history:
+    for row in fine_tune(model, *batches, uniform(4), config).history:
         assert set(row) == {"loss", term} and row["loss"] == approx(row[term])
 
 
 def test_a_loss_that_is_not_finite_ends_the_run(model, batches):
     config = replace(CONFIG, steps=20, learning_rate=1e3, warm_up=0, claim_scale=1e38)
     with pytest.raises(ModelError, match="try a smaller learning rate than 1000"):
-        train(model, *batches, uniform(4), config)
+        fine_tune(model, *batches, uniform(4), config)
 
 
 def test_a_step_encodes_each_text_once_and_no_image(model, batches, monkeypatch):
@@ -75,7 +79,7 @@ def test_a_step_encodes_each_text_once_and_no_image(model, batches, monkeypatch)
 
     monkeypatch.setattr(model, "text_features", counted)
     monkeypatch.setattr(model, "image", None)
-    train(model, *batches, uniform(4), replace(CONFIG, steps=1, captions=6, claims=6))
+    fine_tune(model, *batches, uniform(4), replace(CONFIG, steps=1, captions=6, claims=6))
     assert len(seen) == len(set(seen)) == 6, "six texts are shown in 6 captions and 18 claims"
 
 
@@ -91,12 +95,12 @@ def test_the_true_claim_gains(model, batches, steps):
 
     before = true_scores()
     config = TrainConfig(steps=steps, captions=6, claims=6, lambda_=0.0, learning_rate=1e-3)
-    train(model, *batches, uniform(4), config)
+    fine_tune(model, *batches, uniform(4), config)
     assert true_scores() > before + 1e-5
 
 
 def test_alpha_zero_has_no_lora_and_no_change(model, batches):
-    shares = train(model, *batches, PROFILE, CONFIG).shares
+    shares = fine_tune(model, *batches, PROFILE, CONFIG).shares
     assert list(lora_by_layer(model.network)) == [1, 2, 4]
     for values in shares.values():
         assert len(values) == 4
@@ -109,7 +113,7 @@ def test_the_mlp_is_trained_by_the_same_scales(tiny_clip, batches, lora):
     config = replace(CONFIG, lora=lora)
     models = [load_model(f"hf:{tiny_clip}") for _ in range(2)]
     found = [
-        train(m, *batches, w, config).shares
+        fine_tune(m, *batches, w, config).shares
         for m, w in zip(models, (PROFILE, uniform(4)), strict=True)
     ]
     assert list(lora_by_layer(models[0].network)) == [1, 2, 4]
@@ -131,7 +135,7 @@ def test_gradients_are_scaled_before_they_are_clipped(tiny_clip, batches):
         model = load_model(f"hf:{tiny_clip}")
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="mode='gradient'")
-            updates = train(model, *batches, weights, replace(config, mode=mode)).updates
+            updates = fine_tune(model, *batches, weights, replace(config, mode=mode)).updates
         norms[mode] = [row["gradient"] for row in updates]
         assert sum(n**2 for n in norms[mode]) ** 0.5 == approx(1e-3, rel=1e-3)
     scaled = [n * s for n, s in zip(norms["lr"], profile.scale, strict=True)]
@@ -143,7 +147,7 @@ def test_rates_move_the_update_towards_the_profile(tiny_clip, batches):
     profile = LayerWeights([1.0, 0.6, 0.3, 0.1], [2.0, 1.2, 0.6, 0.2])
     found = {}
     for name, weights in (("uniform", uniform(4)), ("lr", profile)):
-        shares = train(load_model(f"hf:{tiny_clip}"), *batches, weights, CONFIG).shares
+        shares = fine_tune(load_model(f"hf:{tiny_clip}"), *batches, weights, CONFIG).shares
         found[name] = shares["parameters"]
     wanted = [0.5, 0.3, 0.15, 0.05]
     assert found["uniform"] == approx([0.25] * 4, abs=0.05)
@@ -154,14 +158,14 @@ def test_gradient_mode_warns_and_hardly_moves_the_update(tiny_clip, batches):
     profile = LayerWeights([1.0, 0.6, 0.3, 0.1], [2.0, 1.2, 0.6, 0.2])
     config = TrainConfig(steps=5, captions=4, claims=3, mode="gradient")
     with pytest.warns(UserWarning, match=r"mode='gradient' under AdamW"):
-        shares = train(load_model(f"hf:{tiny_clip}"), *batches, profile, config).shares
+        shares = fine_tune(load_model(f"hf:{tiny_clip}"), *batches, profile, config).shares
     assert shares["parameters"] == approx([0.25] * 4, abs=0.05)
     assert shares["gradient"][0] > 2 * shares["gradient"][3]
 
 
 def test_only_the_text_tower_changes(model, batches):
     before = {n: p.clone() for n, p in model.network.named_parameters()}
-    train(model, *batches, uniform(4), CONFIG)
+    fine_tune(model, *batches, uniform(4), CONFIG)
     after = {
         n.removeprefix("base_model.model.").replace(".base_layer", ""): p
         for n, p in model.network.named_parameters()
@@ -172,7 +176,7 @@ def test_only_the_text_tower_changes(model, batches):
 
 @pytest.mark.parametrize("options", [{"lambda_": 1.5}, {"mode": "adam"}, {"lora": "vision"}])
 def test_bad_config(options):
-    with pytest.raises(ValueError, match=r"lambda|mode|lora"):
+    with pytest.raises(UsageError, match=r"lambda|mode|lora"):
         TrainConfig(**options)
 
 
@@ -184,7 +188,7 @@ def test_top_share():
 @pytest.mark.parametrize("blocks", [3, 5])
 def test_a_profile_of_another_depth_is_refused(model, batches, blocks):
     with pytest.raises((ValueError, NastError)):
-        train(model, *batches, uniform(blocks), CONFIG)
+        fine_tune(model, *batches, uniform(blocks), CONFIG)
 
 
 @pytest.fixture(scope="module")
@@ -336,8 +340,8 @@ def test_layer_weights_that_differ_by_rounding_are_one_run(tiny_clip, facts, tmp
     """The powers of a profile differ in the last digit between processors."""
     config, spec = TrainConfig(steps=1, captions=4, claims=2), f"hf:{tiny_clip}"
 
-    def build(scale, **how):
-        weights = LayerWeights(PROFILE.alpha, scale)
+    def build(scale, name="given", beta=None, **how):
+        weights = LayerWeights(PROFILE.alpha, scale, name, beta)
         return build_run(
             load_model(spec),
             spec,
@@ -353,21 +357,64 @@ def test_layer_weights_that_differ_by_rounding_are_one_run(tiny_clip, facts, tmp
     assert build([float(np.nextafter(s, 9)) if s else s for s in PROFILE.scale]) == made
     with pytest.raises(UsageError, match="another configuration"):
         build([s + 1e-6 for s in PROFILE.scale])
-    # A policy is known by its name, its sharpness and its trace.
-    made = build(PROFILE.scale, layers="nast", beta=0.5, fresh=True)
-    assert {"layers": "nast", "beta": 0.5}.items() <= made["config"].items()
+    # A choice is known by its name, its sharpness and its trace.
+    trace = tmp_path / "trace"
+    stage(trace, {"stage": "trace"}, [], lambda out: {})
+    made = build(PROFILE.scale, "nast/cue", 0.5, trace=trace, fresh=True)
+    assert {"layers": "nast/cue", "beta": 0.5}.items() <= made["config"].items()
     assert "scale" not in made["config"]
-    assert build([s + 1e-3 for s in PROFILE.scale], layers="nast", beta=0.5) == made
+    assert build([s + 1e-3 for s in PROFILE.scale], "nast/cue", 0.5, trace=trace) == made
     with pytest.raises(UsageError, match="another configuration"):
-        build(PROFILE.scale, layers="nast", beta=1.0)
+        build(PROFILE.scale, "nast/cue", 1.0, trace=trace)
+    # Without the trace only the numbers say what it was.
+    assert build(PROFILE.scale, "nast/cue", 0.5, fresh=True)["config"]["scale"] == PROFILE.scale
 
 
-def test_weights_carry_the_policy_of_their_data(tiny_clip, facts, tmp_path):
+def test_a_run_knows_its_setting_whatever_its_folder_is_called(tiny_clip, facts, tmp_path):
+    config = TrainConfig(steps=1, captions=4, claims=2, seed=3)
+    spec, folder = f"base=hf:{tiny_clip}", tmp_path / "some folder#0"
+    model = load_model(spec)
+    assert (model.name, model.seed, model.g) == ("base", None, None)
+    made = build_run(model, spec, facts, contextual_set(facts), folder, uniform(4), config)
+    known = {"objective": "nast", "layers": "uniform", "mode": "lr", "beta": None, "seed": 3}
+    assert known.items() <= made["config"].items() and made["g"] == 1.0
+    run = load_model(f"run:{folder}")
+    assert (run.name, run.seed, run.g) == ("LoRA uniform", 3, 1.0)
+    named = load_model(f"mine=run:{folder}")
+    assert (named.name, named.seed) == ("mine", 3) and named.key == run.key
+    assert load_model(f"pad:run:{folder}").name == "pad:LoRA uniform"
+    assert len(repr(run).splitlines()) == 3 and "seed 3" in repr(run)
+
+
+def test_training_from_python_leaves_the_base_as_it_is(tiny_clip, facts, tmp_path):
+    model, spec = load_model(f"hf:{tiny_clip}"), f"hf:{tiny_clip}"
+    before = {n: p.clone() for n, p in model.network.named_parameters()}
+    settings = {"steps": 3, "captions": 4, "claims": 2, "seed": 1}
+    weights = LayerWeights(PROFILE.alpha, PROFILE.scale, "scope", 1.0)
+    found = train(model, facts, contextual_set(facts), weights=weights, **settings)
+    assert (found.model.name, found.model.seed) == ("NAST (lr, scope)", 1)
+    assert all(torch.equal(before[n], p) for n, p in model.network.named_parameters())
+    config = TrainConfig(**settings)
+    out = tmp_path / "run"
+    build_run(load_model(spec), spec, facts, contextual_set(facts), out, weights, config)
+    assert found.losses["loss"].to_list() == approx(pl.read_csv(out / "losses.csv")["loss"])
+    assert found.updates.height == 3 * 3 and found.updates["block"].unique().to_list() == [1, 2, 4]
+    again = load_model(f"run:{out}")
+    texts = ["There is no edema."]
+    assert torch.allclose(again.encode_texts(texts), found.model.encode_texts(texts), atol=1e-6)
+    assert again.name == found.model.name
+    assert found.model.key != model.key and facts in found.model.made_from
+    assert "3 steps" in repr(found)
+    with pytest.raises(UsageError, match="stepz is no setting of a run; choose from objective"):
+        train(model, facts, contextual_set(facts), stepz=3)
+
+
+def test_weights_carry_the_access_class_of_their_data(tiny_clip, facts, tmp_path):
     """Figures on open data are credentialed when the weights were trained on credentialed data."""
     secret, run = tmp_path / "facts", tmp_path / "run"
     shutil.copytree(facts, secret)
     terms = ["a hospital: nothing may be shared"]
-    resealed(secret, policy="credentialed", terms=terms)
+    resealed(secret, access="credentialed", terms=terms)
     spec = f"hf:{tiny_clip}"
     config = TrainConfig(steps=1, captions=4, claims=2)
     build_run(load_model(spec), spec, secret, contextual_set(facts), run, PROFILE, config)
@@ -375,12 +422,12 @@ def test_weights_carry_the_policy_of_their_data(tiny_clip, facts, tmp_path):
         assert "Access class: **credentialed**" in card.read_text()
         assert terms[0] in card.read_text()
     assert manifest_of(facts)["access"] == "open"
-    for models, policy in ((spec, "open"), (f"run:{run}", "credentialed")):
-        out = tmp_path / policy
-        evaluate([load_model(models)], [facts], out, limit=4, store=tmp_path / "store")
-        assert manifest_of(out)["access"] == policy
-        assert (terms[0] in manifest_of(out)["terms"]) is (policy == "credentialed")
-    assert {p.name for p in (tmp_path / "store").iterdir()} == {"open", "credentialed"}
+    for models, access in ((spec, "open"), (f"run:{run}", "credentialed")):
+        out = tmp_path / access
+        evaluate([load_model(models)], [facts], out, limit=4, vectors=tmp_path / "vectors")
+        assert manifest_of(out)["access"] == access
+        assert (terms[0] in manifest_of(out)["terms"]) is (access == "credentialed")
+    assert {p.name for p in (tmp_path / "vectors").iterdir()} == {"open", "credentialed"}
 
 
 def test_run_of_another_base_is_refused(run, tmp_path):

@@ -19,7 +19,7 @@ from nast.models.registry import load_model
 from nast.training.config import TrainConfig
 from nast.training.lora import lora_by_layer
 from nast.training.run import STATE
-from nast.training.trainer import train
+from nast.training.trainer import fine_tune
 
 CONFIG = TrainConfig(steps=3, captions=6, claims=6, warm_up=1, learning_rate=1e-4)
 WEIGHTS = LayerWeights([1.0, 0.5, 0.0, 0.1], [2.5, 1.25, 0.0, 0.25])
@@ -28,7 +28,7 @@ WEIGHTS = LayerWeights([1.0, 0.5, 0.0, 0.1], [2.5, 1.25, 0.0, 0.25])
 def trained(tiny_clip):
     """Losses of each step, and LoRA's parameters afterwards."""
     model = load_model(f"hf:{tiny_clip}")
-    history = train(model, *six_pairs(), WEIGHTS, CONFIG).history
+    history = fine_tune(model, *six_pairs(), WEIGHTS, CONFIG).history
     named = {n: p for g in lora_by_layer(model.network).values() for n, p in g.items()}
     return history, {n: p.detach().clone() for n, p in named.items()}
 
@@ -86,7 +86,7 @@ sys.exit(run(sys.argv[2:]))
 
 @pytest.mark.slow
 def test_a_killed_command_goes_on_and_a_finished_one_returns(tiny_clip, facts, tmp_path):
-    options = ["--steps", 4, "--captions", 8, "--claims", 2, "--store", tmp_path / "store"]
+    options = ["--steps", 4, "--captions", 8, "--claims", 2, "--vectors", tmp_path / "vectors"]
     call = ["train", f"hf:{tiny_clip}", facts, contextual_set(facts), *options, "-o"]
     assert together([2, *call, tmp_path / "two"], COMMAND)[0] == 9
     assert (tmp_path / "two" / STATE).is_file()

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from nast.errors import InputError, UsageError
 from nast.files import MANIFEST, RUN, manifest_of
+from nast.naming import split_name
 
 NAMES = ("phantom", "phantom-minilm")
 """Models that ship with the package or as a package."""
@@ -29,9 +30,13 @@ FILES = {
 
 
 def is_model(argument: str) -> bool:
-    """Whether an argument is written as a model; a folder of that name is written `./NAME`."""
-    kind, mark, _ = argument.partition(":")
-    return argument in NAMES or (bool(mark) and kind in (*PREFIXES, *SCORED))
+    """Whether an argument is written as a model, or as NAME=MODEL.
+
+    A folder of that name is written `./NAME`.
+    """
+    model = split_name(argument)[1]
+    kind, mark, _ = model.partition(":")
+    return model in NAMES or (bool(mark) and kind in (*PREFIXES, *SCORED))
 
 
 def loadable(argument: str) -> str:
@@ -40,7 +45,7 @@ def loadable(argument: str) -> str:
     Raises:
         UsageError: it is not; says how it would be.
     """
-    if is_model(argument) and argument.partition(":")[0] not in SCORED:
+    if is_model(argument) and split_name(argument)[1].partition(":")[0] not in SCORED:
         return argument
     known = ", ".join((*NAMES, *(f"{p}:..." for p in PREFIXES)))
     raise UsageError(
@@ -79,6 +84,11 @@ def part_models(arguments: Sequence[str]) -> tuple[list[str], list[Path]]:
 def _mend(argument: str, models_only: bool = False) -> str:
     """What was probably meant, as the middle of a sentence; empty where nothing is near."""
     path = Path(argument)
+    name, mark, model = argument.partition("=")
+    if mark and is_model(model):
+        return f"in NAME=MODEL a name is not empty and has no colon, slash or dot, not {name!r}; "
+    if split_name(argument)[0] and not path.exists():
+        return f"in NAME=MODEL {model!r} is not a model; "
     if argument.startswith(("http://", "https://")):
         return f"write chat:{argument}#NAME for a chat model; " if not models_only else ""
     if path.is_dir():

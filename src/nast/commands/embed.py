@@ -5,10 +5,10 @@ from pathlib import Path
 from nast.commands.arguments import loadable
 
 
-def embed(model: str, *data: Path, store: Path, split: str = "all") -> None:
+def embed_command(model: str, *data: Path, vectors: Path, split: str = "all") -> None:
     """Encode the texts and images of data folders ahead of evaluation and training.
 
-    Killed, it goes on where it was. The store is the --store of nast evaluate.
+    Killed, it goes on where it was. The folder is the --vectors of the other commands.
 
     Parameters
     ----------
@@ -16,7 +16,7 @@ def embed(model: str, *data: Path, store: Path, split: str = "all") -> None:
         A MODEL; see nast models list.
     data: Path
         Folders of nast facts, benchmark or contextual.
-    store: Path
+    vectors: Path
         Folder for vectors; each model and access class has its own below it.
     split: str
         train, validate, test or all.
@@ -32,11 +32,11 @@ def embed(model: str, *data: Path, store: Path, split: str = "all") -> None:
     if not data:
         raise UsageError(
             "give at least one data folder, for example: "
-            "nast embed phantom questions --store vectors"
+            "nast embed phantom questions --vectors vectors"
         )
     loaded = load_model(model)
     # The access class that an evaluation of the same folders will ask for.
-    vectors = Vectors(loaded, store, strictest_of([*data, *loaded.made_from]))
+    known = Vectors(loaded, vectors, strictest_of([*data, *loaded.made_from]))
     for folder in data:
-        counts = embed_folder(vectors, folder, split)
+        counts = embed_folder(known, folder, split)
         print(f"{folder}: " + ", ".join(f"{name} {count}" for name, count in counts.items()))

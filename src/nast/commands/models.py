@@ -26,7 +26,7 @@ def list_models() -> None:
         print(f"    seen     {', '.join(entry.seen) or 'no public chest radiograph set known'}")
 
 
-def check(model: str) -> None:
+def check_command(model: str) -> None:
     """Load a model and test it: weights, texts, tokenizer, blocks, images; ends with a verdict.
 
     Parameters
@@ -54,7 +54,7 @@ def check(model: str) -> None:
     print("verdict: fit for use")
 
 
-def export(
+def export_model_command(
     model: str,
     *,
     to: Literal["hf", "open-clip", "peft"],

@@ -4,28 +4,12 @@
 where it is called from Python.
 """
 
-from collections.abc import Sequence
 from typing import Annotated
 
-from cyclopts import Parameter, Token
+from cyclopts import Parameter
 
-from nast.ranges import COUNT, FRACTION, NOT_NEGATIVE, PATIENTS, POSITIVE, SEED, SHARE
+from nast.ranges import COUNT, FRACTION, NOT_NEGATIVE, PATIENTS, POSITIVE, SEED, SHARE, whole
 
-
-def whole(type_: type, tokens: Sequence[Token]) -> int:
-    """A whole number; the parser would round 1.7 without a word.
-
-    Raises:
-        ValueError: it is none.
-    """
-    try:
-        return int(tokens[0].value.removesuffix(".0"))
-    except ValueError:
-        raise ValueError("It must be a whole number, for example 10.") from None
-
-
-Whole = Annotated[int, Parameter(converter=whole)]
-"""A whole number, whose range is checked later."""
 Count = Annotated[int, Parameter(converter=whole, validator=COUNT)]
 """A whole number of 1 or more."""
 NotNegative = Annotated[int, Parameter(converter=whole, validator=NOT_NEGATIVE)]

@@ -1,31 +1,24 @@
 """nast trace."""
 
 import warnings
-from collections.abc import Collection
 from pathlib import Path
 from typing import Annotated, Any
 
 from cyclopts import Parameter
 
 from nast.commands.arguments import loadable
-from nast.commands.options import NotNegativeNumber, Seed, Share
+from nast.tracing.config import TraceConfig
+
+DEFAULT = TraceConfig()
 
 
-def trace(
+def trace_command(
     model: str,
     facts: Path,
     *,
     out: Annotated[Path, Parameter(name=["--out", "-o"])],
-    aggregation: str = "cue",
-    template: str = "severe",
-    direction: str = "foil_to_correct",
-    protocol: str = "default",
-    norm: str | None = None,
-    beta: NotNegativeNumber = 1.0,
-    floor: Share | None = None,
-    renorm: str | None = None,
-    failing: bool = False,
-    seed: Seed = 0,
+    config: Annotated[TraceConfig, Parameter(name="*")] = DEFAULT,
+    vectors: Path | None = None,
     fresh: bool = False,
 ) -> None:
     """Trace how a text encoder carries a negation, and derive layer weights.
@@ -33,57 +26,23 @@ def trace(
     Parameters
     ----------
     model: str
-        phantom, hf:FOLDER or run:FOLDER.
+        A MODEL; see nast models list.
     facts: Path
         Folder of nast facts; its training patients are used.
     out: Path
         Output folder: trace.parquet, attention.parquet, layer_scores.parquet, layer_weights.json,
         controls/, figures/.
-    aggregation: str
-        Which score becomes alpha: cue, scope, drop, input, module, attention or gradnorm.
-    template: str
-        Sentences of the caption pairs: severe (the paper's), some, evidence, without or absent.
-    direction: str
-        foil_to_correct (the paper's) or negated_to_affirmative.
-    protocol: str
-        default, or paper: min-max, no floor, largest step 1, no filter on d, no look at the noise.
-        Options given beside it win.
-    norm: str
-        How scores become alpha: minmax (the default, and the paper's), max or sum.
-    beta: float
-        Sharpness of alpha ** beta.
-    floor: float
-        Smallest alpha; 0.05 by default.
-    renorm: str
-        Which scale is 1: the mean (the default; total step of uniform training) or the max.
-    failing: bool
-        Trace only the samples that the model gets wrong: which blocks carry the wrong preference.
-    seed: int
-        Of the control whose blocks are in random order.
+    vectors: Path
+        Folder for vectors, shared with other commands.
     fresh: bool
         Start over in a folder of another configuration.
     """
     loadable(model)
-    from nast.errors import UsageError
     from nast.files import read_json
-    from nast.layers import NORMS, PROTOCOLS, RENORMS, build_trace
     from nast.models.registry import load_model
     from nast.reporting.trace_figures import draw_trace
-    from nast.tracing.aggregate import AGGREGATIONS
-    from nast.tracing.cte import DIRECTIONS
-    from nast.tracing.probes import TEMPLATES
+    from nast.tracing.build import build_trace
 
-    names: dict[str, tuple[str | None, Collection[str]]] = {
-        "aggregation": (aggregation, AGGREGATIONS),
-        "template": (template, TEMPLATES),
-        "direction": (direction, DIRECTIONS),
-        "protocol": (protocol, PROTOCOLS),
-        "norm": (norm, NORMS),
-        "renorm": (renorm, RENORMS),
-    }
-    for option, (value, known) in names.items():
-        if value is not None and value not in known:
-            raise UsageError(f"--{option} {value}: it is one of {', '.join(known)}")
     with warnings.catch_warnings():
         # Said in a line of its own below.
         warnings.filterwarnings("ignore", message=".*within its noise")
@@ -91,16 +50,8 @@ def trace(
             load_model(model, precision="float32"),
             facts,
             out,
-            aggregation=aggregation,
-            template=template,
-            direction=direction,
-            protocol=protocol,
-            norm=norm,
-            beta=beta,
-            floor=floor,
-            renorm=renorm,
-            failing=failing,
-            seed=seed,
+            config,
+            vectors=vectors,
             fresh=fresh,
             draw=draw_trace,
         )

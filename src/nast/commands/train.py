@@ -7,39 +7,30 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from nast.commands.arguments import loadable
-from nast.commands.options import NotNegativeNumber, Seed, Whole
-from nast.commands.progress import Progress
+from nast.commands.options import NotNegativeNumber
+from nast.errors import UsageError
+from nast.progress import Progress
+from nast.training.config import TrainConfig
 
 if TYPE_CHECKING:
     from nast.layers import LayerWeights
-    from nast.training.config import TrainConfig
 
 
-def train(
+DEFAULT = TrainConfig()
+
+
+def train_command(
     model: str,
     facts: Path,
     contextual: Path,
     *,
     out: Annotated[Path, Parameter(name=["--out", "-o"])],
-    objective: str | None = None,
+    config: Annotated[TrainConfig, Parameter(name="*")] = DEFAULT,
     layers: str | None = None,
     trace: Path | None = None,
-    mode: str | None = None,
     beta: NotNegativeNumber | None = None,
-    steps: Whole | None = None,
-    captions: Whole | None = None,
-    claims: Whole | None = None,
-    learning_rate: float | None = None,
-    lambda_: Annotated[float | None, Parameter(name="--lambda")] = None,
-    lora: str | None = None,
-    rank: Whole | None = None,
-    validate_every: Whole | None = None,
-    patience: Whole | None = None,
-    seed: Seed | None = None,
-    protocol: str = "default",
-    published: bool = False,
-    sweep: Path | None = None,
-    store: Path | None = None,
+    grid: Path | None = None,
+    vectors: Path | None = None,
     log: str | None = None,
     fresh: bool = False,
 ) -> None:
@@ -58,44 +49,16 @@ def train(
         Folder of nast contextual build on the same facts.
     out: Path
         Run folder; load it as run:OUT.
-    objective: str
-        nast, or a rival on the same data: clip, negclip, conclip, negbench.
     layers: str
         uniform; nast (the trace's choice) or another profile of the same trace: cue, scope, drop,
         input, module, attention, gradnorm; reversed, random, front-K, top-K; a layer_weights.json.
     trace: Path
-        Folder of nast trace, for the policies that follow one.
-    mode: str
-        lr (each block its own learning rate) or gradient (the equation as printed).
+        Folder of nast trace, for the layers that follow one.
     beta: float
-        Sharpness of the policies that follow a trace; the trace's own if not given.
-    steps: int
-        Optimizer steps.
-    captions: int
-        Image-caption pairs a step.
-    claims: int
-        Groups of claim sets a step, each with all its members.
-    learning_rate: float
-        Of a block with scale 1.
-    lambda_: float
-        Weight of the caption loss.
-    lora: str
-        Linear layers of a block that get LoRA: attention (q, k, v, out), mlp or all.
-    rank: int
-        Of LoRA, whose factor alpha / rank stays 2.
-    validate_every: int
-        Steps between validations on the validation patients; the best weights are kept.
-    patience: int
-        Validations without a better one after which training ends.
-    seed: int
-        Of LoRA's start and of the batches.
-    protocol: str
-        default, or paper: every literal choice of the paper at once.
-    published: bool
-        Settings that the authors of negclip, conclip or negbench train all weights with.
-    sweep: Path
+        Sharpness of the layers that follow a trace; the trace's own if not given.
+    grid: Path
         YAML file of settings, each one value or a list; every combination is trained.
-    store: Path
+    vectors: Path
         Folder for vectors, shared between runs.
     log: str
         tensorboard, wandb or trackio, where installed: numbers only.
@@ -103,56 +66,25 @@ def train(
         Start over in a folder of another configuration.
     """
     loadable(model)
-    given = {
-        "objective": objective,
-        "mode": mode,
-        "steps": steps,
-        "captions": captions,
-        "claims": claims,
-        "learning_rate": learning_rate,
-        "lambda_": lambda_,
-        "lora": lora,
-        "rank": rank,
-        "validate_every": validate_every,
-        "patience": patience,
-        "seed": seed,
-    }
-    given = {name: value for name, value in given.items() if value is not None}
+    if grid and (config != DEFAULT or layers or beta is not None or log):
+        raise UsageError("with --grid all settings stand in its file, and there is no --log")
+    if config.protocol == "paper" and not (trace or layers):
+        raise UsageError("--protocol paper follows a trace; say --trace FOLDER of nast trace")
     first = _join()
-    if sweep:
-        given |= {"protocol": protocol} if protocol != "default" else {}
-        given |= {"published": True} if published else {}
-        beside = {"layers": layers, "beta": beta, "log": log}
-        given |= {name: value for name, value in beside.items() if value is not None}
-        _sweep(
-            given,
-            model,
-            facts,
-            contextual,
-            sweep,
-            out,
-            trace=trace,
-            store=store,
-            fresh=fresh,
-            first=first,
-        )
+    if grid:
+        _train_grid(model, facts, contextual, grid, out, trace, vectors, fresh, first)
         return
-    from nast.errors import UsageError
     from nast.models.registry import load_model
-    from nast.training.policies import layer_policy
+    from nast.tracing.read import choose_layers
     from nast.training.run import build_run
 
-    config = _config(given, protocol, published)
-    if protocol == "paper" and not (trace or layers):
-        raise UsageError("--protocol paper follows a trace; say --trace FOLDER of nast trace")
     base = load_model(model)
-    name = layers or ("nast" if trace else "uniform")
-    weights = layer_policy(
-        name,
+    weights = choose_layers(
+        layers or ("nast" if trace else "uniform"),
         base.text.n_layers,
         trace,
         beta=beta,
-        literal=protocol == "paper",
+        protocol=config.protocol,
         seed=config.seed,
         model=base,
     )
@@ -168,36 +100,14 @@ def train(
         out,
         weights,
         config,
-        layers=name,
-        beta=beta,
-        literal=protocol == "paper",
         trace=trace,
-        store=store,
+        vectors=vectors,
         fresh=fresh,
         report=report,
     )
     progress.done()
     if first:
         _say_result(out, made)
-
-
-def _config(given: dict[str, Any], protocol: str, published: bool) -> "TrainConfig":
-    from nast.errors import UsageError
-    from nast.training.config import PAPER, TrainConfig
-    from nast.training.objectives import PUBLISHED
-
-    if protocol not in ("default", "paper"):
-        raise UsageError(f"--protocol {protocol}; choose default or paper")
-    preset = PAPER if protocol == "paper" else {}
-    if published:
-        objective = given.get("objective")
-        if objective not in PUBLISHED:
-            raise UsageError(f"--published is for --objective {', '.join(PUBLISHED)}")
-        preset = preset | PUBLISHED[objective]
-    try:
-        return TrainConfig(**{**preset, **given})
-    except ValueError as error:
-        raise UsageError(str(error)) from None
 
 
 def _join() -> bool:
@@ -219,14 +129,14 @@ def _join() -> bool:
     return torch.distributed.get_rank() == 0
 
 
-def _say(weights: "LayerWeights", config: "TrainConfig") -> None:
+def _say(weights: "LayerWeights", config: TrainConfig) -> None:
     """The table block -> alpha -> learning rate, before the first step."""
     printed = config.mode == "gradient"
     for block, (alpha, scale) in enumerate(zip(weights.alpha, weights.scale, strict=True), 1):
         rate = config.learning_rate * (1 if printed else scale)
         rest = "  no LoRA" if scale == 0 else f"  gradient x {scale:.3f}" if printed else ""
         print(f"block {block:2}  alpha {alpha:.3f}  learning rate {rate:.2e}{rest}")
-    settings = {n: getattr(config, n) for n in config.__slots__} | {"alpha": config.lora_alpha}
+    settings = {name: getattr(config, name) for name in config.__slots__}
     print(", ".join(f"{name.rstrip('_')} {value}" for name, value in settings.items()))
 
 
@@ -260,36 +170,31 @@ def _reporter(
     return progress, report
 
 
-def _sweep(
-    given: dict[str, Any],
+def _train_grid(
     model: str,
     facts: Path,
     contextual: Path,
     grid: Path,
     out: Path,
-    *,
     trace: Path | None,
-    store: Path | None,
+    vectors: Path | None,
     fresh: bool,
     first: bool,
 ) -> None:
-    from nast.errors import UsageError
-    from nast.training.grid import DEFAULTS, TABLE, read_grid, sweep
+    from nast.training.grid import TABLE, read_grid, train_grid
 
-    if given:
-        raise UsageError("with --sweep all settings stand in its file, and there is no --log")
     progress = Progress(1)
-    steps = [cell.get("steps", DEFAULTS["steps"]) for cell in read_grid(grid)]
+    steps = [int(cell.get("steps") or DEFAULT.steps) for cell in read_grid(grid)]
     if first:
         progress.step(f"fine-tuning {len(steps)} times", total=sum(steps))
-    table = sweep(
+    table = train_grid(
         model,
         facts,
         contextual,
         grid,
         out,
         trace=trace,
-        store=store,
+        vectors=vectors,
         fresh=fresh,
         report=progress.advance if first else None,
     )

@@ -117,12 +117,12 @@ def text_vectors(
     return tower.read(exact, ids, mask)
 
 
-@dataclass
+@dataclass(repr=False)
 class DualEncoder:
     """A text tower and an image tower whose unit vectors are compared by cosine.
 
     Attributes:
-        name: how results call it.
+        name: how results call it; of a run, its setting, the same for all seeds.
         key: hash of the files and settings that decide a vector: weights, tokenizer,
             preprocessing, precision. Equal keys give equal vectors; where the files lie and what
             was encoded before do not matter.
@@ -141,6 +141,8 @@ class DualEncoder:
         text_rules: what is done to a text before it is tokenised, see `nast.models.text_rules`.
         made_from: finished folders whose access class the model inherits: the runs it comes from.
         precision: of encoding and training, see `nast.models.hardware`.
+        seed: of the run that it comes from; None for a model that is no run.
+        g: how much of the run's change is in it, 1 for all; None for a model that is no run.
     """
 
     name: str
@@ -158,6 +160,8 @@ class DualEncoder:
     text_rules: Sequence[str] = ()
     made_from: list[Path] = field(default_factory=list)
     precision: str = "float32"
+    seed: int | None = None
+    g: float | None = None
 
     def __post_init__(self) -> None:
         """Freeze the weights: only LoRA is ever trained, and batch statistics never move.
@@ -169,6 +173,17 @@ class DualEncoder:
         self.network.eval().requires_grad_(False)
         check_numbers(str(self.spec.get("source", self.name)), self.network)
         check_tokens(self)
+
+    def __repr__(self) -> str:
+        """Three lines: what it is, its towers, and where it runs."""
+        tower, seen = self.text, "causal" if self.text.causal else "both ways"
+        run = "" if self.seed is None else f", seed {self.seed}, g {self.g:g}"
+        return (
+            f"DualEncoder {self.name!r}: {self.spec.get('source', 'made by hand')}{run}\n"
+            f"  text tower of {tower.n_layers} blocks, {tower.n_heads} heads, {seen}, up to "
+            f"{self.max_tokens} tokens; logit scale {self.logit_scale:.4g}\n"
+            f"  {self.precision} on {self.device}, key {self.key[:12]}"
+        )
 
     @property
     def device(self) -> torch.device:

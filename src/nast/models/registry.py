@@ -21,6 +21,7 @@ from nast.models.families.two_tower import load_two_tower
 from nast.models.hardware import chosen_device, chosen_precision, key_at
 from nast.models.preprocess import pad_images
 from nast.models.weights.pretrained import refused
+from nast.naming import run_name, run_setting, split_name
 
 KINDS = {
     "phantom": "the small CLIP that ships with the package, pretrained on phantom radiographs",
@@ -44,15 +45,22 @@ def load_model(
     """Load a model for scoring, tracing and training.
 
     Args:
-        spec: see `KINDS`.
-        name: how results call it; the string itself if not given.
+        spec: a MODEL, see `KINDS`, or NAME=MODEL.
+        name: how results call it; if not given, the NAME, else the setting of a run, else the
+            string itself.
         device: where it runs, see `chosen_device`; a GPU where torch sees one, if not given.
         precision: `float32` or `bf16`, see `chosen_precision`; by the device, if not given.
 
     Raises:
         UsageError: the string is of no known kind, or no such device or precision.
         ModelError: the files do not make the model they claim to be.
+
+    Example:
+        >>> load_model("base=phantom").name
+        'base'
     """
+    own, spec = split_name(spec)
+    name = name or own
     where = chosen_device(device)
     arithmetic = chosen_precision(where, precision)
     with refused(spec):
@@ -77,22 +85,27 @@ def _load(spec: str, name: str | None) -> DualEncoder:
     if kind == "two-tower" and place:
         return load_two_tower(place, name or spec)
     if kind == "pad" and place:
-        return pad_images(_load(place, name or spec))
+        padded = pad_images(_load(place, name))
+        padded.name = name or f"pad:{padded.name}"
+        return padded
     if kind == "run" and place:
-        return _run(Path(place), name or spec)
+        return _run(Path(place), name)
     raise UsageError(f"{spec!r} is not a model; write one of {', '.join(KINDS)}")
 
 
-def _run(folder: Path, name: str) -> DualEncoder:
-    manifest_of(folder)
+def _run(folder: Path, name: str | None) -> DualEncoder:
+    """The base of a run with its LoRA weights, named by its setting."""
+    made = manifest_of(folder)
+    setting = run_setting(made)
     run = read_json(folder / "run.json")
     named = isinstance(run, dict) and all(isinstance(run.get(k), str) for k in ("base", "base_key"))
-    if not named:
+    if not named or setting is None:
         raise ModelError(
             f"{folder / 'run.json'}: no record of a run's base; expected base and "
             "base_key as nast train wrote them"
         )
-    model = _base_of(run, folder, name)
+    model = _base_of(run, folder, name or run_name(made))
+    model.seed, model.g = setting.seed, setting.g
     merge(model)
     with quiet():
         model.network = put_lora(model.network, folder / "lora")

@@ -10,16 +10,6 @@ import numpy as np
 import polars as pl
 from scipy.stats import rankdata
 
-AGGREGATIONS = {
-    "cue": "CTE at the denying tokens, output of the block",
-    "scope": "mean CTE over the denying and the finding tokens, output of the block",
-    "drop": "CTE at the denying tokens, input minus output: the block that moves the signal on",
-    "input": "CTE at the denying tokens, input of the block",
-    "module": "CTE of what attention and MLP of the block write, summed over positions",
-    "attention": "how much more heads look at the negator than at the word in its place (Figure 5)",
-    "gradnorm": "gradient norm of the claim loss over parameter norm (Auto-RGN)",
-}
-"""How a trace becomes one score per block."""
 TRACED = ("cue", "scope", "drop", "input", "module")
 """Those in units of the whole effect (CTE = 1)."""
 PAIRS_SCHEMA: dict[str, Any] = {

@@ -15,9 +15,9 @@ import torch
 
 from nast.errors import InputError
 from nast.models.contract import DualEncoder
+from nast.tracing.config import DIRECTIONS, TAU_SHARE
 from nast.tracing.patching import SITES, sweep
-from nast.tracing.probes import Probe, Sample, make_samples, roles
-from nast.vectors import Vectors
+from nast.tracing.probes import Probe, Sample, roles
 
 TRACE_SCHEMA: dict[str, Any] = {
     "pair_id": pl.String,
@@ -36,46 +36,6 @@ TRACE_SCHEMA: dict[str, Any] = {
     "cte_mean": pl.Float64,
 }
 """`n` counts the samples above the filter, `n_all` all; the sums run over all, the mean over n."""
-TAU_SHARE = 0.05
-DIRECTIONS = {
-    "foil_to_correct": "the foil's states go into the correct caption (the paper's text)",
-    "negated_to_affirmative": "the negated caption's states go into the affirmative one, whichever "
-    "is correct (the code of Quantmeyer et al. 2024)",
-}
-
-
-def trace(
-    store: Vectors,
-    facts: pl.DataFrame,
-    *,
-    template: str = "severe",
-    direction: str = "foil_to_correct",
-    tau_share: float | None = TAU_SHARE,
-    failing: bool = False,
-) -> tuple[pl.DataFrame, dict[str, Any]]:
-    """CTE of every site, layer and position, over severe and denied facts of training patients.
-
-    Args:
-        store: of the model.
-        facts: `FACTS_SCHEMA`; only the training split is used.
-        template: a name of `TEMPLATES`.
-        direction: a name of `DIRECTIONS`.
-        tau_share: the filter on d as a share of the model's median |d|; None keeps every sample
-            whose d is not exactly 0, as the paper does.
-        failing: only samples of which the model prefers the foil, see `trace_samples`.
-
-    Returns:
-        `TRACE_SCHEMA` rows and a summary: conditions, dropped pairs, tau, samples kept and seen.
-
-    Raises:
-        InputError: no usable pair, or no training sample.
-        ValueError: an unknown direction.
-    """
-    samples, dropped = make_samples(store, facts, template)
-    rows, summary = trace_samples(
-        store.model, samples, direction, tau_share=tau_share, failing=failing
-    )
-    return rows, summary | {"template": template, "dropped pairs": dropped}
 
 
 def trace_samples(
@@ -86,12 +46,23 @@ def trace_samples(
     tau_share: float | None = TAU_SHARE,
     failing: bool = False,
 ) -> tuple[pl.DataFrame, dict[str, Any]]:
-    """The same for caption pairs with image vectors that are ready.
+    """CTE of every site, layer and position of caption pairs, over the images of each.
 
     Samples whose d is not above the filter are left out of the mean of ratios (design row 4) and
     counted; the sums over all samples stand beside it. With `failing` the samples are those with a
     negative d, whose foil the model prefers, and -d must be above the filter: CTE is then the
     share of the *wrong* preference that a state carries.
+
+    Args:
+        model: loaded dual encoder.
+        samples: caption pairs with image vectors, see `make_samples`.
+        direction: a name of `DIRECTIONS`.
+        tau_share: the filter on d as a share of the model's median |d|; None keeps every sample
+            whose d is not exactly 0, as the paper does.
+        failing: only samples of which the model prefers the foil.
+
+    Returns:
+        `TRACE_SCHEMA` rows and a summary: conditions, pairs, tau, samples kept and seen.
 
     Raises:
         InputError: `failing`, and the model prefers no foil.

@@ -1,7 +1,17 @@
 """Gradient norm over parameter norm of each block, a rival of the trace (Auto-RGN).
 
-After "surgical fine-tuning" (Lee et al. 2023, arXiv 2210.11466): blocks whose weights a loss wants
-to move most, relative to their size, are the ones to train.
+After "surgical fine-tuning" (Lee et al. 2023, arXiv 2210.11466): a layer's learning rate is the
+base rate times its relative gradient norm ||g|| / ||w|| over the largest one, so that blocks whose
+weights a loss wants to move most, relative to their size, are trained most. The choice of layers
+`gradnorm` differs from the authors' code in four things:
+
+- They measure before every epoch, on five batches of the training loss. Here it is measured once,
+  before training, by the claim loss on the trace's caption pairs of training patients.
+- They have one rate per tensor. Here a block has one, from its q, k, v and out weights together.
+- They train the weights that they measure. Here those stay frozen, and LoRA beside them is trained.
+- They divide by the largest, which freezes nothing. Here the trace's rule holds, by default
+  min-max with a floor and a mean scale of 1, so that all choices have one budget;
+  `nast trace --norm max --floor 0` is their division.
 """
 
 import re

@@ -8,44 +8,27 @@ import polars as pl
 import torch
 
 from nast.errors import InputError
-from nast.facts.conditions import CONDITIONS
+from nast.facts.conditions import CONDITIONS, Conditions
 from nast.language.write.templates import finish
 from nast.models.contract import DualEncoder
 from nast.models.text_rules import apply_rules
+from nast.tracing.config import TEMPLATES
 from nast.vectors import Vectors
 
 MIN_PAIRS = 2
-
-
-class Template(NamedTuple):
-    """A negated and an affirmative sentence about a condition, and the words that deny."""
-
-    negated: str
-    affirmative: str
-    cue: str
-
-
-TEMPLATES = {
-    "severe": Template("there is no {}", "there is severe {}", "no"),
-    "some": Template("there is no {}", "there is some {}", "no"),
-    "evidence": Template(
-        "there is no evidence of {}", "there is clear evidence of {}", "no evidence of"
-    ),
-    "without": Template("chest radiograph without {}", "chest radiograph with {}", "without"),
-    "absent": Template("{} is absent", "{} is present", "absent"),
-}
-"""`severe` is D.2's pair and contrasts severity as well; `some` is that of Quantmeyer et al."""
 
 
 class Probe(NamedTuple):
     """An ordered caption pair: `correct` is true of the images, `foil` is false.
 
     `subset` says where the negation stands: in the `caption` (the condition is absent) or in the
-    `foil` (it is present and severe). Ids and mask are (T,), the mask 0 at padding; `position` is
-    where the ids differ, `template` the name of the sentences.
+    `foil` (it is present and severe). `term` is the condition's word in both. Ids and mask are
+    (T,), the mask 0 at padding; `position` is where the ids differ, `template` the name of the
+    sentences.
     """
 
     condition: str
+    term: str
     subset: str
     correct: str
     foil: str
@@ -64,14 +47,18 @@ class Sample(NamedTuple):
 
 
 def make_probes(
-    model: DualEncoder, conditions: Sequence[str], template: str = "severe"
+    model: DualEncoder,
+    names: Sequence[str],
+    template: str = "severe",
+    conditions: Conditions = CONDITIONS,
 ) -> tuple[list[Probe], dict[str, str]]:
     """Both ordered pairs of each condition, where the tokenizer allows an exact comparison.
 
     Args:
         model: whose tokenizer decides.
-        conditions: names.
+        names: of conditions.
         template: a name of `TEMPLATES`.
+        conditions: the table that has the names.
 
     Returns:
         Probes, and for each dropped condition the reason: unequal lengths or more than one
@@ -79,11 +66,17 @@ def make_probes(
 
     Raises:
         InputError: fewer than two conditions are left.
+
+    Example:
+        >>> import nast
+        >>> probes, dropped = make_probes(nast.load_model("phantom"), ["Edema", "Pneumonia"])
+        >>> probes[0].correct, probes[0].foil, probes[0].position
+        ('There is no edema.', 'There is severe edema.', 3)
     """
     probes: list[Probe] = []
     dropped: dict[str, str] = {}
-    for name in conditions:
-        term = CONDITIONS[name].term
+    for name in names:
+        term = conditions[name].term
         sentences = TEMPLATES[template]
         no, yes = (finish(s.format(term)) for s in (sentences.negated, sentences.affirmative))
         (absent, mask), (present, other) = (_tokens(model, t) for t in (no, yes))
@@ -94,7 +87,7 @@ def make_probes(
         if len(places) != 1:
             dropped[name] = f"{len(places)} differing tokens"
             continue
-        probe = Probe(name, "caption", no, yes, absent, present, mask, places[0], template)
+        probe = Probe(name, term, "caption", no, yes, absent, present, mask, places[0], template)
         probes.append(probe)
         probes.append(
             probe._replace(
@@ -114,30 +107,34 @@ def _tokens(model: DualEncoder, text: str) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def make_samples(
-    store: Vectors, facts: pl.DataFrame, template: str = "severe"
+    vectors: Vectors,
+    facts: pl.DataFrame,
+    template: str = "severe",
+    conditions: Conditions = CONDITIONS,
 ) -> tuple[list[Sample], dict[str, str]]:
     """The caption pairs that training images can be found for, and the pairs that were dropped.
 
     Args:
-        store: of the model.
+        vectors: of the model.
         facts: `FACTS_SCHEMA`; only the training split is used.
         template: a name of `TEMPLATES`.
+        conditions: the table that the facts are named by.
 
     Raises:
         InputError: no usable pair, or no training sample.
     """
     images = probe_images(facts)
     names = sorted({condition for condition, _ in images})
-    probes, dropped = make_probes(store.model, names, template)
+    probes, dropped = make_probes(vectors.model, names, template, conditions)
     used = [p for p in probes if images.get((p.condition, p.subset))]
     if not used:
         raise InputError(
-            store.model.name,
+            vectors.model.name,
             found="no severe or absent fact of a training patient",
             expected="facts of the train split",
         )
     paths = [[path for _, path in images[p.condition, p.subset]] for p in used]
-    return [Sample(p, store.images(i)) for p, i in zip(used, paths, strict=True)], dropped
+    return [Sample(p, vectors.images(i)) for p, i in zip(used, paths, strict=True)], dropped
 
 
 def probe_images(facts: pl.DataFrame) -> dict[tuple[str, str], list[tuple[str, str]]]:
@@ -174,7 +171,7 @@ def roles(probe: Probe, model: DualEncoder) -> list[dict[str, Any]]:
     read = model.text.pooled_row(probe.correct_ids[None], probe.mask[None])
     in_padding = read is not None and not probe.mask[read]
     cue = _span(text, TEMPLATES[probe.template].cue)
-    finding = _span(text, CONDITIONS[probe.condition].term)
+    finding = _span(text, probe.term)
     result = []
     for position, real in enumerate(probe.mask.tolist()):
         word = next(words) if real else "(padding)"

@@ -1,22 +1,42 @@
-"""Everything that a trace of a model measures, as tables."""
+"""A trace of a model: CTE of every site, attention, and the scores of each block."""
 
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from nast.tracing.aggregate import TRACED, layer_scores, pair_scores, rank_correlation
-from nast.tracing.cte import TAU_SHARE, trace_samples
+from nast.errors import InputError
+from nast.layers import Profile
+from nast.models.contract import DualEncoder
+from nast.sources.collect import Facts, read_facts
+from nast.tracing.aggregate import (
+    TRACED,
+    layer_scores,
+    merged,
+    pair_scores,
+    rank_correlation,
+    within_noise,
+)
+from nast.tracing.config import TAU_SHARE, TEMPLATES
+from nast.tracing.cte import trace_samples
 from nast.tracing.gradient_norms import gradient_norms
-from nast.tracing.probes import TEMPLATES, make_samples
+from nast.tracing.plots import plot_attention, plot_cte, plot_profiles
+from nast.tracing.probes import make_samples
 from nast.tracing.selectivity import negator_attention
 from nast.vectors import Vectors
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
-class TraceTables(NamedTuple):
-    """The tables of a trace.
+
+@dataclass(frozen=True)
+class Trace:
+    """How a text encoder carries a negation.
 
     Attributes:
-        sites: `TRACE_SCHEMA`.
+        model: its name.
+        sites: `TRACE_SCHEMA`, CTE(l, p) of every caption pair, site, layer and position.
         attention: `ATTENTION_SCHEMA`.
         pairs: `PAIRS_SCHEMA`, one score per aggregation, caption pair and block.
         scores: `SCORES_SCHEMA`, the same over pairs, with intervals.
@@ -24,47 +44,111 @@ class TraceTables(NamedTuple):
             against each of the CTE's.
     """
 
+    model: str
     sites: pl.DataFrame
     attention: pl.DataFrame
     pairs: pl.DataFrame
     scores: pl.DataFrame
     summary: dict[str, Any]
 
+    def profile(self, name: str = "cue") -> Profile:
+        """The score of each block over all conditions, with 95 % intervals.
 
-def trace_tables(
-    store: Vectors,
-    facts: pl.DataFrame,
+        Args:
+            name: which score, a key of `AGGREGATIONS`.
+
+        Raises:
+            ValueError: an unknown name.
+            InputError: no sample is above the filter on d, so that blocks have no score.
+        """
+        rows = merged(self.scores, name)
+        score = rows["score"].to_list()
+        if None in score:
+            failing = "failing samples of" in self.summary
+            below, tau = "-d" if failing else "d", self.summary["tau"] or 0
+            does = "does not prefer" if failing else "prefers"
+            raise InputError(
+                self.model,
+                found=f"no sample of {self.summary['samples']} with {below} above {tau:.3g}",
+                expected=f"captions that the model {does} to their foils",
+            )
+        noise = within_noise(self.pairs, name)
+        low, high = (rows[end].to_list() for end in ("low", "high"))
+        return Profile(name, score, low, high, noise, self.model)
+
+    def plot(self, what: str = "cte") -> "Figure":
+        """A picture of the trace, as a figure of matplotlib.
+
+        Args:
+            what: `cte` (by site, token role and layer), `profiles` (every score per block) or
+                `attention` (Figure 5).
+
+        Raises:
+            ValueError: another picture.
+        """
+        means = self.scores.filter(condition="all", subset="both").sort("aggregation", "layer")
+        if what == "cte":
+            return plot_cte(self.sites)
+        if what == "profiles":
+            return plot_profiles(means)
+        if what == "attention":
+            return plot_attention(self.attention, means.filter(aggregation="attention"))
+        raise ValueError(f"{what!r} is no picture of a trace; choose cte, profiles or attention")
+
+    def __repr__(self) -> str:
+        kept, seen = self.summary["samples above tau"], self.summary["samples"]
+        return (
+            f"Trace of {self.model}: {len(self.summary['conditions'])} conditions, "
+            f"{kept} of {seen} samples above the filter\n"
+            f"  .sites {self.sites.height} rows; .profile(NAME), .plot() of "
+            f"{', '.join(self.scores['aggregation'].unique(maintain_order=True))}"
+        )
+
+
+def trace(
+    model: DualEncoder,
+    facts: str | Path | Facts,
     *,
     template: str = "severe",
     direction: str = "foil_to_correct",
     tau_share: float | None = TAU_SHARE,
     failing: bool = False,
-) -> TraceTables:
-    """Trace a model on severe and denied facts of training patients, in every way at once.
+    vectors: Vectors | None = None,
+) -> Trace:
+    """Trace a model on severe and denied facts of training patients (paper section 4.2).
 
     Args:
-        store: of the model.
-        facts: `FACTS_SCHEMA`; only the training split is used.
-        template: a name of `TEMPLATES`.
-        direction: a name of `DIRECTIONS`.
-        tau_share: the filter on d, see `nast.tracing.cte.trace`.
+        model: loaded dual encoder, in float32.
+        facts: a folder of `nast facts`, or what `read_facts` gives; only the training split is
+            used.
+        template: of the caption pairs, a name of `TEMPLATES`.
+        direction: of the patch, a name of `DIRECTIONS`.
+        tau_share: the filter on d as a share of the model's median |d|; None keeps every sample
+            whose d is not exactly 0, as the paper does.
         failing: CTE of the samples that the model gets wrong alone; attention and gradients stay
             those of all samples.
+        vectors: of the model, where its images are encoded already.
 
     Raises:
         InputError: no usable pair, or no training sample.
+        ValueError: an unknown direction.
+
+    Example:
+        >>> import nast
+        >>> found = nast.trace(nast.load_model("phantom"), "facts")
+        >>> found.sites.height > 0, len(found.profile("scope").score)
+        (True, 12)
     """
-    samples, dropped = make_samples(store, facts, template)
-    sites, summary = trace_samples(
-        store.model, samples, direction, tau_share=tau_share, failing=failing
-    )
+    known = facts if isinstance(facts, Facts) else read_facts(Path(facts))
+    vectors = Vectors(model) if vectors is None else vectors
+    samples, dropped = make_samples(vectors, known.facts, template, known.conditions)
+    sites, summary = trace_samples(model, samples, direction, tau_share=tau_share, failing=failing)
     probes = {s.probe.condition: s.probe for s in samples}.values()
-    attention = negator_attention(store.model, list(probes))
-    pairs = pair_scores(sites, attention, gradient_norms(store.model, samples))
-    sentences = TEMPLATES[template]
+    attention = negator_attention(model, list(probes))
+    pairs = pair_scores(sites, attention, gradient_norms(model, samples))
     summary |= {
-        "template": {"name": template, **sentences._asdict()},
+        "template": {"name": template, **TEMPLATES[template]._asdict()},
         "dropped pairs": dropped,
         "rank correlation with attention": {a: rank_correlation(pairs, a) for a in TRACED},
     }
-    return TraceTables(sites, attention, pairs, layer_scores(pairs), summary)
+    return Trace(model.name, sites, attention, pairs, layer_scores(pairs), summary)

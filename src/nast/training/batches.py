@@ -13,6 +13,7 @@ from nast.facts.truths import TruthTable, annotations, truth_table
 from nast.hashes import seed_of
 from nast.language.write.caption_forms import caption, caption_forms
 from nast.records import Existence, Fact
+from nast.training.config import Recipe
 from nast.vectors import Vectors
 
 
@@ -71,7 +72,7 @@ class Batch(NamedTuple):
 
 
 def caption_data(
-    store: Vectors,
+    vectors: Vectors,
     captions: pl.DataFrame,
     facts: pl.DataFrame,
     seed: int = 0,
@@ -80,7 +81,7 @@ def caption_data(
     """Captions with image vectors, hard negatives and the truth of every (image, text).
 
     Args:
-        store: of the base model; images are encoded once, for their tower is frozen.
+        vectors: of the base model; images are encoded once, for their tower is frozen.
         captions: `CAPTIONS_SCHEMA`, the training split.
         facts: `FACTS_SCHEMA`.
         seed: of the hard negatives' wording.
@@ -109,8 +110,7 @@ def caption_data(
     untrue = np.count_nonzero(truth.each(rows[:, 0], rows[:, 1]) != 1)
     if untrue:
         raise _other_facts(f"{untrue} of {len(rows)} captions that the facts do not entail")
-    vectors = store.images(firsts["image_path"].to_list())
-    return CaptionData(vectors, list(says), rows, truth)
+    return CaptionData(vectors.images(firsts["image_path"].to_list()), list(says), rows, truth)
 
 
 def _other_facts(found: str) -> InputError:
@@ -123,42 +123,24 @@ def _denial(statement: Fact, seed: int, text: str, conditions: Conditions) -> tu
     other: Existence = "absent" if statement.existence == "present" else "present"
     fact = replace(statement, existence=other)
     forms = caption_forms(other)
-    return caption(fact, forms[seed_of(seed, "denial", text) % len(forms)]), fact
+    form = forms[seed_of(seed, "denial", text) % len(forms)]
+    return caption(fact, form, conditions), fact
 
 
-def claim_data(store: Vectors, claims: pl.DataFrame) -> ClaimData:
+def claim_data(vectors: Vectors, claims: pl.DataFrame) -> ClaimData:
     """Claim sets, each in all its forms, with image vectors.
 
     Args:
-        store: of the base model.
+        vectors: of the base model.
         claims: `ITEMS_SCHEMA` rows of the training split.
     """
     units = claims.with_row_index("row").group_by("group_id", "form", maintain_order=True)
     return ClaimData(
-        store.images(claims["image_path"].to_list()),
+        vectors.images(claims["image_path"].to_list()),
         claims["options"].to_list(),
         torch.tensor(claims["answer"].to_list()),
         units.agg("row")["row"].to_list(),
     )
-
-
-class Recipe(NamedTuple):
-    """What a batch is made of.
-
-    Attributes:
-        captions: image-caption pairs; 0 for none.
-        claims: groups of claim sets, each in one form with all its members; 0 for none.
-        hard: whether each caption's denial is shown beside it.
-        others: whether an image of which the denial is true is shown beside each pair.
-        targets: `truth` counts every true caption as a positive and leaves unknown ones out
-            (design row 7), `diagonal` takes each image's own caption as its only positive.
-    """
-
-    captions: int
-    claims: int
-    hard: bool = False
-    others: bool = False
-    targets: str = "truth"
 
 
 def draw(

@@ -1,113 +1,109 @@
 """A grid of runs from one file, each resumable, with a table at the end."""
 
-import math
 import re
-from collections.abc import Iterator
-from dataclasses import fields
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from functools import cache
 from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import polars as pl
-import yaml
+from pydantic import BeforeValidator, Field, create_model
 
-from nast.errors import InputError
+from nast.errors import InputError, UsageError
 from nast.files import atomic, remove_parts
 from nast.models.registry import load_model
+from nast.tracing.read import choose_layers
 from nast.training.config import TrainConfig
-from nast.training.policies import layer_policy
 from nast.training.processes import processes
 from nast.training.run import build_run
 from nast.training.trainer import Report
+from nast.yaml_files import StrictModel, fitted, load_yaml
 
+Cell = dict[str, str | float | None]
+"""One setting by name: fields of `TrainConfig`, `layers` and `beta`."""
 LAYER_KEYS = ("layers", "beta")
-DEFAULTS: dict[str, Any] = {
-    **{f.name: f.default for f in fields(TrainConfig)},
-    "layers": "uniform",
-    "beta": None,
-    "validate_every": None,
-}
-"""What a cell may set, and what it has where it does not."""
-WORDS = {name: (str,) for name, value in DEFAULTS.items() if isinstance(value, str)}
-NUMBERS = {name: (int, float) for name, value in DEFAULTS.items() if isinstance(value, float)} | {
-    "beta": (int, float),
-    "claim_scale": (int, float),
-}
-"""Which values are words, and which numbers need not be whole."""
+OPEN: Cell = {"layers": "uniform", "beta": None, "validate_every": None, "lora_alpha": None}
+"""What a cell has where it says nothing, beside the defaults of `TrainConfig`."""
 _FIXED = re.compile(r"uniform|(front|top)-\d+|.*\.json")
-"""Policies that beta does not change."""
-TABLE, STORE = "sweep.csv", "store"
+"""Choices of layers that beta does not change."""
+_MAPPING = "a mapping of names to values, or a list of such mappings"
+TABLE, VECTORS = "grid.csv", "vectors"
 
 
-def read_grid(path: Path) -> list[dict[str, Any]]:
-    """The cells of a sweep: every combination of the values of a YAML file.
+def read_grid(path: Path) -> list[Cell]:
+    """The cells of a grid: every combination of the values of a YAML file.
 
     The file maps names to a value or a list of values: fields of `TrainConfig` (`lambda` for
-    lambda_), `layers` (see `layer_policy`) and `beta`. A list of such mappings is the cells of
-    each, one after the other; what a mapping leaves out has its default there.
+    lambda_), `layers` (see `nast.layers.named_layers`) and `beta`. A list of such mappings is the
+    cells of each, one after the other; what a mapping leaves out has its default there.
 
     Raises:
-        InputError: no mapping, an unknown name, or an empty list.
+        InputError: no mapping, an unknown name, a value of another kind, or an empty list.
     """
-    try:
-        read = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError, yaml.YAMLError):
-        raise InputError(path, found="no YAML", expected="a mapping of names to values") from None
-    grids = read if isinstance(read, list) else [read]
-    cells = [cell for grid in grids for cell in _cells(grid, path)]
+    read = load_yaml(path, _MAPPING)
+    several = isinstance(read, list)
+    cells = [
+        cell
+        for number, mapping in enumerate(read if several else [read])
+        for cell in _cells(mapping, path, (number,) if several else ())
+    ]
     if not cells:
-        raise InputError(path, found="nothing", expected="a mapping of names to values")
+        raise InputError(path, found="nothing", expected=_MAPPING)
     names = {name: None for cell in cells for name in cell}
-    return _distinct([{n: cell.get(n, DEFAULTS[n]) for n in names} for cell in cells])
+    return _distinct([{n: {**_usual(cell, path), **cell}[n] for n in names} for cell in cells])
 
 
-def _cells(grid: Any, path: Path) -> Iterator[dict[str, Any]]:
-    """Every combination of the values of one mapping."""
-    if not isinstance(grid, dict) or not grid:
-        raise InputError(path, found=type(grid).__name__, expected="a mapping of names to values")
-    named = {"lambda_" if name == "lambda" else name: values for name, values in grid.items()}
-    for name, values in named.items():
-        if name not in DEFAULTS or values == []:
-            expected = f"one or more values of {', '.join(sorted(DEFAULTS))}"
-            raise InputError(
-                path, found="an unknown name or no value", expected=expected, column=str(name)
-            )
-    lists = [v if isinstance(v, list) else [v] for v in named.values()]
-    for values in product(*lists):
-        cell = dict(zip(named, values, strict=True))
-        yield {name: _fitting(name, value, path) for name, value in cell.items()}
+def _cells(mapping: Any, path: Path, at: tuple[int, ...]) -> Iterator[Cell]:
+    """Every combination of the values of one mapping, in the order of its names."""
+    read = fitted(mapping, _grid_model(), path, at, expected=_MAPPING)
+    names = [name for name in mapping if name in read.model_fields_set]
+    if not names:
+        raise InputError(path, found="nothing", expected=_MAPPING)
+    for values in product(*(getattr(read, name) for name in names)):
+        yield {"lambda_" if n == "lambda" else n: v for n, v in zip(names, values, strict=True)}
 
 
-def _fitting(name: str, value: Any, path: Path) -> Any:
-    """A value of the kind that its setting has.
-
-    Raises:
-        InputError: it is of another kind.
-    """
-    value = _number(value) if name not in WORDS else value
-    kinds = WORDS.get(name, NUMBERS.get(name, (int,)))
-    # The truth values of YAML are numbers to Python; so is 1e2, which is no whole one.
-    if isinstance(value, float) and kinds == (int,) and value.is_integer():
-        value = int(value)
-    if name == "beta" and isinstance(value, int | float) and not 0 <= value < math.inf:
-        raise InputError(path, found=value, expected="a number of 0 or more", column=name)
-    optional = value is None and DEFAULTS[name] is None
-    if optional or (isinstance(value, kinds) and not isinstance(value, bool)):
-        return value
-    expected = {(str,): "a word", (int,): "a whole number", (int, float): "a number"}[kinds]
-    raise InputError(path, found=type(value).__name__, expected=expected, column=name)
+@cache
+def _grid_model() -> type[StrictModel]:
+    """What a mapping of a grid may hold: of each setting one value or a list."""
+    number = Annotated[float, Field(allow_inf_nan=False)]
+    fields: dict[str, Any] = {
+        "layers": _values(str, "a word"),
+        "beta": _values(Annotated[float, Field(ge=0, allow_inf_nan=False)] | None, "0 or more"),
+        "claim_scale": _values(number | None, "a number"),
+        "lora_alpha": _values(_Whole | None, "a whole number"),
+    }
+    kinds = {str: (str, "a word"), bool: (bool, "true or false"), float: (number, "a number")}
+    for name, value in asdict(TrainConfig()).items():
+        kind = kinds.get(type(value), (_Whole, "a whole number"))
+        fields.setdefault(name.rstrip("_"), _values(*kind))
+    return create_model("GridMapping", __base__=StrictModel, **fields)
 
 
-def _number(value: Any) -> Any:
-    """YAML 1.1 reads 1e-3, without a point, as words."""
-    try:
-        return float(value) if isinstance(value, str) else value
-    except ValueError:
-        return value
+def _values(kind: Any, words: str) -> Any:
+    """A field that takes one value of a kind, or a list of them."""
+    listed = BeforeValidator(lambda value: value if isinstance(value, list) else [value])
+    said = f"{words}, or a list of such values"
+    return Annotated[list[kind], listed, Field(min_length=1, description=said)], None
 
 
-def _distinct(cells: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Each cell once; beta is that of a trace, so policies without one have none."""
+_Whole = Annotated[
+    int, BeforeValidator(lambda v: int(v) if isinstance(v, float) and v.is_integer() else v)
+]
+"""A whole number; YAML reads 1e2 as one that could have a fraction."""
+
+
+def _usual(cell: Cell, path: Path) -> Cell:
+    """The settings that a cell has where it says nothing."""
+    deciding = ("objective", "protocol", "published")
+    config = _config({name: cell[name] for name in deciding if name in cell}, path)
+    return {**asdict(config), **OPEN}
+
+
+def _distinct(cells: list[Cell]) -> list[Cell]:
+    """Each cell once; beta is that of a trace, so choices without one have none."""
     found = []
     for cell in cells:
         if _FIXED.fullmatch(str(cell.get("layers", "uniform"))) and "beta" in cell:
@@ -117,7 +113,7 @@ def _distinct(cells: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return found
 
 
-def sweep(
+def train_grid(
     base: str,
     facts: Path,
     contextual: Path,
@@ -125,7 +121,7 @@ def sweep(
     folder: Path,
     *,
     trace: Path | None = None,
-    store: Path | None = None,
+    vectors: Path | None = None,
     fresh: bool = False,
     report: Report | None = None,
 ) -> pl.DataFrame:
@@ -134,13 +130,13 @@ def sweep(
     Validation comes every tenth of the steps unless the grid says otherwise.
 
     Args:
-        base: the model string.
+        base: a MODEL.
         facts: folder of `nast facts`.
         contextual: folder of `nast contextual build` on them.
         grid: see `read_grid`.
-        folder: gets one run folder per cell and `sweep.csv`.
-        trace: a folder of `nast trace`, for the policies that follow one.
-        store: folder for the base's vectors; one of the sweep's own if not given, for all cells
+        folder: gets one run folder per cell and `grid.csv`.
+        trace: a folder of `nast trace`, for the choices of layers that follow one.
+        vectors: folder for the base's vectors; one of the grid's own if not given, for all cells
             show the same images.
         fresh: start over in the folders of cells with another configuration.
         report: called after each step.
@@ -150,15 +146,16 @@ def sweep(
         of the forms; mean over seeds and standard deviation), and its step.
     """
     cells = read_grid(grid)
-    configs = [_config(cell, grid) for cell in cells]
+    configs = [_validated(cell, grid) for cell in cells]
     model = load_model(base)
-    # A policy that cannot be is an error before hours of training, not between them.
+    # A choice that cannot be is an error before hours of training, not between them.
     weights = [
-        layer_policy(
+        choose_layers(
             str(cell.get("layers", "uniform")),
             model.text.n_layers,
             trace,
-            beta=cell.get("beta"),
+            beta=_beta(cell),
+            protocol=config.protocol,
             seed=config.seed,
             model=model,
         )
@@ -177,10 +174,8 @@ def sweep(
             folder / name,
             scales,
             config,
-            layers=str(cell.get("layers", "uniform")),
-            beta=cell.get("beta"),
             trace=trace,
-            store=store or folder / STORE,
+            vectors=vectors or folder / VECTORS,
             fresh=fresh,
             report=report,
         )
@@ -193,26 +188,34 @@ def sweep(
     return table
 
 
-def _config(cell: dict[str, Any], grid: Path) -> TrainConfig:
-    given = {n: v for n, v in cell.items() if n not in LAYER_KEYS}
+def _beta(cell: Cell) -> float | None:
+    return None if cell.get("beta") is None else float(cell["beta"])  # type: ignore[arg-type]
+
+
+def _config(given: Mapping[str, Any], grid: Path) -> TrainConfig:
+    try:
+        return TrainConfig(**given)
+    except UsageError as error:
+        raise InputError(grid, found=str(error), expected="a setting of a run") from None
+
+
+def _validated(cell: Cell, grid: Path) -> TrainConfig:
+    """The configuration of a cell, by whose validation it is compared."""
+    given: dict[str, Any] = {n: v for n, v in cell.items() if n not in LAYER_KEYS}
     if given.get("validate_every") is None:
         given["validate_every"] = max(1, given.get("steps", TrainConfig().steps) // 10)
-    try:
-        config = TrainConfig(**given)
-    except (TypeError, ValueError) as error:
-        raise InputError(grid, found=str(error), expected="a setting of a run") from None
+    config = _config(given, grid)
     if not 0 < config.validate_every <= config.steps:
-        found = f"{config.validate_every} for {config.steps} steps"
         raise InputError(
             grid,
-            found=found,
+            found=f"{config.validate_every} for {config.steps} steps",
             expected="a validation at least, by which the settings are compared",
-            column="validate_every",
+            key="validate_every",
         )
     return config
 
 
-def _names(cells: list[dict[str, Any]], varied: list[str], grid: Path) -> list[str]:
+def _names(cells: list[Cell], varied: list[str], grid: Path) -> list[str]:
     """The folder of each cell."""
     names = [",".join(f"{n.rstrip('_')}={_short(c[n])}" for n in varied) or "run" for c in cells]
     if len(set(names)) < len(names):
@@ -224,13 +227,15 @@ def _names(cells: list[dict[str, Any]], varied: list[str], grid: Path) -> list[s
     return names
 
 
-def _short(value: Any) -> str:
-    """A value in the name of a folder: a file's stem, anything else as it is written."""
+def _short(value: str | float | None) -> str:
+    """A value in the name of a folder: a file's stem, a whole number without its point."""
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
     text = str(value)
     return Path(text).stem if text.endswith(".json") else text
 
 
-def _best(manifest: dict[str, Any]) -> Iterator[dict[str, float]]:
+def _best(manifest: Mapping[str, Any]) -> Iterator[dict[str, float]]:
     """The best validation of a run; one row or none."""
 
     def score(row: dict[str, float]) -> float:

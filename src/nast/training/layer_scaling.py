@@ -7,14 +7,13 @@ factor on a gradient is divided out again (it only changes eps to eps / factor),
 rule acts through eps, alpha = 0 and clipping alone.
 """
 
-from typing import Any, Literal
+from typing import Any
 
 import torch
 
 from nast.layers import LayerWeights
+from nast.training.config import Mode
 from nast.training.lora import lora_by_layer
-
-Mode = Literal["lr", "gradient"]
 
 
 def layer_groups(

@@ -9,14 +9,8 @@ from peft import LoraConfig, get_peft_model
 from nast.errors import UsageError
 from nast.models.contract import DualEncoder
 from nast.models.registry import merge, quiet
+from nast.training.config import LORA_ALPHA, RANK, TARGETS
 
-RANK, ALPHA = 8, 16
-TARGETS = {
-    "attention": ("lora_path",),
-    "mlp": ("mlp_path",),
-    "all": ("lora_path", "mlp_path"),
-}
-"""Which linear layers of a block get LoRA -> the paths of `TextTower` that name them."""
 _BLOCK = re.compile(r"\.(\d+)\.")
 """The first number in a parameter's path: the 0-based block, whatever the family calls it."""
 
@@ -25,7 +19,7 @@ def add_lora(
     model: DualEncoder,
     layers: Sequence[int],
     rank: int = RANK,
-    alpha: int = ALPHA,
+    lora_alpha: int = LORA_ALPHA,
     targets: str = "attention",
 ) -> None:
     """Put LoRA on some text blocks of a model; everything else stays frozen, in eval mode.
@@ -37,12 +31,19 @@ def add_lora(
         model: its network becomes a peft model around the same modules, wrapped in place.
         layers: 1-based blocks that get LoRA.
         rank: r.
-        alpha: the weights' factor is alpha / r.
+        lora_alpha: the weights' factor is lora_alpha / r.
         targets: `attention` (q, k, v and out), `mlp` (its linear layers) or `all` of them.
 
     Raises:
         ValueError: no layer is given, or no such targets.
         UsageError: the rank is larger than the side of a layer, and LoRA larger than the layer.
+
+    Example:
+        >>> import nast
+        >>> model = nast.load_model("phantom")
+        >>> add_lora(model, [1, 2], rank=4)
+        >>> list(lora_by_layer(model.network))
+        [1, 2]
     """
     if not layers:
         raise ValueError("no layer gets LoRA: every layer weight is 0")
@@ -63,7 +64,7 @@ def add_lora(
             f"rank is {rank}; it must be from 1 to {min(widths)}, the shortest side of the layers "
             "that get LoRA"
         )
-    config = LoraConfig(r=rank, lora_alpha=alpha, target_modules=target, lora_dropout=0.0)
+    config = LoraConfig(r=rank, lora_alpha=lora_alpha, target_modules=target, lora_dropout=0.0)
     with quiet():
         model.network = get_peft_model(model.network, config).eval()
 

@@ -99,37 +99,3 @@ TERMS: dict[str, Term] = {
     "negclip": negclip_term,
     "conclip": conclip_term,
 }
-OBJECTIVES: dict[str, dict[str, float | None]] = {
-    "nast": {"caption": None, "claim": None},
-    "clip": {"caption": 1.0},
-    "negclip": {"negclip": 1.0},
-    "conclip": {"conclip": 1.0},
-    "negbench": {"caption": 0.99, "claim": 0.01},
-}
-"""Terms and weights of each objective; those of `nast` are lambda and 1 - lambda.
-
-NegBench's released training multiplies features that are not normalised; its weights (0.99 and
-0.01) therefore mean something else there. Here its terms read cosines like all others.
-"""
-PUBLISHED: dict[str, dict[str, float]] = {
-    "negclip": {"learning_rate": 1e-6, "captions": 256, "warm_up": 50},
-    "conclip": {"learning_rate": 1e-6, "captions": 200, "weight_decay": 0.2, "warm_up": 50},
-    "negbench": {"learning_rate": 1e-8, "weight_decay": 0.2},
-}
-"""What the rivals' authors train with, all weights at once; LoRA wants larger steps.
-
-What they do not state stays ours. Their schedules, epochs and optimizer constants are left out.
-"""
-
-
-def weights_of(objective: str, lambda_: float) -> dict[str, float]:
-    """Term -> weight of an objective; a term of weight 0 is left out.
-
-    Raises:
-        ValueError: no such objective.
-    """
-    if objective not in OBJECTIVES:
-        raise ValueError(f"objective is {objective!r}; choose one of {', '.join(OBJECTIVES)}")
-    own = {"caption": lambda_, "claim": 1 - lambda_}
-    weights = {t: own[t] if w is None else w for t, w in OBJECTIVES[objective].items()}
-    return {term: weight for term, weight in weights.items() if weight}

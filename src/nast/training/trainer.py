@@ -15,10 +15,10 @@ from nast.hashes import seed_of
 from nast.layers import LayerWeights
 from nast.models.contract import DualEncoder
 from nast.training.batches import CaptionData, ClaimData, draw
-from nast.training.config import TrainConfig
+from nast.training.config import TrainConfig, weights_of
 from nast.training.layer_scaling import layer_groups, scale_gradients
 from nast.training.lora import add_lora, lora_by_layer
-from nast.training.objectives import TERMS, weights_of
+from nast.training.objectives import TERMS
 from nast.training.processes import processes
 from nast.training.state import RunState, load_state, save_state
 from nast.training.step import accumulate
@@ -49,7 +49,7 @@ SAVE_SECONDS = 60.0
 """How often a run that can be resumed is saved, beside at each validation."""
 
 
-def train(
+def fine_tune(
     model: DualEncoder,
     captions: CaptionData,
     claims: ClaimData,

@@ -12,15 +12,15 @@ BATCH = 256
 
 
 def claim_validation(
-    store: Vectors, claims: pl.DataFrame
+    vectors: Vectors, claims: pl.DataFrame
 ) -> Callable[[DualEncoder], dict[str, float]]:
     """A function from a model to its claim accuracy of each form; a tie for the best is wrong.
 
     Args:
-        store: of the base model; its image tower stays as it is, so that images are ready.
+        vectors: of the base model; its image tower stays as it is, so that images are ready.
         claims: `ITEMS_SCHEMA` rows of the validation split.
     """
-    images = store.images(claims["image_path"].to_list())
+    images = vectors.images(claims["image_path"].to_list())
     texts = sorted({c for s in claims["options"] for c in s}, key=lambda text: (len(text), text))
     at = {text: place for place, text in enumerate(texts)}
     places = torch.tensor([[at[c] for c in s] for s in claims["options"]])
@@ -29,8 +29,8 @@ def claim_validation(
 
     def accuracy(model: DualEncoder) -> dict[str, float]:
         parts = [texts[i : i + BATCH] for i in range(0, len(texts), BATCH)]
-        vectors = torch.cat([model.encode_texts(part) for part in parts])
-        cosines = torch.einsum("sd,skd->sk", images, vectors[places])
+        encoded = torch.cat([model.encode_texts(part) for part in parts])
+        cosines = torch.einsum("sd,skd->sk", images, encoded[places])
         best = cosines == cosines.max(dim=1, keepdim=True).values
         right = best.gather(1, answers[:, None])[:, 0] & (best.sum(dim=1) == 1)
         found = {}

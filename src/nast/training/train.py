@@ -1,0 +1,117 @@
+"""Fine-tuning from Python: a model, facts and a contextual set in, a trained model out."""
+
+from copy import deepcopy
+from dataclasses import asdict, dataclass
+from functools import partial
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import torch
+
+from nast.errors import UsageError
+from nast.folders import strictest_of
+from nast.hashes import content_hash
+from nast.layers import LayerWeights, uniform
+from nast.models.contract import DualEncoder
+from nast.naming import run_name
+from nast.sources.collect import Facts, read_facts
+from nast.training.config import TrainConfig
+from nast.training.data import training_data
+from nast.training.lora import lora_by_layer
+from nast.training.run import asked_layers
+from nast.training.run_files import by_step
+from nast.training.trainer import Report, fine_tune
+from nast.vectors import Vectors
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """What `train` leaves.
+
+    Attributes:
+        model: a copy of the base with the LoRA weights, named by its setting; the best ones at
+            validation where there was one.
+        losses: per step, with the validations' figures.
+        updates: per step and block, the norm of the change of LoRA's parameters and of B A, and of
+            the scaled gradient.
+        shares: of each block in the whole update (Table 4), by three measures.
+    """
+
+    model: DualEncoder
+    losses: pl.DataFrame
+    updates: pl.DataFrame
+    shares: dict[str, list[float]]
+
+    def __repr__(self) -> str:
+        first, last = self.losses["loss"][0], self.losses["loss"][-1]
+        return (
+            f"{self.model.name}, seed {self.model.seed}: {self.losses.height} steps, loss "
+            f"{first:.4g} -> {last:.4g}\n  .model, .losses, .updates, .shares"
+        )
+
+
+def train(
+    model: DualEncoder,
+    facts: str | Path | Facts,
+    contextual: str | Path,
+    *,
+    weights: LayerWeights | None = None,
+    report: Report | None = None,
+    **settings: Any,
+) -> TrainedModel:
+    """Fine-tune a copy of a model's text tower with LoRA, in memory (paper section 4.3).
+
+    `nast train` and `build_run` do the same with a folder that can be resumed.
+
+    Args:
+        model: the base; it stays as it is.
+        facts: a folder of `nast facts`, or what `read_facts` gives.
+        contextual: a folder of `nast contextual build` on the same facts.
+        weights: the step of each block, for example of `layer_weights`; equal steps if not given.
+        report: called after each step with (step, losses).
+        settings: fields of `TrainConfig`, such as `steps`, `objective`, `mode` and `seed`.
+
+    Raises:
+        UsageError: no such setting, a value out of its range, or weights of a tower with another
+            number of blocks.
+        InputError: no training captions or claim sets.
+
+    Example:
+        >>> import nast
+        >>> model = nast.load_model("phantom")
+        >>> run = nast.train(model, "facts", "contextual", steps=2, captions=8, claims=2)
+        >>> run.model.name, run.losses.height
+        ('LoRA uniform', 2)
+    """
+    unknown = sorted(settings.keys() - TrainConfig.__dataclass_fields__.keys())
+    if unknown:
+        known = ", ".join(TrainConfig.__dataclass_fields__)
+        raise UsageError(f"{unknown[0]} is no setting of a run; choose from {known}")
+    config = TrainConfig(**settings)
+    known_facts = facts if isinstance(facts, Facts) else read_facts(Path(facts))
+    weights = uniform(model.text.n_layers) if weights is None else weights
+    inputs = [known_facts.folder, Path(contextual), *model.made_from]
+    tuned = deepcopy(model)
+    data = training_data(
+        Vectors(tuned, None, strictest_of(inputs)), known_facts, Path(contextual), config
+    )
+    validate = partial(data.validate, tuned) if data.validate else None
+    outcome = fine_tune(tuned, data.captions, data.claims, weights, config, report, validate)
+    parameters = _lora(tuned)
+    with torch.no_grad():
+        for name, best in (outcome.best or {}).items():
+            parameters[name].copy_(best)
+    setting = {"stage": "train", **asdict(config), **asked_layers(weights)}
+    tuned.name, tuned.seed, tuned.g = run_name({"config": setting}), config.seed, 1.0
+    tuned.made_from = inputs
+    digest = sha256()
+    for name in sorted(parameters):
+        digest.update(parameters[name].detach().cpu().contiguous().numpy().tobytes())
+    tuned.key = content_hash([model.key, digest.hexdigest()])
+    return TrainedModel(tuned, by_step(outcome.history), by_step(outcome.updates), outcome.shares)
+
+
+def _lora(model: DualEncoder) -> dict[str, torch.nn.Parameter]:
+    return {n: p for named in lora_by_layer(model.network).values() for n, p in named.items()}
