@@ -21,9 +21,10 @@ from nast.files import (
     write_table,
     write_text,
 )
-from nast.folders import access_class, contents, identity, seal_folder, stage, strictest_of
+from nast.folders import NEW, access_class, contents, identity, seal_folder, strictest_of
 from nast.hashes import file_hash
 from nast.lock import LOCK, locked
+from nast.stages import stage
 
 
 def make(out):
@@ -69,19 +70,27 @@ def test_an_interrupted_stage_is_not_finished(tmp_path):
     assert (out / "half.txt").read_text() == "half"
     assert stage(out, {"seed": 1}, [], make)["counts"] == {}
     assert not (out / "half.txt").exists(), "nothing to go on from: cleared"
+    before = sorted(os.listdir(out))
     with pytest.raises(RuntimeError):
         stage(out, {}, [], broken, fresh=True)
-    assert not (out / "manifest.json").exists()
+    assert manifest_of(out)["config"] == {"seed": 1}, "stands until a new one is whole"
+    assert sorted(os.listdir(out)) == before
 
 
-def test_a_redone_stage_is_unfinished_while_it_runs(tmp_path):
-    stage(tmp_path / "out", {"seed": 1}, [], make)
+def test_a_finished_folder_stands_while_it_is_made_anew(tmp_path):
+    out = tmp_path / "out"
+    stage(out, {"seed": 1}, [], make)
 
     def look(folder):
         assert not (folder / "manifest.json").exists()
+        assert manifest_of(out)["config"] == {"seed": 1}
+        write_text(folder / "new.txt", "new")
         return make(folder)
 
-    stage(tmp_path / "out", {"seed": 2}, [], look, fresh=True)
+    stage(out, {"seed": 2}, [], look, fresh=True)
+    assert manifest_of(out)["config"] == {"seed": 2}
+    assert (out / "new.txt").is_file() and not (out / NEW).exists()
+    assert stage(out, {"seed": 2}, [], make) == manifest_of(out)
 
 
 @pytest.mark.parametrize("fresh", [False, True])
@@ -116,7 +125,7 @@ ROWS = pl.DataFrame({"answer": [0, 1, 2]})
 SCHEMA = {"answer": pl.Int64}
 
 
-def table_stage(folder, rows=ROWS, name="questions.parquet", config=None, inputs=(), **kind):
+def table_stage(folder, rows=ROWS, name="items.parquet", config=None, inputs=(), **kind):
     """A stage that leaves one table."""
 
     def make(out):
@@ -162,7 +171,7 @@ def test_a_folder_of_another_format_is_named_as_one(tmp_path):
     path = tmp_path / "facts" / MANIFEST
     old = {k: v for k, v in json.loads(path.read_text()).items() if k not in ("format", "seal")}
     path.write_text(json.dumps(old))
-    with pytest.raises(InputError, match="a folder of format 1, expected format 2"):
+    with pytest.raises(InputError, match="a folder of format 1, expected format 3"):
         manifest_of(tmp_path / "facts")
 
 
@@ -189,9 +198,9 @@ def changes():
 def test_a_changed_table_is_named_and_not_read(tmp_path, what, change):
     table_stage(tmp_path / "questions")
     stage(tmp_path / "out", {}, [tmp_path / "questions"], make)
-    change(tmp_path / "questions" / "questions.parquet")
+    change(tmp_path / "questions" / "items.parquet")
     for read in (
-        lambda: read_table(tmp_path / "questions" / "questions.parquet", SCHEMA),
+        lambda: read_table(tmp_path / "questions" / "items.parquet", SCHEMA),
         lambda: identity(tmp_path / "questions"),
         # The old result of the table as it was is not taken for one of the table as it is.
         lambda: stage(tmp_path / "out", {}, [tmp_path / "questions"], make),
@@ -204,7 +213,7 @@ def test_a_changed_table_is_named_and_not_read(tmp_path, what, change):
 
 def test_every_flipped_bit_of_a_table_is_seen(tmp_path):
     table_stage(tmp_path / "q")
-    path = tmp_path / "q" / "questions.parquet"
+    path = tmp_path / "q" / "items.parquet"
     data = path.read_bytes()
     for place in range(0, 8 * len(data), 7):
         flipped = bytearray(data)
@@ -235,9 +244,9 @@ def test_other_files_are_checked_where_they_are_read(tmp_path, name):
 
 def test_a_file_that_was_put_into_a_finished_folder_is_not_taken_for_its_own(tmp_path):
     table_stage(tmp_path / "q")
-    shutil.copyfile(tmp_path / "q" / "questions.parquet", tmp_path / "q" / "claims.parquet")
+    shutil.copyfile(tmp_path / "q" / "items.parquet", tmp_path / "q" / "items.parquet")
     with pytest.raises(InputError, match="put there after the folder was finished"):
-        read_table(tmp_path / "q" / "claims.parquet", SCHEMA)
+        read_table(tmp_path / "q" / "items.parquet", SCHEMA)
 
 
 @pytest.mark.parametrize("data", [b"", b"[]", b"{}", b"\xff", b"[" * 9999, b'{"format": 2}'])
@@ -320,7 +329,7 @@ def test_files_have_the_permissions_that_the_user_wants(tmp_path):
 WORKER = """
 import sys, time
 from pathlib import Path
-from nast.folders import stage
+from nast.stages import stage
 
 def make(out):
     print("working", flush=True)
@@ -352,7 +361,10 @@ def test_one_process_at_a_time_works_in_a_folder(tmp_path):
     assert second.stdout.readline() == "working\n"
     second.kill()
     second.communicate()
-    assert stage(tmp_path / "out", {"seed": "3"}, [], make)["counts"] == {}
+    assert (tmp_path / "out" / "result.txt").read_text() == "1", "what was there stands"
+    assert stage(tmp_path / "out", {"seed": "1"}, [], make)["config"] == {"seed": "1"}
+    assert not (tmp_path / "out" / NEW).exists()
+    assert stage(tmp_path / "out", {"seed": "3"}, [], make, fresh=True)["counts"] == {}
 
 
 @pytest.mark.parametrize("instead", ["nothing", "another"])
@@ -383,7 +395,7 @@ def test_run_yaml_says_what_was_asked(tmp_path):
     table_stage(tmp_path / "facts")
     stage(tmp_path / "out", {"seed": 1}, [tmp_path / "facts"], make)
     run = yaml.safe_load((tmp_path / "out" / RUN).read_text())
-    assert run["config"] == {"seed": 1} and run["format"] == 2
+    assert run["config"] == {"seed": 1} and run["format"] == 3
     assert run["inputs"] == {"../facts": identity(tmp_path / "facts")}
 
 
@@ -402,7 +414,7 @@ def test_a_finished_folder_that_cannot_be_written_is_taken_with_leftovers(tmp_pa
     def refuse(folder):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr("nast.folders.locked", refuse)
+    monkeypatch.setattr("nast.stages.locked", refuse)
     assert stage(tmp_path, {"stage": "x"}, [], make) == made
 
 
