@@ -206,7 +206,7 @@ def test_a_changed_table_is_named_and_not_read(tmp_path, what, change):
         lambda: stage(tmp_path / "out", {}, [tmp_path / "questions"], make),
         lambda: table_stage(tmp_path / "questions"),
     ):
-        with pytest.raises(InputError, match=r"questions\.parquet"):
+        with pytest.raises(InputError, match=r"items\.parquet"):
             read()
     stage(tmp_path / "questions", {"stage": "benchmark"}, [], make, fresh=True)
 
