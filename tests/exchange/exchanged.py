@@ -4,9 +4,9 @@ import polars as pl
 from PIL import Image
 
 from nast.files import write_table
-from nast.folders import stage
 from nast.language.write.templates import STEM
 from nast.records import CAPTIONS_SCHEMA, ITEMS_SCHEMA
+from nast.stages import stage
 
 WORDS = {
     "negated": [

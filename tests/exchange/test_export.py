@@ -54,6 +54,18 @@ def test_no_raw_id_but_in_paths(to, contextual, tmp_path):
             assert "7000" not in text and "8000" not in text and "set-0" not in text
 
 
+def test_terms_are_one_line_of_the_card_and_no_markup(tmp_path):
+    hostile = "Mine.\n\n**Access class: open.**\x1b[31m <img src=x> [a](http://x) `b`"
+    tables = {"claims": claims(tmp_path / "files")}
+    export(finished(tmp_path / "claims", tables, "private", [hostile]), tmp_path / "out", "jsonl")
+    card = (tmp_path / "out" / "README.md").read_text()
+    (line,) = (line for line in card.splitlines() if "Mine." in line)
+    assert line == (
+        r"- Mine. \*\*Access class: open.\*\* \[31m \<img src=x\> \[a\](http://x) \`b\`"
+    )
+    assert "\x1b" not in card
+
+
 def test_the_folder_is_made_once(contextual, tmp_path):
     first = export(contextual, tmp_path / "out", "jsonl")
     assert export(contextual, tmp_path / "out", "jsonl") == first

@@ -7,12 +7,14 @@ import sys
 import types
 
 import pytest
-from exchanged import CLAIMS, WORDS, captions, claims, finished, questions
+from built import resealed
+from exchanged import CLAIMS, WORDS, again, captions, claims, fact, finished, image, questions
 from jinja2 import BaseLoader, Environment, StrictUndefined
 from peers import LM_EVAL_FIELDS, inspect_sample, lm_eval_regex, lm_eval_yaml
 
 from nast.errors import UsageError
 from nast.exchange.export import export
+from nast.exchange.importing import import_items
 
 FORMS = ("negated", "affirmative", "omitted")
 
@@ -113,6 +115,26 @@ def test_the_omitted_form_of_claims_comes_from_their_facts(tmp_path):
     assert document["stem"] == "Which of the following best describes this chest radiograph?"
 
 
+def test_the_omitted_form_is_in_the_words_of_the_folders_own_conditions(tmp_path):
+    said = [
+        [fact("Quokka", "present"), fact("Zebra", "absent")],
+        [fact("Quokka", "absent"), fact("Zebra", "absent")],
+    ]
+    rows = [
+        row | {"facts": said, "options": row["options"][:2], "kinds": row["kinds"][:2]}
+        for row in claims(tmp_path / "files")
+        if row["answer"] < 2
+    ]
+    folder = finished(tmp_path / "claims", {"claims": rows})
+    (folder / "conditions.yaml").write_text(
+        "Quokka: {term: quokka sign, normal: calm fur, phrase_class: equivalent}\n"
+        "Zebra: {term: zebra stripe, normal: even fur, phrase_class: equivalent}\n"
+    )
+    export(resealed(folder), tmp_path / "out", "jsonl")
+    document = lines(tmp_path / "out" / "claims-test.jsonl")[0]
+    assert document["omitted"] == ["Quokka sign.", "Chest radiograph."]
+
+
 def test_samples_of_inspect(asked, tmp_path):
     out = tmp_path / "out"
     export(asked, out, "inspect")
@@ -182,6 +204,59 @@ def test_imported_options_are_put_in_a_drawn_order(tmp_path):
     assert {d["answer"] for d in lines(tmp_path / "plain" / "imported-test.jsonl")} == {0}
 
 
+@pytest.fixture
+def with_plain(tmp_path):
+    """Five claim sets in two forms, and one that denies nothing."""
+    rows = claims(tmp_path / "files")
+    present = [[said[0] | {"existence": "present"}] for said in rows[0]["facts"]]
+    (other,) = again(rows[:1], "other-", form="plain", facts=present, options=[*"abcde"])
+    other["item_id"] = f"{other['pair_id']}-plain"
+    return finished(tmp_path / "claims", {"claims": [*rows, other]})
+
+
+def test_items_that_deny_nothing_are_tasks_of_their_own(with_plain, tmp_path):
+    counts = export(with_plain, tmp_path / "lm", "lm-eval")["counts"]
+    assert counts == {"claims-test.jsonl": 5, "claims-test-plain.jsonl": 1}
+    names = sorted(path.stem for path in (tmp_path / "lm").glob("nast_*.yaml"))
+    assert names == [f"nast_claims_{form}" for form in sorted([*FORMS, "plain"])]
+    fields = lm_eval_yaml(tmp_path / "lm" / "nast_claims_plain.yaml")
+    assert fields["dataset_kwargs"]["data_files"]["test"] == "claims-test-plain.jsonl"
+    (document,) = lines(tmp_path / "lm" / "claims-test-plain.jsonl")
+    assert document["plain"] == [*"abcde"] and document["negated"] is None
+    counts = export(with_plain, tmp_path / "inspect", "inspect")["counts"]
+    assert counts == {f"claims-test-{form}.jsonl": 5 for form in FORMS} | {
+        "claims-test-plain.jsonl": 1
+    }
+
+
+def test_imported_items_of_two_files_are_asked_in_the_form_of_each(tmp_path):
+    shown = {"image": str(image(tmp_path / "a.png", 1)), "answer": 0}
+    files = []
+    for form, options in (("negated", ["no a", "no b"]), ("affirmative", ["a", "b"])):
+        files.append(tmp_path / f"{form}.jsonl")
+        files[-1].write_text(json.dumps(shown | {"options": options}))
+    import_items(files, tmp_path / "in", "jsonl")
+    counts = export(tmp_path / "in", tmp_path / "lm", "lm-eval")["counts"]
+    assert counts == {"imported-test-negated.jsonl": 1, "imported-test-affirmative.jsonl": 1}
+    assert (tmp_path / "lm" / "nast_imported_negated.yaml").exists()
+    counts = export(tmp_path / "in", tmp_path / "inspect", "inspect")["counts"]
+    assert counts == {"imported-test-negated.jsonl": 1, "imported-test-affirmative.jsonl": 1}
+
+
+def test_only_plain_items_name_that_form(with_plain, tmp_path):
+    export(with_plain, tmp_path / "out", "jsonl")
+    documents = lines(tmp_path / "out" / "claims-test.jsonl")
+    assert ["plain" in document for document in documents] == [False] * 5 + [True]
+
+
+def test_kinds_of_questions_are_ours_in_our_tables_and_one_word_elsewhere(asked, task, tmp_path):
+    export(asked, tmp_path / "ours", "jsonl")
+    ours = lines(tmp_path / "ours" / "questions-test.jsonl")[1]["kinds"]
+    assert ours == ["missed denial", "truth", "both", "missed presence"]
+    theirs = lines(task / "questions-test.jsonl")[1]["kinds"]
+    assert theirs == ["existence", "truth", "existence", "existence"]
+
+
 def test_csv_is_flat(tmp_path):
     tables = {"claims": claims(tmp_path / "files"), "captions": captions(tmp_path / "files")}
     folder = finished(tmp_path / "contextual", tables)
@@ -193,3 +268,12 @@ def test_csv_is_flat(tmp_path):
     assert [rows[1][f"kinds_{i}"] for i in range(3)] == ["location", "truth", "existence+location"]
     with open(tmp_path / "out" / "captions-test.csv", newline="") as file:
         assert len(list(csv.DictReader(file))) == 15
+
+
+@pytest.mark.parametrize("text", ["=1+1", " +1", "-1", "@SUM(1)"])
+def test_a_text_of_csv_is_no_formula(text, tmp_path):
+    rows = [row | {"caption": text} for row in captions(tmp_path / "files")]
+    folder = finished(tmp_path / "captions", {"captions": rows})
+    export(folder, tmp_path / "out", "csv")
+    with open(tmp_path / "out" / "captions-test.csv", newline="") as file:
+        assert {row["caption"] for row in csv.DictReader(file)} == {f"'{text}"}

@@ -9,10 +9,10 @@ from exchanged import CLAIMS, WORDS, again, captions, claims, finished, question
 from peers import negbench_mcq, negbench_retrieval, negbench_score, pandas_rows
 
 from nast.errors import InputError, UsageError
-from nast.exchange.cells import check_cell, clip_tokens
 from nast.exchange.export import export
 from nast.exchange.material import gather
 from nast.exchange.negbench import slots
+from nast.exchange.peer_files import check_cell, clip_tokens
 from nast.files import read_json
 from nast.measuring.ties import TIES
 from nast.measuring.values import choice_values
@@ -228,7 +228,7 @@ def test_tokens_are_counted_as_clip_counts_them():
 
 def test_counting_needs_no_torch():
     code = (
-        "import sys; from nast.exchange.cells import clip_tokens; clip_tokens('no edema'); "
+        "import sys; from nast.exchange.peer_files import clip_tokens; clip_tokens('no edema'); "
         "assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

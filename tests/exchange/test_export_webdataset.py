@@ -15,7 +15,7 @@ from peers import (
 
 from nast.errors import UsageError
 from nast.exchange.export import export
-from nast.exchange.tars import write_shards
+from nast.exchange.peer_files import write_shards
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nast.exchange.negbench import parse_list
+from nast.exchange.fields import parse_list
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
 

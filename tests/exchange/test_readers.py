@@ -8,7 +8,7 @@ from nast.errors import InputError
 from nast.exchange.aro import ARO_CASES
 from nast.exchange.cc_neg import EVALUATED_LAST
 from nast.exchange.importing import READERS
-from nast.exchange.record import Caption, Item
+from nast.exchange.peer_items import Caption, Item
 
 MCQ = "image_path,correct_answer,caption_0,caption_1,caption_2,caption_3,correct_answer_template\n"
 

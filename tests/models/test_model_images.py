@@ -21,7 +21,7 @@ from pydicom.uid import (
 )
 
 from nast.errors import ImageError
-from nast.exchange.places import crop
+from nast.exchange.image_files import crop
 from nast.models.images import open_image
 from nast.scoring.chat_images import image_url
 from nast.sources.image_paths import image_problem

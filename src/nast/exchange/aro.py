@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from nast.exchange.fields import Entry, entry_of, read_array
-from nast.exchange.record import Box, Item
+from nast.exchange.fields import Entry, entry_of, read_whole
+from nast.exchange.peer_items import Box, Item
 
 ARO_CASES = 25
 """ARO reports no pair of attributes of which it has fewer cases."""
@@ -21,7 +21,7 @@ def read_aro(file: Path) -> Iterator[Item]:
     The kind of the wrong caption is what ARO reports one by one: `relation=NAME`, or
     `attributes=FIRST_SECOND` of at least `ARO_CASES` items.
     """
-    entries = [entry_of(value, file, row) for row, value in enumerate(read_array(file), 1)]
+    entries = [entry_of(value, file, row) for row, value in enumerate(read_whole(file, list), 1)]
     kinds = [_kind(entry) for entry in entries]
     cases = Counter(kinds)
     for entry, kind in zip(entries, kinds, strict=True):

@@ -13,7 +13,7 @@ _CLASS = re.compile(r"^\*\*Access class: (\w+)\.\*\*", re.MULTILINE)
 _MARKUP = re.compile(r"([\\`*\[\]<>|])")
 
 
-class Written(NamedTuple):
+class Exported(NamedTuple):
     """What a format left behind.
 
     Attributes:
@@ -27,7 +27,7 @@ class Written(NamedTuple):
     notes: list[str]
 
 
-def write_card(folder: Path, to: str, material: Material, written: Written) -> None:
+def write_card(folder: Path, to: str, material: Material, written: Exported) -> None:
     """Write README.md; no place of this machine is in it.
 
     Args:

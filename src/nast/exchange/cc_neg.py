@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from nast.errors import InputError
-from nast.exchange.fields import Entry, entry_of, read_lines, read_object
-from nast.exchange.record import Item
+from nast.exchange.fields import Entry, entry_of, read_json_lines, read_whole
+from nast.exchange.peer_items import Item
 
 EVALUATED_LAST = 40_000
 """The last so many items are its evaluation set."""
@@ -21,7 +21,7 @@ def read_cc_neg(file: Path) -> Iterator[Item]:
     """
     if file.suffix == ".pt":
         raise InputError(file, found="a file of torch", expected=_CONVERT)
-    found = list(read_lines(file)) if file.suffix == ".jsonl" else _annotations(file)
+    found = list(read_json_lines(file)) if file.suffix == ".jsonl" else _annotations(file)
     for number, entry in enumerate(found, 1):
         image = entry.path("image_path")
         caption = entry.within("json").text("caption")
@@ -37,19 +37,12 @@ def read_cc_neg(file: Path) -> Iterator[Item]:
 
 
 def _annotations(file: Path) -> list[Entry]:
-    whole = read_object(file)
-    for name in ("image_paths", "annotations"):
-        if name not in whole:
-            raise InputError(file, found=f"{len(whole)} others", expected="the key", column=name)
-    paths, annotations = whole["image_paths"], whole["annotations"]
-    if not (isinstance(paths, list) and isinstance(annotations, list)) or len(paths) != len(
-        annotations
-    ):
-        raise InputError(
-            file,
-            found="image_paths and annotations that do not match",
-            expected="two lists of one length",
-        )
+    whole = Entry(read_whole(file, dict), file)
+    paths, annotations = whole.field("image_paths"), whole.field("annotations")
+    lists = isinstance(paths, list) and isinstance(annotations, list)
+    if not lists or len(paths) != len(annotations):
+        found = "image_paths and annotations that do not match"
+        raise whole.wrong(found, "two lists of one length")
     entries = [entry_of(value, file, row) for row, value in enumerate(annotations, 1)]
     return [
         Entry({**entry.values, "image_path": path}, file, entry.row)

@@ -10,12 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from nast.errors import UsageError
-from nast.exchange.card import Written
-from nast.exchange.cells import check_cell
-from nast.exchange.fields import Entry, entry_of, read_object
+from nast.exchange.card import Exported
+from nast.exchange.fields import Entry, entry_of, read_whole
 from nast.exchange.material import Material, evaluated
-from nast.exchange.record import PEER_KINDS, Captioned, Item
-from nast.exchange.tars import write_shards
+from nast.exchange.peer_files import check_cell, write_shards
+from nast.exchange.peer_items import PEER_KINDS, Captioned, Item
 from nast.files import write_json, write_text
 
 TASK_OF = {"existence": "replace_obj", "severity": "replace_att", "location": "replace_rel"}
@@ -30,17 +29,14 @@ IMAGES = "val2017"
 absolute, as ours, are taken as they are."""
 
 
-def write_clip_benchmark(material: Material, folder: Path, seed: int) -> Written:
+def write_clip_benchmark(material: Material, folder: Path, seed: int) -> Exported:
     """Write retrieval folders from captions and pairs from items, of the split to evaluate.
 
     Every wrong claim that differs from the right one in one kind of thing makes a pair. In a
     balanced group the mirrored pair belongs to another member, so each text of a pair is right
     as often as it is wrong.
 
-    Args:
-        material: what to write.
-        folder: gets `retrieval-POLARITY/` and `pairs-FORM/`.
-        seed: not used; nothing is drawn.
+    The folder gets `retrieval-POLARITY/` and `pairs-FORM/`.
 
     Raises:
         InputError: a text with a line break, or one that CLIP would cut.
@@ -64,7 +60,7 @@ def write_clip_benchmark(material: Material, folder: Path, seed: int) -> Written
                 run += [_pair_command(root.name, task) for task in sorted(found) if task in TASKS]
     if not run:
         raise UsageError("no captions, and no wrong claim that differs in one kind of thing only")
-    return Written(counts, run, _NOTES)
+    return Exported(counts, run, _NOTES)
 
 
 def _write_retrieval(root: Path, images: Sequence[Captioned], polarity: str, split: str) -> int:
@@ -130,7 +126,7 @@ def _pair_command(root: str, task: str) -> str:
 
 def read_sugar_crepe(file: Path) -> Iterator[Item]:
     """`{id: {filename, caption, negative_caption}}`; the file's name is the task."""
-    for row, (name, value) in enumerate(read_object(file).items(), 1):
+    for row, (name, value) in enumerate(read_whole(file, dict).items(), 1):
         entry = entry_of(value, file, row)
         yield Item(
             item_id=Entry({"id": name}, file, row).text("id"),

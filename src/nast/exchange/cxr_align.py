@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from nast.exchange.fields import Entry, entry_of, read_object
-from nast.exchange.record import Item
+from nast.exchange.fields import Entry, entry_of, read_whole
+from nast.exchange.peer_items import Item
 
 KINDS = ("truth", "negation", "omitted")
 """Of the three texts. Accuracy against one of the wrong ones is that of its kind."""
@@ -16,8 +16,8 @@ def read_cxr_align(file: Path) -> Iterator[Item]:
     The report is right; the one with a finding negated and the one without it are not.
     """
     row = 0
-    for number, part in enumerate(read_object(file).values(), 1):
-        for name, value in entry_of(part, file, number).values.items():
+    for part in read_whole(file, dict).values():
+        for name, value in entry_of(part, file, None).values.items():
             row += 1
             entry = entry_of(value, file, row)
             image = Entry({"dicom_id": name}, file, row).path("dicom_id")

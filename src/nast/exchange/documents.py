@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 
 from nast.errors import UsageError, shown
-from nast.exchange.card import Written
-from nast.exchange.cells import write_lines, write_rows
-from nast.exchange.fields import Entry, read_lines
+from nast.exchange.card import Exported
+from nast.exchange.fields import Entry, read_json_lines
 from nast.exchange.material import Material, evaluated
-from nast.exchange.record import PEER_KINDS, Caption, Captioned, Item, Record
+from nast.exchange.peer_files import write_lines, write_rows
+from nast.exchange.peer_items import PEER_KINDS, Caption, Captioned, Item, Record
 from nast.hashes import seed_of
 from nast.items.table import LETTERS
 from nast.records import FORMS, SPLITS
@@ -88,17 +88,17 @@ def caption_documents(images: Sequence[Captioned], hashes: Mapping[str, str]) ->
     ]
 
 
-def write_jsonl(material: Material, folder: Path, seed: int) -> Written:
+def write_jsonl(material: Material, folder: Path, seed: int) -> Exported:
     """Write every set as JSON Lines; the order of options is the table's."""
     sets = {f"{name}.jsonl": documents for name, documents in _documents(material).items()}
     for name, documents in sets.items():
         write_lines(folder / name, documents)
     counts = {name: len(documents) for name, documents in sets.items()}
     run = f"nast benchmark import {' '.join(sets)} --source jsonl --out ../imported"
-    return Written(counts, [run], [])
+    return Exported(counts, [run], [])
 
 
-def write_csv(material: Material, folder: Path, seed: int) -> Written:
+def write_csv(material: Material, folder: Path, seed: int) -> Exported:
     """Write every set as a flat CSV: a column per option and form, `negated_0`, `negated_1`...
 
     Such a table is opened with spreadsheets: a text that would be taken for a formula there has
@@ -113,7 +113,7 @@ def write_csv(material: Material, folder: Path, seed: int) -> Written:
         rows = [[_unformulated(row.get(key, "")) for key in header] for row in flat]
         write_rows(folder / name, header, rows)
     counts = {name: len(documents) for name, documents in sets.items()}
-    return Written(counts, ["# any table tool"], [])
+    return Exported(counts, ["# any table tool"], [])
 
 
 def chat_documents(
@@ -126,8 +126,8 @@ def chat_documents(
         seed: of the order of options of imported items.
 
     Returns:
-        Per set its name, forms, and documents that have all of these forms. Items that deny
-        nothing have no other form and come apart, under the same name.
+        The name of a file, the forms that are asked, and documents that have all of these. Where
+        items of a set have other forms than the most (`plain` ones deny nothing), they come apart.
 
     Raises:
         UsageError: the folder has no multiple-choice items.
@@ -138,11 +138,14 @@ def chat_documents(
         documents = item_documents(material.items[name], material.hashes, seed)
         for document in documents:
             document["kinds"] = [PEER_KINDS.get(kind, kind) for kind in document["kinds"]]
-        paired = [d for d in documents if "plain" not in d]
-        if paired:
-            yield name, [form for form in ALWAYS if all(d[form] for d in paired)], paired
-        if plain := [d for d in documents if "plain" in d]:
-            yield name, ["plain"], plain
+        paired = [d for d in documents if d["negated"] and d["affirmative"]] or documents
+        forms = [form for form in ALWAYS if all(d[form] for d in paired)]
+        if forms:
+            yield name, forms, paired
+        for form in ("negated", "affirmative", "plain"):
+            others = [d for d in documents if d.get(form)] if form not in forms else []
+            if others:
+                yield f"{name}-{form}", [form], others
 
 
 def chat_notes(material: Material) -> list[str]:
@@ -151,7 +154,7 @@ def chat_notes(material: Material) -> list[str]:
         "Every task asks the same questions about the same images in another form: compare "
         "`negated` with `affirmative`. `omitted` leaves the denied findings out, so that "
         "several options may read alike: its chance is higher. `plain` items are others, which "
-        "deny nothing.",
+        "deny nothing. Of imported items those in one form are left out where others have two.",
         "A reply without 'ANSWER: LETTER' counts as wrong.",
     ]
     if material.access != "open":
@@ -191,7 +194,7 @@ def read_documents(file: Path) -> Iterator[Record]:
     Raises:
         InputError: a line is neither, or a field does not hold what it should.
     """
-    for entry in read_lines(file):
+    for entry in read_json_lines(file):
         yield _caption(entry) if "caption" in entry.values else _item(entry)
 
 
@@ -209,7 +212,7 @@ def _caption(entry: Entry) -> Caption:
 
 def _item(entry: Entry) -> Item:
     image = entry.path("image")
-    names = [name for name in ("options", *FORMS) if entry.holds(name)]
+    names = [n for n in ("options", *FORMS) if entry.values.get(n) is not None]
     if not names:
         what = f"one of options, {', '.join(FORMS)}, caption"
         raise entry.wrong("no options and no caption", what)
@@ -233,7 +236,7 @@ def _item(entry: Entry) -> Item:
 
 
 def _kinds(entry: Entry, number: int, answer: int) -> tuple[str, ...]:
-    if not entry.holds("kinds"):
+    if entry.values.get("kinds") is None:
         return tuple("truth" if i == answer else "other" for i in range(number))
     kinds = entry.texts("kinds")
     if len(kinds) != number or kinds[answer] != "truth":

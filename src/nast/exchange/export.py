@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from nast.errors import UsageError
-from nast.exchange.card import Written, write_card
+from nast.exchange.card import Exported, write_card
 from nast.exchange.clip_benchmark import write_clip_benchmark
 from nast.exchange.documents import write_csv, write_jsonl
 from nast.exchange.hf_datasets import front_matter, write_hf_datasets
@@ -13,20 +13,21 @@ from nast.exchange.inspect_tasks import write_inspect
 from nast.exchange.lm_eval import write_lm_eval
 from nast.exchange.material import Material, gather
 from nast.exchange.negbench import write_negbench
-from nast.exchange.open_clip import write_open_clip
-from nast.folders import stage
+from nast.exchange.open_clip import write_caption_files
+from nast.stages import stage
 
-FORMATS: dict[str, Callable[[Material, Path, int], Written]] = {
+FORMATS: dict[str, Callable[[Material, Path, int], Exported]] = {
     "negbench": write_negbench,
     "clip-benchmark": write_clip_benchmark,
-    "open-clip": write_open_clip,
+    "open-clip": write_caption_files,
     "lm-eval": write_lm_eval,
     "inspect": write_inspect,
     "hf-datasets": write_hf_datasets,
     "csv": write_csv,
     "jsonl": write_jsonl,
 }
-"""Name of the format -> what writes it."""
+"""Name of the format -> what writes a folder's material into another, where something is drawn by a
+seed."""
 PLAIN = ("csv", "jsonl", "hf-datasets")
 """Formats whose readers open no image: nothing is left out for a missing one."""
 

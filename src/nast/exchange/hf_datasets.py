@@ -11,10 +11,10 @@ from typing import Any
 import polars as pl
 import yaml
 
-from nast.exchange.card import Written
+from nast.exchange.card import Exported
 from nast.exchange.documents import caption_documents, item_documents
 from nast.exchange.material import Material
-from nast.exchange.record import PEER_KINDS
+from nast.exchange.peer_items import PEER_KINDS
 from nast.files import atomic, write_text
 
 SHARD = 100_000
@@ -44,14 +44,9 @@ ITEMS: dict[str, Any] = {
 """Columns of a table of items, `image` under the name `image_path`."""
 
 
-def write_hf_datasets(material: Material, folder: Path, seed: int) -> Written:
-    """Write one configuration per table, one Parquet file or more per split.
-
-    Args:
-        material: what to write.
-        folder: gets `TABLE/SPLIT-00000-of-00001.parquet`; the card's front matter is written by
-            `front_matter`.
-        seed: not used; nothing is drawn.
+def write_hf_datasets(material: Material, folder: Path, seed: int) -> Exported:
+    """Write one configuration per table, one file `TABLE/SPLIT-00000-of-00001.parquet` or more per
+    split; the front matter of the card is written by `front_matter`.
     """
     frames = {
         name: pl.DataFrame(item_documents(items, material.hashes), schema=ITEMS).with_columns(
@@ -71,7 +66,7 @@ def write_hf_datasets(material: Material, folder: Path, seed: int) -> Written:
         f"load_dataset('.', {_place(next(iter(frames)))[0]!r})",
         "# images: .cast_column('image_path', datasets.Image())",
     ]
-    return Written(counts, run, _NOTES)
+    return Exported(counts, run, _NOTES)
 
 
 def _place(name: str) -> tuple[str, str]:

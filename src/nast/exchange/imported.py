@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
-from nast.exchange.places import crop, parts_of, subject_of
-from nast.exchange.record import Caption, Item, Record
+from nast.exchange.image_files import crop, parts_of, subject_of
+from nast.exchange.peer_items import Caption, Item, Record
 from nast.records import CAPTIONS_SCHEMA, ITEMS_SCHEMA
 
 
@@ -28,7 +28,7 @@ class Imported(NamedTuple):
     counts: dict[str, int]
 
 
-def tables_of(
+def imported_tables(
     records: Sequence[Record],
     find: Callable[[str], Path | None],
     source: str,

@@ -13,15 +13,15 @@ from nast.exchange.cc_neg import read_cc_neg
 from nast.exchange.clip_benchmark import read_sugar_crepe
 from nast.exchange.cxr_align import read_cxr_align
 from nast.exchange.documents import read_documents
-from nast.exchange.imported import Imported, tables_of
+from nast.exchange.image_files import by_name, find_image
+from nast.exchange.imported import Imported, imported_tables
 from nast.exchange.negbench import read_choices_csv, read_retrieval_csv
-from nast.exchange.places import by_name, find_image
-from nast.exchange.record import Item, Record
+from nast.exchange.peer_items import Item, Record
 from nast.files import RUN, manifest_of, write_table
-from nast.folders import stage
 from nast.items.table import FILE
 from nast.language.read.parse import cues
 from nast.records import CAPTIONS_SCHEMA, ITEMS_SCHEMA
+from nast.stages import stage
 
 READERS: dict[str, Callable[[Path], Iterator[Record]]] = {
     "negbench-mcq": read_choices_csv,
@@ -94,7 +94,7 @@ def import_items(
     def make(folder: Path) -> dict[str, Any]:
         records = [record for path in paths for record in _records(path, source, len(paths) > 1)]
         find = _finder(source, image_root)
-        made = tables_of(records, find, source, folder / "images", equal_options)
+        made = imported_tables(records, find, source, folder / "images", equal_options)
         _refuse_empty(made, paths, image_root)
         if len(made.items):
             write_table(folder / FILE, made.items, ITEMS_SCHEMA)

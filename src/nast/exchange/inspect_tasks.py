@@ -7,20 +7,15 @@ Format as read from UKGovernmentBEIS/inspect_ai 499e615: `dataset/_dataset.py`, 
 from pathlib import Path
 from typing import Any
 
-from nast.exchange.card import Written
-from nast.exchange.cells import write_lines
+from nast.exchange.card import Exported
 from nast.exchange.documents import Document, chat_documents, chat_notes
 from nast.exchange.material import Material
+from nast.exchange.peer_files import write_lines
 from nast.files import write_text
 
 
-def write_inspect(material: Material, folder: Path, seed: int) -> Written:
-    """Write samples and one Python file of tasks for Inspect.
-
-    Args:
-        material: what to write; the split to evaluate is taken.
-        folder: gets `SET-FORM.jsonl` and `nast_tasks.py`.
-        seed: of the order of options of imported items.
+def write_inspect(material: Material, folder: Path, seed: int) -> Exported:
+    """Write samples, `SET-FORM.jsonl`, and their tasks, `nast_tasks.py`, of the split to evaluate.
 
     Raises:
         UsageError: the folder has no multiple-choice items.
@@ -29,8 +24,9 @@ def write_inspect(material: Material, folder: Path, seed: int) -> Written:
     tasks = []
     for name, forms, documents in chat_documents(material, seed):
         for form in forms:
+            name = name.removesuffix(f"-{form}")
             file = f"{name}-{form}.jsonl"
-            write_lines(folder / file, (sample_of(d, form, material.access) for d in documents))
+            write_lines(folder / file, (_sample(d, form, material.access) for d in documents))
             counts[file] = len(documents)
             tasks.append(
                 _TASK.format(
@@ -42,10 +38,10 @@ def write_inspect(material: Material, folder: Path, seed: int) -> Written:
     write_text(folder / "nast_tasks.py", _TASKS + "".join(tasks))
     # Inspect looks for files of tasks below the folder that it is started in.
     run = ["inspect eval nast_tasks.py --model vllm/MODEL"]
-    return Written(counts, run, chat_notes(material))
+    return Exported(counts, run, chat_notes(material))
 
 
-def sample_of(document: Document, form: str, access: str) -> dict[str, Any]:
+def _sample(document: Document, form: str, access: str) -> dict[str, Any]:
     """A document as the fields of an Inspect `Sample`; the rest of it goes into `metadata`."""
     content = [
         {"type": "image", "image": document["image"]},

@@ -9,10 +9,10 @@ from typing import Any
 
 import yaml
 
-from nast.exchange.card import Written
-from nast.exchange.cells import write_lines
+from nast.exchange.card import Exported
 from nast.exchange.documents import chat_documents, chat_notes
 from nast.exchange.material import Material
+from nast.exchange.peer_files import write_lines
 from nast.files import write_text
 from nast.items.table import LETTERS
 
@@ -28,17 +28,14 @@ ANSWER = r"(?i)ANSWER\s*:\s*\W*([A-Z])\b"
 """The letter that a reply names. The last one counts; a reply without one is wrong."""
 
 
-def write_lm_eval(material: Material, folder: Path, seed: int) -> Written:
+def write_lm_eval(material: Material, folder: Path, seed: int) -> Exported:
     """Write documents and one task per form for lm-evaluation-harness.
 
     Its models for images generate text and give no likelihoods of options, so tasks are
     `generate_until`, with the letter taken from the reply.
 
-    Args:
-        material: what to write; the split to evaluate is taken.
-        folder: gets `SET.jsonl`, `nast_TABLE_FORM.yaml` and `utils.py`; items that deny nothing
-            are in `SET-plain.jsonl`.
-        seed: of the order of options of imported items.
+    The folder gets `SET.jsonl` (and `SET-plain.jsonl` for items that deny nothing),
+    `nast_TABLE_FORM.yaml` and `utils.py`.
 
     Raises:
         UsageError: the folder has no multiple-choice items.
@@ -46,12 +43,12 @@ def write_lm_eval(material: Material, folder: Path, seed: int) -> Written:
     counts: dict[str, int] = {}
     tasks: list[str] = []
     for name, forms, documents in chat_documents(material, seed):
-        file = f"{name}-plain.jsonl" if forms == ["plain"] else f"{name}.jsonl"
+        file = f"{name}.jsonl"
         write_lines(folder / file, documents)
         counts[file] = len(documents)
         for form in forms:
             task = f"nast_{name.partition('-')[0]}_{form}"
-            fields = lm_eval_task(task, form, file, material.access)
+            fields = _task(task, form, file, material.access)
             # A reference to code, which the safe writer of YAML does not write.
             text = yaml.safe_dump(fields, sort_keys=False, width=1000)
             text += "doc_to_image: !function utils.doc_to_image\n"
@@ -62,26 +59,19 @@ def write_lm_eval(material: Material, folder: Path, seed: int) -> Written:
         "lm-eval run --model hf-multimodal --model_args pretrained=MODEL --include_path . \\",
         f"  --tasks {','.join(tasks)} --apply_chat_template --log_samples --output_path results",
     ]
-    return Written(counts, run, chat_notes(material))
+    return Exported(counts, run, chat_notes(material))
 
 
-def lm_eval_task(task: str, form: str, file: str, access: str) -> dict[str, Any]:
-    """The fields of one task, without `doc_to_image`.
-
-    Args:
-        task: its name.
-        form: which texts are the options.
-        file: JSON Lines beside the task.
-        access: of the data, for `metadata`.
-    """
-    names = f"{{% set options = {form} %}}{{% set letters = '{LETTERS}' %}}"
+def _task(name: str, form: str, file: str, access: str) -> dict[str, Any]:
+    """The fields of a task, without `doc_to_image`; the texts of the form are the options."""
+    variables = f"{{% set options = {form} %}}{{% set letters = '{LETTERS}' %}}"
     return {
-        "task": task,
+        "task": name,
         "dataset_path": "json",
         "dataset_kwargs": {"data_files": {"test": file}},
         "test_split": "test",
         "output_type": "generate_until",
-        "doc_to_text": names + PROMPT,
+        "doc_to_text": variables + PROMPT,
         "doc_to_target": "target",
         "generation_kwargs": {"until": ["<|endoftext|>"], "do_sample": False, "max_gen_toks": 512},
         "filter_list": [

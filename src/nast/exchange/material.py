@@ -7,13 +7,13 @@ from typing import NamedTuple
 
 import polars as pl
 
-from nast.benchmark.card import review_status
 from nast.errors import InputError, UsageError
-from nast.exchange.places import peer_problem
-from nast.exchange.record import Captioned, Item, captioned_of, items_of
+from nast.exchange.image_files import peer_problem
+from nast.exchange.peer_items import Captioned, Item, captioned_of, items_of
 from nast.facts.conditions import conditions_of
 from nast.files import manifest_of, read_table
 from nast.ids import hashed_ids
+from nast.items.card import review_status
 from nast.items.table import FILE, read_items
 from nast.records import CAPTIONS_SCHEMA, SPLITS
 
@@ -154,8 +154,10 @@ def _units(rows: pl.DataFrame) -> int:
 
 
 def _hashes(tables: Iterable[pl.DataFrame]) -> dict[str, str]:
-    names = ("pair_id", "caption_id", "group_id", "subject_id", "study_id")
-    parts = [rows[name].unique() for rows in tables for name in names if name in rows.columns]
+    parts = []
+    for rows in tables:
+        own = ("caption_id",) if "caption_id" in rows.columns else ("pair_id", "group_id")
+        parts += [rows[name].unique() for name in (*own, "subject_id", "study_id")]
     ids = pl.concat(parts).unique().sort().to_list()
     return dict(zip(ids, hashed_ids(ids), strict=True))
 

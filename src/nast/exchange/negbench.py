@@ -4,9 +4,6 @@ Format as read from m1k2zoo/negbench 2ac009b, `benchmarks/src/training/data.py` 
 `CsvBinaryMCQDataset`, `CsvImageCaptionDataset`) and `src/evaluation/mcq.py`.
 """
 
-import ast
-import re
-import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,11 +11,11 @@ from typing import Any
 import numpy as np
 
 from nast.errors import UsageError
-from nast.exchange.card import Written
-from nast.exchange.cells import check_cell, write_rows
-from nast.exchange.fields import Entry
+from nast.exchange.card import Exported
+from nast.exchange.fields import Entry, parse_list
 from nast.exchange.material import Material, evaluated
-from nast.exchange.record import Caption, Captioned, Item
+from nast.exchange.peer_files import check_cell, write_rows
+from nast.exchange.peer_items import Caption, Captioned, Item
 from nast.files import write_json
 from nast.hashes import seed_of
 from nast.items.audit import Audited, audit_items
@@ -42,13 +39,9 @@ WRONG = ("hybrid", "positive", "negative")
 its error statistics depend on it."""
 FEWEST = 5
 """Images. With fewer its R@5 cannot be computed and the run ends."""
-LONGEST = 1_000_000
-"""Characters of a list of captions; a longer cell is none."""
-_STRING = r"""[uU]?(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")"""
-_LIST = re.compile(rf"\[\s*(?:{_STRING}\s*,\s*)*(?:{_STRING}\s*)?\]", re.DOTALL)
 
 
-def write_negbench(material: Material, folder: Path, seed: int) -> Written:
+def write_negbench(material: Material, folder: Path, seed: int) -> Exported:
     """Write one pair of CSVs per set of items, and retrieval CSVs for captions.
 
     The right option is `caption_0`: the evaluator raises KeyError where it is not. Sets of the
@@ -56,10 +49,7 @@ def write_negbench(material: Material, folder: Path, seed: int) -> Written:
     `correct_answer`: there the right option stands anywhere, by the seed. Rows of the `_neg` and
     the `_aff` file of a set are the same items in the same order of options.
 
-    Args:
-        material: what to write.
-        folder: gets the files, and `audit.json` where four of more were chosen.
-        seed: of that choice.
+    The folder gets `audit.json` too where four of more were chosen, by the seed.
 
     Raises:
         InputError: a text that pandas or CLIP would change.
@@ -70,7 +60,7 @@ def write_negbench(material: Material, folder: Path, seed: int) -> Written:
     for name, items in material.items.items():
         counts |= _write_set(folder, name, items, material.hashes, seed)
         if any(len(i.kinds) > OPTIONS for i in items):
-            audits[name] = audit_chosen(items, seed)
+            audits[name] = _audit(items, seed)
     for name, images in material.captions.items():
         for polarity, suffix in SUFFIX.items():
             file = f"{name}_{suffix}_retrieval.csv"
@@ -80,7 +70,7 @@ def write_negbench(material: Material, folder: Path, seed: int) -> Written:
         raise UsageError("no item with two, or with four and more options, for NegBench")
     if audits:
         write_json(folder / "audit.json", audits)
-    return Written(counts, run_lines(counts), [*_leaks(audits), *_NOTES])
+    return Exported(counts, _run_lines(counts), [*_leaks(audits), *_NOTES])
 
 
 def slots(item: Item, seed: int) -> list[int]:
@@ -118,7 +108,7 @@ def types_of(item: Item) -> list[str]:
     return types
 
 
-def audit_chosen(items: Sequence[Item], seed: int = 0) -> dict[str, Any]:
+def _audit(items: Sequence[Item], seed: int) -> dict[str, Any]:
     """The blind audit of the chosen four options, in our order of options, each form alone."""
     result: dict[str, Any] = {}
     for form in SUFFIX:
@@ -216,15 +206,13 @@ def _leaks(audits: dict[str, Any]) -> list[str]:
     ]
 
 
-def run_lines(counts: Mapping[str, int]) -> list[str]:
-    """The lines of shell that run the evaluator on an export, for the split to evaluate.
-
-    Args:
-        counts: file name -> rows; other entries are passed over.
-    """
-    files = [n for n in counts if n.endswith(".csv") and _enough(n, counts)]
+def _run_lines(counts: Mapping[str, int]) -> list[str]:
+    """The lines of shell that run the evaluator on the files of `counts`, in one split."""
+    few = {n for n, rows in counts.items() if n.endswith("_retrieval.csv") and rows < FEWEST}
+    files = [n for n in counts if n.endswith(".csv") and n not in few]
     by_split = evaluated({n.partition("_")[0] for n in files})
-    files = [n for n in files if n.partition("_")[0] in by_split and not _for_training(n)]
+    training = ("-train_neg.csv", "-train_aff.csv")
+    files = [n for n in files if n.partition("_")[0] in by_split and not n.endswith(training)]
     flags = {
         "--coco-mcq": "_neg.csv",
         "--voc2007-mcq": "_aff.csv",
@@ -235,26 +223,17 @@ def run_lines(counts: Mapping[str, int]) -> list[str]:
     lines = _command(given, "") if given else []
     pairs = [n for n in files if n.endswith("_binary.csv")]
     if pairs:
-        other = [
-            ("--chexpert-binary-mcq", pairs[0]),
-            ("--chexpert-affirmation-binary-mcq", pairs[-1]),
-        ]
-        lines += _command(
-            other,
-            '--cxr-dataset --chexpert-mcq "" --chexpert-affirmation-mcq "" '
-            '--ham10000-mcq "" --ham10000-affirmation-mcq "" ',
-        )
+        last = ("--chexpert-affirmation-binary-mcq", pairs[-1])
+        lines += _command([("--chexpert-binary-mcq", pairs[0]), last], _BINARY_ONLY)
     if not lines:
         return ["# nothing to evaluate: too few images, or the training split only"]
     return ["HERE=$PWD", "cd /path/to/negbench/benchmarks", *lines]
 
 
-def _for_training(name: str) -> bool:
-    return name.endswith(("-train_neg.csv", "-train_aff.csv"))
-
-
-def _enough(name: str, counts: Mapping[str, int]) -> bool:
-    return not name.endswith("_retrieval.csv") or counts[name] >= FEWEST
+_BINARY_ONLY = (
+    '--cxr-dataset --chexpert-mcq "" --chexpert-affirmation-mcq "" '
+    '--ham10000-mcq "" --ham10000-affirmation-mcq "" '
+)
 
 
 def _command(files: Sequence[tuple[str, str]], more: str) -> list[str]:
@@ -303,39 +282,6 @@ def read_retrieval_csv(file: Path) -> Iterator[Caption]:
         texts = Entry({"captions": captions}, file, row).texts("captions")
         for nth, text in enumerate(texts):
             yield Caption(f"{row:06d}-{nth}", image, text)
-
-
-def parse_list(text: str) -> list[str]:
-    """The strings of a list literal, as `repr` or `json.dumps` writes a list of strings.
-
-    Args:
-        text: `['a', "b's"]`; a comma may follow the last string.
-
-    Returns:
-        The strings; surrogate pairs of JSON are joined.
-
-    Raises:
-        ValueError: anything but a list of string literals with commas between them (two strings
-            without one would be joined), or one of more than a million characters; the message
-            does not quote it.
-    """
-    text = text.strip()
-    if len(text) > LONGEST:
-        raise ValueError(f"a list of more than {LONGEST:,} characters")
-    if not (text.startswith("[") and text.endswith("]")):
-        raise ValueError("no list in brackets")
-    if not _LIST.fullmatch(text):
-        raise ValueError("something else than a string in the list, or no comma between two")
-    try:
-        # Of an escape that it does not know, Python warns.
-        with warnings.catch_warnings(action="ignore"):
-            found = ast.literal_eval(text)
-        # JSON writes characters beyond the first plane as two halves.
-        return [t.encode("utf-16", "surrogatepass").decode("utf-16") for t in found]
-    except UnicodeDecodeError:
-        raise ValueError("half a character") from None
-    except (ValueError, SyntaxError):
-        raise ValueError("a string that Python cannot read") from None
 
 
 _NOTES = [

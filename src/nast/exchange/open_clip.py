@@ -10,12 +10,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from nast.errors import UsageError
-from nast.exchange.card import Written
-from nast.exchange.cells import check_cell, write_rows
+from nast.exchange.card import Exported
 from nast.exchange.documents import Document, caption_documents
 from nast.exchange.material import Material
-from nast.exchange.record import Captioned
-from nast.exchange.tars import write_shards
+from nast.exchange.peer_files import check_cell, write_rows, write_shards
+from nast.exchange.peer_items import Captioned
 from nast.files import write_json
 
 HEADER = ("filepath", "title")
@@ -25,13 +24,8 @@ SHARD = 1_000
 """Samples per shard: every data worker of every GPU needs a shard of its own."""
 
 
-def write_open_clip(material: Material, folder: Path, seed: int) -> Written:
+def write_caption_files(material: Material, folder: Path, seed: int) -> Exported:
     """Write the captions of every split as `captions-SPLIT.tsv` and `wds-SPLIT/`.
-
-    Args:
-        material: what to write.
-        folder: gets the files.
-        seed: not used; nothing is drawn.
 
     Raises:
         InputError: a text that pandas or CLIP would change.
@@ -51,10 +45,10 @@ def write_open_clip(material: Material, folder: Path, seed: int) -> Written:
         counts[f"wds-{split}: images"] = len(images)
         if not run or split == "train":
             run = _commands(name, len(shards), images)
-    return Written(counts, run, _NOTES)
+    return Exported(counts, run, _NOTES)
 
 
-def fields_of(image: Captioned) -> dict[str, str]:
+def caption_fields(image: Captioned) -> dict[str, str]:
     """The captions of an image by the names of the JSON fields: `negated_1`, `affirmative_1`...
 
     `caption` repeats the first one, for readers that know one field only.
@@ -69,7 +63,7 @@ def fields_of(image: Captioned) -> dict[str, str]:
 
 def _samples(images: Sequence[Captioned]) -> Iterator[tuple[str, str, bytes]]:
     for image in images:
-        text = json.dumps(fields_of(image), ensure_ascii=False, sort_keys=True)
+        text = json.dumps(caption_fields(image), ensure_ascii=False, sort_keys=True)
         yield image.image, "json", text.encode()
 
 
@@ -83,7 +77,7 @@ def _write_tsv(path: Path, captions: Sequence[Document]) -> None:
 
 
 def _commands(name: str, shards: int, images: Sequence[Captioned]) -> list[str]:
-    keys = sorted({key for image in images for key in fields_of(image)} - {"caption"})
+    keys = sorted({key for image in images for key in caption_fields(image)} - {"caption"})
     wds = f"wds-{name.rpartition('-')[2]}"
     # The shell must not expand the braces: open_clip does.
     place = f"{wds}/00000.tar" if shards == 1 else f"'{wds}/{{00000..{shards - 1:05d}}}.tar'"

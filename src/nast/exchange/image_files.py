@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 from nast.errors import InputError
-from nast.exchange.record import Box
+from nast.exchange.peer_items import Box
 from nast.sources.image_paths import image_problem
 from nast.sources.io.pictures import picture
 

@@ -5,7 +5,7 @@ from exchanged import image
 from PIL import Image
 
 from nast.errors import InputError
-from nast.exchange.places import by_name, crop, find_image, parts_of, subject_of
+from nast.exchange.image_files import by_name, crop, find_image, parts_of, subject_of
 
 
 def test_the_longest_ending_that_exists(tmp_path):
