@@ -244,9 +244,9 @@ def test_other_files_are_checked_where_they_are_read(tmp_path, name):
 
 def test_a_file_that_was_put_into_a_finished_folder_is_not_taken_for_its_own(tmp_path):
     table_stage(tmp_path / "q")
-    shutil.copyfile(tmp_path / "q" / "items.parquet", tmp_path / "q" / "items.parquet")
+    shutil.copyfile(tmp_path / "q" / "items.parquet", tmp_path / "q" / "captions.parquet")
     with pytest.raises(InputError, match="put there after the folder was finished"):
-        read_table(tmp_path / "q" / "items.parquet", SCHEMA)
+        read_table(tmp_path / "q" / "captions.parquet", SCHEMA)
 
 
 @pytest.mark.parametrize("data", [b"", b"[]", b"{}", b"\xff", b"[" * 9999, b'{"format": 2}'])
