@@ -30,7 +30,7 @@ def measure(work: Path, rates: list[float]) -> None:
     from nast.files import read_json
     from nast.models.registry import load_model
     from nast.phantom.patients import patients
-    from nast.phantom.pretrain.clip import PretrainConfig, pretrain, save
+    from nast.phantom.pretrain.clip import PretrainConfig, pretrain, save_phantom
     from nast.phantom.pretrain.image_tower import draw_all, pooled, train_image_tower
     from nast.phantom.write import build_phantom
     from nast.sources.collect import build_facts
@@ -52,7 +52,7 @@ def measure(work: Path, rates: list[float]) -> None:
         setting = replace(config, negation_rate=rate)
         for _, _, model, tokenizer in pretrain(setting, studies, tower, features):
             pass
-        save(work / f"model-{rate}", model, tokenizer, setting)
+        save_phantom(work / f"model-{rate}", model, tokenizer, setting)
         name = f"rate {rate}"
         encoder = load_model(f"hf:{work / f'model-{rate}'}", name)
         data = [work / "benchmark", work / "contextual"]

@@ -12,6 +12,8 @@ from nast.benchmark.build import build_benchmark
 from nast.contextual.build import build_contextual
 from nast.files import MANIFEST
 from nast.folders import seal_folder
+from nast.models.contract import DualEncoder
+from nast.records import ITEMS_SCHEMA
 
 
 @cache
@@ -44,7 +46,7 @@ def write_tiny_clip(folder):
     from transformers import CLIPConfig, CLIPModel
 
     from nast.phantom.patients import patients
-    from nast.phantom.pretrain.clip import image_processor, train_tokenizer
+    from nast.phantom.pretrain.clip import phantom_processor, train_tokenizer
 
     torch.set_num_threads(1)
     torch.manual_seed(0)
@@ -74,11 +76,11 @@ def write_tiny_clip(folder):
         CLIPConfig(text_config=text, vision_config=vision, projection_dim=16)
     ).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
-    image_processor().save_pretrained(folder)
+    phantom_processor().save_pretrained(folder)
     return folder
 
 
-class TableModel:
+class TableModel(DualEncoder):
     """A dual encoder whose vectors are looked up: texts by their words, images by file name."""
 
     key = "0" * 64
@@ -86,9 +88,10 @@ class TableModel:
     max_tokens = 5
     network = None
 
-    def __init__(self, texts, images, name="table"):
-        self.table_texts, self.table_images, self.name = texts, images, name
-        self.calls = []
+    def __init__(self, texts, images, name="table", seed=None):
+        self.table_texts, self.table_images, self.name, self.seed = texts, images, name, seed
+        self.made_from, self.spec = [], {}
+        self.calls, self.numbers = [], {}
 
     def _rows(self, table, names):
         self.calls += names
@@ -102,6 +105,23 @@ class TableModel:
 
     def token_count(self, text):
         return len(text.split())
+
+    def tokenize(self, texts):
+        """A number for each word, cut at the limit."""
+        words = [text.split()[: self.max_tokens] for text in texts]
+        longest = max(map(len, words))
+        ids, mask = torch.zeros((2, len(texts), longest), dtype=torch.int64)
+        for row, found in enumerate(words):
+            numbers = [self.numbers.setdefault(w, len(self.numbers) + 1) for w in found]
+            ids[row, : len(found)], mask[row, : len(found)] = torch.tensor(numbers), 1
+        return ids, mask
+
+
+def items_of(*rows):
+    """`ITEMS_SCHEMA` rows from what a test says of each, the rest as most items have it."""
+    usual = {"set": "questions", "form": "negated", "group_id": "g", "subject_id": "p", "facts": []}
+    whole = [dict.fromkeys(ITEMS_SCHEMA) | usual | row for row in rows]
+    return pl.DataFrame(whole, schema=ITEMS_SCHEMA)
 
 
 def resealed(folder, **said):

@@ -19,7 +19,7 @@ from nast.models.families.openclip_config import Architecture
 from nast.models.images import open_image
 from nast.models.registry import load_model
 from nast.phantom.patients import patients
-from nast.phantom.reports import report
+from nast.phantom.reports import report_of
 from nast.training.lora import add_lora
 
 pytestmark = pytest.mark.slow
@@ -73,7 +73,7 @@ def run_reference(*arguments):
 @pytest.fixture(scope="module")
 def texts():
     rng = np.random.default_rng(0)
-    reports = [report(s.facts, 0.4, rng) for s in patients(120, 5)]
+    reports = [report_of(s.facts, 0.4, rng) for s in patients(120, 5)]
     return [*ODD, *dict.fromkeys(reports)][: len(ODD) + 200]
 
 

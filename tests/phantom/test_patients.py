@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from nast.facts.conditions import CONDITIONS
-from nast.phantom.patients import PRESENCE, findings, patients
+from nast.phantom.patients import PRESENCE, patients, random_findings
 
 
 def test_a_patient_depends_on_its_number_and_the_seed():
@@ -39,7 +39,7 @@ def test_ids_and_splits():
 def test_findings_have_the_attributes_of_their_condition(seed):
     rng = np.random.default_rng(seed)
     for _ in range(200):
-        shown = findings(rng)
+        shown = random_findings(rng)
         names = [f.condition for f in shown]
         assert len(set(names)) == len(names)
         assert not {"Pleural Other", "Pleural Effusion"} <= set(names)
@@ -53,7 +53,7 @@ def test_findings_have_the_attributes_of_their_condition(seed):
 
 def test_frequencies():
     rng = np.random.default_rng(0)
-    counts = Counter(f.condition for _ in range(2000) for f in findings(rng))
+    counts = Counter(f.condition for _ in range(2000) for f in random_findings(rng))
     for name in set(CONDITIONS.labelled()) - {"Pleural Other", "Atelectasis"}:
         assert counts[name] / 2000 == pytest.approx(PRESENCE[name], abs=0.035)
 

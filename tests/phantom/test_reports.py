@@ -8,7 +8,7 @@ import pytest
 from nast.facts.conditions import CONDITIONS
 from nast.language.read.parse import cues, facts_of
 from nast.phantom.patients import patients
-from nast.phantom.reports import report
+from nast.phantom.reports import report_of
 from nast.records import Fact
 
 STUDIES = patients(60, 2)
@@ -16,7 +16,7 @@ STUDIES = patients(60, 2)
 
 def reports(rate, times=3):
     rng = np.random.default_rng(0)
-    return [(s, report(s.facts, rate, rng)) for s in STUDIES for _ in range(times)]
+    return [(s, report_of(s.facts, rate, rng)) for s in STUDIES for _ in range(times)]
 
 
 def test_the_same_generator_gives_the_same_words():
@@ -50,6 +50,6 @@ def test_reports_without_denials_say_what_is_true():
 @pytest.mark.parametrize("existence", ["present", "absent"])
 def test_uniform_facts(existence):
     facts = {name: Fact(name, existence) for name in CONDITIONS.labelled()}
-    text = report(facts, 1.0, np.random.default_rng(1))
+    text = report_of(facts, 1.0, np.random.default_rng(1))
     assert text.endswith(".")
     assert bool(cues(text)) is (existence == "absent")

@@ -11,7 +11,7 @@ from small import only_nast_errors
 
 from nast.errors import InputError
 from nast.sources.io import json_list
-from nast.sources.io.json_list import read_items
+from nast.sources.io.json_list import read_json_items
 
 TEXT = json.dumps(
     [{"id": "Zürich \U0001f600\\", "n": [-1, 2.5e-7, None, True, {}]}, [], "a, ]b", 12, False],
@@ -28,7 +28,7 @@ def file(tmp_path):
 
 def items(file, data):
     file.write_bytes(data.encode() if isinstance(data, str) else data)
-    return list(read_items(file, "a list"))
+    return list(read_json_items(file, "a list"))
 
 
 def refusal(file, data):
@@ -144,12 +144,12 @@ def test_what_is_too_deep_or_too_long_a_number_is_refused(file):
 
 def test_what_is_not_there_is_refused(tmp_path, file):
     with pytest.raises(InputError, match="no such file or directory, expected a list"):
-        list(read_items(file, "a list"))
+        list(read_json_items(file, "a list"))
     with pytest.raises(InputError, match="is a directory"):
-        list(read_items(tmp_path, "a list"))
+        list(read_json_items(tmp_path, "a list"))
     file.symlink_to(file)
     with pytest.raises(InputError, match="too many levels of symbolic links"):
-        list(read_items(file, "a list"))
+        list(read_json_items(file, "a list"))
 
 
 @pytest.mark.parametrize("broken", ['"x":1}]', "}", "}] Roe", "\n", '"report":1}]', "\\ud8zz", ""])
@@ -185,7 +185,7 @@ def test_items_come_one_at_a_time(file, monkeypatch):
     """The first is there although a later one is broken."""
     monkeypatch.setattr(json_list, "_CHUNK", 4)
     file.write_text("[1, 2, x")
-    found = read_items(file, "a list")
+    found = read_json_items(file, "a list")
     assert (next(found), next(found)) == (1, 2)
     with pytest.raises(InputError, match="row 3"):
         next(found)

@@ -25,7 +25,7 @@ from nast.phantom.canvas import (
     soft,
     texture,
 )
-from nast.phantom.signs import SIGNS, Finding, devices, move
+from nast.phantom.signs import SIGNS, DrawnFinding, devices, move
 from nast.records import Fact
 
 _LEVEL = {"mild": 0.0, "moderate": 1.0, "severe": 2.0}
@@ -56,7 +56,7 @@ def draw_frontal(
     """
     key = int(rng.integers(0, 2**63))
     body = anatomy or Anatomy.sample(child(key, "anatomy"))
-    findings = decide(present, key)
+    findings = drawn_findings(present, key)
     shape = chest_shape(body, findings)
     lungs = [chest_half(body, shape, side, size) for side in (-1, 1)]
     for condition, sign in SIGNS.items():
@@ -74,7 +74,7 @@ def draw_frontal(
 
 def heart_fraction(anatomy: Anatomy, present: Sequence[Fact], rng: np.random.Generator) -> float:
     """The cardiothoracic ratio that `draw_frontal` draws with the same arguments."""
-    return chest_shape(anatomy, decide(present, int(rng.integers(0, 2**63)))).heart_fraction
+    return chest_shape(anatomy, drawn_findings(present, int(rng.integers(0, 2**63)))).heart_fraction
 
 
 def child(key: int, name: str) -> np.random.Generator:
@@ -82,7 +82,7 @@ def child(key: int, name: str) -> np.random.Generator:
     return np.random.Generator(np.random.PCG64([key, crc32(name.encode())]))
 
 
-def decide(present: Sequence[Fact], key: int) -> list[Finding]:
+def drawn_findings(present: Sequence[Fact], key: int) -> list[DrawnFinding]:
     """The present facts with their open attributes decided, in a fixed order."""
     facts = {fact for fact in present if fact.existence == "present"}
     ordered = sorted(facts, key=lambda f: tuple(str(v) for v in f.as_dict().values()))
@@ -99,11 +99,11 @@ def decide(present: Sequence[Fact], key: int) -> list[Finding]:
             sides = (-1, 1)
         if fact.condition == "Atelectasis" and zone == "upper":
             zone = "lower"
-        findings.append(Finding(fact.condition, sides, fact.zone or str(zone), level, rng))
+        findings.append(DrawnFinding(fact.condition, sides, fact.zone or str(zone), level, rng))
     return findings
 
 
-def chest_shape(body: Anatomy, findings: Sequence[Finding]) -> Shape:
+def chest_shape(body: Anatomy, findings: Sequence[DrawnFinding]) -> Shape:
     """The borders of a chest after all findings have moved them."""
     dome = {-1: body.dome, 1: body.dome + body.dome_gap}
     shape = Shape(body.heart_fraction, body.mediastinum, body.knob, 0.0, dome)

@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 from nast.phantom.anatomy import Anatomy, Shape, develop
 from nast.phantom.canvas import Map, bump, cos, curve, grid, hypot, ink, power, sin, soft, texture
-from nast.phantom.draw import chest_shape, child, decide
-from nast.phantom.signs import Finding
+from nast.phantom.draw import chest_shape, child, drawn_findings
+from nast.phantom.signs import DrawnFinding
 from nast.records import Fact
 
 
@@ -33,7 +33,7 @@ def draw_lateral(
     """
     key = int(rng.integers(0, 2**63))
     body = anatomy or Anatomy.sample(child(key, "anatomy"))
-    findings = decide(present, key)
+    findings = drawn_findings(present, key)
     attenuation = _side_view(
         body, chest_shape(body, findings), findings, size, child(key, "vessels")
     )
@@ -43,7 +43,7 @@ def draw_lateral(
 def _side_view(
     body: Anatomy,
     shape: Shape,
-    findings: Sequence[Finding],
+    findings: Sequence[DrawnFinding],
     size: int,
     rng: np.random.Generator,
 ) -> Map:
@@ -80,7 +80,7 @@ def _side_view(
 
 
 def _side_sign(
-    finding: Finding, u: Map, y: Map, back: Map, dome: Map, air: Map, extra: Map
+    finding: DrawnFinding, u: Map, y: Map, back: Map, dome: Map, air: Map, extra: Map
 ) -> None:
     """Draw one finding on the lateral film, into `air` and `extra` in place."""
     rng, grade = finding.rng, finding.grade

@@ -76,14 +76,14 @@ def _patient(index: int, seed: int) -> list[PhantomStudy]:
                 split=split,
                 view=str(rng.choice(["PA", "AP"], p=[0.6, 0.4])),
                 lateral=bool(rng.random() < 0.15),
-                present=findings(rng),
+                present=random_findings(rng),
                 seed=seed_of(seed, "study", index, number),
             )
         )
     return studies
 
 
-def findings(rng: np.random.Generator) -> tuple[Fact, ...]:
+def random_findings(rng: np.random.Generator) -> tuple[Fact, ...]:
     """A random set of present facts.
 
     A few pairs that would hide each other on the film are not drawn together.

@@ -18,7 +18,7 @@ _PRESENCES = ("{}", "{}", "{} is seen", "there is {}", "{} noted", "evidence of 
 _NORMALS = ("{}", "{}", "{} are seen", "{} noted", "with {}")
 
 
-def report(facts: dict[str, Fact], negation_rate: float, rng: np.random.Generator) -> str:
+def report_of(facts: dict[str, Fact], negation_rate: float, rng: np.random.Generator) -> str:
     """One report of two to four statements about a study, in random order and varied words.
 
     Args:

@@ -37,7 +37,7 @@ _ZONE_SPAN = {
 
 
 @dataclass
-class Finding:
+class DrawnFinding:
     """A present fact with its open attributes decided.
 
     Attributes:
@@ -61,7 +61,9 @@ class Finding:
         return moderate + (self.level - 1) * step
 
 
-def _spot(lung: Lung, finding: Finding, low: float = 0.3, high: float = 0.7) -> tuple[float, float]:
+def _spot(
+    lung: Lung, finding: DrawnFinding, low: float = 0.3, high: float = 0.7
+) -> tuple[float, float]:
     first, last = _ZONE_SPAN[finding.zone]
     y = lung.height(finding.rng.uniform(first + 0.06, last - 0.06))
     share = finding.rng.uniform(low, high)
@@ -70,7 +72,7 @@ def _spot(lung: Lung, finding: Finding, low: float = 0.3, high: float = 0.7) -> 
     return lung.across(y, share), y
 
 
-def atelectasis(lung: Lung, finding: Finding) -> None:
+def atelectasis(lung: Lung, finding: DrawnFinding) -> None:
     """Plate-like bands, up to four."""
     rng = finding.rng
     first, last = _ZONE_SPAN[finding.zone]
@@ -89,7 +91,7 @@ def atelectasis(lung: Lung, finding: Finding) -> None:
     lung.fill(bands * np.float32(0.75), 0.16, finding.zone == "retrocardiac")
 
 
-def consolidation(lung: Lung, finding: Finding) -> None:
+def consolidation(lung: Lung, finding: DrawnFinding) -> None:
     """A dense lobe with a sharp fissure and air bronchograms."""
     rng = finding.rng
     first, last = _ZONE_SPAN[finding.zone]
@@ -116,7 +118,7 @@ def consolidation(lung: Lung, finding: Finding) -> None:
     lung.fill(lobe * (np.float32(0.86) - np.float32(0.55) * holes), 0.16, "retro" in finding.zone)
 
 
-def edema(lung: Lung, finding: Finding) -> None:
+def edema(lung: Lung, finding: DrawnFinding) -> None:
     """Bat-wing haze, prominent vessels and Kerley B lines."""
     rng, grade = finding.rng, finding.grade
     reach = grade(0.75, 1.1, 1.5)
@@ -136,7 +138,7 @@ def edema(lung: Lung, finding: Finding) -> None:
     lung.extra += lines * lung.mask * np.float32(grade(0.12, 0.15, 0.18))
 
 
-def lung_lesion(lung: Lung, finding: Finding) -> None:
+def lung_lesion(lung: Lung, finding: DrawnFinding) -> None:
     """A round nodule or mass."""
     a, y = _spot(lung, finding)
     radius = np.float32(finding.rng.uniform(0.045, 0.070))
@@ -145,7 +147,7 @@ def lung_lesion(lung: Lung, finding: Finding) -> None:
     lung.fill(ball * np.float32(0.85), 0.16, finding.zone == "retrocardiac")
 
 
-def lung_opacity(lung: Lung, finding: Finding) -> None:
+def lung_opacity(lung: Lung, finding: DrawnFinding) -> None:
     """Ground glass: faint, even, without an edge."""
     a, y = _spot(lung, finding, 0.45, 0.6)
     reach = finding.grade(0.85, 1.2, 1.6)
@@ -157,7 +159,7 @@ def lung_opacity(lung: Lung, finding: Finding) -> None:
     )
 
 
-def pleural_effusion(lung: Lung, finding: Finding) -> None:
+def pleural_effusion(lung: Lung, finding: DrawnFinding) -> None:
     """Fluid with a meniscus that climbs the lateral wall."""
     level = lung.height(finding.grade(1.10, 0.84, 0.45))
     climb = finding.grade(0.17, 0.14, 0.12)
@@ -170,7 +172,7 @@ def pleural_effusion(lung: Lung, finding: Finding) -> None:
     lung.extra += fluid * within * np.float32(0.2)
 
 
-def pleural_other(lung: Lung, finding: Finding) -> None:
+def pleural_other(lung: Lung, finding: DrawnFinding) -> None:
     """A thick pleura along the wall, an apical cap and calcified plaques."""
     rng = finding.rng
     thick = np.float32(rng.uniform(0.034, 0.044))
@@ -188,7 +190,7 @@ def pleural_other(lung: Lung, finding: Finding) -> None:
         lung.extra += plaque * lung.mask * np.float32(0.30)
 
 
-def pneumonia(lung: Lung, finding: Finding) -> None:
+def pneumonia(lung: Lung, finding: DrawnFinding) -> None:
     """Fluffy patches in a cluster."""
     rng = finding.rng
     first, last = _ZONE_SPAN[finding.zone]
@@ -205,7 +207,7 @@ def pneumonia(lung: Lung, finding: Finding) -> None:
     lung.fill(opacity, 0.13, finding.zone == "retrocardiac")
 
 
-def pneumothorax(lung: Lung, finding: Finding) -> None:
+def pneumothorax(lung: Lung, finding: DrawnFinding) -> None:
     """Air without vessels outside a thin pleural line."""
     grade = finding.grade
     share = np.clip((lung.y - lung.top) / (lung.height(1.0) - lung.top), 0, 1.2)
@@ -225,7 +227,7 @@ def pneumothorax(lung: Lung, finding: Finding) -> None:
     lung.extra += line * lung.mask * np.float32(0.2)
 
 
-def devices(finding: Finding, shape: Shape, size: int) -> Map:
+def devices(finding: DrawnFinding, shape: Shape, size: int) -> Map:
     """Two to four of: pacemaker, venous line, endotracheal tube, sternal wires, ECG leads."""
     rng, x = finding.rng, shape.shift
     u, y = grid(size)
@@ -263,7 +265,7 @@ def devices(finding: Finding, shape: Shape, size: int) -> Map:
     return metal.astype(np.float32)
 
 
-SIGNS: dict[str, Callable[[Lung, Finding], None]] = {
+SIGNS: dict[str, Callable[[Lung, DrawnFinding], None]] = {
     "Atelectasis": atelectasis,
     "Consolidation": consolidation,
     "Edema": edema,
@@ -278,7 +280,7 @@ SIGNS: dict[str, Callable[[Lung, Finding], None]] = {
 """The signs of the lung and pleura, in the order in which they are drawn."""
 
 
-def move(shape: Shape, finding: Finding) -> None:
+def move(shape: Shape, finding: DrawnFinding) -> None:
     """Write to `shape` what a finding does to the borders and the ribs."""
     rng, grade = finding.rng, finding.grade
     if finding.condition == "Cardiomegaly":

@@ -13,7 +13,7 @@ _In = TypeVar("_In")
 _Out = TypeVar("_Out")
 
 
-def spread(
+def spread_out(
     function: Callable[[_In], _Out], items: Iterable[_In], workers: int, chunk: int
 ) -> list[_Out]:
     """The results of a function, in order, worked out by some processes.

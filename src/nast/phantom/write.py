@@ -20,13 +20,13 @@ from PIL import Image
 from nast.errors import UsageError
 from nast.facts.conditions import CONDITIONS, NO_FINDING
 from nast.files import MANIFEST, atomic, write_table, write_text
-from nast.folders import stage
 from nast.hashes import file_hash, seed_of
 from nast.phantom.draw import draw_frontal
 from nast.phantom.lateral import draw_lateral
 from nast.phantom.patients import PRESENCE, PhantomStudy, patients
-from nast.phantom.workers import spread
+from nast.phantom.workers import spread_out
 from nast.records import Fact
+from nast.stages import stage
 
 MARKER = "PHANTOM"
 MARK = "Synthetic radiographs and labels. No patient, no hospital: do not mix with real data.\n"
@@ -74,7 +74,7 @@ def write_phantom(folder: Path, number: int, seed: int, workers: int = 2) -> dic
     write_text(folder / MARKER, MARK)
     studies = patients(number, seed)
     images = [image for study in studies for image in _images(study)]
-    spread(partial(_save_image, folder), images, workers, chunk=32)
+    spread_out(partial(_save_image, folder), images, workers, chunk=32)
     labels = pl.DataFrame([_labels(s) for s in studies])
     for tool in ("chexpert", "negbio"):
         _gzip_csv(folder / f"mimic-cxr-2.0.0-{tool}.csv.gz", labels)

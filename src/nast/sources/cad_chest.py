@@ -19,9 +19,9 @@ from nast.sources.cad_words import (
     SIDES,
     ZONES,
 )
-from nast.sources.io.json_list import read_items
+from nast.sources.io.json_list import read_json_items
 from nast.sources.mimic_cxr_jpg import TERMS
-from nast.sources.source import Finding, Source, fact_table, is_phantom, tally
+from nast.sources.source import FoundFact, Source, fact_table, is_phantom, tally
 from nast.sources.splits import add_split
 
 SCORES = (3, 2, 1, 0, -2, -3)
@@ -53,9 +53,9 @@ def read_cad_chest(file: Path, cut: int = DEFINITE, conditions: Conditions = CON
     file = Path(file)
     check_cut(cut)
     account, counts = tally(), Counter[str]()
-    facts: list[tuple[str, str, Finding]] = []
+    facts: list[tuple[str, str, FoundFact]] = []
     studies: dict[str, tuple[str, str, str]] = {}
-    for row, record in enumerate(read_items(file, "cad_disease.json, a list of records"), 1):
+    for row, record in enumerate(read_json_items(file, "cad_disease.json, a list of records"), 1):
         subject, study, dicom = _ids(record, file, row)
         if study in studies:
             found = "a study a second time"
@@ -129,7 +129,7 @@ def _entities(record: dict[str, Any], file: Path, row: int) -> Iterator[tuple[st
 
 def _facts(
     name: str, entity: Any, cut: int, counts: Counter[str], conditions: Conditions
-) -> tuple[str, list[Finding]]:
+) -> tuple[str, list[FoundFact]]:
     """What becomes of one entity, and its facts (two for a second instance)."""
     if not isinstance(entity, dict):
         return "refused: not an object", []
@@ -156,7 +156,7 @@ def _facts(
         # The authors' word list takes "effusion" of any kind for a pleural one.
         return "set aside: pericardial effusion", []
     if score < 0:
-        return "kept", [Finding(condition.name, "absent")]
+        return "kept", [FoundFact(condition.name, "absent")]
     if len(parts) == 2:
         counts["second instances"] += 1
     return "kept", [_instance(condition, entity, suffix, counts) for suffix in parts]
@@ -182,7 +182,7 @@ def _score(entity: dict[str, Any], counts: Counter[str]) -> int | None:
 
 def _instance(
     condition: Condition, entity: dict[str, Any], suffix: str, counts: Counter[str]
-) -> Finding:
+) -> FoundFact:
     tokens = _tokens(entity.get(f"location{suffix}"))
     levels = _tokens(entity.get(f"level{suffix}"))
     for token in tokens:
@@ -197,7 +197,7 @@ def _instance(
     if "bilateral" in sides or len(sides) == 2:
         sides = {"bilateral"}
     zone = next(iter(zones)) if len(zones) == 1 else None
-    return Finding(
+    return FoundFact(
         condition.name,
         "present",
         side=next(iter(sides), None) if condition.sided else None,

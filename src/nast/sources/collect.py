@@ -21,7 +21,6 @@ from nast.facts.conditions import (
     load_conditions,
 )
 from nast.files import manifest_of, read_table, write_json, write_table
-from nast.folders import stage
 from nast.records import FACTS_SCHEMA, STUDIES_SCHEMA
 from nast.sources.cad_chest import DEFINITE, check_cut, read_cad_chest
 from nast.sources.chexpert import read_chexpert
@@ -34,6 +33,7 @@ from nast.sources.nih_cxr import read_nih_cxr
 from nast.sources.own_table.read import read_table_file
 from nast.sources.padchest import read_padchest
 from nast.sources.source import Source, study_columns
+from nast.stages import stage
 
 READERS: dict[str, Callable[..., Source]] = {
     "mimic-cxr-jpg": read_mimic_cxr_jpg,

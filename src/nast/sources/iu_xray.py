@@ -18,7 +18,7 @@ from nast.sources.image_paths import entries_of, images_below, is_inside
 from nast.sources.io.label_tables import read_csv
 from nast.sources.io.members import read_members
 from nast.sources.iu_words import GRADES, HEADS, NO_FINDINGS, QUALIFIED, SIDES, ZONES
-from nast.sources.source import FRONTAL, Finding, Source, fact_table, study_columns, tally
+from nast.sources.source import FRONTAL, FoundFact, Source, fact_table, study_columns, tally
 from nast.sources.splits import add_split
 
 TERMS = "CC BY-NC-ND 4.0: questions and captions made from it must not be published"
@@ -132,9 +132,9 @@ def parse_report(data: bytes, file: Path, name: str) -> Report:
     )
 
 
-def _indexed(report: Report, account: Counter[str], conditions: Conditions) -> list[Finding]:
+def _indexed(report: Report, account: Counter[str], conditions: Conditions) -> list[FoundFact]:
     """Present facts from the index."""
-    found: list[Finding] = []
+    found: list[FoundFact] = []
     for term in report.terms:
         account["present"] += 1
         head, *qualifiers = [part.strip() for part in term.lower().split("/")]
@@ -143,7 +143,7 @@ def _indexed(report: Report, account: Counter[str], conditions: Conditions) -> l
         if known is not None:
             account["kept"] += 1
             found.append(
-                Finding(known.name, "present", *_attributes(known, qualifiers), "iu-mesh", term)
+                FoundFact(known.name, "present", *_attributes(known, qualifiers), "iu-mesh", term)
             )
         else:
             account[f"set aside: {NO_FINDINGS.get(head, 'other finding')}"] += 1
@@ -167,11 +167,11 @@ def _attributes(
 
 def _denied(
     report: Report, indexed: Set[str], account: Counter[str], conditions: Conditions
-) -> list[Finding]:
+) -> list[FoundFact]:
     """Absences from the words, each condition once and none that the index has as present."""
     readings = read(report.text, conditions)
     affirmed = {r.fact.condition for r in readings if r.fact.existence == "present"}
-    found: dict[str, Finding] = {}
+    found: dict[str, FoundFact] = {}
     for reading in readings:
         if reading.fact.existence == "present":
             continue
@@ -188,7 +188,7 @@ def _denied(
         else:
             account["kept"] += 1
             words = _sentence(report, reading)
-            found[name] = Finding(name, "absent", source="iu-text", words=words)
+            found[name] = FoundFact(name, "absent", source="iu-text", words=words)
     return list(found.values())
 
 
@@ -199,7 +199,7 @@ def _sentence(report: Report, reading: Reading) -> str:
     return " ".join(report.text[start:end].split())
 
 
-def _labels(report: Report, found: list[Finding], conditions: Conditions) -> list[str]:
+def _labels(report: Report, found: list[FoundFact], conditions: Conditions) -> list[str]:
     """A label for each condition, and "No Finding"."""
     known = {finding.condition: finding.existence for finding in found}
     normal = [t.lower() for t in report.terms] == ["normal"]

@@ -13,7 +13,7 @@ from nast.facts.conditions import CONDITIONS, Conditions
 from nast.sources.image_paths import images_below, refuse_outside
 from nast.sources.io.label_tables import one_of, read_csv, refuse_duplicates, whole_ids
 from nast.sources.nih_split import SUFFIX, nih_split
-from nast.sources.source import Finding, Source, fact_table, study_columns, tally
+from nast.sources.source import FoundFact, Source, fact_table, study_columns, tally
 from nast.sources.splits import add_split
 
 LISTED = {
@@ -141,7 +141,7 @@ class _Found(NamedTuple):
         conditions: the table of conditions; a label of another condition is another finding.
     """
 
-    facts: dict[str, list[Finding]]
+    facts: dict[str, list[FoundFact]]
     judged: dict[tuple[str, str], str]
     account: Counter[str]
     conditions: Conditions
@@ -164,7 +164,7 @@ def _adjudicated(path: Path, found: _Found) -> None:
             else:
                 existence = "present" if row[column] == "YES" else "absent"
                 found.judged[image, condition] = existence
-                finding = Finding(condition, existence, source="nih-adjudicated", words=column)
+                finding = FoundFact(condition, existence, source="nih-adjudicated", words=column)
                 found.facts[image].append(finding)
                 found.account["kept"] += 1
 
@@ -199,7 +199,7 @@ def _boxes(path: Path, found: _Found) -> None:
             account["set aside: box overruled by adjudication"] += 1
         else:
             side, zone = box_place(x, y, width, height)
-            finding = Finding(
+            finding = FoundFact(
                 known.name,
                 "present",
                 side if known.sided else None,
@@ -261,7 +261,7 @@ def _listed(rows: pl.DataFrame, path: Path, found: _Found) -> list[dict[str, str
             elif condition is not None:
                 known.add(condition)
                 account["kept"] += 1
-                finding = Finding(condition, "present", source="nih-labels", words=label)
+                finding = FoundFact(condition, "present", source="nih-labels", words=label)
                 found.facts[image].append(finding)
         present = {listed[label] for label in labels if label in listed}
         silent = {name: "present" if name in present else "not_mentioned" for name in names}

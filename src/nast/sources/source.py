@@ -112,7 +112,7 @@ def study_columns(conditions: Conditions = CONDITIONS) -> list[str]:
     return [*STUDIES_SCHEMA, *conditions.labelled()]
 
 
-class Finding(NamedTuple):
+class FoundFact(NamedTuple):
     """A fact of a study as a reader finds it; its fields are the last of `fact_columns`."""
 
     condition: str
@@ -124,7 +124,7 @@ class Finding(NamedTuple):
     words: str = ""
 
 
-def fact_table(rows: Iterable[tuple[str, str, Finding]]) -> pl.DataFrame:
+def fact_table(rows: Iterable[tuple[str, str, FoundFact]]) -> pl.DataFrame:
     """Facts from (patient, study, finding)."""
     schema = dict.fromkeys(fact_columns(), pl.String)
     return pl.DataFrame([(p, s, *finding) for p, s, finding in rows], schema, orient="row")

@@ -71,7 +71,7 @@ _CHEAP = re.compile(
 )
 
 
-class Statement(NamedTuple):
+class OrganStatement(NamedTuple):
     """What a clause says of a condition.
 
     Attributes:
@@ -89,7 +89,7 @@ class Statement(NamedTuple):
     grade: tuple[str, ...]
 
 
-def statements(text: str, conditions: Conditions = CONDITIONS) -> list[Statement]:
+def statements(text: str, conditions: Conditions = CONDITIONS) -> list[OrganStatement]:
     """The statements of a text in small letters, in order."""
     if not _CHEAP.search(text):
         return []
@@ -109,7 +109,7 @@ def statements(text: str, conditions: Conditions = CONDITIONS) -> list[Statement
             if name in conditions
         }
         found += [
-            Statement(name, state == "large", start, start + len(words), grade)
+            OrganStatement(name, state == "large", start, start + len(words), grade)
             for name in sorted(names)
         ]
     return found

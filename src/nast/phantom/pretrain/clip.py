@@ -36,7 +36,7 @@ from nast.phantom.pretrain.image_tower import (
     train_image_tower,
     vision_config,
 )
-from nast.phantom.reports import report
+from nast.phantom.reports import report_of
 
 CONTEXT = 64
 PROJECTION = 64
@@ -85,13 +85,13 @@ def pretrain_phantom(config: PretrainConfig, folder: Path, report_step: Report) 
         report_step("image tower", step, loss)
     for step, loss, model, tokenizer in pretrain(config, studies, tower, pooled(tower, images)):
         report_step("text tower", step, loss)
-    save(folder, model, tokenizer, config)
+    save_phantom(folder, model, tokenizer, config)
 
 
 def train_tokenizer(studies: list[PhantomStudy], seed: int) -> PreTrainedTokenizerFast:
     """A byte-level BPE of the phantom's reports; frequent words become single tokens."""
     rng = np.random.default_rng(seed_of(seed, "tokenizer"))
-    texts = [report(s.facts, TOKENIZER_NEGATION_RATE, rng) for s in studies]
+    texts = [report_of(s.facts, TOKENIZER_NEGATION_RATE, rng) for s in studies]
     tokenizer = Tokenizer(models.BPE(unk_token=None))
     tokenizer.normalizer = normalizers.Sequence([normalizers.NFC(), normalizers.Lowercase()])
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=True)
@@ -140,7 +140,7 @@ def build_model(vocabulary: int, tower: CLIPVisionModel | None, seed: int) -> CL
     return model
 
 
-def image_processor() -> CLIPImageProcessorPil:
+def phantom_processor() -> CLIPImageProcessorPil:
     """Resize to 96 px without a crop, which would cut off the costophrenic angles."""
     return CLIPImageProcessorPil(
         size={"height": IMAGE_SIZE, "width": IMAGE_SIZE},
@@ -176,7 +176,7 @@ def pretrain(
         if len(order) < config.batch:
             order = list(rng.permutation(len(studies)))
         rows = [order.pop() for _ in range(config.batch)]
-        texts = [report(facts[i], config.negation_rate, rng) for i in rows]
+        texts = [report_of(facts[i], config.negation_rate, rng) for i in rows]
         loss = _loss(model, tokenizer, texts, features[rows])
         loss.backward()
         torch.nn.utils.clip_grad_norm_(parameters, 1.0)
@@ -202,7 +202,7 @@ def _loss(
     return (cross_entropy(logits, diagonal) + cross_entropy(logits.T, diagonal)) / 2
 
 
-def save(
+def save_phantom(
     folder: Path,
     model: CLIPModel,
     tokenizer: PreTrainedTokenizerFast,
@@ -212,5 +212,5 @@ def save(
     model.half().save_pretrained(folder)
     model.float()
     tokenizer.save_pretrained(folder)
-    image_processor().save_pretrained(folder)
+    phantom_processor().save_pretrained(folder)
     write_json(Path(folder) / "phantom.json", asdict(config))

@@ -17,7 +17,7 @@ from nast.facts.conditions import CONDITIONS
 from nast.hashes import seed_of
 from nast.phantom.draw import draw_frontal
 from nast.phantom.patients import PhantomStudy
-from nast.phantom.workers import spread
+from nast.phantom.workers import spread_out
 from nast.records import Fact
 
 IMAGE_SIZE = 96
@@ -40,7 +40,7 @@ def vision_config(projection: int) -> CLIPVisionConfig:
 
 def draw_all(studies: list[PhantomStudy], workers: int = 2) -> torch.Tensor:
     """The frontal images of all studies, uint8 (study, 96, 96)."""
-    return torch.from_numpy(np.stack(spread(_draw, studies, workers, chunk=64)))
+    return torch.from_numpy(np.stack(spread_out(_draw, studies, workers, chunk=64)))
 
 
 def _draw(study: PhantomStudy) -> np.ndarray:

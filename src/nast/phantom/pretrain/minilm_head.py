@@ -24,7 +24,7 @@ from nast.models.families.two_tower_export import write_two_towers
 from nast.models.weights.pretrained import SAFELY
 from nast.phantom.patients import patients
 from nast.phantom.pretrain.image_tower import draw_all, pooled, schedule
-from nast.phantom.reports import report
+from nast.phantom.reports import report_of
 
 SEED, REPORTS_SEED = 7, 0
 REPORTS = 4
@@ -68,7 +68,7 @@ def train_minilm(
     vision = CLIPModel.from_pretrained(PHANTOM, dtype=torch.float32, **SAFELY).vision_model
     features = pooled(vision, images)
     rng = np.random.default_rng(REPORTS_SEED)
-    texts = [report(s.facts, config.negation_rate, rng) for s in studies for _ in range(REPORTS)]
+    texts = [report_of(s.facts, config.negation_rate, rng) for s in studies for _ in range(REPORTS)]
     vectors = _encode(texts, report_step).reshape(len(studies), REPORTS, -1)
     head, scale = fit_head(features, vectors, report_step, config.steps)
     weights = {k: v.detach().half() for k, v in head.state_dict().items()}

@@ -16,7 +16,7 @@ _CHUNK = 2**22
 _BLANKS = re.compile(r"[ \t\r\n]*")
 
 
-def read_items(file: Path, expected: str) -> Iterator[Any]:
+def read_json_items(file: Path, expected: str) -> Iterator[Any]:
     """The items of a JSON list, in order; the file may be gzip.
 
     Args:

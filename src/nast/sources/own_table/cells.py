@@ -11,7 +11,7 @@ import polars.selectors as cs
 from nast.errors import InputError, shown
 from nast.sources.io.dialect import marked_encoding, separator_of, without_sep_line
 from nast.sources.io.label_tables import MOST_CELLS, parse_csv, read_bytes, read_text, refuse_ragged
-from nast.sources.own_table.json_lines import read_lines
+from nast.sources.own_table.json_lines import table_of_lines
 
 T = TypeVar("T")
 CELL = "cell"
@@ -46,7 +46,7 @@ def kind_of(file: Path) -> str:
 
 
 def scan_table(file: Path, encoding: str = "", separator: str = "") -> pl.LazyFrame:
-    """A table as it is; `text_of` takes columns out of it.
+    """A table as it is; `text_columns` takes columns out of it.
 
     Args:
         file: CSV or TSV with a header, JSONL with one object a line, or Parquet.
@@ -61,7 +61,7 @@ def scan_table(file: Path, encoding: str = "", separator: str = "") -> pl.LazyFr
         return _quiet(file, lambda: _scan_parquet(file))
     text = table_text(file, encoding)
     if kind in LINES:
-        return read_lines(file, text).lazy()
+        return table_of_lines(file, text).lazy()
     text, named = without_sep_line(text.lstrip("\r\n"))
     separator = separator or named or separator_of(text, SEPARATORS[kind])
     rows = _quiet(file, lambda: parse_csv(text, file, separator))
@@ -113,7 +113,7 @@ def guess_encoding(file: Path) -> str:
     return ""
 
 
-def text_of(table: pl.LazyFrame, file: Path, columns: Iterable[str]) -> pl.DataFrame:
+def text_columns(table: pl.LazyFrame, file: Path, columns: Iterable[str]) -> pl.DataFrame:
     """Some columns of a table as stripped text; what is null, or not a number, is "".
 
     Whole numbers have no decimals: a column that was saved as floats reads like the others.
@@ -232,7 +232,7 @@ def _float_text(cells: pl.Series) -> pl.Series:
 
 
 def whole_number(word: str) -> str:
-    """A word as `text_of` gives it: "1.0" is "1"."""
+    """A word as `text_columns` gives it: "1.0" is "1"."""
     return re.sub(_DECIMALS, r"\1", word)
 
 

@@ -17,7 +17,7 @@ ORDER = ("present", "absent", "uncertain")
 """The label of a study is the first of these that one of its facts has."""
 
 
-def facts_of(
+def facts_of_rows(
     cells: pl.DataFrame,
     rows: pl.DataFrame,
     mapping: Mapping,

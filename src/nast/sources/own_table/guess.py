@@ -13,7 +13,7 @@ from nast.facts.conditions import CONDITIONS, Condition, Conditions
 from nast.records import LABELS, SPLITS
 from nast.sources.cad_words import GRADES, SIDES, ZONES
 from nast.sources.image_paths import refuse_outside, slashes
-from nast.sources.own_table.cells import CELL, guess_encoding, is_plain, scan_table, text_of
+from nast.sources.own_table.cells import CELL, guess_encoding, is_plain, scan_table, text_columns
 from nast.sources.own_table.mapping import mapping_file
 from nast.sources.own_table.words import ATTRIBUTES, condition_words
 
@@ -87,7 +87,7 @@ def write_mapping(file: Path, conditions: Conditions = CONDITIONS) -> Path:
     encoding = guess_encoding(file)
     table = scan_table(file, encoding)
     schema = table.collect_schema()
-    cells = text_of(table, file, [name for name, kind in schema.items() if is_plain(kind)])
+    cells = text_columns(table, file, [name for name, kind in schema.items() if is_plain(kind)])
     keys, asked = _guessed(file, cells, conditions)
     if encoding:
         keys |= {"encoding": encoding}
@@ -232,7 +232,7 @@ def vocabulary(cells: Iterable[pl.Series]) -> list[str] | None:
     return sorted(words) if len(words) <= MOST_WORDS else None
 
 
-def plain(name: str) -> str:
+def small_words(name: str) -> str:
     """A name in small words: `PatientID`, `patient_id` and `Patient ID` are all `patient id`."""
     apart = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", name)
     return " ".join(re.findall(r"[a-z0-9]+", apart.lower()))
@@ -240,7 +240,7 @@ def plain(name: str) -> str:
 
 def column_for(likely: str, columns: Iterable[str]) -> str | None:
     """The column whose name is one of the likely ones, which are parted by commas."""
-    names = {plain(column).replace(" ", ""): column for column in reversed(list(columns))}
+    names = {small_words(column).replace(" ", ""): column for column in reversed(list(columns))}
     found = (names.get(name.replace(" ", "")) for name in likely.split(", "))
     return next((column for column in found if column), None)
 
@@ -251,7 +251,7 @@ def condition_for(name: str, conditions: Conditions = CONDITIONS) -> tuple[int, 
     Returns:
         0 (its name), 1 (its term) or 2 (a synonym), and the condition; None for none.
     """
-    words = " ".join(w for w in plain(name).split() if w not in _AROUND)
+    words = " ".join(w for w in small_words(name).split() if w not in _AROUND)
     for sure in range(3):
         for known in conditions.values():
             if any(re.fullmatch(pattern, words) for pattern in _patterns(known)[sure]):
@@ -261,5 +261,5 @@ def condition_for(name: str, conditions: Conditions = CONDITIONS) -> tuple[int, 
 
 def _patterns(known: Condition) -> tuple[list[str], list[str], list[str]]:
     """A condition's name, term and synonyms in small words."""
-    synonyms = [plain(s) + ("[a-z]*" if s.endswith("*") else "") for s in known.synonyms]
-    return [plain(known.name)], [plain(known.term)], synonyms
+    synonyms = [small_words(s) + ("[a-z]*" if s.endswith("*") else "") for s in known.synonyms]
+    return [small_words(known.name)], [small_words(known.term)], synonyms

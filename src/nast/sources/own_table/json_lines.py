@@ -14,7 +14,7 @@ MOST_COLUMNS = 2_000
 """A file of objects with more names has keys that are no column names."""
 
 
-def read_lines(file: Path, text: str) -> pl.DataFrame:
+def table_of_lines(file: Path, text: str) -> pl.DataFrame:
     """Objects, one a line, as columns of text; a column with a list or an object in it is of lists.
 
     A row that lacks a name has null there, as for `null` and `NaN`. Numbers stay as they are

@@ -10,8 +10,15 @@ from nast.facts.conditions import CONDITIONS, Conditions
 from nast.sources.image_paths import refuse_outside
 from nast.sources.io.label_tables import cells_of, refuse_split_patients
 from nast.sources.joins import prefixed
-from nast.sources.own_table.cells import coded, kind_of, meanings, refuse_where, scan_table, text_of
-from nast.sources.own_table.facts import NAME, ORDER, facts_of
+from nast.sources.own_table.cells import (
+    coded,
+    kind_of,
+    meanings,
+    refuse_where,
+    scan_table,
+    text_columns,
+)
+from nast.sources.own_table.facts import NAME, ORDER, facts_of_rows
 from nast.sources.own_table.mapping import Columns, Mapping, mapping_file, read_mapping
 from nast.sources.source import DATA_SETS, FRONTAL, Source, is_phantom, study_columns, tally
 from nast.sources.splits import add_split
@@ -45,14 +52,14 @@ def read_table_file(file: Path, conditions: Conditions = CONDITIONS) -> Source:
     kind_of(file)
     mapping = read_mapping(file, conditions)
     table = scan_table(file, mapping.encoding, mapping.separator)
-    cells = text_of(table, file, mapping.used(file, table.collect_schema().names()))
+    cells = text_columns(table, file, mapping.used(file, table.collect_schema().names()))
     rows = _rows(cells, mapping, file)
     studies, facts, counts = _studies(rows, mapping), None, Counter[str]()
     stated = rows if mapping.columns.split else rows.clear()
     if mapping.layout == "wide":
         labels, account = _wide(cells, rows, mapping, file)
     else:
-        facts, labels, account, counts = facts_of(cells, rows, mapping, file, conditions)
+        facts, labels, account, counts = facts_of_rows(cells, rows, mapping, file, conditions)
     studies = studies.join(labels, on="study_id", how="left", maintain_order="left")
     silent = [name for name in conditions.labelled() if name not in labels.columns]
     root = file.parent / mapping.images if mapping.images else None

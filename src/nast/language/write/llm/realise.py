@@ -27,7 +27,7 @@ from nast.language.write.llm.sets import (
     option_key,
     statements_of,
 )
-from nast.language.write.llm.stages import Wording, omitted_of, prompts_of, write_sets
+from nast.language.write.llm.stages import Wording, omitted_of, prompts_version, write_sets
 from nast.language.write.templates import FORMS, STEM, STYLES, Form, sentence
 
 _FORMS: dict[Kind, tuple[Form, ...]] = {"options": FORMS, "claims": ("negated", "affirmative")}
@@ -141,7 +141,7 @@ def _realise(
     requests = Counter({"answers from the cache": 0, "requests to the model": 0})
     asking = partial(ask, model, cache=answers, counts=requests)
     wordings, stages = write_sets(sets, kind, asking, retries, conditions)
-    realiser = f"llm:{model.name}:{prompts_of(kind)}"
+    realiser = f"llm:{model.name}:{prompts_version(kind)}"
     made: Counter[str] = Counter()
     written = []
     for statements, wording in zip(sets, wordings, strict=True):

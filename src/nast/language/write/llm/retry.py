@@ -71,7 +71,7 @@ async def pause(seconds: float) -> None:
     await asyncio.sleep(seconds)
 
 
-def choice_of(response: Response, address: str) -> Mapping[str, Any]:
+def first_choice(response: Response, address: str) -> Mapping[str, Any]:
     """The first choice of a response, whose `message` has the text; empty where there is none.
 
     Args:
@@ -139,12 +139,7 @@ def ending_of(choice: Mapping[str, Any]) -> str:
 def words_of(choice: Mapping[str, Any]) -> str | None:
     """The whole lines of a choice: where it was cut off, the last one is no answer."""
     text = text_of(choice)
-    return whole_lines(text) if text and ending_of(choice) == CUT_OFF else text
-
-
-def whole_lines(text: str) -> str:
-    """A text that was cut off, without its last line."""
-    return text.rpartition("\n")[0]
+    return text.rpartition("\n")[0] if text and ending_of(choice) == CUT_OFF else text
 
 
 def _advice(code: int) -> str:

@@ -22,7 +22,7 @@ from nast.language.write.llm.prompts import Messages
 from nast.language.write.llm.retry import (
     Response,
     TransientError,
-    choice_of,
+    first_choice,
     pause,
     wait_before,
     words_of,
@@ -148,7 +148,7 @@ class ChatServer:
             try:
                 # A waiting request gives its place to another one.
                 async with limit:
-                    return self._read(choice_of(await self._sent(client, body), end.address))
+                    return self._read(first_choice(await self._sent(client, body), end.address))
             except TransientError as fault:
                 if number == end.tries:
                     raise

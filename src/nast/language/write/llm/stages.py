@@ -65,7 +65,7 @@ def write_sets(
     return wordings, {"negated": negated, "affirmative": affirmative}
 
 
-def prompts_of(kind: Kind) -> str:
+def prompts_version(kind: Kind) -> str:
     """The version of all prompts that take part in a set's texts."""
     return version_of([kind, "rewrite", "again"])
 
