@@ -5,6 +5,7 @@ import pytest
 from exchanged import claims, finished, image
 
 from nast.commands.exchange import export_command, import_command
+from nast.errors import UsageError
 
 DIGITS = "31415926"
 
@@ -60,3 +61,14 @@ def test_out_and_in_again(app, tmp_path, capsys):
     said += capsys.readouterr().out
     assert "missing images: 1 (listed in manifest.json)" in said and "private" not in said
     assert DIGITS not in said
+
+
+def test_several_files_and_none(app, tmp_path, capsys):
+    folder = finished(tmp_path / "claims", {"claims": claims(tmp_path / "files")})
+    run(app, "export", folder, "-o", tmp_path / "out", "--to", "negbench")
+    files = [tmp_path / "out" / f"claims-test_{form}.csv" for form in ("neg", "aff")]
+    options = ("-o", tmp_path / "in", "--source", "negbench-mcq")
+    run(app, "import", *files, *options)
+    assert "items: 10\n" in capsys.readouterr().out
+    with pytest.raises(UsageError, match="no file to import"):
+        run(app, "import", *options)

@@ -11,8 +11,8 @@ from pytest import approx
 
 from nast.errors import InputError, UsageError
 from nast.evaluation import evaluate
+from nast.exchange.aro import ARO_CASES
 from nast.exchange.importing import import_items
-from nast.exchange.readers import ARO_CASES
 from nast.files import read_json
 from nast.scoring.choice import PROTOCOLS
 
