@@ -16,7 +16,7 @@ from nast.contextual.counts import shortfalls
 from nast.errors import InputError, NastError, UsageError
 from nast.facts.conditions import CONDITIONS
 from nast.files import manifest_of, read_table, write_table
-from nast.folders import stage
+from nast.stages import stage
 from nast.hashes import file_hash
 from nast.items.audit import audit_table
 from nast.items.table import read_items

@@ -5,27 +5,30 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from nast.benchmark.card import NOT_REVIEWED, data_card
-from nast.benchmark.construction import DEFAULT, PAPER_COUNT, Construction
-from nast.benchmark.questions import make_questions
+from nast.benchmark.card import data_card
+from nast.benchmark.construction import PAPER_COUNT, Construction, construction_of
+from nast.benchmark.questions import configurations_of, find_questions, make_questions
 from nast.errors import InputError
 from nast.facts.conditions import copy_conditions
 from nast.files import manifest_of, write_json, write_table, write_text
-from nast.folders import stage
 from nast.items.audit import audit_table, leaks_of, raise_on_leak
+from nast.items.card import NOT_REVIEWED
 from nast.items.table import FILE
 from nast.language.write.llm.backends import LanguageModel
+from nast.language.write.llm.estimate import estimate_options
 from nast.language.write.llm.realise import realise_options
 from nast.ranges import COUNT, SEED
 from nast.records import ITEMS_SCHEMA
 from nast.sources.collect import read_facts
+from nast.stages import stage
 
 
 def build_benchmark(
     facts: Path,
     folder: Path,
     *,
-    construction: Construction = DEFAULT,
+    construction: Construction | None = None,
+    protocol: str = "default",
     seed: int = 0,
     limit: int | None = None,
     allow_leaks: bool = False,
@@ -37,8 +40,10 @@ def build_benchmark(
 
     Args:
         facts: a folder of `nast facts`.
-        folder: gets `items.parquet`, `audit.json` and `README.md`, the data card.
-        construction: see `Construction`; `PAPER` is the paper's own.
+        folder: gets `items.parquet`, `audit.json` and `README.md`, the data card; and the table of
+            conditions, where the facts have their own.
+        construction: see `Construction`; the protocol's where it is not given.
+        protocol: `paper` for the paper's own set, which may leak; else `default`.
         seed: of the conditions, the words and the order of options.
         limit: at most so many groups per split.
         model: writes the options instead of templates; every text is read back (see
@@ -52,21 +57,27 @@ def build_benchmark(
 
     Raises:
         InputError: the labels do not allow a single question.
-        UsageError: the limit or the seed is outside its range.
+        UsageError: the limit or the seed is outside its range, or no such protocol.
         NastError: words alone give the answers away, and `allow_leaks` is not set.
     """
     COUNT.check("limit", limit)
     SEED.check("seed", seed)
-    config = {"stage": "benchmark", "seed": seed, "limit": limit, **asdict(construction)}
+    how = construction or construction_of(protocol)
+    config = {"stage": "benchmark", "protocol": protocol, "seed": seed, "limit": limit}
+    config |= asdict(how)
     if model:
         config |= {"model": model.name, "decoding": dict(model.decoding), **model.allowed}
-    writer = partial(realise_options, model=model, seed=seed, cache=cache) if model else None
 
     def make(out: Path) -> dict[str, Any]:
         known = read_facts(facts)
         copy_conditions(facts, out)
+        writer = None
+        if model:
+            writer = partial(
+                realise_options, model=model, seed=seed, cache=cache, conditions=known.conditions
+            )
         questions, counts = make_questions(
-            known.studies, construction, seed, limit, writer, known.conditions
+            known.studies, how, seed, limit, writer, known.conditions
         )
         if not len(questions):
             raise InputError(
@@ -76,14 +87,15 @@ def build_benchmark(
                 "studies of four patients with different labels for three "
                 "conditions",
             )
-        audit = audit_table(questions, seed)
+        audit = audit_table(questions, seed, known.conditions)
         write_table(out / FILE, questions, ITEMS_SCHEMA)
         write_json(out / "audit.json", audit)
         origin = manifest_of(facts)
         for name in set(PAPER_COUNT) & set(() if origin["phantom"] else origin["sources"]):
             counts[f"eligible studies of the paper ({name})"] = PAPER_COUNT[name]
-        write_text(out / "README.md", data_card(questions, counts, audit, origin, config))
-        if not allow_leaks:
+        card = data_card(questions, counts, audit, origin, config, conditions=known.conditions)
+        write_text(out / "README.md", card)
+        if not allow_leaks and protocol != "paper":
             raise_on_leak(audit, out)
         return {
             "counts": counts,
@@ -93,3 +105,19 @@ def build_benchmark(
         }
 
     return stage(folder, config, [facts], make, fresh=fresh)
+
+
+def estimate_benchmark(
+    facts: Path,
+    *,
+    construction: Construction | None = None,
+    protocol: str = "default",
+    seed: int = 0,
+    limit: int | None = None,
+) -> dict[str, Any]:
+    """What a language model would be asked for; see `build_benchmark` and `estimate_options`."""
+    known = read_facts(facts)
+    how = construction or construction_of(protocol)
+    found = find_questions(known.studies, how, seed, limit, known.conditions)
+    told = estimate_options([(g.conditions, configurations_of(g)) for g in found.groups])
+    return {name: value for name, value in told.items() if value is not None}

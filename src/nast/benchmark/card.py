@@ -3,12 +3,12 @@
 import math
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
 from typing import Any
 
 import polars as pl
 
-from nast.facts.conditions import CONDITIONS
+from nast.facts.conditions import CONDITIONS, Conditions
+from nast.items.card import NOT_REVIEWED, audit_parts, card_text, markdown_table
 from nast.language.write.templates import FORMS
 
 PUBLISHED_F1 = {
@@ -29,17 +29,6 @@ PUBLISHED_F1 = {
 """Negation F1 of the NegBio and CheXpert labelers against 687 radiologist-read reports of
 MIMIC-CXR, as the data set's authors published it."""
 _LABELED = ("mimic-cxr-jpg", "chexpert")
-NOT_REVIEWED = "not reviewed"
-
-
-def reviewed_by(number: int) -> str:
-    """The review status of what so many people have reviewed."""
-    return f"reviewed by {number}"
-
-
-def review_status(manifest: Mapping[str, Any]) -> str:
-    """Whether a folder's phrases and questions have been reviewed: by how many, or not."""
-    return str(manifest.get("review", NOT_REVIEWED))
 
 
 def data_card(
@@ -49,6 +38,7 @@ def data_card(
     source: dict[str, Any],
     config: dict[str, Any],
     status: str = NOT_REVIEWED,
+    conditions: Conditions = CONDITIONS,
 ) -> str:
     """The card as Markdown.
 
@@ -59,13 +49,10 @@ def data_card(
         source: manifest of the facts folder.
         config: how the questions were made.
         status: of the review, as the manifest has it.
+        conditions: that the questions are about.
     """
     plain = {name: n for name, n in counts.items() if not isinstance(n, dict)}
     parts = [
-        "# MedNega-CXR: data card",
-        f"Research use; not a medical device. Access class: **{source['access']}**. Review of the "
-        f"phrases and questions by experts: **{status}**.",
-        "\n".join(f"- {terms}" for terms in source.get("terms", [])),
         "## From labels to questions",
         markdown_table(["", "number"], [[name, f"{n:,}"] for name, n in plain.items()]),
         _how(config),
@@ -73,41 +60,33 @@ def data_card(
         "## Conditions",
         "How often each is asked about. The labels decide: a condition that is rarely denied "
         "cannot be asked about more often.",
-        _conditions(counts["questions by condition"], source),
+        _conditions(counts["questions by condition"], source, conditions),
         "## Words",
         _realisers(questions) + " Every option is stored in three forms: negated, affirmative "
         "(each denial replaced by Table 5's phrase, nothing else changed) and omitted (the "
         "denials left out).",
         _words_table(questions),
         "Rarity is the mean of -log2 of a word's share of all words of both forms.",
-        "## What words alone can solve",
-        "Baselines that see no image, each form alone; chance is one in four. `leaks`: above "
-        "chance (one-sided, Holm over the baselines, 5 %).",
-        audit_lines(audit),
+        *audit_parts(audit, "Chance is one in four."),
     ]
-    return "\n\n".join(part for part in parts if part) + "\n"
-
-
-def markdown_table(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
-    """A table in Markdown."""
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)
+    reviewed = f"Review of the phrases and questions by experts: **{status}**."
+    return card_text("MedNega-CXR", source, parts, reviewed)
 
 
 def _how(config: dict[str, Any]) -> str:
     kept = "kept" if config["conflicts"] else "left out"
-    filter_ = (
+    passes = (
         "A study passes with at least two conditions present, at least three absent and no "
         '"No Finding" (section 3.2). Studies whose labels contradict CheXpert\'s hierarchy (a '
         f"parent absent, its child present) are {kept}."
     )
     if config["distractors"] == "balanced":
-        return filter_ + (
+        return passes + (
             " Four studies of four patients with four different configurations of the same three "
             "conditions form a group; all show the same four options, each right once. A study "
             f"serves in at most {config['uses']} groups."
         )
-    return filter_ + (
+    return passes + (
         f" Each study gives {config['per_study']} question(s); conditions by "
         f"`{config['sampler']}`, wrong options by `{config['distractors']}`."
     )
@@ -120,13 +99,13 @@ def _realisers(questions: pl.DataFrame) -> str:
     return f"{realisers.n_unique()} ways of saying an option; {', '.join(parts)}."
 
 
-def _conditions(asked: dict[str, int], source: dict[str, Any]) -> str:
+def _conditions(asked: dict[str, int], source: dict[str, Any], conditions: Conditions) -> str:
     labelers = any(name in _LABELED for name in source.get("sources", {}))
     header = ["condition", "questions", "affirmative phrase", "class"]
     header += ["negation F1, NegBio / CheXpert"] if labelers else []
     rows = []
     for name, number in asked.items():
-        known = CONDITIONS[name]
+        known = conditions[name]
         row = [name, f"{number:,}", known.normal or "–", known.phrase_class or "–"]
         if labelers:
             both = PUBLISHED_F1.get(name)
@@ -153,20 +132,3 @@ def _words_table(questions: pl.DataFrame) -> str:
 def _tokens(questions: pl.DataFrame, form: str) -> list[list[str]]:
     texts = questions.filter(form=form)["options"].explode().unique().sort()
     return [re.findall(r"[a-z-]+", text.lower()) for text in texts]
-
-
-def audit_lines(audit: dict[str, list[dict[str, Any]]]) -> str:
-    """The audit of a set as a Markdown table: a row per form and baseline."""
-    rows = [
-        [
-            form,
-            row["baseline"],
-            f"{row['accuracy']:.3f}",
-            f"{row['chance']:.3f}",
-            row["n"],
-            "**leaks**" if row["leaks"] else "",
-        ]
-        for form, baselines in audit.items()
-        for row in baselines
-    ]
-    return markdown_table(["form", "baseline", "accuracy", "chance", "n", ""], rows)

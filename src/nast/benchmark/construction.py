@@ -106,6 +106,18 @@ PAPER = Construction("two_plus_one", "uniform", conflicts=True)
 """The paper's set: one question a study, uniform permutations, conflicts allowed."""
 
 
+def construction_of(protocol: str) -> Construction:
+    """`DEFAULT`, or `PAPER` for the protocol `paper`.
+
+    Raises:
+        UsageError: no such protocol.
+    """
+    known = {"default": DEFAULT, "paper": PAPER}
+    if protocol not in known:
+        raise UsageError(f"protocol {protocol!r}; choose one of {', '.join(known)}")
+    return known[protocol]
+
+
 def single_items(
     studies: pl.DataFrame, how: Construction, seed: int, conditions: Conditions = CONDITIONS
 ) -> Iterator[Group]:

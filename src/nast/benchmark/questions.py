@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -12,11 +12,10 @@ from nast.benchmark.construction import DEFAULT, Construction, single_items
 from nast.facts.conditions import CONDITIONS, Conditions
 from nast.hashes import content_hash, seed_of
 from nast.items.groups import Group
-from nast.items.table import KEYS, option_texts, rows_of
+from nast.items.table import KEYS, items_table, option_texts, rows_of
 from nast.language.write.llm.realise import Written
 from nast.language.write.llm.sets import OptionSetKey, option_key
 from nast.language.write.templates import FORMS, STEM, STYLES
-from nast.records import ITEMS_SCHEMA
 
 Writer = Callable[
     [list[tuple[tuple[str, ...], tuple[tuple[int, ...], ...]]]],
@@ -47,64 +46,88 @@ def make_questions(
     Returns:
         `ITEMS_SCHEMA` rows, and counts of studies, groups and questions, and of the writer.
     """
-    passed = eligible(studies, conditions)
-    agreeing = consistent(passed, conditions)
-    kept = passed if construction.conflicts else agreeing
-    groups = _groups(kept, construction, seed, conditions)
-    if limit is not None:
-        nth: Counter[str] = Counter()
-        groups = [g for g in groups if (nth.update([g.split]) or nth[g.split]) <= limit]
-    place = {study: row for row, study in enumerate(kept["study_id"])}
-    orders = _orders(groups, seed, place)
+    found = find_questions(studies, construction, seed, limit, conditions)
+    groups, counts = found.groups, found.counts
     asked = [(tuple(g.conditions), configurations_of(g)) for g in groups]
     written, told = writer(asked) if writer else ({}, {})
-    serving = kept.filter(pl.col("study_id").is_in({s for g in groups for s in g.studies}))
-    keys = {row["study_id"]: row for row in serving.select(KEYS).iter_rows(named=True)}
+    serving = pl.col("study_id").is_in({s for g in groups for s in g.studies})
+    chosen = found.studies.filter(serving).select(KEYS)
+    keys = {row["study_id"]: row for row in chosen.iter_rows(named=True)}
     rows = [
         row
-        for group, order in zip(groups, orders, strict=True)
+        for group, order in zip(groups, _orders(found, seed), strict=True)
         for row in _rows(group, order, keys, seed, written, conditions)
     ]
     first = [row for row in rows if row["form"] == FORMS[0]]
+    by_split = Counter(row["split"] for row in first)
+    by_condition = Counter(name for row in first for name in row["conditions"])
+    counts |= {
+        "studies that serve": len(keys),
+        "groups": len(groups),
+        "questions": len(first),
+        "questions whose answer contradicts itself in Table 5's words": sum(
+            _self_contradicting(row, conditions) for row in first
+        ),
+        "questions by split": dict(sorted(by_split.items())),
+        "questions by condition": dict(sorted(by_condition.items())),
+    }
+    counts |= {"language model": told} if writer else {}
+    return items_table(rows), counts
+
+
+class FoundQuestions(NamedTuple):
+    """What questions will be asked.
+
+    Attributes:
+        groups: of the questions.
+        studies: those that could serve.
+        counts: of the studies.
+    """
+
+    groups: list[Group]
+    studies: pl.DataFrame
+    counts: dict[str, Any]
+
+
+def find_questions(
+    studies: pl.DataFrame,
+    construction: Construction = DEFAULT,
+    seed: int = 0,
+    limit: int | None = None,
+    conditions: Conditions = CONDITIONS,
+) -> FoundQuestions:
+    """The groups of the questions, before they are put into words; see `make_questions`."""
+    passed = eligible(studies, conditions)
+    agreeing = consistent(passed, conditions)
+    kept = passed if construction.conflicts else agreeing
+    if construction.distractors == "balanced":
+        groups = balanced_groups(kept, seed, construction.uses, conditions)
+    else:
+        groups = list(single_items(kept, construction, seed, conditions))
+    if limit is not None:
+        nth: Counter[str] = Counter()
+        groups = [g for g in groups if (nth.update([g.split]) or nth[g.split]) <= limit]
     counts = {
         "studies": len(studies),
         "eligible studies": len(passed),
         "eligible patients": passed["subject_id"].n_unique(),
         "studies that contradict the label hierarchy": len(passed) - len(agreeing),
-        "studies that serve": len(keys),
-        "groups": len(groups),
-        "questions": len(first),
-        "questions whose answer contradicts itself in Table 5's words": sum(
-            _self_contradicting(r, conditions) for r in first
-        ),
-        "questions by split": dict(sorted(Counter(r["split"] for r in first).items())),
-        "questions by condition": dict(
-            sorted(Counter(c for r in first for c in r["conditions"]).items())
-        ),
-        **({"language model": told} if writer else {}),
     }
-    return pl.DataFrame(rows, schema=ITEMS_SCHEMA), counts
+    return FoundQuestions(groups, kept, counts)
 
 
-def _groups(
-    studies: pl.DataFrame, how: Construction, seed: int, conditions: Conditions
-) -> list[Group]:
-    if how.distractors == "balanced":
-        return balanced_groups(studies, seed, how.uses, conditions)
-    return list(single_items(studies, how, seed, conditions))
-
-
-def _orders(groups: Sequence[Group], seed: int, rows: Mapping[str, int]) -> list[list[int]]:
+def _orders(found: FoundQuestions, seed: int) -> list[list[int]]:
     """The order of the options of each group: every position is right equally often.
 
     A balanced group has one order for all of its questions; each option is right once, so each
     position is, too. Questions of one study take the positions in turn, in shuffled order.
     """
-    turns = np.random.default_rng(seed_of(seed, "positions")).permutation(len(groups))
+    rows = {study: row for row, study in enumerate(found.studies["study_id"])}
+    turns = np.random.default_rng(seed_of(seed, "positions")).permutation(len(found.groups))
     orders = []
-    for group, turn in zip(groups, turns, strict=True):
-        studies = [rows[study] for study in group.studies]
-        key = content_hash([group.conditions, configurations_of(group), studies])
+    for group, turn in zip(found.groups, turns, strict=True):
+        members = [rows[study] for study in group.studies]
+        key = content_hash([group.conditions, configurations_of(group), members])
         rng = np.random.default_rng(seed_of(seed, "order", key, int(turn)))
         order = [int(i) for i in rng.permutation(len(group.options))]
         if len(group.members) == 1:

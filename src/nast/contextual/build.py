@@ -14,8 +14,8 @@ from nast.contextual.counts import CELLS, caption_cells, counts_of
 from nast.contextual.statements import sayable
 from nast.contextual.wording import estimate, write_captions, write_claims
 from nast.errors import InputError, UsageError
+from nast.facts.conditions import copy_conditions
 from nast.files import atomic, manifest_of, write_json, write_table, write_text
-from nast.folders import stage
 from nast.items.audit import audit_table, leaks_of, raise_on_leak
 from nast.items.table import FILE
 from nast.language.write.llm.backends import LanguageModel
@@ -23,6 +23,7 @@ from nast.ranges import COUNT, SEED
 from nast.records import CAPTIONS_SCHEMA, ITEMS_SCHEMA
 from nast.sources.collect import read_facts
 from nast.sources.io.label_tables import refuse_split_patients
+from nast.stages import stage
 
 
 def build_contextual(
@@ -31,7 +32,8 @@ def build_contextual(
     *,
     k: int = 5,
     groups: int = 200,
-    construction: str = "balanced",
+    construction: str | None = None,
+    protocol: str = "default",
     per_study: int = 2,
     paraphrases: int = 1,
     seed: int = 0,
@@ -44,10 +46,13 @@ def build_contextual(
 
     Args:
         facts: a folder of `nast facts`.
-        folder: gets `items.parquet`, `captions.parquet`, `audit.json` and `README.md`.
+        folder: gets `items.parquet`, `captions.parquet`, `audit.json` and `README.md`; and the
+            table of conditions, where the facts have their own.
         k: claims per set; 2 for `sides`.
         groups: at most so many groups of claim sets per split.
-        construction: a key of `CONSTRUCTIONS`; `single_flip` is the paper's.
+        construction: a key of `CONSTRUCTIONS`; the protocol's where it is not given.
+        protocol: `paper` for the paper's own claim sets (`single_flip`), which may leak; else
+            `default` (`balanced`).
         per_study: captions of each polarity a study, at most.
         paraphrases: wordings of each caption; a language model also writes so many of each set of
             claims.
@@ -66,13 +71,15 @@ def build_contextual(
         NastError: the words of a form give the answer away, and `allow_leaks` is not set.
     """
     numbers = {"groups": groups, "per_study": per_study, "paraphrases": paraphrases, "seed": seed}
-    k = check_options(construction, k=k, **numbers)
+    how = construction or construction_for(protocol)
+    k = check_options(how, k=k, **numbers)
     config = {
         "stage": "contextual",
+        "protocol": protocol,
         "k": k,
         "groups": groups,
         "seed": seed,
-        "construction": construction,
+        "construction": how,
         "per_study": per_study,
         "paraphrases": paraphrases,
     }
@@ -80,42 +87,65 @@ def build_contextual(
         config |= {"model": model.name, "decoding": dict(model.decoding), **model.allowed}
 
     def make(out: Path) -> dict[str, Any]:
-        studies, table = read_facts(facts)
+        known = read_facts(facts)
+        studies, table, conditions = known.studies, known.facts, known.conditions
         refuse_split_patients(studies, facts)
-        found = find_groups(studies, table, k, groups, seed=seed, construction=construction)
+        copy_conditions(facts, out)
+        found = find_groups(
+            studies, table, k, groups, seed=seed, construction=how, conditions=conditions
+        )
         if not found:
             raise InputError(
                 facts,
                 found=f"{len(table)} facts and no group of {k} studies",
-                expected=CONSTRUCTIONS[construction][1],
+                expected=CONSTRUCTIONS[how][1],
             )
         written, wordings, told = None, None, {}
         if model:
-            said = sayable(studies, table).statements
-            written, of_claims = write_claims(
-                found, model, paraphrases=paraphrases, seed=seed, cache=cache
-            )
-            wordings, of_captions = write_captions(
-                said, model, paraphrases=paraphrases, cache=cache
-            )
+            said = sayable(studies, table, conditions).statements
+            settings: dict[str, Any] = {
+                "paraphrases": paraphrases,
+                "cache": cache,
+                "conditions": conditions,
+            }
+            written, of_claims = write_claims(found, model, seed=seed, **settings)
+            wordings, of_captions = write_captions(said, model, **settings)
             told = {"language model": {"claims": of_claims, "captions": of_captions}}
-        claims = claims_table(found, studies, seed, written)
-        audit = audit_table(claims, seed)
+        claims = claims_table(found, studies, seed, written, conditions)
+        audit = audit_table(claims, seed, conditions)
         plan = plan_captions(
-            studies, table, per_study, seed, paraphrases=paraphrases, wordings=wordings
+            studies,
+            table,
+            per_study,
+            seed,
+            paraphrases=paraphrases,
+            wordings=wordings,
+            conditions=conditions,
         )
         cells = write_slices(out / "captions.parquet", plan)
         write_table(out / FILE, claims, ITEMS_SCHEMA)
         write_json(out / "audit.json", audit)
         origin = manifest_of(facts)
-        counts = counts_of(claims, cells) | told
-        card = contextual_card(claims, cells, counts, audit, origin, config)
+        counts = counts_of(claims, cells, conditions) | told
+        card = contextual_card(claims, cells, counts, audit, origin, config, conditions)
         write_text(out / "README.md", card)
-        if not allow_leaks:
+        if not allow_leaks and protocol != "paper":
             raise_on_leak(audit, out)
         return {"counts": counts, "phantom": origin["phantom"], "leaks": leaks_of(audit)}
 
     return stage(folder, config, [facts], make, fresh=fresh)
+
+
+def construction_for(protocol: str) -> str:
+    """The construction of a protocol's claim sets.
+
+    Raises:
+        UsageError: no such protocol.
+    """
+    known = {"default": "balanced", "paper": "single_flip"}
+    if protocol not in known:
+        raise UsageError(f"protocol {protocol!r}; choose one of {', '.join(known)}")
+    return known[protocol]
 
 
 def check_options(
@@ -152,15 +182,18 @@ def estimate_contextual(
     *,
     k: int = 5,
     groups: int = 200,
-    construction: str = "balanced",
+    construction: str | None = None,
+    protocol: str = "default",
     paraphrases: int = 1,
     seed: int = 0,
 ) -> dict[str, Any]:
     """What a language model would be asked for; see `build_contextual` and `wording.estimate`."""
-    k = check_options(construction, k=k, groups=groups, paraphrases=paraphrases, seed=seed)
-    studies, table = read_facts(facts)
-    found = find_groups(studies, table, k, groups, seed=seed, construction=construction)
-    return estimate(found, sayable(studies, table).statements, paraphrases)
+    how = construction or construction_for(protocol)
+    k = check_options(how, k=k, groups=groups, paraphrases=paraphrases, seed=seed)
+    known = read_facts(facts)
+    tables, conditions = (known.studies, known.facts), known.conditions
+    found = find_groups(*tables, k, groups, seed=seed, construction=how, conditions=conditions)
+    return estimate(found, sayable(*tables, conditions).statements, paraphrases, conditions)
 
 
 def write_slices(path: Path, plan: Plan) -> pl.DataFrame:

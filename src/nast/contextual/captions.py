@@ -15,6 +15,7 @@ import numpy as np
 import polars as pl
 
 from nast.contextual.statements import KINDS, POLARITIES, Sayable, Statement, sayable
+from nast.facts.conditions import CONDITIONS, Conditions
 from nast.hashes import content_hash, seed_of
 from nast.language.write.caption_forms import (
     AFFIRMATIVE_CAPTIONS,
@@ -68,6 +69,7 @@ def make_captions(
     seed: int = 0,
     *,
     paraphrases: int = 1,
+    conditions: Conditions = CONDITIONS,
 ) -> pl.DataFrame:
     """True captions of every study, up to `per_study` statements of each polarity.
 
@@ -80,6 +82,7 @@ def make_captions(
         per_study: statements of each polarity, at most.
         seed: of choices and words.
         paraphrases: ways in which each of them is said.
+        conditions: that the facts are named by.
 
     Returns:
         `CAPTIONS_SCHEMA` rows, sorted by study, negated ones first.
@@ -87,7 +90,9 @@ def make_captions(
     Raises:
         ValueError: `per_study` or `paraphrases` is outside its range.
     """
-    plan = plan_captions(studies, facts, per_study, seed, paraphrases=paraphrases)
+    plan = plan_captions(
+        studies, facts, per_study, seed, paraphrases=paraphrases, conditions=conditions
+    )
     return pl.concat([pl.DataFrame(schema=CAPTIONS_SCHEMA), *caption_slices(plan)])
 
 
@@ -99,25 +104,31 @@ def plan_captions(
     *,
     paraphrases: int = 1,
     wordings: Wordings | None = None,
+    conditions: Conditions = CONDITIONS,
 ) -> Plan:
     """What the captions of any slice of studies are made from; see `make_captions`.
 
     Args:
         wordings: other words than the templates', in the order of `sayable`'s statements.
+        conditions: that the facts are named by.
     """
     if per_study < 1 or not PARAPHRASES.holds(paraphrases):
         raise ValueError(f"at least one statement a study, in 1 to {MOST_PARAPHRASES} ways")
-    said = sayable(studies, facts)
+    said = sayable(studies, facts, conditions)
     about = _about(said.statements)
-    words = wordings or template_wordings(said.statements)
+    words = wordings or template_wordings(said.statements, conditions)
     plan = Plan(said, about, np.ones(about["cell"].n_unique()), words, per_study, paraphrases, seed)
     return plan._replace(weights=_balanced(plan))
 
 
-def template_wordings(statements: list[Statement]) -> Wordings:
+def template_wordings(statements: list[Statement], conditions: Conditions = CONDITIONS) -> Wordings:
     """Every statement in all template forms of its polarity."""
     forms = [caption_forms(s.fact.existence) for s in statements]
-    texts = [caption(s.fact, f) for s, some in zip(statements, forms, strict=True) for f in some]
+    texts = [
+        caption(s.fact, form, conditions)
+        for s, some in zip(statements, forms, strict=True)
+        for form in some
+    ]
     counts = np.array([len(some) for some in forms], dtype=np.int64)
     realisers = pl.Series(["template"]).new_from_index(0, len(texts))
     return Wordings(

@@ -4,11 +4,10 @@ from typing import Any
 
 import polars as pl
 
-from nast.access import RULES
-from nast.benchmark.card import audit_lines, markdown_table
 from nast.contextual.claims import CONSTRUCTIONS
 from nast.contextual.statements import KINDS, POLARITIES
-from nast.facts.conditions import CONDITIONS
+from nast.facts.conditions import CONDITIONS, Conditions
+from nast.items.card import audit_parts, card_text, markdown_table
 
 WORLDS = {
     "described": "what a source says of a finding is all there is of it, and a condition that it "
@@ -25,6 +24,7 @@ def contextual_card(
     audit: dict[str, list[dict[str, Any]]],
     source: dict[str, Any],
     config: dict[str, Any],
+    conditions: Conditions = CONDITIONS,
 ) -> str:
     """The card as Markdown.
 
@@ -35,40 +35,36 @@ def contextual_card(
         audit: of `audit_table`.
         source: manifest of the facts folder.
         config: how the set was made.
+        conditions: that it is about.
     """
     parts = [
-        "# Contextual negation set: data card",
-        f"Research use; not a medical device. Access class: **{source['access']}**."
-        + (f" {RULES[source['access']]}." if source["access"] in RULES else "")
-        + (" Synthetic: made from phantom studies." if source["phantom"] else ""),
-        "\n".join(f"- {terms}" for terms in source.get("terms", [])),
         "## Splits",
         "By patient, as in the facts folder that the benchmark is built from: no patient of an "
         "evaluation set is in training (checked when this folder was built).",
         _splits(claims, cells),
         "## Claim sets",
         _how(config, claims),
-        _conditions(counts["claim sets by form and condition"], claims),
+        _asked(counts["claim sets by form and condition"], claims, conditions),
         "Wrong claims by what choosing them gets wrong: " + _list(counts["false claims by kind"]),
         "## Single captions",
         f"Up to {config['per_study']} statements of each polarity a study, "
         f"{config['paraphrases']} wording(s) of each; rarer cells are said first. What a source "
         "does not mention is not said.",
         *(
-            f"**{polarity}**\n\n{_cells(cells.filter(polarity=polarity))}"
+            f"**{polarity}**\n\n{_cells(cells.filter(polarity=polarity), conditions)}"
             for polarity in POLARITIES
         ),
         _shortfalls(counts["captions below half of an even share"]),
         f"Conditions without a caption: {counts['conditions without a caption']}.",
         "## Words",
         _words(claims, counts),
-        "## What words alone can solve",
-        "Baselines that see no image, each form alone. `leaks`: above chance (one-sided, Holm over "
-        "the baselines, 5 %). Single captions cannot be blind-proof: their retrieval carries the "
-        "value of one ranking for all images.",
-        audit_lines(audit),
+        *audit_parts(
+            audit,
+            "Single captions cannot be blind-proof: their retrieval carries the value of one "
+            "ranking for all images.",
+        ),
     ]
-    return "\n\n".join(part for part in parts if part) + "\n"
+    return card_text("Contextual negation set", source, parts)
 
 
 def _list(counts: dict[str, int]) -> str:
@@ -114,16 +110,16 @@ def _how(config: dict[str, Any], claims: pl.DataFrame) -> str:
     silence = " ".join(f"`{w}`: {WORLDS[w]}." for w in worlds)
     return (
         f"`{name}`: {CONSTRUCTIONS[name][1]}; {config['k']} claims a set. {what} The affirmative "
-        "form replaces every absence by its Table 5 phrase and nothing else (`rewrite`). Sets in "
+        "form replaces every absence by its Table 5 phrase and nothing else. Sets in "
         "the form `plain` deny nothing and are about the same conditions as far as the data go; "
         "evaluation splits only. Every false claim was checked against all facts of its study. "
         f"Silence: {silence}"
     )
 
 
-def _conditions(counts: dict[str, int], claims: pl.DataFrame) -> str:
+def _asked(counts: dict[str, int], claims: pl.DataFrame, conditions: Conditions) -> str:
     forms = [f for f in ("negated", "affirmative", "plain") if f in set(claims["form"])]
-    names = [n for n in CONDITIONS if any(f"{f} {n}" in counts for f in forms)]
+    names = [n for n in conditions if any(f"{f} {n}" in counts for f in forms)]
     totals = {f: max(1, sum(counts.get(f"{f} {n}", 0) for n in names)) for f in forms}
     cells = [
         [name] + [f"{(n := counts.get(f'{f} {name}', 0)):,} ({n / totals[f]:.0%})" for f in forms]
@@ -132,7 +128,7 @@ def _conditions(counts: dict[str, int], claims: pl.DataFrame) -> str:
     return markdown_table(["condition", *forms], cells)
 
 
-def _cells(cells: pl.DataFrame) -> str:
+def _cells(cells: pl.DataFrame, conditions: Conditions) -> str:
     """Captions per condition, kind and split."""
     splits = sorted(set(cells["split"]))
     have = {
@@ -143,7 +139,7 @@ def _cells(cells: pl.DataFrame) -> str:
     said = set(cells["condition"])
     rows = [
         [name, *(f"{have.get((split, kind, name), 0):,}" for kind in KINDS for split in splits)]
-        for name in CONDITIONS
+        for name in conditions
         if name in said
     ]
     return markdown_table(header, rows)

@@ -12,9 +12,8 @@ from nast.contextual.own import flip_sets, matched_groups
 from nast.facts.conditions import CONDITIONS, Conditions
 from nast.hashes import content_hash, seed_of
 from nast.items.groups import Group
-from nast.items.table import KEYS, option_texts, rows_of
+from nast.items.table import KEYS, items_table, option_texts, rows_of
 from nast.language.write.templates import STEM, STYLES
-from nast.records import ITEMS_SCHEMA
 
 CONSTRUCTIONS = {
     "balanced": (range(5, 8), "joint values of two or three conditions, each with an absence"),
@@ -113,7 +112,7 @@ def claims_table(
         for group, words in zip(groups, written or [None] * len(groups), strict=True)
         for row in _rows(group, by_study, seed, words, conditions)
     ]
-    return pl.DataFrame(rows, schema=ITEMS_SCHEMA)
+    return items_table(rows)
 
 
 def said_range(construction: str) -> str:

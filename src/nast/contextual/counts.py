@@ -6,7 +6,7 @@ from typing import Any
 import polars as pl
 
 from nast.contextual.statements import KINDS, POLARITIES
-from nast.facts.conditions import CONDITIONS
+from nast.facts.conditions import CONDITIONS, Conditions
 
 CELLS = ("split", "polarity", "kind", "condition")
 SHORT = 0.5
@@ -18,12 +18,15 @@ def caption_cells(captions: pl.DataFrame) -> pl.DataFrame:
     return captions.group_by(CELLS).len()
 
 
-def counts_of(claims: pl.DataFrame, cells: pl.DataFrame) -> dict[str, Any]:
+def counts_of(
+    claims: pl.DataFrame, cells: pl.DataFrame, conditions: Conditions = CONDITIONS
+) -> dict[str, Any]:
     """The counts of a folder, as the manifest has them.
 
     Args:
         claims: `ITEMS_SCHEMA`.
         cells: of `caption_cells`, one row per cell.
+        conditions: that the set is about.
     """
     wrong = claims.explode("kinds").filter(pl.col("kinds") != "truth")
     asked = claims.explode("conditions")
@@ -37,9 +40,9 @@ def counts_of(claims: pl.DataFrame, cells: pl.DataFrame) -> dict[str, Any]:
             " ".join(row[:-1]): row[-1]
             for row in cells.group_by(CELLS[:-1]).agg(pl.col("len").sum()).sort(CELLS[:-1]).rows()
         },
-        "captions below half of an even share": shortfalls(cells),
+        "captions below half of an even share": shortfalls(cells, conditions),
         "conditions without a caption": ", ".join(
-            name for name in CONDITIONS if name not in set(cells["condition"])
+            name for name in conditions if name not in set(cells["condition"])
         )
         or "none",
     }
@@ -51,7 +54,7 @@ def by(table: pl.DataFrame, *columns: str) -> dict[str, int]:
     return {" ".join(map(str, row[:-1])): row[-1] for row in counts}
 
 
-def shortfalls(cells: pl.DataFrame) -> dict[str, int]:
+def shortfalls(cells: pl.DataFrame, conditions: Conditions = CONDITIONS) -> dict[str, int]:
     """Cells of polarity, kind and condition that have less than half of an even share.
 
     The share is even between the kinds of a polarity and between the conditions that a kind can
@@ -67,7 +70,7 @@ def shortfalls(cells: pl.DataFrame) -> dict[str, int]:
     have = {row[:-1]: row[-1] for row in cells.group_by(CELLS[1:]).agg(pl.col("len").sum()).rows()}
     for polarity in POLARITIES:
         for kind in KINDS:
-            names = [name for name in sayable_of(kind) if name in said]
+            names = [name for name in sayable_of(kind, conditions) if name in said]
             share = totals.get(polarity, 0) / len(KINDS) / max(1, len(names))
             for name in names:
                 number = have.get((polarity, kind, name), 0)
@@ -76,11 +79,11 @@ def shortfalls(cells: pl.DataFrame) -> dict[str, int]:
     return found
 
 
-def sayable_of(kind: str) -> Sequence[str]:
+def sayable_of(kind: str, conditions: Conditions = CONDITIONS) -> Sequence[str]:
     """The conditions that a kind of statement can be about."""
     fits = {
         "existence": lambda c: True,
         "location": lambda c: c.sided or bool(c.zones),
         "severity": lambda c: bool(c.grades),
     }
-    return [name for name, condition in CONDITIONS.items() if fits[kind](condition)]
+    return [name for name, condition in conditions.items() if fits[kind](condition)]

@@ -18,7 +18,7 @@ import polars as pl
 from nast.contextual.captions import Wordings
 from nast.contextual.claims import Words
 from nast.contextual.statements import Statement
-from nast.facts.conditions import CONDITIONS
+from nast.facts.conditions import CONDITIONS, Conditions
 from nast.hashes import content_hash
 from nast.items.groups import Group
 from nast.language.write.caption_forms import caption, caption_forms
@@ -64,6 +64,7 @@ def write_claims(
     seed: int = 0,
     retries: int = 2,
     cache: Path | None = None,
+    conditions: Conditions = CONDITIONS,
 ) -> tuple[list[Words | None], dict[str, Any]]:
     """The words of each group, and counts for the manifest.
 
@@ -74,6 +75,7 @@ def write_claims(
         seed: decides the template of a set that the model fails.
         retries: how often a text may be asked for again.
         cache: file of answers.
+        conditions: that the claims are named by.
 
     Returns:
         For each group its words, or None where a condition has no affirmative phrase (a template
@@ -82,24 +84,26 @@ def write_claims(
     Raises:
         ModelError: the model cannot be reached; what it answered is kept in the cache.
     """
-    turns = [_paraphrase_of(group, paraphrases) for group in groups]
+    turns = [_paraphrase_of(group, paraphrases, conditions) for group in groups]
     words: dict[Any, Any] = {}
     counts: dict[str, Any] = {}
     for number in range(paraphrases):
         sets = [g.options for g, turn in zip(groups, turns, strict=True) if turn == number]
         speaker = paraphrasing(model, number)
-        found, told = realise_claims(sets, speaker, seed=seed, retries=retries, cache=cache)
+        found, told = realise_claims(
+            sets, speaker, seed=seed, retries=retries, cache=cache, conditions=conditions
+        )
         words |= {(key, number): one for key, one in found.items()}
         counts[f"wording {number + 1}"] = told
     written: list[Words | None] = []
     for group, turn in zip(groups, turns, strict=True):
-        one = words[claim_key(group.options), turn] if turn is not None else None
+        one = words[claim_key(group.options, conditions), turn] if turn is not None else None
         written.append((one.realiser, one.forms(group.options)) if one else None)
     return written, counts
 
 
-def _paraphrase_of(group: Group, paraphrases: int) -> int | None:
-    if any(CONDITIONS[name].normal is None for name in group.conditions):
+def _paraphrase_of(group: Group, paraphrases: int, conditions: Conditions) -> int | None:
+    if any(conditions[name].normal is None for name in group.conditions):
         return None
     key = [*group.studies, repr(group.options)]
     return int(content_hash(key)[:8], 16) % paraphrases
@@ -112,6 +116,7 @@ def write_captions(
     paraphrases: int = 1,
     retries: int = 2,
     cache: Path | None = None,
+    conditions: Conditions = CONDITIONS,
 ) -> tuple[Wordings, dict[str, Any]]:
     """Each statement in so many different wordings, and counts for the manifest.
 
@@ -121,13 +126,14 @@ def write_captions(
         paraphrases: wordings of each statement.
         retries: how often a text may be asked for again.
         cache: file of answers.
+        conditions: that the statements are named by.
     """
     answers = AnswerCache(cache)
     asked: Counter[str] = Counter()
     texts: list[list[str]] = [[] for _ in statements]
     counts: dict[str, Any] = {}
     for number in range(paraphrases):
-        tasks = list(map(_task, _batches(statements)))
+        tasks = [_task(batch, conditions) for batch in _batches(statements)]
         speaker = paraphrasing(model, number)
         tally = converse(tasks, partial(ask, speaker, cache=answers, counts=asked), retries)
         found = [task.found.get(label) for task in tasks for label in task.checks]
@@ -137,7 +143,8 @@ def write_captions(
         counts[f"wording {number + 1}"] = tally.as_dict()
     by_model = [len(ways) for ways in texts]
     for statement, ways in zip(statements, texts, strict=True):
-        forms = (caption(statement.fact, f) for f in caption_forms(statement.fact.existence))
+        fact = statement.fact
+        forms = (caption(fact, form, conditions) for form in caption_forms(fact.existence))
         ways += [text for text in forms if text not in ways][: paraphrases - len(ways)]
     realiser = f"llm:{model.name}:{version_of(['claims', 'again'])}"
     counts |= {
@@ -153,17 +160,18 @@ def _batches(statements: Sequence[Statement]) -> list[Sequence[Statement]]:
     return [statements[i : i + BATCH] for i in range(0, len(statements), BATCH)]
 
 
-def _task(statements: Sequence[Statement]) -> Task:
+def _task(statements: Sequence[Statement], conditions: Conditions) -> Task:
     labels = labels_of(len(statements))
     checks: dict[str, Callable[[str], Any]] = {
-        label: partial(check_negated, facts=[s.fact])
+        label: partial(check_negated, facts=[s.fact], conditions=conditions)
         for label, s in zip(labels, statements, strict=True)
     }
-    return Task(_prompt(statements), checks)
+    return Task(_prompt(statements, conditions), checks)
 
 
-def _prompt(statements: Sequence[Statement]) -> Messages:
-    return load_prompt("claims").messages(**fields_of("claims", [(s.fact,) for s in statements]))
+def _prompt(statements: Sequence[Statement], conditions: Conditions) -> Messages:
+    fields = fields_of("claims", [(s.fact,) for s in statements], conditions)
+    return load_prompt("claims").messages(**fields)
 
 
 def _wordings(texts: list[list[str]], by_model: list[int], realiser: str) -> Wordings:
@@ -180,7 +188,10 @@ def _wordings(texts: list[list[str]], by_model: list[int], realiser: str) -> Wor
 
 
 def estimate(
-    groups: Sequence[Group], statements: Sequence[Statement], paraphrases: int
+    groups: Sequence[Group],
+    statements: Sequence[Statement],
+    paraphrases: int,
+    conditions: Conditions = CONDITIONS,
 ) -> dict[str, Any]:
     """Prompts and tokens of `write_claims` and `write_captions`, before anything is sent.
 
@@ -188,17 +199,19 @@ def estimate(
         `claims` and `captions` -> `sets`, `prompts`, `tokens in`, `tokens out` of all paraphrases.
     """
     named = {
-        (claim_key(g.options), p)
+        (claim_key(g.options, conditions), p)
         for g in groups
-        if (p := _paraphrase_of(g, paraphrases)) is not None
+        if (p := _paraphrase_of(g, paraphrases, conditions)) is not None
     }
     claims: Counter[str] = Counter()
     for number in range(paraphrases):
         told = estimate_claims([key for key, p in named if p == number])
         claims.update({n: v for n, v in told.items() if isinstance(v, int)})
-    prompts = [_prompt(batch) for batch in _batches(statements)]
+    prompts = [_prompt(batch, conditions) for batch in _batches(statements)]
     given = sum(len(turn["content"]) for messages in prompts for turn in messages)
-    taken = sum(len(caption(s.fact, caption_forms(s.fact.existence)[0])) + 4 for s in statements)
+    taken = sum(
+        len(caption(s.fact, caption_forms(s.fact.existence)[0], conditions)) + 4 for s in statements
+    )
     captions = {
         "sets": len(statements),
         "prompts": len(prompts),

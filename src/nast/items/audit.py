@@ -18,9 +18,11 @@ import polars as pl
 from scipy.stats import norm
 
 from nast.errors import NastError
+from nast.facts.conditions import CONDITIONS, Conditions
 from nast.hashes import seed_of
 from nast.language.read.parse import cues, facts_of
 from nast.records import FORMS
+from nast.statistics.paired_tests import holm
 
 FOLDS = 5
 LEVEL = 0.05
@@ -50,24 +52,37 @@ Scorer = Callable[[Audited], Sequence[float]]
 Fit = Callable[[Sequence[Audited]], Scorer]
 
 
-def audit_table(items: pl.DataFrame, seed: int = 0) -> dict[str, Any]:
+def audit_table(
+    items: pl.DataFrame, seed: int = 0, conditions: Conditions = CONDITIONS
+) -> dict[str, list[dict[str, Any]]]:
     """The audit of a table of items, each form alone.
 
     Args:
         items: `ITEMS_SCHEMA`.
         seed: of the folds.
+        conditions: that the items are named by.
 
     Returns:
         Form -> the rows of `audit_items`.
     """
+    parts = {form: items.filter(form=form) for form in FORMS}
     return {
-        form: audit_items([_audited(row) for row in part.iter_rows(named=True)], seed)
-        for form in FORMS
-        if len(part := items.filter(form=form))
+        form: audit_items(_audited(part), seed, conditions)
+        for form, part in parts.items()
+        if len(part)
     }
 
 
-def _audited(row: dict[str, Any]) -> Audited:
+def _audited(items: pl.DataFrame) -> list[Audited]:
+    """The items of one form."""
+    # Items of a group show the same options, whose facts are taken from the table once.
+    shown = items.unique(["group_id", "options"], keep="first", maintain_order=True)
+    kinds = {(row["group_id"], *row["options"]): _shown(row) for row in shown.iter_rows(named=True)}
+    rows = items.select("group_id", "options", "answer").iter_rows()
+    return [kinds[group, *options]._replace(answer=answer) for group, options, answer in rows]
+
+
+def _shown(row: dict[str, Any]) -> Audited:
     facts = row["facts"] or ()
     plain = Audited(tuple(row["options"]), row["answer"], row["group_id"])
     if not all(facts) or not facts:
@@ -85,19 +100,22 @@ def _audited(row: dict[str, Any]) -> Audited:
     return plain._replace(labels=tuple(labels), conditions=tuple(row["conditions"]))
 
 
-def audit_items(items: Sequence[Audited], seed: int = 0) -> list[dict[str, Any]]:
+def audit_items(
+    items: Sequence[Audited], seed: int = 0, conditions: Conditions = CONDITIONS
+) -> list[dict[str, Any]]:
     """Accuracy of every blind baseline, tested one-sided against chance, Holm over baselines.
 
     Args:
         items: all items of one file and form.
         seed: of the folds that fitted baselines use; folds are whole groups.
+        conditions: that options are read with where it is not known what they say.
 
     Returns:
         One row per baseline: `baseline, accuracy, chance, n, p, leaks`.
     """
     chance = sum(1 / len(i.options) for i in items) / len(items)
     # Items of a group show the same options: what depends on the words alone is worked out once.
-    words, statements = cache(_word_set), cache(_statements)
+    words, statements = cache(_word_set), cache(partial(_statements, conditions=conditions))
     denials = cache(lambda option: len(cues(option)))
     alike = cache(lambda options: _overlap([words(o) for o in options]))
     agreeing = cache(_overlap)
@@ -121,18 +139,19 @@ def audit_items(items: Sequence[Audited], seed: int = 0) -> list[dict[str, Any]]
         fitted["label prior"] = _fit_labels
     accuracies |= {name: _folded(items, fit, seed) for name, fit in fitted.items()}
     spread = math.sqrt(chance * (1 - chance) / len(items))
-    p_values = {name: float(norm.sf((a - chance) / spread)) for name, a in accuracies.items()}
-    leaks = holm(p_values, LEVEL)
+    p_values = [float(norm.sf((a - chance) / spread)) for a in accuracies.values()]
     return [
         {
             "baseline": name,
             "accuracy": accuracy,
             "chance": chance,
             "n": len(items),
-            "p": p_values[name],
-            "leaks": leaks[name],
+            "p": p,
+            "leaks": corrected <= LEVEL,
         }
-        for name, accuracy in accuracies.items()
+        for (name, accuracy), p, corrected in zip(
+            accuracies.items(), p_values, holm(p_values), strict=True
+        )
     ]
 
 
@@ -158,17 +177,6 @@ def raise_on_leak(audit: dict[str, Any], folder: Path) -> None:
             f"{folder}: words alone solve items without an image ({found[0]}; {len(found)} such "
             "baselines in audit.json). --allow-leaks keeps the set and says so in its card"
         )
-
-
-def holm(p_values: dict[str, float], level: float) -> dict[str, bool]:
-    """Which hypotheses Holm's step-down procedure rejects at a family-wise level."""
-    order = sorted(p_values, key=lambda name: p_values[name])
-    rejected: dict[str, bool] = {}
-    open_ = True
-    for place, name in enumerate(order):
-        open_ = open_ and p_values[name] <= level / (len(order) - place)
-        rejected[name] = open_
-    return rejected
 
 
 def _accuracy(items: Sequence[Audited], scorer: Scorer) -> float:
@@ -206,9 +214,9 @@ def _words(text: str) -> list[str]:
     return re.findall(r"[a-z-]+", text.lower())
 
 
-def _statements(text: str) -> frozenset[object]:
+def _statements(text: str, conditions: Conditions) -> frozenset[object]:
     """The facts that an option states; its words where none can be read."""
-    return frozenset(facts_of(text) or _word_set(text))
+    return frozenset(facts_of(text, conditions) or _word_set(text))
 
 
 def _overlap(bags: Sequence[Set[object]]) -> list[float]:

@@ -41,7 +41,7 @@ def option_texts(
     texts = {}
     for form in forms:
         said: Any = "negated" if form == "plain" else form
-        texts[form] = [sentence(facts, style, said) for facts in options]
+        texts[form] = [sentence(facts, style, said, conditions) for facts in options]
     return texts
 
 
@@ -82,22 +82,34 @@ def rows_of(
         "construction": group.construction,
         "realiser": realiser,
     }
+    members = [
+        {
+            **{name: studies[study].get(name) for name in KEYS},
+            **shared,
+            "pair_id": f"{group_id}-{place}",
+            "kinds": [mistake(group.options[answer], group.options[i]) for i in order],
+            "answer": order.index(answer),
+        }
+        for place, (study, answer) in enumerate(group.members)
+    ]
     for form in group.forms:
         texts = [words[form][i] for i in order]
         if form != "omitted" and len(set(texts)) < len(texts):
             raise ValueError(f"group {group_id}: two options have the same words ({form})")
-        for place, (study, answer) in enumerate(group.members):
-            pair_id = f"{group_id}-{place}"
-            yield {
-                **{name: studies[study].get(name) for name in KEYS},
-                **shared,
-                "item_id": f"{pair_id}-{form}",
-                "pair_id": pair_id,
-                "form": form,
-                "options": texts,
-                "kinds": [mistake(group.options[answer], group.options[i]) for i in order],
-                "answer": order.index(answer),
-            }
+        for member in members:
+            item_id = f"{member['pair_id']}-{form}"
+            yield {**member, "item_id": item_id, "form": form, "options": texts}
+
+
+def items_table(rows: Sequence[dict[str, Any]]) -> pl.DataFrame:
+    """Rows of `rows_of` as a table, `ITEMS_SCHEMA`."""
+    # Rows of a group hold the same facts, which are put into a column once.
+    distinct: dict[int, tuple[int, Any]] = {}
+    at = [distinct.setdefault(id(row["facts"]), (len(distinct), row["facts"]))[0] for row in rows]
+    facts = pl.Series("facts", [f for _, f in distinct.values()], dtype=ITEMS_SCHEMA["facts"])
+    rest = {name: kind for name, kind in ITEMS_SCHEMA.items() if name != "facts"}
+    table = pl.DataFrame([{name: row[name] for name in rest} for row in rows], schema=rest)
+    return table.with_columns(facts[at]).select(*ITEMS_SCHEMA)
 
 
 def missed(true: Statement, other: Statement) -> str:
