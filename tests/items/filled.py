@@ -6,8 +6,7 @@ from functools import cache
 from openpyxl import load_workbook
 
 from nast.benchmark.build import build_benchmark
-from nast.items.review.first_page import FIRST
-from nast.items.review.sheets import CHECKS
+from nast.items.review.rows import CHECKS, FIRST
 from nast.items.review.workbook import csv_name
 
 YES = {**dict.fromkeys(CHECKS.values(), "yes"), "Verdict": "accept"}

@@ -1,25 +1,19 @@
 """What is wrong in filled files: all of it at once, with its place, and nothing is written."""
 
 import pytest
+from built import contextual_set
 from filled import YES, fill, rows_of, small_set
 from openpyxl import load_workbook
 
+from nast.benchmark.card import data_card
 from nast.errors import InputError, NastError, UsageError
-from nast.facts.conditions import use_conditions
-from nast.items.review.apply import faults_of
 from nast.items.review.decisions import Decision
-from nast.items.review.export import export_review, opened
-from nast.items.review.importing import import_review
+from nast.items.review.revision import faults_of
+from nast.items.review.round_trip import export_review, import_review, open_questions
 from nast.items.review.sheets import sheets_of
 
 PHRASE = "table5:Pleural Effusion"
 NAME = "name:Pleural Effusion:pleural effusion"
-
-
-@pytest.fixture(autouse=True)
-def own_table():
-    yield
-    use_conditions()
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +38,7 @@ def problems(sheet, folder, tmp_path):
             for n, f in zip("ABC", files, strict=False)
         ]
         with pytest.raises(NastError) as raised:
-            import_review(folder, paths, tmp_path / "new")
+            import_review(folder, paths, tmp_path / "new", data_card)
         assert not (tmp_path / "new").exists()
         head, *lines = str(raised.value).split("\n")
         assert head == f"{len(lines)} problems in the review files; nothing was written"
@@ -56,12 +50,12 @@ def problems(sheet, folder, tmp_path):
 @pytest.fixture(scope="module")
 def faults(folder):
     """What is wrong with corrections: id -> column -> text."""
-    sheets = sheets_of(opened(folder)[1], 4, 0)
-    places = {row.id: "here" for s in sheets for row in s.rows}
+    items = open_questions(folder).items
+    sheets = sheets_of(items, 4, 0)
 
     def _faults(edits):
-        decisions = {i: Decision("edit", given) for i, given in edits.items()}
-        return faults_of(sheets, decisions, places)
+        decisions = {i: Decision("edit", given, "here") for i, given in edits.items()}
+        return faults_of(items, sheets, decisions)
 
     return _faults
 
@@ -86,8 +80,10 @@ def test_all_problems_are_reported_together(problems, sheet):
     at = f"A, sheet 'Phrases', row {name}, column 'Verdict': found"
     assert found[2] == f"{at} text of 4 characters, expected one of accept, reject"
     assert found[3].startswith(f"{at} edit and no corrected text")
-    assert found[4].startswith("A, sheet 'Option sets', row 2, column 'Verdict': found edit and no")
-    columns = [line.partition(": ")[0] for line in found[5:]]
+    at = "A, sheet 'Option sets', row 2, column 'Verdict': found"
+    assert found[4] == f"{at} text of 4 characters, expected one of accept, reject"
+    assert found[5].startswith(f"{at} edit and no corrected text")
+    columns = [line.partition(": ")[0] for line in found[6:]]
     assert columns == [
         f"B, sheet 'Phrases', row {phrase}, column {c!r}" for c in (*YES, "Corrected phrase")
     ]
@@ -120,64 +116,6 @@ def test_one_phrase_cannot_serve_two_conditions(faults):
     found = faults({PHRASE: edit, "table5:Fracture": edit})
     assert len(found) == 2
     assert all("found the new phrase of another condition" in line for line in found)
-
-
-def test_a_corrected_option_must_say_its_labels_in_both_forms(problems, sheet):
-    row = rows_of(sheet, "Option sets")[0]
-    negated = [line[3:] for line in row["Negated form"].split("\n")]
-    found = problems(
-        {
-            row["Id"]: {
-                "Verdict": "edit",
-                "Corrected negated form, A": negated[2],
-                "Corrected affirmative form, B": negated[0],
-                "Corrected negated form, C": "An image\nin two lines.",
-            },
-            PHRASE: {"Verdict": "edit", "Corrected phrase": "no effusion"},
-        }
-    )
-    assert [line.partition(": found ")[0] for line in found] == [
-        f"A, sheet 'Phrases', row {2 + [r['Id'] for r in rows_of(sheet, 'Phrases')].index(PHRASE)}"
-        ", column 'Corrected phrase'",
-        *(
-            f"A, sheet 'Option sets', row 2, column 'Corrected {form}'"
-            for form in ("negated form, A", "negated form, C", "affirmative form, B")
-        ),
-    ]
-    assert "found words that read as (" in found[1] and "expected (" in found[1]
-    assert "found other marks, expected one line" in found[2]
-
-
-def test_two_options_cannot_have_one_text(faults, sheet):
-    row = rows_of(sheet, "Option sets")[0]
-    first = row["Negated form"].split("\n")[0][3:]
-    found = faults({row["Id"]: {"Corrected negated form, B": first}})
-    assert "found words that read as (" in found[0]
-
-
-def test_an_affirmative_form_with_a_cue_and_forms_that_part(faults, sheet):
-    row, place = next(
-        (row, place)
-        for row in rows_of(sheet, "Option sets")
-        for place, line in enumerate(row["Must say"].split("\n"))
-        if line.count("absent") in (1, 2)
-    )
-    letter = "ABCD"[place]
-    negated, affirmative = (
-        row[f"{form} form"].split("\n")[place][3:] for form in ("Negated", "Affirmative")
-    )
-    form = f"Corrected affirmative form, {letter}"
-    assert "found the negation '" in faults({row["Id"]: {form: negated}})[0]
-    other = "Today " + affirmative[0].lower() + affirmative[1:]
-    found = faults({row["Id"]: {form: other}})
-    assert len(found) == 1 and found[0].startswith(f"here, column '{form}': found words that diffe")
-    found = faults({row["Id"]: {f"Corrected negated form, {letter}": affirmative}})
-    assert len(found) == 1 and "expected each absence denied by a negation" in found[0]
-    both = {
-        form: other,
-        f"Corrected negated form, {letter}": "Today " + negated[0].lower() + negated[1:],
-    }
-    assert faults({row["Id"]: both}) == []
 
 
 def test_a_correction_without_the_verdict(problems):
@@ -282,19 +220,32 @@ def test_a_sheet_of_another_build_or_draw(problems, sheet, folder, tmp_path):
     build = next(line for line in page.read_text().split("\n") if line.startswith("Build,"))
     page.write_text(page.read_text().replace(build, "Build,0123456789abcdef"))
     found = problems(other, tmp_path / "absent.xlsx")
-    assert found[0].startswith("absent.xlsx: found no such file")
-    assert "line 'Build': found text of 16 characters" in found[1]
-    assert f"expected '{build[6:]}': the file was made from another build" in found[1]
+    assert "line 'Build': found text of 16 characters" in found[0]
+    assert f"expected '{build[6:]}': the file was made from another build" in found[0]
+    assert found[1].startswith("absent.xlsx: found no such file")
     export_review(folder, tmp_path / "more", number=5)
     other = fill(tmp_path / "more", tmp_path / "o", "O", {PHRASE: {}})
     assert problems({PHRASE: {}}, other)[0].startswith("o: found another draw of questions")
+
+
+def test_rows_of_an_earlier_version_are_named(sheet, folder, tmp_path):
+    """A file that was exported before a review does not fit the reviewed folder."""
+    edit = {PHRASE: {"Verdict": "edit", "Corrected phrase": "dry pleural spaces"}}
+    new = tmp_path / "new"
+    import_review(folder, [fill(sheet, tmp_path / "A", "A", edit)], new, data_card)
+    late = fill(sheet, tmp_path / "B", "B", {PHRASE: {}})
+    with pytest.raises(NastError) as raised:
+        import_review(new, [late], tmp_path / "third", data_card)
+    said = str(raised.value)
+    assert "made from another build of the questions (" in said
+    assert f"rows have changed, the first of them '{PHRASE}'); import it with the folder" in said
 
 
 def test_a_flood_is_cut_and_counted(folder, sheet, tmp_path):
     ids = [row["Id"] for s in ("Phrases", "Option sets") for row in rows_of(sheet, s)]
     file = fill(sheet, tmp_path / "A", "A", {i: {"Verdict": "maybe"} for i in ids})
     with pytest.raises(NastError) as raised:
-        import_review(folder, [file], tmp_path / "new")
+        import_review(folder, [file], tmp_path / "new", data_card)
     lines = str(raised.value).split("\n")
     assert len(lines) == 42 and lines[-1] == f"  and {len(ids) - 40} more"
 
@@ -302,5 +253,10 @@ def test_a_flood_is_cut_and_counted(folder, sheet, tmp_path):
 def test_export_needs_questions(folder, facts, tmp_path):
     with pytest.raises(UsageError, match="--questions is 0"):
         export_review(folder, tmp_path / "out", number=0)
-    with pytest.raises(InputError, match=r"questions\.parquet: found no such file"):
+    with pytest.raises(InputError, match=r"items\.parquet: found no such file"):
         export_review(facts, tmp_path / "out")
+
+
+def test_claim_sets_are_refused(facts, tmp_path):
+    with pytest.raises(InputError, match="other items than questions in their negated"):
+        export_review(contextual_set(facts), tmp_path / "out")

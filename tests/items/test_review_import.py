@@ -1,30 +1,31 @@
 """Filled files become a new version of the questions; what is wrong in them is said at once."""
 
+from itertools import product
+
 import polars as pl
 import pytest
+from built import resealed
 from filled import fill, rows_of, small_set
 
-from nast.benchmark.card import review_status
+from nast.benchmark.card import data_card
 from nast.cli import run
 from nast.errors import NastError, UsageError
-from nast.exchange.export import export
-from nast.facts.conditions import CONDITIONS, load_conditions, use_conditions
-from nast.files import manifest_of, read_json, read_table
+from nast.facts.conditions import CONDITIONS, Condition, Conditions, conditions_of
+from nast.files import manifest_of, read_json, write_table
 from nast.hashes import file_hash
-from nast.items.review.decisions import decide
-from nast.items.review.export import export_review
-from nast.items.review.importing import import_review
+from nast.items.card import review_status
+from nast.items.groups import Group
+from nast.items.review.decisions import middle_verdict
+from nast.items.review.revision import write_conditions
+from nast.items.review.round_trip import export_review, import_review
+from nast.items.table import FILE, option_texts, read_items
+from nast.items.table import rows_of as item_rows
 from nast.language.read.parse import cues, facts_of
 from nast.language.write.llm.spans import kept_parts
-from nast.records import QUESTIONS_SCHEMA, Fact
+from nast.records import ITEMS_SCHEMA, Fact
 
 PHRASE = "table5:Pleural Effusion"
-
-
-@pytest.fixture(autouse=True)
-def own_table():
-    yield
-    use_conditions()
+FORMS = ("negated", "affirmative", "omitted")
 
 
 @pytest.fixture(scope="module")
@@ -39,35 +40,45 @@ def sheet(folder, tmp_path_factory):
     return out
 
 
-def questions_of(folder):
-    return read_table(folder / "questions.parquet", QUESTIONS_SCHEMA)
+def applied(folder, files, out):
+    import_review(folder, files, out, data_card)
+    return out
 
 
 def taken(sheet, folder, tmp_path, *answers, accept=()):
     """The new folder after reviewers A, B, ... gave some answers each."""
     files = [fill(sheet, tmp_path / n, n, a, accept) for n, a in zip("ABCD", answers, strict=False)]
-    import_review(folder, files, tmp_path / "new")
-    return tmp_path / "new"
+    return applied(folder, files, tmp_path / "new")
+
+
+def in_forms(items):
+    """Each question once, with a column of options for each form."""
+    columns = [
+        items.filter(form=form).select("pair_id", pl.col("options").alias(form))
+        for form in ("negated", "affirmative", "omitted")
+    ]
+    found = items.filter(form="negated").drop("options")
+    for column in columns:
+        found = found.join(column, on="pair_id", maintain_order="left")
+    return found
 
 
 def whole_and_true(new):
-    """Groups are whole, words read as labels in both forms, and words alone are at chance."""
-    questions = questions_of(new)
+    """Groups are whole, words read as facts in every form, and words alone are at chance."""
+    questions, conditions = in_forms(read_items(new)), conditions_of(new)
     for _, group in questions.group_by("group_id"):
         assert sorted(group["answer"]) == [0, 1, 2, 3]
         shown = group.select("negated", "affirmative", "omitted", "realiser")
         assert shown.n_unique() == 1
-    use_conditions(new / "conditions.yaml")
     for q in questions.iter_rows(named=True):
-        for i, values in enumerate(q["options"]):
-            facts = {
-                Fact(n, "present" if v else "absent")
-                for n, v in zip(q["conditions"], values, strict=True)
-            }
-            assert facts_of(q["negated"][i]) == facts_of(q["affirmative"][i]) == facts
-            assert facts_of(q["omitted"][i]) == {f for f in facts if f.existence == "present"}
+        for i, option in enumerate(q["facts"]):
+            facts = {Fact(**fact) for fact in option}
+            read = {f: facts_of(q[f][i], conditions=conditions) for f in FORMS}
+            assert read["negated"] == read["affirmative"] == facts
+            assert read["omitted"] == {f for f in facts if f.existence == "present"}
             assert not cues(q["affirmative"][i])
-            assert kept_parts(q["negated"][i]) == kept_parts(q["affirmative"][i])
+            one, other = (kept_parts(q[f][i], conditions=conditions) for f in FORMS[:2])
+            assert one == other
     for rows in read_json(new / "audit.json").values():
         assert {round(row["accuracy"], 9) for row in rows} == {0.25}
     assert manifest_of(new)["leaks"] == []
@@ -75,10 +86,10 @@ def whole_and_true(new):
 
 
 def test_a_review_without_objections_changes_the_status_only(sheet, folder, tmp_path):
-    before = file_hash(folder / "questions.parquet")
+    before = file_hash(folder / FILE)
     new = taken(sheet, folder, tmp_path, {}, {}, accept=(PHRASE,))
-    assert questions_of(new).equals(questions_of(folder))
-    assert file_hash(folder / "questions.parquet") == before
+    assert read_items(new).equals(read_items(folder))
+    assert file_hash(folder / FILE) == before
     assert review_status(manifest_of(folder)) == "not reviewed"
     manifest, record = manifest_of(new), read_json(new / "review.json")
     assert manifest["review"] == record["status"] == "reviewed by 2"
@@ -88,13 +99,13 @@ def test_a_review_without_objections_changes_the_status_only(sheet, folder, tmp_
     assert (rows["reviewed by all"], rows["not reviewed"]) == (1, rows["rows"] - 1)
     assert record["rows"]["Questions"]["not reviewed"] == 20
     assert record["dropped"]["questions"] == 0 and record["dissent"] == []
-    reviewed = {n for n, c in load_conditions(new / "conditions.yaml").items() if c.reviewed}
+    reviewed = {n for n, c in conditions_of(new).items() if c.reviewed}
     assert reviewed == {"Pleural Effusion"}
 
 
 def test_a_rejected_phrase_takes_its_questions_with_it(sheet, folder, tmp_path):
     new = taken(sheet, folder, tmp_path, {PHRASE: {"Verdict": "reject"}})
-    old, left = questions_of(folder), whole_and_true(new)
+    old, left = in_forms(read_items(folder)), whole_and_true(new)
     holding = {
         q["group_id"]
         for q in old.iter_rows(named=True)
@@ -107,7 +118,8 @@ def test_a_rejected_phrase_takes_its_questions_with_it(sheet, folder, tmp_path):
         "questions": 4 * len(holding),
         "questions by sheet": {"Phrases": 4 * len(holding), "Option sets": 0, "Questions": 0},
     }
-    assert CONDITIONS["Pleural Effusion"].normal is None
+    assert conditions_of(new)["Pleural Effusion"].normal is None
+    assert CONDITIONS["Pleural Effusion"].normal == "sharp costophrenic angles"
     counts = manifest_of(new)["counts"]
     assert counts["questions"] == len(left) == sum(counts["questions by split"].values())
     assert counts["groups"] == left["group_id"].n_unique()
@@ -116,7 +128,8 @@ def test_a_rejected_phrase_takes_its_questions_with_it(sheet, folder, tmp_path):
 def test_a_rejected_question_takes_its_group_with_it(sheet, folder, tmp_path):
     row = rows_of(sheet, "Questions")[0]
     new = taken(sheet, folder, tmp_path, {row["Id"]: {"Verdict": "reject"}})
-    lost = set(questions_of(folder)["question_id"]) - set(whole_and_true(new)["question_id"])
+    before = set(read_items(folder)["pair_id"])
+    lost = before - set(whole_and_true(new)["pair_id"])
     question = row["Id"].removeprefix("question:")
     assert lost == {f"{question.rpartition('-')[0]}-{i}" for i in range(4)}
 
@@ -125,8 +138,10 @@ def test_a_rejected_form_takes_its_questions_with_it(sheet, folder, tmp_path):
     form = next(r["Id"] for r in rows_of(sheet, "Phrases") if r["Kind"] == "sentence form")
     new = taken(sheet, folder, tmp_path, {form: {"Verdict": "reject"}})
     realiser = form.replace("form:", "template:")
-    assert realiser not in set(questions_of(new)["realiser"])
-    assert len(questions_of(new)) == sum(questions_of(folder)["realiser"] != realiser)
+    assert realiser not in set(in_forms(read_items(new))["realiser"])
+    assert len(in_forms(read_items(new))) == sum(
+        in_forms(read_items(folder))["realiser"] != realiser
+    )
 
 
 def test_a_corrected_phrase_changes_every_question_that_holds_it(sheet, folder, tmp_path):
@@ -142,8 +157,8 @@ def test_a_corrected_phrase_changes_every_question_that_holds_it(sheet, folder, 
             }
         },
     )
-    old, left = questions_of(folder), whole_and_true(new)
-    assert left["question_id"].equals(old["question_id"])
+    old, left = in_forms(read_items(folder)), whole_and_true(new)
+    assert left["item_id"].equals(old["item_id"])
     assert left["negated"].equals(old["negated"]) and left["omitted"].equals(old["omitted"])
     for q, was in zip(left.iter_rows(named=True), old.iter_rows(named=True), strict=True):
         expected = [
@@ -155,56 +170,9 @@ def test_a_corrected_phrase_changes_every_question_that_holds_it(sheet, folder, 
         assert q["affirmative"] == expected
         mark = "+review1" if expected != was["affirmative"] else ""
         assert q["realiser"] == was["realiser"] + mark
-    table = load_conditions(new / "conditions.yaml")["Pleural Effusion"]
+    table = conditions_of(new)["Pleural Effusion"]
     assert (table.normal, table.phrase_class) == ("dry pleural spaces", "equivalent")
     assert "| dry pleural spaces | equivalent |" in (new / "README.md").read_text()
-
-
-def edit_of(sheet):
-    """An option set, the letter of an option that denies one condition, and its words."""
-    for row in rows_of(sheet, "Option sets"):
-        for line in row["Must say"].split("\n"):
-            labels = dict(part.split(": ") for part in line[3:].split("; "))
-            if list(labels.values()).count("absent") == 1 and "Support Devices" not in labels:
-                terms = [CONDITIONS[n].term for n, v in labels.items() if v == "present"]
-                absent = next(n for n, v in labels.items() if v == "absent")
-                return row["Id"], line[0], " and ".join(terms), CONDITIONS[absent]
-    raise AssertionError("no option with one denial")
-
-
-def test_a_corrected_option_set_is_a_new_version_of_its_questions(sheet, folder, tmp_path):
-    id_, letter, terms, absent = edit_of(sheet)
-    negated = f"We see {terms}, no {absent.term}."
-    affirmative = f"We see {terms}, {absent.normal}."
-    new = taken(
-        sheet,
-        folder,
-        tmp_path,
-        {
-            id_: {
-                "Verdict": "edit",
-                f"Corrected negated form, {letter}": negated,
-                f"Corrected affirmative form, {letter}": affirmative,
-            }
-        },
-    )
-    left = whole_and_true(new)
-    changed = left.filter(pl.col("realiser").str.ends_with("+review1"))
-    assert len(changed) == 4 and changed["group_id"].n_unique() == 1
-    for q in changed.iter_rows(named=True):
-        place = q["negated"].index(negated)
-        assert q["affirmative"][place] == affirmative
-        assert facts_of(q["omitted"][place]) == {
-            f for f in facts_of(negated) if f.existence == "present"
-        }
-    others = [f for f in left.columns if f not in ("negated", "affirmative", "omitted", "realiser")]
-    assert left.select(others).equals(questions_of(folder).select(others))
-    # The id of the set stays; its version changes.
-    export_review(new, tmp_path / "again", number=20)
-    page = {r["Id"]: r for r in rows_of(tmp_path / "again", "Option sets")}
-    first = {r["Id"]: r for r in rows_of(sheet, "Option sets")}
-    assert page.keys() == first.keys()
-    assert [i for i in page if page[i]["Version"] != first[i]["Version"]] == [id_]
 
 
 @pytest.mark.parametrize(
@@ -220,7 +188,7 @@ def test_a_corrected_option_set_is_a_new_version_of_its_questions(sheet, folder,
     ],
 )
 def test_the_middle_verdict_decides_the_stricter_of_two(verdicts, decision):
-    assert decide(verdicts) == decision
+    assert middle_verdict(verdicts) == decision
 
 
 def test_dissent_stays_visible(sheet, folder, tmp_path):
@@ -262,7 +230,7 @@ def test_agreement_is_in_the_record_and_the_card(sheet, folder, tmp_path):
     assert found["faithful"]["value"] is None
     card = (new / "README.md").read_text()
     assert "| Questions | natural | 0.17 [" in card
-    assert "| Questions | faithful | all ratings are the same" in card
+    assert "| Questions | faithful | not defined (all ratings are the same" in card
     assert "nan" not in (new / "review.json").read_text().lower() + card.lower()
 
 
@@ -282,7 +250,7 @@ def test_a_second_round_counts_all_reviewers(sheet, folder, tmp_path):
         "E",
         {PHRASE: {"Verdict": "edit", "Corrected phrase": "dry costal spaces"}},
     )
-    import_review(new, [file], tmp_path / "third")
+    applied(new, [file], tmp_path / "third")
     record = read_json(tmp_path / "third" / "review.json")
     assert (record["status"], record["round"]) == ("reviewed by 2", 2)
     assert record["earlier"]["round"] == 1
@@ -295,8 +263,8 @@ def test_the_csv_twins_serve_as_well_and_order_does_not_matter(sheet, folder, tm
         sheet, tmp_path / "csv", "Ä. Müller", {PHRASE: {"Verdict": "reject", "Comment": "'- odd"}}
     )
     other = fill(sheet, tmp_path / "B.xlsx", "B", {PHRASE: {}})
-    import_review(folder, [csv, other], tmp_path / "one")
-    import_review(folder, [other, csv], tmp_path / "two")
+    applied(folder, [csv, other], tmp_path / "one")
+    applied(folder, [other, csv], tmp_path / "two")
     record = read_json(tmp_path / "one" / "review.json")
     assert record["reviewers"] == ["B", "Ä. Müller"]
     assert record["decisions"][0] == {
@@ -306,13 +274,13 @@ def test_the_csv_twins_serve_as_well_and_order_does_not_matter(sheet, folder, tm
         "corrections": {},
     }
     assert record["comments"][0]["comment"] == "- odd"
-    for name in ("questions.parquet", "review.json", "audit.json", "README.md"):
+    for name in (FILE, "review.json", "audit.json", "README.md"):
         assert file_hash(tmp_path / "one" / name) == file_hash(tmp_path / "two" / name)
 
 
 def test_nothing_to_do(sheet, folder, tmp_path):
     with pytest.raises(UsageError, match="one per reviewer"):
-        import_review(folder, [], tmp_path / "new")
+        applied(folder, [], tmp_path / "new")
     everything = {r["Id"]: {"Verdict": "reject"} for r in rows_of(sheet, "Option sets")}
     with pytest.raises(NastError, match="nothing is left"):
         taken(sheet, folder, tmp_path, everything)
@@ -328,16 +296,67 @@ def test_the_commands(folder, tmp_path, capsys):
     new = str(tmp_path / "new")
     assert run(["benchmark", "review", "import", str(folder), str(file), "-o", new]) == 0
     said += capsys.readouterr().out
-    assert "verdict not defined (one reviewer)" in said
+    assert "Phrases: not defined (one reviewer)" in said
     assert said.endswith("36 questions, reviewed by 1; access class open\n")
-    ids = {*questions_of(folder)["subject_id"], *questions_of(folder)["study_id"]}
+    items = read_items(folder)
+    ids = {*items["subject_id"], *items["study_id"]}
     assert not [i for i in ids if i in said]
 
 
 def test_later_stages_say_what_was_reviewed(sheet, folder, tmp_path):
+    from nast.exchange.export import export
+
     new = taken(sheet, folder, tmp_path, {PHRASE: {}})
     for data, status in ((folder, "not reviewed"), (new, "reviewed by 1")):
         out = tmp_path / f"{status} out"
         assert export(data, out, "jsonl")["review"] == status
         assert f"by experts: **{status}**" in (out / "README.md").read_text()
     assert manifest_of(folder)["review"] == "not reviewed"
+
+
+def of_other_conditions(folder):
+    """Four questions on two conditions that the package does not know."""
+    table = Conditions(
+        {
+            name: Condition(name, name.lower(), normal=normal, phrase_class="equivalent")
+            for name, normal in (("Blebs", "smooth rind"), ("Warts", "even skin"))
+        }
+    )
+    write_conditions(folder / "conditions.yaml", table)
+    said = [
+        tuple(Fact(name, existence) for name, existence in zip(table, pair, strict=True))
+        for pair in product(("absent", "present"), repeat=2)
+    ]
+    words = option_texts(said, "no", FORMS, table)
+    members = tuple((str(i), i) for i in range(4))
+    group = Group("questions", "balanced", "test", tuple(said), members, FORMS, "annotated")
+    keys = {i: {"subject_id": i, "study_id": i, "split": "test"} for i, _ in members}
+    told = {"stem": "Which?", "realiser": "template:no"}
+    rows = item_rows(group, "g", range(4), words, keys, **told)
+    write_table(folder / FILE, pl.DataFrame(list(rows), schema=ITEMS_SCHEMA), ITEMS_SCHEMA)
+    config = {"seed": 0, "conflicts": True, "distractors": "balanced", "uses": 1}
+    return resealed(folder, config=config, counts={}, phantom=True)
+
+
+def test_the_conditions_of_the_folder_are_used_throughout(tmp_path):
+    folder = of_other_conditions(tmp_path / "q")
+    before = dict(CONDITIONS)
+    export_review(folder, tmp_path / "review")
+    phrases = [r["Id"] for r in rows_of(tmp_path / "review", "Phrases")]
+    assert phrases == [
+        *("table5:Blebs", "table5:Warts", "name:Blebs:blebs", "name:Warts:warts", "form:no")
+    ]
+    edit = {"table5:Warts": {"Verdict": "edit", "Corrected phrase": "bare skin"}}
+    file = fill(tmp_path / "review", tmp_path / "A", "A", edit)
+    applied(folder, [file], tmp_path / "new")
+    assert dict(CONDITIONS) == before
+    table = conditions_of(tmp_path / "new")
+    assert [(c.normal, c.reviewed) for c in table.values()] == [
+        ("smooth rind", False),
+        ("bare skin", True),
+    ]
+    items = read_items(tmp_path / "new")
+    affirmative = items.filter(form="affirmative")["options"][0].to_list()
+    assert affirmative[0] == "Smooth rind and bare skin."
+    assert set(items["realiser"]) == {"template:no+review1"}
+    assert "| bare skin | equivalent |" in (tmp_path / "new" / "README.md").read_text()

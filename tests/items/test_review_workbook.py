@@ -7,16 +7,17 @@ from hypothesis import strategies as st
 from openpyxl import load_workbook
 
 from nast.errors import InputError
-from nast.items.review.first_page import FIRST
 from nast.items.review.returned import FORMULA, read_returned
-from nast.items.review.sheets import Row, Sheet
+from nast.items.review.rows import FIRST, SHEETS, Row, Sheet
 from nast.items.review.workbook import (
     check_text,
     guarded,
     unguarded,
-    write_csv_twins,
+    write_sheets_as_csv,
     write_workbook,
 )
+
+ROOM = 2**23
 
 NASTY = [
     "=1+1",
@@ -48,7 +49,7 @@ texts = st.text(
 ).filter(lambda t: "_x" not in t and "x005F_" not in t)
 
 
-def sheet(cells):
+def sheet(cells, name="Option sets"):
     rows = [
         Row(
             f"set:{n}",
@@ -56,17 +57,17 @@ def sheet(cells):
             ("faithful",),
             {"Corrected": text},
             frozenset(),
-            None,
         )
         for n, text in enumerate(cells)
     ]
-    return Sheet("Option sets", ("Id", "Must say", "Version"), ("Corrected",), rows)
+    return Sheet(name, ("Corrected",), rows)
 
 
 def written(folder, cells):
     first = [("Title", ""), ("Your name", ""), ("Access class", cells[0])]
-    write_workbook(folder / "review.xlsx", first, [sheet(cells)])
-    write_csv_twins(folder / "csv", first, [sheet(cells)])
+    sheets = [sheet(cells, name) for name in SHEETS]
+    write_workbook(folder / "review.xlsx", first, sheets)
+    write_sheets_as_csv(folder / "csv", first, sheets)
     return folder / "review.xlsx", folder / "csv"
 
 
@@ -76,13 +77,12 @@ def written(folder, cells):
 def test_texts_come_back(tmp_path_factory, cells):
     folder = tmp_path_factory.mktemp("sheet")
     for path in written(folder, cells):
-        found = read_returned(path, ["Option sets"])
-        assert found.first["Access class"] == cells[0]
-        assert found.headers["Option sets"] == list(sheet(cells).header)
-        assert [line.cells["Must say"] for line in found.lines["Option sets"]] == cells
-        assert [line.number for line in found.lines["Option sets"]] == [
-            n + 2 for n in range(len(cells))
-        ]
+        found = read_returned(path, ROOM)
+        assert found.first("Access class") == cells[0]
+        (_, header), *lines = found.sheets["Option sets"]
+        assert header == list(sheet(cells).header)
+        assert [row[1] for _, row in lines] == cells
+        assert [number for number, _ in lines] == [n + 2 for n in range(len(cells))]
 
 
 def test_no_cell_is_a_formula(tmp_path):
@@ -110,8 +110,8 @@ def test_a_typed_formula_is_seen(tmp_path):
     changed = load_workbook(book)
     changed["Option sets"]["H2"] = "=A1"
     changed.save(book)
-    line = read_returned(book, ["Option sets"]).lines["Option sets"][0]
-    assert line.cells["Verdict"] == FORMULA
+    _, (_, row) = read_returned(book, ROOM).sheets["Option sets"]
+    assert row[7] == FORMULA
 
 
 @pytest.mark.parametrize("text", ["a\x07", "a\rb", "_x000D_", "x005F_", "a" * 32_768, "\ud800"])
@@ -122,7 +122,7 @@ def test_what_would_not_come_back_is_refused(tmp_path, text):
     assert check_text("a" * 32_767, "here")
 
 
-def test_cells_that_are_filled_in_are_open_yellow_and_offered(tmp_path):
+def test_cells_that_are_filled_in_are_yellow_and_offered(tmp_path):
     book, _ = written(tmp_path, ["one", "two"])
     page = load_workbook(book)["Option sets"]
     header = [cell.value for cell in page[1]]
@@ -139,34 +139,57 @@ def test_cells_that_are_filled_in_are_open_yellow_and_offered(tmp_path):
         "Comment",
     ]
     row = dict(zip(header, page[2], strict=True))
-    open_ = {name for name, cell in row.items() if not cell.protection.locked}
-    assert open_ == {"Faithful to the labels", "Verdict", "Corrected", "Comment"}
-    assert all(row[n].fill.fgColor.rgb == "00FFF7D6" for n in open_)
+    yellow = {name for name, cell in row.items() if cell.fill.fgColor.rgb == "00FFF7D6"}
+    assert yellow == {"Faithful to the labels", "Verdict", "Corrected", "Comment"}
     assert row["Natural wording"].value == "n/a"
-    assert page.protection.sheet and page.freeze_panes == "B2"
+    assert page.freeze_panes == "B2"
     offers = {str(v.sqref): v.formula1 for v in page.data_validations.dataValidation}
-    assert offers == {"D2:D3": '"yes,no"', "H2:H3": '"accept,edit,reject"'}
+    assert offers.pop("H2:H3") == '"accept,edit,reject"'
+    assert offers == {f"{letter}2:{letter}3": '"yes,no"' for letter in "DEFG"}
     first = load_workbook(book)[FIRST]
-    assert not first["B2"].protection.locked and first["B3"].protection.locked
+    assert [first[place].fill.fgColor.rgb == "00FFF7D6" for place in ("B2", "B3")] == [True, False]
 
 
 def test_semicolons_and_carriage_returns_of_other_programs(tmp_path):
     _, folder = written(tmp_path, ["a; b", "c\nd"])
     for path in folder.glob("*.csv"):
         write_rows(path, read_rows(path), delimiter=";", lineterminator="\r\n")
-    found = read_returned(folder, ["Option sets"]).lines["Option sets"]
-    assert [line.cells["Must say"] for line in found] == ["a; b", "c\nd"]
+    _, *lines = read_returned(folder, ROOM).sheets["Option sets"]
+    assert [row[1] for _, row in lines] == ["a; b", "c\nd"]
 
 
 def test_files_that_cannot_be_read(tmp_path):
     book, folder = written(tmp_path, ["x"])
     (tmp_path / "broken.xlsx").write_bytes(b"PK nothing")
     with pytest.raises(InputError, match="no workbook that can be read"):
-        read_returned(tmp_path / "broken.xlsx", ["Option sets"])
+        read_returned(tmp_path / "broken.xlsx", ROOM)
     with pytest.raises(InputError, match="no such file"):
-        read_returned(tmp_path / "absent.xlsx", ["Option sets"])
+        read_returned(tmp_path / "absent.xlsx", ROOM)
+    changed = load_workbook(book)
+    del changed["Phrases"]
+    changed.save(book)
     with pytest.raises(InputError, match="no sheet 'Phrases'"):
-        read_returned(book, ["Phrases"])
+        read_returned(book, ROOM)
     (folder / "option_sets.csv").write_bytes("Id;Müller".encode("latin-1"))
     with pytest.raises(InputError, match="a file saved as CSV UTF-8"):
-        read_returned(folder, ["Option sets"])
+        read_returned(folder, ROOM)
+
+
+@pytest.mark.parametrize("kind", [0, 1])
+def test_a_file_beyond_its_room_is_refused(tmp_path, kind):
+    path = written(tmp_path, ["word " * 900] * 3)[kind]
+    with pytest.raises(InputError, match="bytes or cells, unpacked, expected at most 9,000"):
+        read_returned(path, 9000)
+    assert read_returned(path, ROOM)
+
+
+def test_cells_far_away(tmp_path):
+    """A format is no text; a text is kept with its row, and the rows between take no room."""
+    book, _ = written(tmp_path, ["x"])
+    changed = load_workbook(book)
+    changed["Option sets"]["XFD1000000"].number_format = "@"
+    changed["Phrases"]["C900000"] = "stray"
+    changed.save(book)
+    found = read_returned(book, ROOM).sheets
+    assert len(found["Option sets"]) == 2
+    assert found["Phrases"][-1] == (900000, ["", "", "stray"])

@@ -13,11 +13,6 @@ from openpyxl import load_workbook
 
 from nast.cli import run
 
-OPEN = pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="open row 15 (docs/reliability.md): a review file is read whole, however large it is",
-)
 SECONDS = 10
 """Of the processor; a review of this size takes two, most of them to start."""
 ADDRESSES, HELD = 4 * 2**30, 2**30
@@ -173,7 +168,6 @@ def test_a_plain_review_stays_within_the_bounds(bounded, returned):
     check(code, said, used)
 
 
-@OPEN
 @pytest.mark.parametrize(
     "where",
     [
@@ -193,7 +187,6 @@ def test_a_sheet_that_calls_itself_full(bounded, returned):
     check(*bounded(returned))
 
 
-@OPEN
 @pytest.mark.slow
 @pytest.mark.parametrize("part", [blanks, rows, theme, styles])
 def test_a_workbook_that_grows_when_it_is_read(bounded, returned, part):
@@ -201,7 +194,6 @@ def test_a_workbook_that_grows_when_it_is_read(bounded, returned, part):
     check(*bounded(returned))
 
 
-@OPEN
 @pytest.mark.parametrize("name", ["questions.csv", "read_me_first.csv"])
 def test_a_table_of_four_gigabytes(bounded, review, tmp_path, name):
     """It takes no room on the disk."""

@@ -1,7 +1,6 @@
 """nast benchmark review export, nast benchmark review import."""
 
 from pathlib import Path
-from typing import Any
 
 from nast.commands.build import Out
 from nast.commands.options import Count, Seed
@@ -25,7 +24,7 @@ def export_review_command(
     fresh: bool
         Start over in a folder of another configuration.
     """
-    from nast.items.review.export import export_review
+    from nast.items.review.round_trip import export_review
 
     manifest = export_review(folder, out, number=questions, seed=seed, fresh=fresh)
     for name, number in manifest["counts"].items():
@@ -52,37 +51,24 @@ def import_review_command(
     fresh: bool
         Start over in a folder of another configuration.
     """
+    from nast.benchmark.card import data_card
     from nast.files import read_json
-    from nast.items.review.importing import REVIEW, import_review
+    from nast.items.review.record import coefficient_text
+    from nast.items.review.round_trip import REVIEW, import_review
 
-    manifest = import_review(folder, sheets, out, seed=seed, fresh=fresh)
+    manifest = import_review(folder, sheets, out, data_card, seed=seed, fresh=fresh)
     record = read_json(out / REVIEW)
     for name, counts in record["rows"].items():
-        print(f"{name}: {_listed(counts)}")
+        print(f"{name}: {', '.join(f'{what} {n:,}' for what, n in counts.items())}")
     dropped = record["dropped"]
     print(f"left out: {dropped['questions']:,} questions in {dropped['groups']:,} groups")
-    print(f"option sets in new words: {record['option sets in new words']:,}")
+    print(f"phrases in new words: {len(record['phrases in new words']):,}")
     print(f"rows that stay against a reviewer: {len(record['dissent']):,} (review.json)")
     for name, checks in record["agreement"].items():
-        print(
-            f"agreement, {name}: {checks['verdict']['coefficient']} of the verdict "
-            f"{_coefficient(checks['verdict'])}"
-        )
+        print(f"agreement, {name}: {coefficient_text(checks['verdict'])} (verdicts)")
     for leak in manifest["leaks"]:
         print(f"warning: words alone solve {leak}")
     print(
-        f"{out}: {manifest['counts']['questions']:,} questions, {manifest['review']}; data "
-        f"access class {manifest['access']}"
+        f"{out}: {manifest['counts']['questions']:,} questions, {manifest['review']}; access class "
+        f"{manifest['access']}"
     )
-
-
-def _listed(counts: dict[str, int]) -> str:
-    names = ("rows", "reviewed by all", "reviewed by some", "not reviewed", "edit", "reject")
-    return ", ".join(f"{name} {counts[name]:,}" for name in names)
-
-
-def _coefficient(found: dict[str, Any]) -> str:
-    if found["value"] is None:
-        return f"not defined ({found['reason']})"
-    low, high = found["interval"]
-    return f"{found['value']:.2f} [{low:.2f}, {high:.2f}], {found['items']:,} rows"

@@ -1,50 +1,46 @@
 """How far reviewers agree beyond chance: Cohen's kappa, Krippendorff's alpha, their intervals."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 RESAMPLES = 2000
-LEVEL = 0.95
+TAILS = (0.025, 0.975)
 KAPPA, ALPHA = "Cohen's kappa", "Krippendorff's alpha (nominal)"
-_NIL = 1e-12
+Ratings = Sequence[Sequence[str | None]]
+"""Per item one rating per reviewer, None where there is none."""
 
 
-def agreement(
-    ratings: Sequence[Sequence[str | None]], seed: int = 0, resamples: int = RESAMPLES
-) -> dict[str, Any]:
+def agreement(ratings: Ratings, seed: int = 0, resamples: int = RESAMPLES) -> dict[str, Any]:
     """Agreement of reviewers on one judgement.
 
     Kappa for exactly two reviewers, on the items that both rated; alpha for more, on the items
     that at least two rated.
 
     Args:
-        ratings: per item one rating per reviewer, None where there is none.
+        ratings: of all reviewers.
         seed: of the bootstrap.
         resamples: bootstrap draws, over items.
 
     Returns:
         `coefficient`, `value` in [-1, 1] (None where it is not defined, with a `reason`),
-        `interval` (percentile bootstrap, or None), `agreement` (share of pairs of ratings of one
-        item that are equal), `items` (rated by two or more), `rated by all` and `method`.
+        `interval` (95 %, percentile bootstrap, or None), `agreement` (share of pairs of ratings of
+        one item that are equal), `items` (rated by two or more), `rated by all` and `method`.
     """
     raters = max(map(len, ratings), default=0)
     kept = [row for row in ratings if sum(r is not None for r in row) > 1]
     found: dict[str, Any] = {
         "coefficient": KAPPA if raters == 2 else ALPHA,
-        "value": None,
-        "interval": None,
-        "agreement": None,
+        **dict.fromkeys(("value", "interval", "agreement", "method")),
         "items": len(kept),
         "rated by all": sum(None not in row for row in kept),
-        "method": None,
     }
     if not kept:
         one = "one reviewer" if raters < 2 else "no row that two reviewers rated"
         return found | {"reason": one}
     tables, numbers = _tables(kept, raters)
-    statistic: Callable[[np.ndarray], np.ndarray] = kappa if raters == 2 else alpha
+    statistic = kappa if raters == 2 else alpha
     whole = np.tensordot(numbers, tables, 1)
     found["agreement"] = float(np.trace(whole) / whole.sum())
     value = float(statistic(whole))
@@ -55,23 +51,19 @@ def agreement(
     drawn = rng.multinomial(len(kept), numbers / len(kept), size=resamples)
     values = statistic(np.tensordot(drawn, tables, 1))
     defined = values[~np.isnan(values)]
-    tail = (1 - LEVEL) / 2
-    found["interval"] = [float(v) for v in np.quantile(defined, [tail, 1 - tail])]
-    found["method"] = (
-        f"percentile bootstrap over {len(kept)} items, {len(defined)} of {resamples} resamples "
-        "where it is defined"
-    )
-    return found | {"value": value}
+    method = f"percentile bootstrap over {len(kept)} items, {len(defined)} of {resamples} resamples"
+    return found | {
+        "value": value,
+        "interval": np.quantile(defined, TAILS).tolist(),
+        "method": f"{method} where it is defined",
+    }
 
 
 def kappa(tables: np.ndarray) -> np.ndarray:
-    """Cohen's kappa of two reviewers (Cohen 1960).
+    """Cohen's kappa of two reviewers (Cohen 1960); NaN where both gave one and the same rating.
 
     Args:
         tables: shape (..., C, C), how often the first said i and the second j.
-
-    Returns:
-        Shape (...), NaN where both always gave one and the same rating.
     """
     shares = tables / tables.sum((-2, -1), keepdims=True)
     observed = np.trace(shares, axis1=-2, axis2=-1)
@@ -80,13 +72,10 @@ def kappa(tables: np.ndarray) -> np.ndarray:
 
 
 def alpha(tables: np.ndarray) -> np.ndarray:
-    """Krippendorff's alpha for nominal ratings (Krippendorff 2011, Computing alpha-reliability).
+    """Krippendorff's alpha for nominal ratings (2011); NaN where all ratings are the same.
 
     Args:
         tables: shape (..., C, C), coincidence matrices.
-
-    Returns:
-        Shape (...), NaN where all ratings are the same.
     """
     margins = tables.sum(-1)
     total = margins.sum(-1)
@@ -96,11 +85,11 @@ def alpha(tables: np.ndarray) -> np.ndarray:
 
 
 def _ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:
-    defined = np.abs(below) > _NIL
+    defined = np.abs(below) > 1e-12
     return np.where(defined, above / np.where(defined, below, 1.0), np.nan)
 
 
-def _tables(ratings: Sequence[Sequence[str | None]], raters: int) -> tuple[np.ndarray, np.ndarray]:
+def _tables(ratings: Ratings, raters: int) -> tuple[np.ndarray, np.ndarray]:
     """A table for each kind of item, shape (kinds, C, C), and how many items are of that kind.
 
     Two reviewers: a 1 where the pair of ratings stands. More: the item's coincidences, each pair
@@ -114,7 +103,7 @@ def _tables(ratings: Sequence[Sequence[str | None]], raters: int) -> tuple[np.nd
         given = kind[kind >= 0]
         if raters == 2:
             table[given[0], given[1]] = 1
-            continue
-        counts = np.bincount(given, minlength=len(values)).astype(float)
-        table[:] = (np.outer(counts, counts) - np.diag(counts)) / (len(given) - 1)
+        else:
+            counts = np.bincount(given, minlength=len(values)).astype(float)
+            table[:] = (np.outer(counts, counts) - np.diag(counts)) / (len(given) - 1)
     return tables, numbers.astype(float)

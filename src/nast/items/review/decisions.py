@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from nast.items.review.ratings import Rating, Review, problem
-from nast.items.review.sheets import ACCEPT, CHECKS, EDIT, REJECT, VERDICTS, Row, Sheet
+from nast.items.review.rows import ACCEPT, CHECKS, REJECT, VERDICTS, Row, Sheet
 
 RULE = (
     "verdicts of a row are ordered accept, edit, reject, and the middle one decides; of two middle "
@@ -13,13 +13,20 @@ RULE = (
 
 
 class Decision(NamedTuple):
-    """What becomes of a row: accept, edit or reject, and the corrections (column -> text)."""
+    """What becomes of a row.
+
+    Attributes:
+        verdict: accept, edit or reject.
+        edits: column -> corrected text.
+        place: where the first who wants it so says so, for messages.
+    """
 
     verdict: str
     edits: dict[str, str]
+    place: str
 
 
-def decide(verdicts: Sequence[str]) -> str:
+def middle_verdict(verdicts: Sequence[str]) -> str:
     """The middle one of some verdicts, the stricter of two (see `RULE`)."""
     return sorted(verdicts, key=VERDICTS.index)[len(verdicts) // 2]
 
@@ -35,23 +42,19 @@ def decisions_of(
     """
     found, problems = {}, []
     for row in (row for sheet in sheets for row in sheet.rows):
-        ratings = _ratings(row, reviews)
+        ratings = _ratings(row, reviews).values()
         if not ratings:
             continue
-        verdict = decide([r.verdict for r in ratings.values()])
+        verdict = middle_verdict([r.verdict for r in ratings])
+        agreeing = [r for r in ratings if r.verdict == verdict]
         edits: dict[str, str] = {}
-        editors = [r for r in ratings.values() if r.verdict == EDIT] if verdict == EDIT else []
-        for rating in editors:
+        for rating in agreeing:
             for column, text in rating.edits.items():
                 if edits.setdefault(column, text) != text:
-                    problems.append(
-                        problem(
-                            f"{rating.place}, column {column!r}",
-                            "another correction than in the file of another reviewer",
-                            "one correction: let them agree",
-                        )
-                    )
-        found[row.id] = Decision(verdict, edits)
+                    said = "another correction than in the file of another reviewer"
+                    wanted = "one correction: let them agree"
+                    problems.append(problem(rating.place, said, wanted, column))
+        found[row.id] = Decision(verdict, edits, agreeing[0].place)
     return found, problems
 
 
@@ -65,26 +68,16 @@ def dissent_of(
         decision) and `no` (check -> reviewers who say that it does not hold).
     """
     found = []
-    for sheet in sheets:
-        for row in sheet.rows:
-            decision = decisions.get(row.id, Decision(REJECT, {})).verdict
-            if decision == REJECT:
-                continue
-            ratings = _ratings(row, reviews)
-            others = {n: r.verdict for n, r in ratings.items() if r.verdict != decision}
-            no = {c: [n for n, r in ratings.items() if not r.checks[c]] for c in row.checks}
-            no = {check: names for check, names in no.items() if names}
-            # A "no" of who asked for the correction is answered by it.
-            if others or (no and decision == ACCEPT):
-                found.append(
-                    {
-                        "sheet": sheet.name,
-                        "id": row.id,
-                        "decision": decision,
-                        "verdicts": others,
-                        "no": no,
-                    }
-                )
+    for sheet, row in ((s, row) for s in sheets for row in s.rows if row.id in decisions):
+        decision = decisions[row.id].verdict
+        ratings = _ratings(row, reviews)
+        others = {n: r.verdict for n, r in ratings.items() if r.verdict != decision}
+        no = {c: [n for n, r in ratings.items() if not r.checks[c]] for c in row.checks}
+        no = {check: names for check, names in no.items() if names}
+        # A "no" of who asked for the correction is answered by it.
+        if decision != REJECT and (others or (no and decision == ACCEPT)):
+            said = {"decision": decision, "verdicts": others, "no": no}
+            found.append({"sheet": sheet.name, "id": row.id, **said})
     return found
 
 
@@ -93,17 +86,14 @@ def judgements(sheet: Sheet, reviews: Sequence[Review]) -> dict[str, list[list[s
     found: dict[str, list[list[str | None]]] = {}
     for check in (*CHECKS, "verdict"):
         rows = [r for r in sheet.rows if check == "verdict" or check in r.checks]
-        found[check] = [
-            [_said(review.ratings.get(r.id), check) for review in reviews] for r in rows
-        ]
-    return {check: rows for check, rows in found.items() if rows}
+        if rows:
+            found[check] = [[_said(v.ratings.get(r.id), check) for v in reviews] for r in rows]
+    return found
 
 
 def _said(rating: Rating | None, check: str) -> str | None:
-    if rating is None:
-        return None
-    if check == "verdict":
-        return rating.verdict
+    if rating is None or check == "verdict":
+        return rating.verdict if rating else None
     return "yes" if rating.checks[check] else "no"
 
 

@@ -1,26 +1,13 @@
 """A file that came back, checked cell by cell: what one reviewer says, or all that is wrong."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 from nast.errors import shown
-from nast.items.review.first_page import BUILD, FIRST, NAME, Origin
-from nast.items.review.returned import FORMULA, Line, Returned
-from nast.items.review.sheets import (
-    CHECKS,
-    COMMENT,
-    EDIT,
-    ID,
-    NEW_CLASS,
-    VERDICT,
-    Row,
-    Sheet,
-)
-from nast.items.review.workbook import CLASSES, NOT_ASKED, verdicts_of
-
-SHOWN = 40
-"""Problems that a message lists; the rest are counted."""
+from nast.items.review.returned import FORMULA, Returned
+from nast.items.review.rows import CHECKS, COMMENT, EDIT, FIRST, ID, NEW_CLASS, VERDICT, Row, Sheet
+from nast.items.review.workbook import CLASSES, NAME, NOT_ASKED
 
 
 class Rating(NamedTuple):
@@ -30,220 +17,134 @@ class Rating(NamedTuple):
         checks: check -> whether it holds; of the checks that apply.
         verdict: accept, edit or reject.
         edits: column -> corrected text, of those that differ from the present one.
-        comment: as given.
         place: file, sheet and row, for messages.
     """
 
     checks: dict[str, bool]
     verdict: str
     edits: dict[str, str]
-    comment: str
     place: str
 
 
 class Review(NamedTuple):
-    """One reviewer's file.
-
-    Attributes:
-        reviewer: the name as given.
-        ratings: row id -> rating, of the rows that were filled in.
-        comments: row id -> comment, of any row.
-    """
+    """One reviewer's file: the name as given, row id -> rating, and row id -> comment."""
 
     reviewer: str
     ratings: dict[str, Rating]
     comments: dict[str, str]
 
 
-def problem(place: str, found: str, expected: str) -> str:
+def problem(place: str | Path, found: str, expected: str, column: str | None = None) -> str:
     """One line of the report of problems."""
-    return f"{place}: found {found}, expected {expected}"
+    at = f", column {column!r}" if column is not None else ""
+    return f"{place}{at}: found {found}, expected {expected}"
 
 
-def place_of(file: Path, sheet: str, row: int | None = None, column: str | None = None) -> str:
-    """Where something stands, as a spreadsheet program shows it."""
-    text = f"{file}, sheet {sheet!r}"
-    text += f", row {row}" if row is not None else ""
-    return text + (f", column {column!r}" if column is not None else "")
-
-
-def report_of(problems: Sequence[str]) -> str:
-    """All problems in one message."""
-    lines = [f"{len(problems)} problems in the review files; nothing was written"]
-    lines += [f"  {p}" for p in problems[:SHOWN]]
-    lines += [f"  and {len(problems) - SHOWN} more"] if len(problems) > SHOWN else []
-    return "\n".join(lines)
-
-
-def origin_of(returned: Returned, labels: Sequence[str]) -> Origin | None:
-    """What a file says that it was made from; None where a cell does not hold it."""
-    build, *numbers = (returned.first.get(label, "").strip() for label in labels)
-    if not build or not all(n.isdecimal() and n.isascii() for n in numbers):
-        return None
-    return Origin(build, *map(int, numbers))
-
-
-def review_of(returned: Returned, sheets: Sequence[Sheet]) -> tuple[Review, list[str]]:
+def review_of(returned: Returned, sheets: list[Sheet]) -> tuple[Review, list[str]]:
     """What a reviewer says, and everything that is wrong with the file.
 
     Args:
         returned: the file.
         sheets: as they went out.
     """
-    problems: list[str] = []
-    name = returned.first.get(NAME, "").strip()
-    if not name or name == FORMULA:
-        problems.append(
-            problem(
-                place_of(returned.path, FIRST),
-                "no name beside " + repr(NAME),
-                "the name of the reviewer: write it there and save",
-            )
-        )
-    ratings: dict[str, Rating] = {}
-    comments: dict[str, str] = {}
+    review, problems = Review(returned.first(NAME).strip(), {}, {}), []
+    if not review.reviewer or not review.reviewer.isprintable():
+        place = f"{returned.path}, sheet {FIRST!r}"
+        wanted = "the name of the reviewer: write it there and save"
+        problems.append(problem(place, f"no name beside {NAME!r}", wanted))
     for sheet in sheets:
-        missing = [c for c in sheet.header if c not in returned.headers[sheet.name]]
+        place = f"{returned.path}, sheet {sheet.name!r}"
+        missing = [repr(c) for c in sheet.header if c not in returned.header(sheet.name)]
         if missing:
-            problems.append(
-                problem(
-                    place_of(returned.path, sheet.name, 1),
-                    f"no column {', '.join(map(repr, missing))}",
-                    "the header as it was exported: put it back",
-                )
-            )
+            found = f"no column {', '.join(missing)}"
+            wanted = "the header as it was exported: put it back"
+            problems.append(problem(f"{place}, row 1", found, wanted))
             continue
-        for row, line in _matched(returned, sheet, problems):
-            rating, found = _rating(row, line, sheet, returned.path)
-            problems += found
+        for row, number, cells in _matched(returned, sheet, place, problems):
+            rating, wrong = _rating(row, cells, sheet, f"{place}, row {number}")
+            problems += wrong
             if rating:
-                ratings[row.id] = rating
-            if line.cells[COMMENT].strip():
-                comments[row.id] = line.cells[COMMENT].strip()
-    if not ratings and not problems:
-        problems.append(
-            problem(str(returned.path), "no row filled in", "a review; leave an empty file out")
-        )
-    return Review(name, ratings, comments), problems
+                review.ratings[row.id] = rating
+            if cells[COMMENT].strip():
+                review.comments[row.id] = cells[COMMENT].strip()
+    if not review.ratings and not problems:
+        wanted = "a review; leave an empty file out"
+        problems.append(problem(returned.path, "no row filled in", wanted))
+    return review, problems
 
 
-def _matched(returned: Returned, sheet: Sheet, problems: list[str]) -> Iterator[tuple[Row, Line]]:
+def _matched(
+    returned: Returned, sheet: Sheet, place: str, problems: list[str]
+) -> Iterator[tuple[Row, int, dict[str, str]]]:
     """Each row that went out with its line; what does not fit is added to the problems."""
     rows = {row.id: row for row in sheet.rows}
     seen: dict[str, int] = {}
-    for line in returned.lines[sheet.name]:
-        id_ = line.cells[ID]
-        place = place_of(returned.path, sheet.name, line.number, ID)
+    for number, cells in returned.lines(sheet.name):
+        id_, at = cells[ID], f"{place}, row {number}"
         if id_ not in rows:
-            problems.append(
-                problem(
-                    place,
-                    shown(id_),
-                    "an id of the exported sheet: ids must not be changed, and rows not be added",
-                )
-            )
+            wanted = "an id of the exported sheet: ids must not be changed, and rows not be added"
+            problems.append(problem(at, shown(id_), wanted, ID))
         elif id_ in seen:
-            problems.append(
-                problem(
-                    place,
-                    f"the id of row {seen[id_]} again",
-                    "each row once: remove one of the two",
-                )
-            )
+            wanted = "each row once: remove one of the two"
+            problems.append(problem(at, f"the id of row {seen[id_]} again", wanted, ID))
         else:
-            seen[id_] = line.number
-            yield rows[id_], line
+            seen[id_] = number
+            yield rows[id_], number, cells
     lost = [i for i in rows if i not in seen]
     if lost:
-        problems.append(
-            problem(
-                place_of(returned.path, sheet.name),
-                f"{len(lost)} rows missing, the first of them {lost[0]!r}",
-                "all rows: a row may stay empty but not be deleted; copy it from the exported file",
-            )
-        )
+        found = f"{len(lost)} rows missing, the first of them {lost[0]!r}"
+        wanted = "a row may stay empty but not be deleted; copy it from the exported file"
+        problems.append(problem(place, found, f"all rows: {wanted}"))
 
 
-def _rating(row: Row, line: Line, sheet: Sheet, file: Path) -> tuple[Rating | None, list[str]]:
-    cells, place = line.cells, place_of(file, sheet.name, line.number)
-    found = [
-        _at(
-            place,
-            column,
-            shown(cells[column]) if cells[column] != FORMULA else "a formula",
-            "the text as exported: fixed cells must not be changed; copy it from the exported file",
-        )
-        for column, text in row.fixed.items()
-        if cells[column] != text
-    ]
+def _rating(
+    row: Row, cells: Mapping[str, str], sheet: Sheet, place: str
+) -> tuple[Rating | None, list[str]]:
+    """What a line says of its row, None where it is empty; and what is wrong with it."""
     given = {c: cells[c].strip() for c in sheet.header if c not in row.fixed}
-    found += [
-        _at(place, c, "a formula", "words; in a spreadsheet begin them with an apostrophe")
-        for c, text in given.items()
-        if text == FORMULA
-    ]
-    found += [
-        _at(place, column, shown(text), "nothing: the row is not open for it")
-        for column, text in given.items()
-        if text not in ("", NOT_ASKED, FORMULA) and not _applies(row, column)
-    ]
-    checks = {name: given[CHECKS[name]].lower() for name in row.checks}
-    verdict = given[VERDICT].lower()
+    problems = [*_changed(row, cells, given, place)]
     edits = {c: given[c] for c, now in row.edits.items() if given[c] not in ("", now)}
-    answers = {**{CHECKS[name]: value for name, value in checks.items()}, VERDICT: verdict}
+    columns = [CHECKS[name] for name in row.checks]
+    answers = {column: given[column].lower() for column in (*columns, VERDICT)}
     if not any(answers.values()) and not edits:
-        return None, found
-    found += _unfilled(place, answers, row)
-    found += _edit_faults(place, verdict, edits)
-    held = {name: value == "yes" for name, value in checks.items()}
-    return Rating(held, verdict, edits, given[COMMENT], place), found
+        return None, problems
+    problems += _faults(row, answers, edits, place)
+    checks = {name: answers[CHECKS[name]] == "yes" for name in row.checks}
+    return Rating(checks, answers[VERDICT], edits, place), problems
 
 
-def _applies(row: Row, column: str) -> bool:
-    if column in (VERDICT, COMMENT) or column in row.edits:
-        return True
-    return column in {CHECKS[name] for name in row.checks}
+def _changed(
+    row: Row, cells: Mapping[str, str], given: Mapping[str, str], place: str
+) -> Iterator[str]:
+    """What stands in cells that are not for reviewers, and formulas in those that are."""
+    wanted = "the text as exported: fixed cells must not be changed; copy it from the exported file"
+    for column, text in row.fixed.items():
+        if cells[column] != text:
+            found = "a formula" if cells[column] == FORMULA else shown(cells[column])
+            yield problem(place, found, wanted, column)
+    for column, text in given.items():
+        if text == FORMULA:
+            wanted = "words; in a spreadsheet begin them with an apostrophe"
+            yield problem(place, "a formula", wanted, column)
+        elif text not in ("", NOT_ASKED) and not row.is_open(column):
+            yield problem(place, shown(text), "nothing: the row is not open for it", column)
 
 
-def _unfilled(place: str, answers: Mapping[str, str], row: Row) -> Iterator[str]:
-    """What is missing or unknown in a row that was begun."""
+def _faults(
+    row: Row, answers: Mapping[str, str], edits: Mapping[str, str], place: str
+) -> Iterator[str]:
+    """What is missing, unknown or contradictory in a row that was begun."""
     for column, value in answers.items():
-        words = verdicts_of(row) if column == VERDICT else ("yes", "no")
+        words = row.verdicts if column == VERDICT else ("yes", "no")
         if value not in (*words, FORMULA):
-            expected = f"one of {', '.join(words)}"
-            if not value:
-                expected += ", for the row is begun: fill it in whole, or empty it"
-            yield _at(place, column, shown(value), expected)
-
-
-def _edit_faults(place: str, verdict: str, edits: Mapping[str, str]) -> Iterator[str]:
-    if verdict == EDIT and not edits:
-        yield _at(
-            place,
-            VERDICT,
-            "edit and no corrected text that differs from the present one",
-            "a correction in this row, or another verdict",
-        )
-    if verdict != EDIT and edits:
-        yield _at(
-            place,
-            next(iter(edits)),
-            "a correction and no verdict 'edit'",
-            "the verdict edit, or no correction",
-        )
+            begun = "" if value else ", for the row is begun: fill it in whole, or empty it"
+            yield problem(place, shown(value), f"one of {', '.join(words)}{begun}", column)
+    if answers[VERDICT] == EDIT and not edits:
+        found = "edit and no corrected text that differs from the present one"
+        yield problem(place, found, "a correction in this row, or another verdict", VERDICT)
+    if answers[VERDICT] != EDIT and edits:
+        found = "a correction and no verdict 'edit'"
+        yield problem(place, found, "the verdict edit, or no correction", next(iter(edits)))
     if edits.get(NEW_CLASS, CLASSES[0]) not in (*CLASSES, FORMULA):
-        yield _at(place, NEW_CLASS, shown(edits[NEW_CLASS]), f"one of {', '.join(CLASSES)}")
-
-
-def _at(place: str, column: str, found: str, expected: str) -> str:
-    return problem(f"{place}, column {column!r}", found, expected)
-
-
-def another_build(returned: Returned, build: str) -> str:
-    """The problem of a file that belongs to other questions."""
-    return problem(
-        f"{place_of(returned.path, FIRST)}, line {BUILD!r}",
-        shown(returned.first.get(BUILD, "")),
-        f"{build!r}: the file was made from another build of the questions; import it "
-        "with the folder it was exported from",
-    )
+        wanted = f"one of {', '.join(CLASSES)}"
+        yield problem(place, shown(edits[NEW_CLASS]), wanted, NEW_CLASS)

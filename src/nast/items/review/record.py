@@ -1,17 +1,18 @@
 """What a review found, as `review.json` and as a section of the data card."""
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import polars as pl
 
-from nast.benchmark.card import markdown_table, reviewed_by
+from nast.items.card import markdown_table, reviewed_by
 from nast.items.review.agreement import agreement
-from nast.items.review.apply import Revision
 from nast.items.review.decisions import RULE, Decision, dissent_of, judgements
 from nast.items.review.ratings import Review
-from nast.items.review.sheets import ACCEPT, VERDICTS, Sheet
+from nast.items.review.revision import Revision
+from nast.items.review.rows import ACCEPT, SHEETS, VERDICTS, Sheet
 
 
 def record_of(
@@ -19,7 +20,7 @@ def record_of(
     reviews: Sequence[Review],
     decisions: Mapping[str, Decision],
     revision: Revision,
-    questions: pl.DataFrame,
+    items: pl.DataFrame,
     earlier: dict[str, Any] | None,
     seed: int,
 ) -> dict[str, Any]:
@@ -30,16 +31,13 @@ def record_of(
         reviews: of this round.
         decisions: row id -> decision.
         revision: what follows from them.
-        questions: before the review.
+        items: before the review.
         earlier: `review.json` of the round before, if there was one.
         seed: of the bootstrap.
     """
     names = {r.reviewer for r in reviews} | set(earlier["reviewers"] if earlier else ())
-    sizes = Counter(questions["group_id"])
-    by_sheet = {
-        s.name: sum(sizes[g] for g, why in revision.dropped.items() if s.name in why)
-        for s in sheets
-    }
+    sizes = Counter(items.filter(form="negated")["group_id"])
+    dropped = {name: {g for g, why in revision.dropped.items() if name in why} for name in SHEETS}
     return {
         "status": reviewed_by(len(names)),
         "round": earlier["round"] + 1 if earlier else 1,
@@ -48,22 +46,17 @@ def record_of(
         "rule": RULE,
         "rows": {s.name: _row_counts(s, reviews, decisions) for s in sheets},
         "decisions": [
-            {
-                "sheet": s.name,
-                "id": r.id,
-                "verdict": decisions[r.id].verdict,
-                "corrections": decisions[r.id].edits,
-            }
+            {"sheet": s.name, "id": r.id, "verdict": made.verdict, "corrections": made.edits}
             for s in sheets
             for r in s.rows
-            if r.id in decisions and decisions[r.id].verdict != ACCEPT
+            if (made := decisions.get(r.id)) and made.verdict != ACCEPT
         ],
         "dropped": {
             "questions": sum(sizes[g] for g in revision.dropped),
             "groups": len(revision.dropped),
-            "questions by sheet": by_sheet,
+            "questions by sheet": {n: sum(sizes[g] for g in some) for n, some in dropped.items()},
         },
-        "option sets in new words": len(revision.options),
+        "phrases in new words": revision.phrases,
         "dissent": dissent_of(sheets, reviews, decisions),
         "comments": [
             {"reviewer": r.reviewer, "id": i, "comment": text}
@@ -93,65 +86,58 @@ def _row_counts(
 
 
 def review_section(record: Mapping[str, Any]) -> str:
-    """The section as Markdown.
+    """The section of the data card as Markdown.
 
     Args:
         record: what `review.json` holds.
     """
-    dropped = record["dropped"]
-    rows = [[name, *counts.values()] for name, counts in record["rows"].items()]
-    header = ["sheet", *next(iter(record["rows"].values()))]
+    dropped, dissent = record["dropped"], record["dissent"]
+    grave = sum(bool({"faithful", "one right"} & set(row["no"])) for row in dissent)
     by_sheet = ", ".join(f"{name} {n:,}" for name, n in dropped["questions by sheet"].items())
+    names = ", ".join(re.sub(r"([^\w\s,.'-])", r"\\\1", name) for name in record["reviewers"])
+    rows = [[name, *counts.values()] for name, counts in record["rows"].items()]
     parts = [
         "## Review",
-        f"Status: **{record['status']}** ({', '.join(record['reviewers'])}); this is round "
-        f"{record['round']}. Reviewers saw the words and labels, and the images of a sample of "
-        f"questions. Combined row by row: {record['rule']}.",
-        markdown_table(header, rows),
+        f"Status: **{record['status']}** ({names}); this is round {record['round']}. Reviewers saw "
+        "the words and labels, and the images of a sample of questions. Combined row by row: "
+        f"{record['rule']}.",
+        markdown_table(["sheet", *next(iter(record["rows"].values()))], rows),
         f"Left out with what was rejected: {dropped['questions']:,} questions in "
         f"{dropped['groups']:,} groups (by sheet: {by_sheet}; a question can count in several). "
-        f"{record['option sets in new words']:,} option sets have new words (`+review"
-        f"{record['round']}` in `realiser`). {len(record['dissent']):,} rows stay although a "
-        f"reviewer would have them otherwise, {_grave(record['dissent']):,} of them although one "
-        "says that the words are not faithful or not exactly one option is right (`review.json`, "
-        "`dissent`).",
+        f"{len(record['phrases in new words']):,} phrases have new words; questions that hold them "
+        f"have `+review{record['round']}` in `realiser`. {len(dissent):,} rows stay although a "
+        f"reviewer would have them otherwise, {grave:,} of them although one says that the words "
+        "are not faithful or not exactly one option is right (`review.json`, `dissent`).",
         "### Agreement of the reviewers",
-        _agreement(record["agreement"]),
+        _agreement_table(record["agreement"]),
+        "Intervals: percentile bootstrap over rows. With few rows, or few dissenting ratings, they "
+        "say little; a high share of equal ratings can go with a low coefficient.",
     ]
     return "\n\n".join(parts) + "\n"
 
 
-def _grave(dissent: Sequence[Mapping[str, Any]]) -> int:
-    return sum(bool({"faithful", "one right"} & set(row["no"])) for row in dissent)
-
-
-def _agreement(found: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> str:
+def _agreement_table(found: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> str:
     rows = [
-        [sheet, what, _value(one), _percent(one["agreement"]), one["items"], one["rated by all"]]
+        [
+            sheet,
+            what,
+            coefficient_text(one),
+            "–" if one["agreement"] is None else f"{one['agreement']:.0%}",
+            one["items"],
+            one["rated by all"],
+        ]
         for sheet, checks in found.items()
         for what, one in checks.items()
     ]
     coefficient = next(one["coefficient"] for checks in found.values() for one in checks.values())
-    header = [
-        "sheet",
-        "check",
-        f"{coefficient} [95 % interval]",
-        "equal pairs of ratings",
-        "rows rated by two or more",
-        "by all",
-    ]
-    return markdown_table(header, rows) + (
-        "\n\nIntervals: percentile bootstrap over rows. With few rows, or few dissenting ratings, "
-        "they say little; a high share of equal ratings can go with a low coefficient."
-    )
+    header = ["sheet", "check", f"{coefficient} [95 % interval]"]
+    header += ["equal pairs of ratings", "rows rated by two or more", "by all"]
+    return markdown_table(header, rows)
 
 
-def _value(one: Mapping[str, Any]) -> str:
+def coefficient_text(one: Mapping[str, Any]) -> str:
+    """A coefficient with its interval, "0.17 [-0.50, 0.74]", or why there is none."""
     if one["value"] is None:
-        return str(one["reason"])
+        return f"not defined ({one['reason']})"
     low, high = one["interval"]
     return f"{one['value']:.2f} [{low:.2f}, {high:.2f}]"
-
-
-def _percent(share: float | None) -> str:
-    return "–" if share is None else f"{share:.0%}"

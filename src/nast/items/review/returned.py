@@ -1,27 +1,26 @@
-"""Reads a review file that came back: a workbook, or a folder with its CSV files."""
+"""Reads a review file that came back, within bounds: a workbook, or a folder with CSV files."""
 
 import csv
 import io
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
+from zipfile import ZipFile
 
+import polars as pl
 from openpyxl import load_workbook
 
 from nast.errors import InputError
-from nast.items.review.first_page import FIRST
+from nast.items.review.rows import FIRST, SHEETS
 from nast.items.review.workbook import csv_name, unguarded
 
 FORMULA = "\0formula"
 """Stands for a cell that holds a formula: no text can be equal to it."""
-
-
-class Line(NamedTuple):
-    """One row as it came back: its number in the spreadsheet, and column -> text."""
-
-    number: int
-    cells: dict[str, str]
+SLACK, TIMES = 2**22, 8
+"""Room for what programs add to every workbook, and for what they make of each byte of a text."""
+LAST = 2**20
+"""Rows that a sheet can have."""
 
 
 class Returned(NamedTuple):
@@ -29,15 +28,35 @@ class Returned(NamedTuple):
 
     Attributes:
         path: the workbook or folder.
-        first: label -> text of the first page.
-        headers: sheet -> its columns.
-        lines: sheet -> its rows; rows without any text are left out.
+        sheets: name -> its rows that hold text: their number in the spreadsheet, and the cells.
     """
 
     path: Path
-    first: dict[str, str]
-    headers: dict[str, list[str]]
-    lines: dict[str, list[Line]]
+    sheets: dict[str, list[tuple[int, list[str]]]]
+
+    def first(self, label: str) -> str:
+        """What stands beside a label of the first page; blank where nothing does."""
+        texts = (row[1] for _, row in self.sheets[FIRST] if row[0] == label and len(row) > 1)
+        return next(texts, "")
+
+    def header(self, name: str) -> list[str]:
+        """The columns of a sheet; none where its first row is blank."""
+        number, row = self.sheets[name][0]
+        return [text.strip() for text in row] if number == 1 else []
+
+    def lines(self, name: str) -> Iterator[tuple[int, dict[str, str]]]:
+        """The rows of a sheet below its header: number, and column -> text."""
+        header = self.header(name)
+        for number, row in self.sheets[name][1:]:
+            yield number, dict(zip(header, [*row, *[""] * len(header)], strict=False))
+
+
+def room_for(items: pl.DataFrame) -> int:
+    """How many bytes a review file of a table of items may hold when it comes back.
+
+    It is several times what was exported, whatever a spreadsheet program makes of it.
+    """
+    return SLACK + TIMES * int(items["options"].explode().str.len_bytes().sum())
 
 
 def files_of(path: Path) -> list[Path]:
@@ -45,60 +64,44 @@ def files_of(path: Path) -> list[Path]:
     return sorted(path.glob("*.csv")) if path.is_dir() else [path]
 
 
-def read_returned(path: Path, names: Sequence[str]) -> Returned:
+def read_returned(path: Path, room: int) -> Returned:
     """Read a review file.
 
     Args:
         path: a workbook, or a folder of CSV files.
-        names: of the sheets.
+        room: bytes, unpacked, and cells and characters beyond which nothing more is read; see
+            `room_for`.
 
     Raises:
-        InputError: the file cannot be read, or a sheet is missing.
+        InputError: the file cannot be read or is too large, or a sheet is missing.
     """
-    path = Path(path)
     if not path.exists():
         raise InputError(path, found="no such file", expected="a filled review file (.xlsx)")
-    tables = _csv_tables(path, [FIRST, *names]) if path.is_dir() else _workbook_tables(path)
-    for name in (FIRST, *names):
-        if not tables.get(name):
+    sheets = _csv_sheets(path, room) if path.is_dir() else _workbook_sheets(path, room)
+    for name in (FIRST, *SHEETS):
+        if not sheets.get(name):
             raise InputError(
                 path,
                 found=f"no sheet {name!r}",
-                expected="all sheets of the file "
-                "of nast benchmark review export, under their names",
+                expected="all sheets of the exported file, under their names",
             )
-    first = {row[0]: row[1] if len(row) > 1 else "" for row in reversed(tables[FIRST]) if row}
-    headers = {name: _trimmed(tables[name][0]) for name in names}
-    lines = {name: list(_lines(headers[name], tables[name][1:])) for name in names}
-    return Returned(path, first, headers, lines)
+    return Returned(path, sheets)
 
 
-def _lines(header: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterable[Line]:
-    for number, row in enumerate(rows, 2):
-        if any(text.strip() for text in row):
-            cells = dict(zip(header, [*row, *[""] * len(header)], strict=False))
-            yield Line(number, cells)
-
-
-def _trimmed(header: Sequence[str]) -> list[str]:
-    """A header without the blank columns that programs leave at its end."""
-    names = [name.strip() for name in header]
-    while names and not names[-1]:
-        names.pop()
-    return names
-
-
-def _workbook_tables(path: Path) -> dict[str, list[list[str]]]:
+def _workbook_sheets(path: Path, room: int) -> dict[str, list[tuple[int, list[str]]]]:
+    _refuse_beyond(room, path.stat().st_size, path)
     try:
+        # From memory: the library leaves the file of a damaged archive open.
+        data = io.BytesIO(path.read_bytes())
         # Programs save parts that openpyxl does not know and warns of; no text is among them.
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), ZipFile(data) as parts:
             warnings.simplefilter("ignore")
-            # From memory: the library leaves the file of a damaged archive open.
-            book = load_workbook(io.BytesIO(path.read_bytes()), keep_links=False)
-            return {
-                page.title: [[_text(cell) for cell in row] for row in page.iter_rows()]
-                for page in book.worksheets
-            }
+            _refuse_beyond(room, sum(part.file_size for part in parts.infolist()), path)
+            book = load_workbook(data, read_only=True, keep_links=False)
+            pages = [page for page in book.worksheets if page.title in (FIRST, *SHEETS)]
+            return {page.title: _filled(_cells(page), room, path) for page in pages}
+    except InputError:
+        raise
     except Exception:
         # A damaged file can break the archive, the XML or what it says: the library has no error
         # of its own for that.
@@ -109,22 +112,25 @@ def _workbook_tables(path: Path) -> dict[str, list[list[str]]]:
         ) from None
 
 
-def _text(cell) -> str:  # type: ignore[no-untyped-def]
-    if cell.data_type == "f":
-        return FORMULA
-    return "" if cell.value is None else _lines_fed(str(cell.value))
+def _cells(page: Any) -> Iterator[list[str]]:
+    # A sheet states its size, and need not say the truth.
+    page.reset_dimensions()
+    for row in page.iter_rows():
+        texts = ("" if cell.value is None else str(cell.value) for cell in row)
+        yield [FORMULA if c.data_type == "f" else t for c, t in zip(row, texts, strict=True)]
 
 
-def _csv_tables(folder: Path, names: Iterable[str]) -> dict[str, list[list[str]]]:
-    tables = {}
-    for name in names:
+def _csv_sheets(folder: Path, room: int) -> dict[str, list[tuple[int, list[str]]]]:
+    found = {}
+    for name in (FIRST, *SHEETS):
         path = folder / csv_name(name)
         if path.is_file():
-            tables[name] = _read_csv(path)
-    return tables
+            _refuse_beyond(room, path.stat().st_size, path)
+            found[name] = _filled(_csv_cells(path), room, path)
+    return found
 
 
-def _read_csv(path: Path) -> list[list[str]]:
+def _csv_cells(path: Path) -> Iterator[list[str]]:
     try:
         text = path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -133,11 +139,33 @@ def _read_csv(path: Path) -> list[list[str]]:
     first = text.split("\n", 1)[0]
     separator = max(",;\t", key=first.count)
     try:
-        rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True))
+        for row in csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True):
+            yield [unguarded(cell) for cell in row]
     except csv.Error as error:
         raise InputError(path, found=f"no CSV ({error})", expected="a CSV file") from None
-    return [[_lines_fed(unguarded(cell)) for cell in row] for row in rows]
 
 
-def _lines_fed(text: str) -> str:
-    return text.replace("\r\n", "\n").replace("\r", "\n")
+def _filled(rows: Iterable[list[str]], room: int, path: Path) -> list[tuple[int, list[str]]]:
+    """The rows that hold text, without the blank cells at their end, while there is room."""
+    found, read = [], 0
+    for number, row in enumerate(rows, 1):
+        read += len(row) + sum(map(len, row))
+        _refuse_beyond(room, read, path)
+        if number > LAST:
+            raise InputError(path, found=f"more than {LAST:,} rows", expected="the rows exported")
+        while row and not row[-1]:
+            row.pop()
+        if any(cell.strip() for cell in row):
+            row = [cell.replace("\r\n", "\n").replace("\r", "\n") for cell in row]
+            found.append((number, row))
+    return found
+
+
+def _refuse_beyond(room: int, size: int, path: Path) -> None:
+    if size > room:
+        raise InputError(
+            path,
+            found=f"{size:,} bytes or cells, unpacked",
+            expected=f"at most {room:,}, several times what was exported: remove pictures and "
+            "whatever else was added, or copy the answers into the exported file",
+        )

@@ -1,251 +1,241 @@
 """What reviewers are asked about: phrases, option sets and a sample of questions, row by row."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from operator import itemgetter
 from typing import Any, NamedTuple
 
+import numpy as np
 import polars as pl
 
-from nast.hashes import content_hash
-from nast.items.review.phrases import phrases_of
-from nast.items.review.sampling import SPLITS, spread
-from nast.items.review.wording import Options, base_realiser, labels_in_words, style_of
+from nast.errors import InputError
+from nast.facts.conditions import CONDITIONS, Conditions
+from nast.hashes import content_hash, seed_of
+from nast.items.review.rows import (
+    BUILT_ON,
+    CHECKS,
+    ID,
+    NEW_CLASS,
+    NEW_PHRASE,
+    OPTION_SETS,
+    PHRASES,
+    QUESTIONS,
+    VERSION,
+    Row,
+    Sheet,
+)
+from nast.items.review.wording import MARK, in_words, template_style
+from nast.items.table import LETTERS
+from nast.language.read.lexicon import lexicon
+from nast.language.read.parse import read
+from nast.language.write.templates import STYLES
+from nast.records import SPLITS, Fact
 
-CHECKS = {
-    "faithful": "Faithful to the labels",
-    "polarity": "Differs only in polarity",
-    "natural": "Natural wording",
-    "one right": "Exactly one right option",
-}
-"""The four checks and their columns."""
-VERDICT, COMMENT = "Verdict", "Comment"
-ID, VERSION = "Id", "Version"
-ACCEPT, EDIT, REJECT = "accept", "edit", "reject"
-VERDICTS = (ACCEPT, EDIT, REJECT)
-"""From mild to strict."""
-LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-PHRASES, OPTION_SETS, QUESTIONS = "Phrases", "Option sets", "Questions"
-NEW_PHRASE, NEW_CLASS = "Corrected phrase", "Corrected class"
 
-
-class Row(NamedTuple):
-    """One thing to judge.
+class OptionSet(NamedTuple):
+    """The options of a group of questions, whatever their order: equal for equal words.
 
     Attributes:
-        id: stable from version to version.
-        fixed: column -> text that reviewers must not change.
-        checks: which of the four apply.
-        edits: column open to corrections -> the present text.
-        groups: the groups of questions that are built on it.
-        about: what it is, for whoever applies the decision.
+        writer: of the words, without the mark of a review: "template:no".
+        facts: what each option says.
+        negated: a text per option.
+        affirmative: a text per option.
     """
 
-    id: str
-    fixed: dict[str, str]
-    checks: tuple[str, ...]
-    edits: dict[str, str]
-    groups: frozenset[str]
-    about: Any
-
-
-class Sheet(NamedTuple):
-    """A sheet: its name, columns and rows."""
-
-    name: str
-    fixed: tuple[str, ...]
-    edits: tuple[str, ...]
-    rows: list[Row]
+    writer: str
+    facts: tuple[tuple[Fact, ...], ...]
+    negated: tuple[str, ...]
+    affirmative: tuple[str, ...]
 
     @property
-    def header(self) -> tuple[str, ...]:
-        """All columns in order: fixed ones, checks, verdict, corrections, comment."""
-        return (*self.fixed, *CHECKS.values(), VERDICT, *self.edits, COMMENT)
+    def id(self) -> str:
+        """Stays the same when a review changes the words."""
+        return f"set:{content_hash([self.writer, *map(in_words, self.facts)])[:12]}"
 
 
-class SetKey(NamedTuple):
-    """The option set that a question shows, whatever their order: equal for equal words."""
+class Pair(NamedTuple):
+    """A question: its row in negated words, its affirmative options, the set of its group."""
 
-    realiser: str
-    options: Options
-
-
-def build_id(questions: pl.DataFrame) -> str:
-    """Which build a sheet belongs to: a hash of all questions in all their words."""
-    columns = (
-        "question_id",
-        "stem",
-        "options",
-        "negated",
-        "affirmative",
-        "omitted",
-        "answer",
-        "realiser",
-    )
-    return content_hash(questions.select(columns).rows())[:16]
+    row: dict[str, Any]
+    affirmative: list[str]
+    options: OptionSet
 
 
-def sheets_of(questions: pl.DataFrame, number: int, seed: int) -> list[Sheet]:
-    """The sheets of a question set, with the table of conditions in force.
+def build_id(items: pl.DataFrame) -> str:
+    """Which build a sheet belongs to: a hash of all items in all their words."""
+    columns = ("item_id", "stem", "options", "facts", "answer", "realiser")
+    return content_hash(items.select(columns).rows())[:16]
+
+
+def pairs_of(items: pl.DataFrame) -> list[Pair]:
+    """The questions of a table of items, in order.
 
     Args:
-        questions: `QUESTIONS_SCHEMA`.
-        number: how many questions are drawn.
-        seed: of the draw and of the order of rows.
-
-    Returns:
-        Phrases, option sets and questions. Rows come in an order in which the first ones cover
-        the most conditions, numbers of denials and surface forms; the test split first.
+        items: `ITEMS_SCHEMA`, with a negated and an affirmative form of each question.
     """
-    return [_phrases(questions), _option_sets(questions, seed), _questions(questions, number, seed)]
+    affirmative = items.filter(form="affirmative")
+    others = dict(zip(affirmative["pair_id"], affirmative["options"].to_list(), strict=True))
+    sets: dict[str, OptionSet] = {}
+    pairs = []
+    for row in items.filter(form="negated").iter_rows(named=True):
+        texts = others[row["pair_id"]]
+        # Questions of a group show the same options.
+        if row["group_id"] not in sets:
+            sets[row["group_id"]] = _option_set(row, texts)
+        pairs.append(Pair(row, texts, sets[row["group_id"]]))
+    return pairs
 
 
-def set_key(question: dict[str, Any]) -> SetKey:
-    """The option set of a question."""
-    texts = (map(tuple, question["options"]), question["negated"], question["affirmative"])
-    labels, negated, affirmative = zip(*sorted(zip(*texts, strict=True)), strict=True)
-    conditions = tuple(question["conditions"])
-    return SetKey(
-        base_realiser(question["realiser"]), Options(conditions, labels, negated, affirmative)
+def _option_set(row: Mapping[str, Any], affirmative: Sequence[str]) -> OptionSet:
+    facts = [tuple(Fact(**fact) for fact in option) for option in row["facts"]]
+    order = sorted(range(len(facts)), key=lambda i: [f.existence for f in facts[i]])
+    return OptionSet(
+        row["realiser"].partition(MARK)[0],
+        tuple(facts[i] for i in order),
+        tuple(row["options"][i] for i in order),
+        tuple(affirmative[i] for i in order),
     )
 
 
-def set_id(key: SetKey) -> str:
-    """The id of an option set; corrections of its words do not change it."""
-    named = [key.realiser, key.options.conditions, key.options.labels]
-    return f"set:{content_hash(named)[:12]}"
+def sheets_of(
+    items: pl.DataFrame, number: int, seed: int, conditions: Conditions = CONDITIONS
+) -> list[Sheet]:
+    """The sheets of a question set: phrases, option sets and questions.
+
+    Args:
+        items: `ITEMS_SCHEMA`.
+        number: how many questions are drawn.
+        seed: of the draw and of the order of rows.
+        conditions: whose words the questions use.
+
+    Raises:
+        InputError: an option does not read as its facts: another table of conditions made it.
+    """
+    pairs = in_turn(pairs_of(items), seed)
+    asked: dict[OptionSet, list[Pair]] = defaultdict(list)
+    for pair in pairs:
+        asked[pair.options].append(pair)
+    return [
+        Sheet(PHRASES, (NEW_PHRASE, NEW_CLASS), list(_phrases(asked, conditions))),
+        Sheet(OPTION_SETS, (), [_set_row(options, some) for options, some in asked.items()]),
+        Sheet(QUESTIONS, (), [_question_row(pair) for pair in pairs[:number]]),
+    ]
 
 
-def correction(form: str, place: int) -> str:
-    """The column for the corrected text of an option: "Corrected negated form, B"."""
-    return f"Corrected {form} form, {LETTERS[place]}"
+def in_turn(pairs: Sequence[Pair], seed: int) -> list[Pair]:
+    """Questions in a random order in which the groups take turns, the test split first."""
+    order = np.random.default_rng(seed_of(seed, "review")).permutation(len(pairs))
+    shuffled = [pairs[i] for i in order.tolist()]
+    served: Counter[str] = Counter()
+    turns = {}
+    for pair in shuffled:
+        group = pair.row["group_id"]
+        turns[pair.row["pair_id"]] = (-SPLITS.index(pair.row["split"]), served[group])
+        served[group] += 1
+    return sorted(shuffled, key=lambda pair: turns[pair.row["pair_id"]])
 
 
-def _listed(texts: Sequence[str]) -> str:
-    return "\n".join(f"{LETTERS[i]}. {text}" for i, text in enumerate(texts))
+def _phrases(asked: Mapping[OptionSet, Sequence[Pair]], conditions: Conditions) -> Iterator[Row]:
+    """All Table 5 phrases of the table, and every name and sentence form in use."""
+    denied: dict[str, dict[OptionSet, Sequence[Pair]]] = defaultdict(dict)
+    named: dict[tuple[str, str], dict[OptionSet, Sequence[Pair]]] = defaultdict(dict)
+    styled: dict[str | None, dict[OptionSet, Sequence[Pair]]] = defaultdict(dict)
+    for options, pairs in asked.items():
+        styled[template_style(options.writer)][options] = pairs
+        for condition, words, is_phrase in _readings(options, conditions):
+            held = denied[condition] if is_phrase else named[condition, words]
+            held[options] = pairs
+    for name, known in conditions.items():
+        if known.normal:
+            says, class_ = in_words([Fact(name, "absent")]), str(known.phrase_class)
+            texts = ("Table 5 phrase", name, says, f"no {known.term}", known.normal, class_)
+            edits = {NEW_PHRASE: known.normal, NEW_CLASS: class_}
+            yield _phrase_row(f"table5:{name}", texts, denied[name], tuple(CHECKS), edits)
+    for (name, word), sets in sorted(named.items(), key=itemgetter(0)):
+        texts = ("name", name, in_words([Fact(name, "present")]), f"no {word}", word, "")
+        yield _phrase_row(f"name:{name}:{word}", texts, sets, ("faithful", "natural"), {})
+    for style in (style for style in STYLES if style in styled):
+        texts = ("sentence form", "", *_example(styled[style]), "")
+        checks = ("faithful", "polarity", "natural")
+        yield _phrase_row(f"form:{style}", texts, styled[style], checks, {})
+
+
+def _phrase_row(
+    id_: str,
+    texts: tuple[str, str, str, str, str, str],
+    asked: Mapping[OptionSet, Sequence[Pair]],
+    checks: Iterable[str],
+    edits: dict[str, str],
+) -> Row:
+    columns = ("Kind", "Condition", "Must say", "Negated form", "Affirmative form", "Class")
+    pairs = [pair for some in asked.values() for pair in some]
+    fixed = {**dict(zip(columns, texts, strict=True)), BUILT_ON: str(len(pairs))}
+    return _row(id_, fixed, pairs, checks, edits)
+
+
+def _readings(options: OptionSet, conditions: Conditions) -> Iterator[tuple[str, str, bool]]:
+    """(condition, its words, whether they are a Table 5 phrase) in all texts of a set."""
+    known = lexicon(conditions=conditions).phrases
+    for facts, *texts in zip(options.facts, options.negated, options.affirmative, strict=True):
+        for text in texts:
+            readings = read(text, conditions=conditions)
+            if {r.fact for r in readings} != set(facts):
+                raise InputError(
+                    "the questions",
+                    found="an option that does not read as its facts",
+                    expected="the conditions.yaml that they were made with, in their folder",
+                )
+            for reading in readings:
+                words = text[reading.start : reading.end].lower()
+                yield reading.fact.condition, words, words in known
+
+
+def _example(sets: Iterable[OptionSet]) -> tuple[str, str, str]:
+    """What an option says and its two texts; one that denies and affirms, where there is one."""
+    options = [
+        option for s in sets for option in zip(s.facts, s.negated, s.affirmative, strict=True)
+    ]
+    facts, negated, affirmative = max(options, key=lambda o: len({f.existence for f in o[0]}))
+    return in_words(facts), negated, affirmative
+
+
+def _set_row(options: OptionSet, pairs: Sequence[Pair]) -> Row:
+    texts = {
+        "Must say": _lettered(map(in_words, options.facts)),
+        "Negated form": _lettered(options.negated),
+        "Affirmative form": _lettered(options.affirmative),
+        BUILT_ON: str(len(pairs)),
+    }
+    return _row(options.id, texts, pairs, CHECKS)
+
+
+def _question_row(pair: Pair) -> Row:
+    row = pair.row
+    texts = {
+        "Image": row["image_path"] or "",
+        "View": row["view"] or "",
+        "Labels of the image": in_words(Fact(**f) for f in row["facts"][row["answer"]]),
+        "Stem": row["stem"],
+        "Negated form": _lettered(row["options"]),
+        "Affirmative form": _lettered(pair.affirmative),
+        "Right option": LETTERS[row["answer"]],
+        "Option set": pair.options.id,
+    }
+    return _row(f"question:{row['pair_id']}", texts, [pair], CHECKS)
 
 
 def _row(
     id_: str,
-    fixed: dict[str, str],
-    checks: Sequence[str],
-    edits: dict[str, str],
-    groups: Sequence[str] | frozenset[str],
-    about: Any,
+    texts: dict[str, str],
+    pairs: Sequence[Pair],
+    checks: Iterable[str],
+    edits: dict[str, str] | None = None,
 ) -> Row:
-    fixed = {ID: id_, **fixed}
+    fixed = {ID: id_, **texts}
     fixed |= {VERSION: content_hash(fixed)[:12]}
-    return Row(id_, fixed, tuple(checks), edits, frozenset(groups), about)
+    groups = frozenset(pair.row["group_id"] for pair in pairs)
+    return Row(id_, fixed, tuple(checks), edits or {}, groups)
 
 
-def _phrases(questions: pl.DataFrame) -> Sheet:
-    sizes = Counter(questions["group_id"])
-    rows = [
-        _row(
-            p.id,
-            {
-                "Kind": p.kind,
-                "Condition": p.condition,
-                "Must say": p.must_say,
-                "Negated form": p.negated,
-                "Affirmative form": p.affirmative,
-                "Class": p.class_,
-                "Questions built on it": str(sum(sizes[g] for g in p.groups)),
-            },
-            p.checks,
-            {NEW_PHRASE: p.affirmative, NEW_CLASS: p.class_} if p.class_ else {},
-            p.groups,
-            p,
-        )
-        for p in phrases_of(questions)
-    ]
-    fixed = (
-        ID,
-        "Kind",
-        "Condition",
-        "Must say",
-        "Negated form",
-        "Affirmative form",
-        "Class",
-        "Questions built on it",
-        VERSION,
-    )
-    return Sheet(PHRASES, fixed, (NEW_PHRASE, NEW_CLASS), rows)
-
-
-def _option_sets(questions: pl.DataFrame, seed: int) -> Sheet:
-    found: dict[SetKey, list[dict[str, Any]]] = defaultdict(list)
-    for question in questions.iter_rows(named=True):
-        found[set_key(question)].append(question)
-    keys = list(found)
-    kinds = [_kind(k.options.conditions, _denied(k.options.labels), k.realiser) for k in keys]
-    splits = [min((q["split"] for q in found[k]), key=SPLITS.index) for k in keys]
-    order = spread(kinds, splits, keys, seed)
-    rows = [_set_row(keys[i], found[keys[i]]) for i in order]
-    fixed = (ID, "Must say", "Negated form", "Affirmative form", "Questions built on it", VERSION)
-    most = max(len(k.options.labels) for k in keys)
-    edits = tuple(correction(form, i) for form in ("negated", "affirmative") for i in range(most))
-    return Sheet(OPTION_SETS, fixed, edits, rows)
-
-
-def _set_row(key: SetKey, questions: Sequence[dict[str, Any]]) -> Row:
-    conditions, labels, negated, affirmative = key.options
-    edits = {correction("negated", i): text for i, text in enumerate(negated)}
-    edits |= {correction("affirmative", i): text for i, text in enumerate(affirmative)}
-    fixed = {
-        "Must say": _listed([labels_in_words(conditions, values) for values in labels]),
-        "Negated form": _listed(negated),
-        "Affirmative form": _listed(affirmative),
-        "Questions built on it": str(len(questions)),
-    }
-    return _row(set_id(key), fixed, list(CHECKS), edits, [q["group_id"] for q in questions], key)
-
-
-def _questions(questions: pl.DataFrame, number: int, seed: int) -> Sheet:
-    rows = questions.rows(named=True)
-    kinds = [
-        _kind(q["conditions"], str(q["options"][q["answer"]].count(0)), q["realiser"]) for q in rows
-    ]
-    order = spread(kinds, [q["split"] for q in rows], [q["group_id"] for q in rows], seed, number)
-    fixed = (
-        ID,
-        "Image",
-        "View",
-        "Labels of the image",
-        "Stem",
-        "Negated form",
-        "Affirmative form",
-        "Right option",
-        "Option set",
-        VERSION,
-    )
-    return Sheet(QUESTIONS, fixed, (), list(_question_rows([rows[i] for i in order])))
-
-
-def _question_rows(questions: Sequence[dict[str, Any]]) -> Iterator[Row]:
-    for q in questions:
-        right = labels_in_words(q["conditions"], q["options"][q["answer"]])
-        yield _row(
-            f"question:{q['question_id']}",
-            {
-                "Image": q["image_path"] or "",
-                "View": q["view"] or "",
-                "Labels of the image": right,
-                "Stem": q["stem"],
-                "Negated form": _listed(q["negated"]),
-                "Affirmative form": _listed(q["affirmative"]),
-                "Right option": LETTERS[q["answer"]],
-                "Option set": set_id(set_key(q)),
-            },
-            list(CHECKS),
-            {},
-            [q["group_id"]],
-            q["question_id"],
-        )
-
-
-def _kind(conditions: Sequence[str], denied: str, realiser: str) -> tuple[Sequence[str], ...]:
-    return conditions, [denied], [style_of(realiser) or base_realiser(realiser)]
-
-
-def _denied(labels: Sequence[Sequence[int]]) -> str:
-    return str(sum(row.count(0) for row in map(list, labels)))
+def _lettered(texts: Iterable[str]) -> str:
+    return "\n".join(f"{LETTERS[i]}. {text}" for i, text in enumerate(texts))

@@ -1,17 +1,16 @@
-"""Review sheets as a workbook for a spreadsheet program, and the same columns as CSV files."""
+"""A review file: a workbook for a spreadsheet program, and the same columns as CSV files."""
 
 import csv
 import re
 from collections.abc import Sequence
 from io import BytesIO
-from itertools import groupby
 from pathlib import Path
 from typing import get_args
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 from openpyxl import Workbook
 from openpyxl.cell import Cell
-from openpyxl.styles import Alignment, Font, PatternFill, Protection
+from openpyxl.styles import Alignment, Font, PatternFill
 from openpyxl.utils import get_column_letter
 from openpyxl.worksheet.datavalidation import DataValidation
 from openpyxl.worksheet.worksheet import Worksheet
@@ -19,21 +18,22 @@ from openpyxl.worksheet.worksheet import Worksheet
 from nast.errors import InputError
 from nast.facts.conditions import PhraseClass
 from nast.files import atomic
-from nast.items.review.first_page import FIRST, NAME
-from nast.items.review.sheets import (
+from nast.items.review.rows import (
     ACCEPT,
     CHECKS,
     COMMENT,
-    EDIT,
+    FIRST,
     NEW_CLASS,
     REJECT,
     VERDICT,
+    VERDICTS,
     Row,
     Sheet,
 )
 
+NAME = "Your name"
+"""Label of the cell of the first page that a reviewer fills in."""
 CLASSES = get_args(PhraseClass)
-_TIMES = re.compile(rb"(<dcterms:(?:created|modified)[^>]*>)[^<]*")
 NOT_ASKED = "n/a"
 """Stands in a check that does not apply to a row."""
 LONGEST = 32_767
@@ -42,36 +42,15 @@ _DANGER = tuple("=+-@\t\r")
 """A spreadsheet program takes a CSV cell that begins so for a formula (OWASP, CSV injection)."""
 _UNFIT = re.compile(r"[\x00-\x08\x0b-\x1f\ud800-\udfff\ufffe\uffff]|_x[0-9A-Fa-f]{4}_|x005F_")
 """What a workbook cannot hold, or what its readers take for an escape."""
-_FILL = PatternFill("solid", fgColor="FFF7D6")
-_HEAD = PatternFill("solid", fgColor="DCE6F1")
-_GREY = Font(color="808080")
+_TIMES = re.compile(rb"(<dcterms:(?:created|modified)[^>]*>)[^<]*")
+_YELLOW, _BOLD = PatternFill("solid", fgColor="FFF7D6"), Font(bold=True)
 _TOP = Alignment(wrap_text=True, vertical="top")
-_OPEN = Protection(locked=False)
-_WIDTHS = {
-    "Id": 22,
-    "Version": 14,
-    "Negated form": 52,
-    "Affirmative form": 62,
-    "Must say": 46,
-    "Image": 44,
-    "Labels of the image": 34,
-    "Stem": 26,
-    "Comment": 44,
-    "Condition": 20,
-    "Option set": 20,
-    "Corrected phrase": 30,
-}
-_HEIGHT = 15
-"""Points of one line of text."""
+Lines = Sequence[tuple[str, str]]
+"""The first page: a label and a text per line."""
 
 
-def write_workbook(path: Path, first: Sequence[tuple[str, str]], sheets: Sequence[Sheet]) -> None:
+def write_workbook(path: Path, first: Lines, sheets: Sequence[Sheet]) -> None:
     """Write the workbook, whole or not at all. Every cell is text; none is a formula.
-
-    Args:
-        path: the .xlsx file.
-        first: lines of the first page.
-        sheets: what follows it.
 
     Raises:
         InputError: a text that a workbook cannot hold.
@@ -79,7 +58,10 @@ def write_workbook(path: Path, first: Sequence[tuple[str, str]], sheets: Sequenc
     book = Workbook()
     page = book.worksheets[0]
     page.title = FIRST
-    _write_first(page, first)
+    page.column_dimensions["A"].width, page.column_dimensions["B"].width = 24, 110
+    for number, (label, text) in enumerate(first, 1):
+        _put(page.cell(number, 1), label).font = _BOLD
+        _put(page.cell(number, 2), text, is_open=label == NAME)
     for sheet in sheets:
         _write_sheet(book.create_sheet(sheet.name), sheet)
     written = BytesIO()
@@ -99,59 +81,44 @@ def _without_times(written: BytesIO, path: Path) -> None:
             timeless.writestr(ZipInfo(name), data, ZIP_DEFLATED)
 
 
-def _write_first(page: Worksheet, lines: Sequence[tuple[str, str]]) -> None:
-    page.column_dimensions["A"].width, page.column_dimensions["B"].width = 24, 110
-    for number, (label, text) in enumerate(lines, 1):
-        _put(page.cell(number, 1), label).font = Font(bold=True, size=14 if number == 1 else 11)
-        cell = _put(page.cell(number, 2), text)
-        page.row_dimensions[number].height = _HEIGHT * max(1, -(-len(text) // 105)) + 3
-        if label == NAME:
-            _open(cell)
-        if text.isupper() or text.startswith("SHEET"):
-            cell.font = Font(bold=True)
-    page.protection.enable()
-
-
 def _write_sheet(page: Worksheet, sheet: Sheet) -> None:
-    header = sheet.header
-    for column, name in enumerate(header, 1):
-        cell = _put(page.cell(1, column), name)
-        cell.font, cell.fill = Font(bold=True), _HEAD
-        page.column_dimensions[get_column_letter(column)].width = _width(name)
-    for number, row in enumerate(sheet.rows, 2):
-        for column, name in enumerate(header, 1):
-            cell = _put(page.cell(number, column), content(row, name))
-            if open_to_reviewers(row, name):
-                _open(cell)
-            elif name not in sheet.fixed[1:-1]:
-                cell.font = _GREY
-        page.row_dimensions[number].height = _height(row)
+    offers = {
+        **dict.fromkeys(CHECKS.values(), ("yes", "no")),
+        VERDICT: VERDICTS if sheet.edits else (ACCEPT, REJECT),
+        NEW_CLASS: CLASSES,
+    }
+    for column, name in enumerate(sheet.header, 1):
+        letter = get_column_letter(column)
+        page.column_dimensions[letter].width = 44 if " form" in name or name == COMMENT else 18
+        _put(page.cell(1, column), name).font = _BOLD
+        for number, row in enumerate(sheet.rows, 2):
+            _put(page.cell(number, column), content(row, name), is_open=row.is_open(name))
+        if name in offers:
+            listed = f'"{",".join(offers[name])}"'
+            offer = DataValidation(type="list", formula1=listed, showErrorMessage=True)
+            offer.add(f"{letter}2:{letter}{len(sheet.rows) + 1}")
+            page.add_data_validation(offer)
     page.freeze_panes = "B2"
-    page.auto_filter.ref = f"A1:{get_column_letter(len(header))}{len(sheet.rows) + 1}"
-    _offer(page, sheet)
-    page.protection.enable()
-    # Locked cells, but columns may be widened, rows heightened and rows filtered.
-    page.protection.formatColumns = page.protection.formatRows = False
-    page.protection.autoFilter = False
+
+
+def _put(cell: Cell, text: str, is_open: bool = False) -> Cell:
+    """Text as text: "=1" stays "=1", here and when a person edits the cell."""
+    cell.alignment = _TOP
+    if text:
+        cell.value = check_text(text, "a cell of the review file")
+        cell.data_type = "s"
+        cell.quotePrefix = text.startswith(_DANGER)
+    if is_open:
+        cell.fill = _YELLOW
+        # Without it, a program makes a date or a number of what is typed.
+        cell.number_format = "@"
+    return cell
 
 
 def content(row: Row, column: str) -> str:
     """What a cell holds when it goes out."""
-    if column in row.fixed:
-        return row.fixed[column]
-    asked = open_to_reviewers(row, column)
-    return "" if asked or column not in CHECKS.values() else NOT_ASKED
-
-
-def open_to_reviewers(row: Row, column: str) -> bool:
-    """Whether a reviewer fills in the cell."""
-    checks = {CHECKS[name] for name in row.checks}
-    return column in (VERDICT, COMMENT) or column in checks or column in row.edits
-
-
-def verdicts_of(row: Row) -> tuple[str, ...]:
-    """The verdicts that a row can get."""
-    return (ACCEPT, EDIT, REJECT) if row.edits else (ACCEPT, REJECT)
+    asked = column not in CHECKS.values() or row.is_open(column)
+    return row.fixed.get(column, "" if asked else NOT_ASKED)
 
 
 def check_text(text: str, where: str) -> str:
@@ -169,77 +136,12 @@ def check_text(text: str, where: str) -> str:
     return text
 
 
-def _put(cell: Cell, text: str) -> Cell:
-    """Text as text: "=1" stays "=1", here and when a person edits the cell."""
-    cell.alignment = _TOP
-    if text:
-        cell.value = check_text(text, "a cell of the review file")
-        cell.data_type = "s"
-        cell.quotePrefix = text.startswith(_DANGER)
-    return cell
-
-
-def _open(cell: Cell) -> None:
-    cell.fill, cell.protection = _FILL, _OPEN
-    # Without it, a program makes a date or a number of what is typed.
-    cell.number_format = "@"
-
-
-def _width(name: str) -> int:
-    return _WIDTHS.get(name, 40 if name.startswith("Corrected ") and "form" in name else 14)
-
-
-def _height(row: Row) -> float:
-    lines = max(
-        sum(1 + len(line) // int(_width(name) * 1.05) for line in text.split("\n"))
-        for name, text in row.fixed.items()
-    )
-    return min(400, _HEIGHT * lines + 3)
-
-
-def _offer(page: Worksheet, sheet: Sheet) -> None:
-    """Drop-down lists; a program refuses other words."""
-    both = tuple(row for row in sheet.rows if row.edits)
-    for name in sheet.header:
-        if name in CHECKS.values():
-            _list(page, sheet, name, ("yes", "no"), sheet.rows)
-        elif name == NEW_CLASS:
-            _list(page, sheet, name, CLASSES, both)
-        elif name == VERDICT:
-            _list(page, sheet, name, (ACCEPT, EDIT, REJECT), both)
-            _list(page, sheet, name, (ACCEPT, REJECT), [r for r in sheet.rows if not r.edits])
-
-
-def _list(
-    page: Worksheet, sheet: Sheet, column: str, words: Sequence[str], rows: Sequence[Row]
-) -> None:
-    chosen = {row.id for row in rows if open_to_reviewers(row, column)}
-    letter = get_column_letter(sheet.header.index(column) + 1)
-    offer = DataValidation(
-        type="list",
-        formula1=f'"{",".join(words)}"',
-        allow_blank=True,
-        showErrorMessage=True,
-        errorTitle="Please choose",
-        error=f"One of: {', '.join(words)}",
-    )
-    numbers = [number for number, row in enumerate(sheet.rows, 2) if row.id in chosen]
-    # Ranges, not cells: programs limit the length of this list.
-    for _, run in groupby(enumerate(numbers), key=lambda pair: pair[1] - pair[0]):
-        places = [number for _, number in run]
-        offer.add(f"{letter}{places[0]}:{letter}{places[-1]}")
-    if numbers:
-        page.add_data_validation(offer)
-
-
 def csv_name(sheet: str) -> str:
     """The CSV file of a sheet: `option_sets.csv`."""
     return sheet.lower().replace(" ", "_") + ".csv"
 
 
-def write_csv_twins(
-    folder: Path, first: Sequence[tuple[str, str]], sheets: Sequence[Sheet]
-) -> None:
+def write_sheets_as_csv(folder: Path, first: Lines, sheets: Sequence[Sheet]) -> None:
     """Write the first page and every sheet as CSV (UTF-8 with byte order mark, for Excel).
 
     A cell that begins as a formula does gets an apostrophe in front; reading takes it off again.
