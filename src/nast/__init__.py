@@ -2,62 +2,129 @@
 
 The public names are listed once, in `_PUBLIC`; each is loaded when it is first used, so that
 `import nast` is instant and a label table becomes questions without torch.
+
+    model = nast.load_model("phantom")
+    facts = nast.read_facts("facts")
+    trace = nast.trace(model, facts)
+    weights = nast.layer_weights(trace.profile("scope"), beta=0.5)
+    run = nast.train(model, facts, "contextual", weights=weights, steps=100)
+    scores = nast.score([model, run.model], "benchmark")
+    nast.metrics(scores)
 """
 
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from nast.access import guard as guard
+    from nast.benchmark.build import build_benchmark as build_benchmark
+    from nast.benchmark.construction import Construction as Construction
+    from nast.contextual.build import build_contextual as build_contextual
+    from nast.errors import AccessError as AccessError
+    from nast.errors import InputError as InputError
+    from nast.errors import ModelError as ModelError
+    from nast.errors import NastError as NastError
+    from nast.errors import UsageError as UsageError
+    from nast.evaluation import evaluate as evaluate
+    from nast.evaluation import metrics as metrics
+    from nast.evaluation import score as score
+    from nast.exchange.export import export as export
+    from nast.exchange.importing import import_items as import_items
+    from nast.facts.conditions import CONDITIONS as CONDITIONS
+    from nast.facts.conditions import Conditions as Conditions
+    from nast.facts.conditions import conditions_of as conditions_of
+    from nast.facts.entailment import truth as truth
+    from nast.facts.negation import contextual_negations as contextual_negations
+    from nast.items.audit import audit_table as audit_table
+    from nast.items.table import read_items as read_items
+    from nast.language.read.parse import facts_of as facts_of
+    from nast.language.write.caption_forms import caption as caption
+    from nast.language.write.templates import sentence as sentence
+    from nast.layers import LayerWeights as LayerWeights
+    from nast.layers import Profile as Profile
+    from nast.layers import controls as controls
+    from nast.layers import layer_weights as layer_weights
+    from nast.measuring.measure import Scored as Scored
+    from nast.models.registry import load_model as load_model
+    from nast.phantom.write import build_phantom as build_phantom
+    from nast.records import Fact as Fact
+    from nast.reporting.report import build_report as build_report
+    from nast.sources.collect import Facts as Facts
+    from nast.sources.collect import build_facts as build_facts
+    from nast.sources.collect import read_facts as read_facts
+    from nast.tracing.aggregate import layer_scores as layer_scores
+    from nast.tracing.build import build_trace as build_trace
+    from nast.tracing.patching import sweep as sweep
+    from nast.tracing.probes import make_probes as make_probes
+    from nast.tracing.selectivity import negator_attention as negator_attention
+    from nast.tracing.trace import Trace as Trace
+    from nast.tracing.trace import trace as trace
+    from nast.training.config import TrainConfig as TrainConfig
+    from nast.training.run import build_run as build_run
+    from nast.training.train import TrainedModel as TrainedModel
+    from nast.training.train import train as train
+    from nast.vectors import Vectors as Vectors
 
 __version__ = "0.1.0"
 
 _PUBLIC = {
-    "Fact": "nast.records",
-    "Question": "nast.records",
-    "ClaimSet": "nast.records",
-    "Caption": "nast.records",
-    "CONDITIONS": "nast.facts.conditions",
-    "use_conditions": "nast.facts.conditions",
-    "contextual_negations": "nast.facts.negation",
-    "truth": "nast.facts.entailment",
-    "sentence": "nast.language.write.templates",
-    "caption": "nast.language.write.caption_forms",
-    "facts_of": "nast.language.read.parse",
-    "build_phantom": "nast.phantom.write",
-    "read_mimic_cxr_jpg": "nast.sources.mimic_cxr_jpg",
-    "read_cad_chest": "nast.sources.cad_chest",
-    "read_chexpert": "nast.sources.chexpert",
-    "read_iu_xray": "nast.sources.iu_xray",
-    "read_nih_cxr": "nast.sources.nih_cxr",
-    "read_padchest": "nast.sources.padchest",
-    "read_table_file": "nast.sources.own_table.read",
-    "build_facts": "nast.sources.collect",
-    "read_facts": "nast.sources.collect",
-    "Construction": "nast.benchmark.construction",
-    "build_benchmark": "nast.benchmark.build",
-    "audit_items": "nast.items.audit",
-    "build_contextual": "nast.contextual.build",
-    "export": "nast.exchange.export",
-    "import_items": "nast.exchange.importing",
-    "load_model": "nast.models.registry",
-    "Vectors": "nast.vectors",
-    "evaluate": "nast.evaluation",
-    "metrics_of": "nast.measuring.metrics",
-    "build_trace": "nast.layers",
-    "layer_weights": "nast.layers",
-    "LayerWeights": "nast.layers",
-    "sweep": "nast.tracing.patching",
-    "trace": "nast.tracing.cte",
-    "build_run": "nast.training.run",
-    "layer_groups": "nast.training.layer_scaling",
-    "scale_gradients": "nast.training.layer_scaling",
-    "add_lora": "nast.training.lora",
-    "TrainConfig": "nast.training.config",
-    "build_report": "nast.reporting.report",
-    "guard": "nast.access",
+    # Errors.
     "NastError": "nast.errors",
     "InputError": "nast.errors",
     "ModelError": "nast.errors",
     "AccessError": "nast.errors",
     "UsageError": "nast.errors",
+    # What is known: facts, conditions, what they entail.
+    "Fact": "nast.records",
+    "CONDITIONS": "nast.facts.conditions",
+    "Conditions": "nast.facts.conditions",
+    "conditions_of": "nast.facts.conditions",
+    "truth": "nast.facts.entailment",
+    "contextual_negations": "nast.facts.negation",
+    # Words.
+    "sentence": "nast.language.write.templates",
+    "caption": "nast.language.write.caption_forms",
+    "facts_of": "nast.language.read.parse",
+    # Data.
+    "build_phantom": "nast.phantom.write",
+    "build_facts": "nast.sources.collect",
+    "read_facts": "nast.sources.collect",
+    "Facts": "nast.sources.collect",
+    "guard": "nast.access",
+    # Items.
+    "build_benchmark": "nast.benchmark.build",
+    "Construction": "nast.benchmark.construction",
+    "build_contextual": "nast.contextual.build",
+    "read_items": "nast.items.table",
+    "audit_table": "nast.items.audit",
+    "export": "nast.exchange.export",
+    "import_items": "nast.exchange.importing",
+    # Models.
+    "load_model": "nast.models.registry",
+    "Vectors": "nast.vectors",
+    # Tracing.
+    "trace": "nast.tracing.trace",
+    "Trace": "nast.tracing.trace",
+    "make_probes": "nast.tracing.probes",
+    "sweep": "nast.tracing.patching",
+    "negator_attention": "nast.tracing.selectivity",
+    "layer_scores": "nast.tracing.aggregate",
+    "build_trace": "nast.tracing.build",
+    # Layers and training.
+    "Profile": "nast.layers",
+    "layer_weights": "nast.layers",
+    "LayerWeights": "nast.layers",
+    "controls": "nast.layers",
+    "train": "nast.training.train",
+    "TrainConfig": "nast.training.config",
+    "TrainedModel": "nast.training.train",
+    "build_run": "nast.training.run",
+    # Scores, metrics, reports.
+    "score": "nast.evaluation",
+    "metrics": "nast.evaluation",
+    "evaluate": "nast.evaluation",
+    "Scored": "nast.measuring.measure",
+    "build_report": "nast.reporting.report",
 }
 
 __all__ = ["__version__", *_PUBLIC]
