@@ -2,12 +2,14 @@
 
 import polars as pl
 import pytest
+from asked import said
+from made_up import item, items_of
 
 from nast.facts.conditions import CONDITIONS
 from nast.language.write.caption_forms import AFFIRMATIVE_CAPTIONS, NEGATED_CAPTIONS, caption
 from nast.language.write.templates import STYLES, sentence
 from nast.measuring.slices import denials
-from nast.measuring.subsets import question_subsets
+from nast.measuring.subsets import subsets_of
 from nast.records import Fact
 from nast.scoring.prompt_sets import SETS, prompts_of
 
@@ -90,24 +92,17 @@ def test_every_probe_is_of_its_slice():
 
 
 def test_slices_are_subsets_of_questions():
-    options = [[1, 0, 0], [1, 1, 1], [0, 0, 1], [0, 1, 0]]
+    facts = [[1, 0, 0], [1, 1, 1], [0, 0, 1], [0, 1, 0]]
     texts = [
         "Edema without fracture or pneumonia.",
         "Edema, fracture, and pneumonia.",
         "Pneumonia; edema and fracture absent.",
         "Fracture, no edema or pneumonia.",
     ]
-    rows = [
-        {
-            "question_id": f"q{n}",
-            "conditions": ["Edema", "Fracture", "Pneumonia"],
-            "options": options,
-            "answer": n,
-            "negated": texts,
-        }
-        for n in range(4)
-    ]
-    found = question_subsets(pl.DataFrame(rows)).filter(pl.col("subset").str.starts_with("denial="))
+    names = ("Edema", "Fracture", "Pneumonia")
+    options = [[fact.as_dict() for fact in said(some, names)] for some in facts]
+    items = items_of(item(f"q{n}", answer=n, options=texts, facts=options) for n in range(4))
+    found = subsets_of(items).filter(pl.col("subset").str.starts_with("denial="))
     assert found.rows() == [
         ("q0", "denial=no A or B"),
         ("q0", "denial=without A"),

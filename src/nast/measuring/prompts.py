@@ -54,29 +54,32 @@ class Sides(NamedTuple):
 
 
 def sides_of(pairs: pl.DataFrame) -> dict[str, Sides]:
-    """Condition -> its scores, for conditions with both labels; studies in the order of their ids.
+    """Condition -> its scores, for conditions with both labels; studies in their order.
 
     Args:
         pairs: `PAIRS_SCHEMA` rows of one setting, data set and prompt set.
     """
     found = {}
     for (name,), part in sorted(pairs.group_by("condition", maintain_order=True)):
-        studies = part.unique("study").sort("study")
+        # Not sorted: studies are keyed hashes, and draws must not depend on a local key.
+        studies = part.unique("study", maintain_order=True).select("study", "subject", "label")
         present = (studies["label"] == "present").to_numpy()
         if present.all() or not present.any():
             continue
-        rows = {
-            side: np.stack([seed["score"].to_numpy() for _, seed in sorted_seeds(part, side)])
-            for side in ("presence", "denial")
-        }
-        patients = studies["subject"].to_list()
-        found[str(name)] = Sides(rows["presence"], rows["denial"], present, patients)
+        there, not_there = (_seeds(studies, part.filter(side=s)) for s in ("presence", "denial"))
+        found[str(name)] = Sides(there, not_there, present, studies["subject"].to_list())
     return found
 
 
-def sorted_seeds(part: pl.DataFrame, side: str) -> Iterator[tuple[object, pl.DataFrame]]:
-    """The scores of one side, a table for each seed, studies in the order of their ids."""
-    yield from part.filter(side=side).sort("study").group_by("seed", maintain_order=True)
+def _seeds(studies: pl.DataFrame, scores: pl.DataFrame) -> np.ndarray:
+    """The scores of one side in the order of the studies, (seeds, n)."""
+    parts = scores.select("seed", "study", "score").group_by("seed", maintain_order=True)
+    return np.stack(
+        [
+            studies.join(part, on="study", how="left", maintain_order="left")["score"].to_numpy()
+            for _, part in parts
+        ]
+    )
 
 
 def prompt_metrics(of: Metric, pairs: pl.DataFrame, seed: int) -> Iterator[Metric]:
@@ -124,7 +127,8 @@ def _cohort(of: Metric, found: Sides, seed: int) -> Iterator[Metric]:
 def detection_change(
     of: Metric, first: pl.DataFrame, second: pl.DataFrame, seed: int
 ) -> Iterator[Metric]:
-    """What the second setting may have lost in detecting findings, paired by patient.
+    """What the second setting may have lost in detecting findings, paired by patient, on the
+    studies that both were scored on.
 
     Args:
         of: the two settings and the data set; `task` is `prompts`.
@@ -135,8 +139,15 @@ def detection_change(
     Yields:
         The change of the area per condition, and of its mean over conditions (`condition` is None).
     """
+    one = ["prompts", "condition", "study", "side"]
+    shared = (
+        first.select(one)
+        .unique(maintain_order=True)
+        .join(second.select(one).unique(), on=one, how="semi", maintain_order="left")
+    )
+    both = [shared.join(p, on=one, maintain_order="left") for p in (first, second)]
     for prompts, statistic in DETECTION:
-        before, after = (sides_of(p.filter(prompts=prompts)) for p in (first, second))
+        before, after = (sides_of(p.filter(prompts=prompts)) for p in both)
         common = [name for name in before if name in after]
         here = replace(of, reading=prompts, statistic=statistic)
         parts = [

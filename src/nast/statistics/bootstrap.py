@@ -274,8 +274,10 @@ def exact_interval(value: float, n: int) -> list[float]:
 
 
 def by_cluster(values: np.ndarray, ids: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
-    """Sum of the values and number of items of each cluster, (clusters,) twice."""
-    _, codes = np.unique(np.asarray(ids), return_inverse=True)
+    """Sum of the values and number of items of each cluster, (clusters,) twice; clusters stand in
+    order of appearance.
+    """
+    codes = codes_of(ids)
     return np.bincount(codes, weights=values), np.bincount(codes).astype(float)
 
 

@@ -5,7 +5,7 @@ import pytest
 from pytest import approx
 from scipy.stats import mannwhitneyu
 
-from nast.measuring.areas import auc, auc_difference, average_precision, clustered_auc
+from nast.statistics.areas import auc, auc_difference, average_precision, clustered_auc
 
 RNG = np.random.default_rng(5)
 
@@ -38,7 +38,7 @@ def test_auc_of_one_class_is_nan():
 def test_clustered_auc_interval_holds_its_value():
     labels = np.array([True, False] * 20)
     scores = RNG.normal(size=40) + labels
-    found = clustered_auc(scores, labels, [str(i // 2) for i in range(40)], resamples=200)
+    found = clustered_auc(scores, labels, [str(i // 2) for i in range(40)])
     assert found.low < found.value < found.high
     assert found.n == 40
 
@@ -74,9 +74,31 @@ def test_difference_of_areas_is_paired():
     labels = np.arange(60) % 2 == 0
     first = RNG.normal(size=60) + labels
     patients = [str(i // 2) for i in range(60)]
-    same = auc_difference(first, first + 1, labels, patients, resamples=100)
+    same = auc_difference(first, first + 1, labels, patients)
     assert (same.value, same.low, same.high) == (0.0, 0.0, 0.0)
-    better = auc_difference(first, first + 2 * labels, labels, patients, resamples=100)
+    better = auc_difference(first, first + 2 * labels, labels, patients)
     assert better.value == approx(auc(first + 2 * labels, labels) - auc(first, labels))
     assert 0 < better.low < better.value < better.high
     assert auc_difference(first, first, np.arange(60) < 9, patients).low == -1.0
+
+
+def test_the_area_of_several_seeds_is_the_mean_of_theirs():
+    """Design row 24: the area under the curve of the mean score is another number."""
+    labels = np.array([True, True, False, False])
+    seeds = np.array([[9.0, 0, 1, 2], [0.0, 3, 1, 2]])
+    assert [auc(row, labels) for row in seeds] == [0.5, 0.5]
+    assert clustered_auc(seeds, labels, list("abcd")).value == 0.5
+    assert auc(seeds.mean(axis=0), labels) == 0.75
+
+
+def test_an_interval_over_seeds_is_that_of_their_mean_area():
+    labels = np.arange(80) % 2 == 0
+    patients = [str(i) for i in range(80)]
+    one = RNG.normal(size=80) + labels
+    found = clustered_auc(np.stack([one, one]), labels, patients)
+    assert found == clustered_auc(one, labels, patients)
+    other = RNG.normal(size=80)
+    change = auc_difference(np.stack([other, other]), one, labels, patients)
+    assert change == auc_difference(other, one, labels, patients)
+    mixed = auc_difference(np.stack([one, other]), one, labels, patients)
+    assert mixed.value == approx((auc(one, labels) - auc(other, labels)) / 2)

@@ -5,12 +5,13 @@ import pytest
 from pytest import approx
 from scipy.stats import bootstrap, norm
 
-from nast.measuring.statistics import (
+from nast.statistics.bootstrap import (
     clustered_difference,
     clustered_mean,
     clustered_means,
     clustered_share,
     clustered_shares,
+    over_clusters,
     resampled_means,
 )
 
@@ -51,7 +52,7 @@ def test_resampled_means_by_brute_force():
 def test_chunks_do_not_change_the_draws(monkeypatch):
     values, ids = RNG.normal(size=50), [str(i) for i in range(50)]
     whole = clustered_mean(values, {"patients": ids}, resamples=300)
-    monkeypatch.setattr("nast.measuring.statistics.DRAWS", 700)
+    monkeypatch.setattr("nast.statistics.bootstrap.DRAWS", 700)
     parts = clustered_mean(values, {"patients": ids}, resamples=300)
     # A product of another size may add in another order: 50 numbers near 1, each rounded to 1e-16.
     # Other draws would move the ends by 0.01.
@@ -191,3 +192,23 @@ def test_intervals_of_parts_cover_95_per_cent():
         found = clustered_means(columns, {"patients": patients, "groups": groups}, resamples=600)
         hits += [f.low <= 0.5 <= f.high for f in found]
     assert 0.92 <= np.mean(hits) <= 0.97
+
+
+def test_draws_do_not_depend_on_the_names_of_patients():
+    """Patients are keyed hashes: another key puts them into another order, and nothing moves."""
+    rng = np.random.default_rng(11)
+    ids = [f"{i:02}" for i in rng.integers(0, 30, 120)]
+    other = {name: f"{i:02}" for i, name in enumerate(rng.permutation(sorted(set(ids))))}
+    renamed = [other[i] for i in ids]
+    values = rng.integers(0, 2, 120).astype(float)
+
+    def mean(weights):
+        return (weights @ values) / weights.sum(axis=-1)
+
+    for made in (
+        lambda names: clustered_mean(values, {"patients": names}),
+        lambda names: clustered_means(values[:, None], {"patients": names})[0],
+        lambda names: over_clusters(values.mean(), mean, names, 120, 0),
+        lambda names: clustered_difference(values[:60], names[:60], values[60:], names[60:], "p"),
+    ):
+        assert made(ids) == made(renamed)
