@@ -210,6 +210,8 @@ def test_names_and_empty_files(problems, sheet, tmp_path):
     found = problems(nameless, empty)
     assert found[0].startswith("x, sheet 'Read me first': found no name beside 'Your name'")
     assert found[1] == "y: found no row filled in, expected a review; leave an empty file out"
+    driving = fill(sheet, tmp_path / "z", "A\x1b[31m", {PHRASE: {}})
+    assert problems(driving)[0].startswith("z, sheet 'Read me first': found no name")
     twice = [fill(sheet, tmp_path / n, "A", {PHRASE: {}}) for n in "vw"]
     assert problems(*twice)[0].startswith("w: found the reviewer of another file again")
 

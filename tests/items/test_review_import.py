@@ -278,6 +278,12 @@ def test_the_csv_twins_serve_as_well_and_order_does_not_matter(sheet, folder, tm
         assert file_hash(tmp_path / "one" / name) == file_hash(tmp_path / "two" / name)
 
 
+def test_a_name_is_no_markdown(sheet, folder, tmp_path):
+    files = [fill(sheet, tmp_path / "A", "**B** <i>|", {PHRASE: {}})]
+    card = (applied(folder, files, tmp_path / "new") / "README.md").read_text()
+    assert r"(\*\*B\*\* \<i\>\|)" in card
+
+
 def test_nothing_to_do(sheet, folder, tmp_path):
     with pytest.raises(UsageError, match="one per reviewer"):
         applied(folder, [], tmp_path / "new")
