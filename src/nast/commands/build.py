@@ -7,11 +7,11 @@ from typing import Annotated, Any, Literal
 from cyclopts import Parameter
 
 from nast.commands.options import Count, Seed
-from nast.commands.words import language_model, print_estimate
+from nast.commands.words import TEMPLATES, WriterOptions
 
 Protocol = Literal["default", "paper"]
-Realiser = Literal["template", "llm"]
 Out = Annotated[Path, Parameter(name=["--out", "-o"])]
+Words = Annotated[WriterOptions, Parameter(name="*")]
 
 
 def facts_folder(inputs: tuple[str, ...], out: Path, fresh: bool) -> Path:
@@ -43,11 +43,7 @@ def benchmark_build(
     per_study: Count = 1,
     protocol: Protocol = "default",
     allow_leaks: bool = False,
-    realiser: Realiser = "template",
-    endpoint: str | None = None,
-    loopback_stays: bool = False,
-    override: Path | None = None,
-    dry_run: bool = False,
+    writer: Words = TEMPLATES,
     seed: Seed = 0,
     limit: Count | None = None,
     fresh: bool = False,
@@ -74,17 +70,6 @@ def benchmark_build(
         allowed; it leaks, and says so.
     allow_leaks: bool
         Keep a set that words alone solve above chance.
-    realiser: str
-        template, or llm: a language model writes, and every text is read back.
-    endpoint: str
-        Of the language model: a preset (llama-3.1-8b, llama-3.1-8b:llama.cpp,
-        llama-3.1-8b:ollama, gpt-5.1) or URL#NAME of a server that speaks OpenAI's protocol.
-    loopback_stays: bool
-        State that nothing behind a loopback address passes data on to another machine.
-    override: Path
-        YAML file with the person, date and reason that let private data leave.
-    dry_run: bool
-        Print what the language model would be asked, and stop.
     seed: int
         Of groups, words and the order of options.
     limit: int
@@ -92,11 +77,11 @@ def benchmark_build(
     fresh: bool
         Start over in a folder of another configuration.
     """
-    from nast.benchmark.build import build_benchmark
-    from nast.benchmark.construction import DEFAULT, PAPER
+    from nast.benchmark.build import build_benchmark, estimate_benchmark
+    from nast.benchmark.construction import construction_of
 
-    base = PAPER if protocol == "paper" else DEFAULT
-    chosen = replace(
+    base = construction_of(protocol)
+    how = replace(
         base,
         sampler=sampler or base.sampler,
         distractors=distractors or base.distractors,
@@ -104,21 +89,19 @@ def benchmark_build(
         per_study=per_study,
     )
     folder = facts_folder(inputs, out, fresh)
-    if dry_run:
-        print_estimate(folder, chosen, seed, limit)
+    if writer.dry_run:
+        _print_counts(estimate_benchmark(folder, construction=how, seed=seed, limit=limit))
         return
-    model = None
-    if realiser == "llm":
-        model = language_model(endpoint, [folder], loopback_stays, override)
     manifest = build_benchmark(
         folder,
         out,
-        construction=chosen,
+        construction=how,
+        protocol=protocol,
         seed=seed,
         limit=limit,
-        model=model,
-        cache=out.with_name(out.name + "-answers.jsonl") if model else None,
-        allow_leaks=allow_leaks or protocol == "paper",
+        model=writer.model([folder]),
+        cache=writer.answers(out),
+        allow_leaks=allow_leaks,
         fresh=fresh,
     )
     _print(out, manifest)
@@ -134,11 +117,7 @@ def contextual_build(
     paraphrases: Count = 1,
     protocol: Protocol = "default",
     allow_leaks: bool = False,
-    realiser: Realiser = "template",
-    endpoint: str | None = None,
-    loopback_stays: bool = False,
-    override: Path | None = None,
-    dry_run: bool = False,
+    writer: Words = TEMPLATES,
     seed: Seed = 0,
     fresh: bool = False,
 ) -> None:
@@ -166,46 +145,35 @@ def contextual_build(
         paper builds the paper's set: claims with one attribute altered; it leaks, and says so.
     allow_leaks: bool
         Keep claim sets that words alone solve above chance.
-    realiser: str
-        template, or llm: a language model writes, and every text is read back.
-    endpoint: str
-        Of the language model: a preset (llama-3.1-8b, llama-3.1-8b:llama.cpp,
-        llama-3.1-8b:ollama, gpt-5.1) or URL#NAME of a server that speaks OpenAI's protocol.
-    loopback_stays: bool
-        State that nothing behind a loopback address passes data on to another machine.
-    override: Path
-        YAML file with the person, date and reason that let private data leave.
-    dry_run: bool
-        Print what the language model would be asked, and stop.
     seed: int
         Of every choice.
     fresh: bool
         Start over in a folder of another configuration.
     """
-    from nast.contextual.build import build_contextual, check_options, estimate_contextual
+    from nast.contextual.build import (
+        build_contextual,
+        check_options,
+        construction_for,
+        estimate_contextual,
+    )
 
-    paper = protocol == "paper"
-    how = construction or ("single_flip" if paper else "balanced")
-    numbers = {"k": k, "groups": groups, "paraphrases": paraphrases, "seed": seed}
+    how = construction or construction_for(protocol)
+    numbers: dict[str, Any] = {"k": k, "groups": groups, "paraphrases": paraphrases, "seed": seed}
     check_options(how, per_study=per_study, **numbers)
     folder = facts_folder(inputs, out, fresh)
-    if dry_run:
-        told = estimate_contextual(folder, construction=how, **numbers)
-        for name, value in told.items():
-            print(f"{name}: {_said(value)}")
+    if writer.dry_run:
+        _print_counts(estimate_contextual(folder, construction=how, **numbers))
         return
-    model = None
-    if realiser == "llm":
-        model = language_model(endpoint, [folder], loopback_stays, override)
     manifest = build_contextual(
         folder,
         out,
         construction=how,
+        protocol=protocol,
         per_study=per_study,
         **numbers,
-        allow_leaks=allow_leaks or paper,
-        model=model,
-        cache=out.with_name(out.name + "-answers.jsonl") if model else None,
+        model=writer.model([folder]),
+        cache=writer.answers(out),
+        allow_leaks=allow_leaks,
         fresh=fresh,
     )
     _print(out, manifest)
@@ -232,13 +200,17 @@ def audit(folder: Path) -> None:
 
 
 def _print(out: Path, manifest: dict[str, Any]) -> None:
-    for name, value in manifest["counts"].items():
-        print(f"{name}: {_said(value)}")
+    _print_counts(manifest["counts"])
     for leak in manifest.get("leaks", []):
         print(f"warning: words alone solve {leak}")
     if not manifest.get("leaks"):
         print("words alone are at chance (audit.json)")
     print(f"{out}: access class {manifest['access']}")
+
+
+def _print_counts(counts: dict[str, Any]) -> None:
+    for name, value in counts.items():
+        print(f"{name}: {_said(value)}")
 
 
 def _said(value: Any) -> str:

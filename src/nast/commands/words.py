@@ -1,34 +1,67 @@
 """What the commands share when a language model writes the sentences."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from nast.access import Override
-    from nast.benchmark.construction import Construction
     from nast.language.write.llm.backends import LanguageModel
 
 
-def language_model(
-    endpoint: str | None, inputs: Iterable[Path], loopback_stays: bool, override: Path | None
-) -> "LanguageModel":
-    """The model of an endpoint, once the access class of the data allows it."""
-    from nast.errors import UsageError
-    from nast.folders import strictest_of
-    from nast.language.write.llm.endpoints import PRESETS, Endpoint
-    from nast.language.write.llm.server import server_model
+@dataclass(frozen=True)
+class WriterOptions:
+    """Who writes the sentences.
 
-    address, mark, name = (endpoint or "").partition("#")
-    if address not in PRESETS and not (mark and name):
-        raise UsageError(
-            f"--realiser llm needs --endpoint: {', '.join(PRESETS)}, or URL#NAME such as "
-            "http://127.0.0.1:8000/v1#my-model"
+    Attributes:
+        realiser: template, or llm: a language model writes, and every text is read back.
+        endpoint: of the language model: a preset (llama-3.1-8b, llama-3.1-8b:llama.cpp,
+            llama-3.1-8b:ollama, gpt-5.1) or URL#NAME of a server that speaks OpenAI's protocol.
+        loopback_stays: state that nothing behind a loopback address passes data on to another
+            machine.
+        override: YAML file with the person, date and reason that let private data leave.
+        dry_run: print what the language model would be asked, and stop.
+    """
+
+    realiser: Literal["template", "llm"] = "template"
+    endpoint: str | None = None
+    loopback_stays: bool = False
+    override: Path | None = None
+    dry_run: bool = False
+
+    def model(self, inputs: Iterable[Path]) -> "LanguageModel | None":
+        """The model of the endpoint, once the access class of the data allows it; else None.
+
+        Raises:
+            UsageError: a language model is to write, and the endpoint is none.
+        """
+        from nast.errors import UsageError
+        from nast.folders import strictest_of
+        from nast.language.write.llm.endpoints import PRESETS, Endpoint
+        from nast.language.write.llm.server import server_model
+
+        if self.realiser == "template":
+            return None
+        address, mark, name = (self.endpoint or "").partition("#")
+        if address not in PRESETS and not (mark and name):
+            raise UsageError(
+                f"--realiser llm needs --endpoint: {', '.join(PRESETS)}, or URL#NAME such as "
+                "http://127.0.0.1:8000/v1#my-model"
+            )
+        where = PRESETS.get(address) or Endpoint(address, name)
+        override = override_of(self.override)
+        return server_model(
+            where, strictest_of(inputs), loopback_stays=self.loopback_stays, override=override
         )
-    where = PRESETS.get(address) or Endpoint(address, name)
-    return server_model(
-        where, strictest_of(inputs), loopback_stays=loopback_stays, override=override_of(override)
-    )
+
+    def answers(self, out: Path) -> Path | None:
+        """The file of the model's answers, beside the output folder; None for templates."""
+        return None if self.realiser == "template" else out.with_name(out.name + "-answers.jsonl")
+
+
+TEMPLATES = WriterOptions()
+"""Nobody is asked: templates write."""
 
 
 def override_of(file: Path | None) -> "Override | None":
@@ -49,21 +82,3 @@ def override_of(file: Path | None) -> "Override | None":
         return Override(**{key: str(fields[key]) for key in ("person", "date", "reason")})
     except (OSError, ValueError, LookupError, TypeError, yaml.YAMLError):
         raise InputError(file, found="something else", expected="person, date and reason") from None
-
-
-def print_estimate(
-    folder: Path, construction: "Construction", seed: int, limit: int | None
-) -> None:
-    """Print what a language model would be asked for the questions of a facts folder."""
-    from nast.benchmark.questions import make_questions
-    from nast.language.write.llm.estimate import estimate_options
-    from nast.sources.collect import read_facts
-
-    studies, _ = read_facts(folder)
-    questions, _ = make_questions(studies, construction, seed, limit)
-    groups = questions.unique("group_id", maintain_order=True)
-    sets = groups.select("conditions", "options").iter_rows()
-    found = estimate_options([(tuple(c), tuple(map(tuple, o))) for c, o in sets])
-    for name, value in found.items():
-        if value is not None:
-            print(f"{name}: {value:,}" if isinstance(value, int) else f"{name}: {value}")
