@@ -12,9 +12,9 @@ from built import contextual_set, question_set, resealed
 
 from nast.cli import run
 from nast.files import MANIFEST, write_json
-from nast.folders import stage
-from nast.items.review.export import export_review
+from nast.items.review.round_trip import export_review
 from nast.reporting.tables import MEASURES
+from nast.stages import stage
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 PICTURE = b"\x89PNG\r\n\x1a\n" + bytes(range(256))
