@@ -47,60 +47,58 @@ def imported_tables(
         crops: folder for the parts of images that items with a box are about.
         equal_options: keep items with equal options.
     """
+    places, missing = _places(records, find, crops)
+    subjects = _subjects({r.image for r in records})
+    item_rows: list[dict[str, Any]] = []
+    caption_rows: list[dict[str, Any]] = []
+    for record, place in zip(records, places, strict=True):
+        keys = {
+            "subject_id": record.subject_id or subjects[record.image],
+            "study_id": parts_of(record.image)[-1].partition(".")[0],
+            "split": record.split,
+            "image_path": str(place) if place else None,
+        }
+        if isinstance(record, Item):
+            item_rows += [row | keys for row in _item_rows(record, f"imported:{source}")]
+        else:
+            caption_rows.append(_caption_row(record) | keys)
+    items = pl.DataFrame(item_rows, schema=ITEMS_SCHEMA)
+    captions = pl.DataFrame(caption_rows, schema=CAPTIONS_SCHEMA)
+    lost = set(items.filter(pl.col("image_path").is_null())["group_id"])
+    alike = pl.col("options").list.n_unique() < pl.col("options").list.len()
+    unclear = set() if equal_options else set(items.filter(alike)["group_id"]) - lost
+    shown = captions.drop_nulls("image_path")
+    counts = {
+        "items": len(items),
+        "items left out, no image": len(_of(items, lost)),
+        "items left out, two equal options": len(_of(items, unclear)),
+        "captions": len(captions),
+        "captions left out, no image": len(captions) - len(shown),
+    }
+    kept = items.filter(~pl.col("group_id").is_in([*lost, *unclear]))
+    return Imported(kept, shown, missing, {what: n for what, n in counts.items() if n})
+
+
+def _of(items: pl.DataFrame, groups: set[str]) -> pl.DataFrame:
+    return items.filter(pl.col("group_id").is_in(list(groups)))
+
+
+def _places(
+    records: Sequence[Record], find: Callable[[str], Path | None], crops: Path
+) -> tuple[list[Path | None], dict[str, str]]:
+    """The image of each record, cut out where a part is meant; and why there is none for a path."""
     found = {path: find(path) for path in sorted({r.image for r in records})}
-    subjects = _subjects(found)
     missing = {path: "no such file" for path, image in found.items() if image is None}
-    kept, counts = _usable(
-        [r for r in records if isinstance(r, Item)], found, missing, crops, equal_options
-    )
-    captions = [r for r in records if isinstance(r, Caption)]
-    shown = [
-        _caption_row(c) | _keys(c, image, subjects) for c in captions if (image := found[c.image])
-    ]
-    counts["captions"] = len(captions)
-    counts["captions left out, no image"] = len(captions) - len(shown)
-    items = [
-        row | _keys(item, image, subjects)
-        for item, image in kept
-        for row in _item_rows(item, f"imported:{source}")
-    ]
-    return Imported(
-        pl.DataFrame(items, schema=ITEMS_SCHEMA),
-        pl.DataFrame(shown, schema=CAPTIONS_SCHEMA),
-        missing,
-        {what: n for what, n in counts.items() if n},
-    )
-
-
-def _usable(
-    items: Sequence[Item],
-    found: dict[str, Path | None],
-    missing: dict[str, str],
-    crops: Path,
-    equal_options: bool,
-) -> tuple[list[tuple[Item, Path]], Counter[str]]:
-    """Items with their images, and the account; adds broken images to `missing`."""
-    placed = [(i, _place(i, found[i.image], crops / f"{n:06d}.png")) for n, i in enumerate(items)]
-    broken = {i.image for i, place in placed if place is None and found[i.image]}
-    missing |= dict.fromkeys(broken, "no image that can be read")
-    lost = {i.group_id for i, place in placed if place is None}
-    alike = {i.group_id for i in items if any(len(set(w)) < len(w) for w in i.forms.values())}
-    unclear = set() if equal_options else alike - lost
-    kept = [(i, place) for i, place in placed if place and i.group_id not in lost | unclear]
-
-    def number(groups: set[str]) -> int:
-        return sum(len(i.forms) for i in items if i.group_id in groups)
-
-    counts = Counter({"items": sum(len(i.forms) for i in items)})
-    counts["items left out, no image"] = number(lost)
-    counts["items left out, two equal options"] = number(unclear)
-    return kept, counts
-
-
-def _place(item: Item, image: Path | None, target: Path) -> Path | None:
-    if image is None or item.box is None:
-        return image
-    return target.absolute() if crop(image, item.box, target) else None
+    places = []
+    for number, record in enumerate(records):
+        image = found[record.image]
+        if image and isinstance(record, Item) and record.box:
+            target = crops / f"{number:06d}.png"
+            image = target.absolute() if crop(image, record.box, target) else None
+            if image is None:
+                missing[record.image] = "no image that can be read"
+        places.append(image)
+    return places, missing
 
 
 def _subjects(paths: Iterable[str]) -> dict[str, str]:
@@ -111,15 +109,6 @@ def _subjects(paths: Iterable[str]) -> dict[str, str]:
     return {
         path: subject if subject in folders[path] or images[subject] == 1 else path
         for path, subject in named.items()
-    }
-
-
-def _keys(record: Record, image: Path, subjects: dict[str, str]) -> dict[str, Any]:
-    return {
-        "subject_id": record.subject_id or subjects[record.image],
-        "study_id": parts_of(record.image)[-1].partition(".")[0],
-        "split": record.split,
-        "image_path": str(image),
     }
 
 
@@ -149,6 +138,5 @@ def _caption_row(caption: Caption) -> dict[str, Any]:
         "kind": caption.kind,
         "polarity": caption.polarity,
         "caption": caption.text,
-        "fact": None,
         "realiser": "imported",
     }

@@ -1,6 +1,5 @@
 """Benchmarks of other projects as finished folders that `nast evaluate` scores."""
 
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from nast.exchange.documents import read_documents
 from nast.exchange.image_files import by_name, find_image
 from nast.exchange.imported import Imported, imported_tables
 from nast.exchange.negbench import read_choices_csv, read_retrieval_csv
-from nast.exchange.peer_items import Item, Record
+from nast.exchange.peer_items import Caption, Item, Record
 from nast.files import RUN, manifest_of, write_table
 from nast.items.table import FILE
 from nast.language.read.parse import cues
@@ -170,25 +169,25 @@ def _records(file: Path, source: str, several: bool) -> Iterator[Record]:
     """
     records = list(READERS[source](file))
     form = _form([" ".join(w) for r in records if isinstance(r, Item) for w in r.forms.values()])
-    polarity = _form([r.text for r in records if not isinstance(r, Item)])
+    polarity = _form([r.text for r in records if isinstance(r, Caption)])
     front = f"{file.stem}-" if several else ""
-    seen: Counter[tuple[str, str]] = Counter()
+    seen: set[tuple[str, str]] = set()
     for number, record in enumerate(records, 1):
         if isinstance(record, Item):
-            forms = {name or form: words for name, words in record.forms.items()}
             ids = [(record.item_id, name or form) for name in record.forms]
-            group = record.group_id or record.item_id
             record = record._replace(
-                item_id=front + record.item_id, group_id=front + group, forms=forms
+                item_id=front + record.item_id,
+                group_id=front + (record.group_id or record.item_id),
+                forms={name or form: words for name, words in record.forms.items()},
             )
         else:
             ids = [(record.caption_id, "caption")]
             record = record._replace(
                 caption_id=front + record.caption_id, polarity=record.polarity or polarity
             )
-        seen.update(ids)
-        if any(seen[key] > 1 for key in ids):
+        if len({*ids}) < len(ids) or not seen.isdisjoint(ids):
             raise InputError(file, found=f"the id of item {number} twice", expected="each id once")
+        seen.update(ids)
         yield record
 
 
@@ -205,14 +204,9 @@ def _refuse_empty(made: Imported, paths: Sequence[Path], root: Path | None) -> N
     """
     if len(made.items) or len(made.captions):
         return
-    more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
+    found, expected = "no item that can be scored", "at least one"
     if made.missing:
-        hint = "--image-root, the folder of the images" if root is None else "another --image-root"
-        raise InputError(
-            f"{paths[0]}{more}",
-            found=f"{len(made.missing)} image paths, none of which leads to a file here",
-            expected=hint,
-        )
-    raise InputError(
-        f"{paths[0]}{more}", found="no item that can be scored", expected="at least one"
-    )
+        found = f"{len(made.missing)} image paths, none of which leads to a file here"
+        expected = "another --image-root" if root else "--image-root, the folder of the images"
+    more = f" and {len(paths) - 1} more" if len(paths) > 1 else ""
+    raise InputError(f"{paths[0]}{more}", found=found, expected=expected)
