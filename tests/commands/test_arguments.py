@@ -6,7 +6,7 @@ from built import contextual_set, question_set
 from nast.cli import run
 from nast.commands.arguments import NAMES, PREFIXES, is_model, loadable, part_models
 from nast.errors import UsageError
-from nast.folders import stage
+from nast.stages import stage
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from pytest import approx
 from nast.errors import InputError, ModelError, NastError, UsageError
 from nast.evaluation import evaluate
 from nast.files import manifest_of
-from nast.folders import stage
+from nast.stages import stage
 from nast.layers import LayerWeights, uniform
 from nast.models.registry import load_model
 from nast.training.config import TrainConfig

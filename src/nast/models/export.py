@@ -11,7 +11,7 @@ from transformers import CLIPImageProcessorPil, CLIPModel
 
 from nast.errors import ModelError, UsageError
 from nast.files import write_json, write_text
-from nast.folders import manifests_of, stage, strictest_of
+from nast.folders import manifests_of, strictest_of
 from nast.models.contract import DualEncoder
 from nast.models.families.openclip_export import CHECKPOINT, write_open_clip, write_towers
 from nast.models.families.openclip_images import OpenClipProcessor
@@ -19,6 +19,7 @@ from nast.models.families.two_tower_export import SPEC, write_bert_lora, write_t
 from nast.models.preprocess import padded_from
 from nast.models.weights.clip_resnet import ClipWithResNet
 from nast.models.weights.model_folders import save_tokenizer
+from nast.stages import stage
 
 
 def export_model(

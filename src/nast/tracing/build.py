@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from nast.files import write_json, write_table
-from nast.folders import stage, strictest_of
+from nast.folders import strictest_of
+from nast.stages import stage
 from nast.layers import controls, layer_weights
 from nast.models.contract import DualEncoder
 from nast.sources.collect import read_facts

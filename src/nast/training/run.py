@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from nast.errors import NastError, UsageError
-from nast.folders import stage, strictest_of
+from nast.folders import strictest_of
+from nast.stages import stage
 from nast.layers import LayerWeights
 from nast.models.contract import DualEncoder
 from nast.naming import split_name
