@@ -12,12 +12,6 @@ import yaml
 
 COMMON, PANEL = 10, 5
 """Conditions that every department looks at, and those that one alone does."""
-CUBIC = pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="open row 14 (docs/reliability.md): every three conditions are tried, not those that "
-    "some studies have",
-)
 MAPPING = """
 layout: wide
 columns: {subject_id: patient, study_id: study, split: split}
@@ -68,7 +62,6 @@ def facts_of(done, tmp_path):
     return _facts_of
 
 
-@CUBIC
 def test_three_times_the_conditions_with_as_many_labels_cost_little_more(done, facts_of):
     """90 conditions against 30, in seconds of the processor; the first build loads what it needs.
 
@@ -83,7 +76,6 @@ def test_three_times_the_conditions_with_as_many_labels_cost_little_more(done, f
     assert seconds[90] < 4 * seconds[30], seconds
 
 
-@CUBIC
 @pytest.mark.slow
 def test_three_hundred_conditions_take_less_than_twenty_seconds(facts_of):
     facts = facts_of(300, studies=400)
