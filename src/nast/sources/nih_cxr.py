@@ -136,13 +136,13 @@ class _Found(NamedTuple):
 
     Attributes:
         facts: image -> its findings.
-        judged: (image, condition) -> present or absent, as adjudicated.
+        judged: image -> condition -> present or absent, as adjudicated.
         account: what became of every annotation.
         conditions: the table of conditions; a label of another condition is another finding.
     """
 
     facts: dict[str, list[FoundFact]]
-    judged: dict[tuple[str, str], str]
+    judged: dict[str, dict[str, str]]
     account: Counter[str]
     conditions: Conditions
 
@@ -163,7 +163,7 @@ def _adjudicated(path: Path, found: _Found) -> None:
                 found.account["set aside: other finding"] += 1
             else:
                 existence = "present" if row[column] == "YES" else "absent"
-                found.judged[image, condition] = existence
+                found.judged.setdefault(image, {})[condition] = existence
                 finding = FoundFact(condition, existence, source="nih-adjudicated", words=column)
                 found.facts[image].append(finding)
                 found.account["kept"] += 1
@@ -195,7 +195,7 @@ def _boxes(path: Path, found: _Found) -> None:
             account["set aside: box of an image without a row"] += 1
         elif known is None:
             account["set aside: box of another label"] += 1
-        elif found.judged.get((image, known.name)) == "absent":
+        elif found.judged.get(image, {}).get(known.name) == "absent":
             account["set aside: box overruled by adjudication"] += 1
         else:
             side, zone = box_place(x, y, width, height)
@@ -236,7 +236,7 @@ def box_place(x: float, y: float, width: float, height: float) -> tuple[str | No
 def _listed(rows: pl.DataFrame, path: Path, found: _Found) -> list[dict[str, str]]:
     """The label columns of each image; adds facts for listed labels that have no better source."""
     table, account = [], found.account
-    names = found.conditions.labelled()
+    silent = dict.fromkeys(found.conditions.labelled(), "not_mentioned")
     listed = {label: name for label, name in LISTED.items() if name in found.conditions}
     for number, (image, text) in enumerate(rows.select("Image Index", "Finding Labels").rows(), 1):
         labels = text.split("|")
@@ -263,7 +263,6 @@ def _listed(rows: pl.DataFrame, path: Path, found: _Found) -> list[dict[str, str
                 account["kept"] += 1
                 finding = FoundFact(condition, "present", source="nih-labels", words=label)
                 found.facts[image].append(finding)
-        present = {listed[label] for label in labels if label in listed}
-        silent = {name: "present" if name in present else "not_mentioned" for name in names}
-        table.append({n: found.judged.get((image, n), label) for n, label in silent.items()})
+        present = dict.fromkeys((listed[n] for n in labels if n in listed), "present")
+        table.append(silent | present | found.judged.get(image, {}))
     return table
