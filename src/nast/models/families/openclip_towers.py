@@ -13,6 +13,7 @@ from nast.models.families.heads import build_head
 from nast.models.families.image_towers import ImageTower
 from nast.models.families.openclip_config import Settings, check_image_size
 from nast.models.families.openclip_images import image_processor
+from nast.models.families.spec import TextReading
 from nast.models.families.towers import two_towers
 from nast.models.weights.checkpoints import Layout, Weights
 from nast.models.weights.clip_layout import filled, to_transformers, vision_sizes
@@ -61,14 +62,7 @@ def load_towers(
     used = ("text.transformer.", "visual.")
     check_keys(str(file), [], [k for k in left if not k.startswith(used)])
     tokenizer = folder_tokenizer(file.parent)
-    text = {
-        "pooling": "cls",
-        "layers": [-1],
-        "mask": "normal",
-        "padding": "longest",
-        "max_tokens": settings.context,
-        "rules": [],
-    }
+    text = TextReading(pooling="cls", max_tokens=settings.context)
     encoder: Any = image.encoder
     side = encoder.config.image_size
     check_image_size(settings, side, file)

@@ -12,6 +12,7 @@ from nast.errors import ModelError
 from nast.models.bert import BertTextTower
 from nast.models.contract import DualEncoder, TextTower
 from nast.models.families.image_towers import ImageTower
+from nast.models.families.spec import TextReading
 from nast.models.weights.fit import check_pixels
 
 
@@ -22,7 +23,7 @@ def two_towers(
     tokenizer: Any,
     pixels: Callable[[Sequence[Image.Image]], Mapping[str, torch.Tensor]],
     scale: float,
-    text: Mapping[str, Any],
+    text: TextReading,
     *,
     name: str,
     key: str,
@@ -37,7 +38,7 @@ def two_towers(
         tokenizer: of transformers.
         pixels: PIL images in RGB -> keyword arguments of `image`.
         scale: the factor on cosines.
-        text: `pooling`, `layers`, `mask`, `padding`, `max_tokens`, `rules` of a specification.
+        text: how texts are read.
         name: how results call the model.
         key: hash of everything that decides a vector.
         source: the file that says what the model is.
@@ -52,22 +53,22 @@ def two_towers(
     tower = BertTextTower(
         bert,
         head,
-        text["pooling"],
-        layers=text["layers"],
-        uses_mask=text["mask"] == "normal",
-        padding_matters=text["padding"] == "own length",
+        text.pooling,
+        layers=text.layers,
+        uses_mask=text.mask == "normal",
+        padding_matters=text.padding == "own length",
     )
     spec = {
         "family": "two-tower",
         "source": source,
         "class": f"{type(bert).__name__} + {type(image.encoder).__name__}",
         "activation": bert.config.hidden_act,
-        "pooling": text["pooling"],
+        "pooling": text.pooling,
         "layers": list(tower.read_layers),
-        "mask": text["mask"],
-        "padding": text["padding"],
-        "max tokens": text["max_tokens"],
-        "text rules": list(text["rules"]),
+        "mask": text.mask,
+        "padding": text.padding,
+        "max tokens": text.max_tokens,
+        "text rules": list(text.rules),
         "tokenizer": type(tokenizer).__name__,
         "image pooling": image.pooling,
         "logit scale": scale,
@@ -84,9 +85,9 @@ def two_towers(
         pixels,
         image,
         scale,
-        text["max_tokens"],
-        padding="fixed" if text["padding"] == "fixed" else "longest",
-        text_rules=text["rules"],
+        text.max_tokens,
+        padding="fixed" if text.padding == "fixed" else "longest",
+        text_rules=text.rules,
     )
 
 

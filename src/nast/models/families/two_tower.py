@@ -3,7 +3,7 @@
 BioViL, BioViL-T, both MedCLIPs, CXR-CLIP and pairs of your own; docs/models.md has the format.
 """
 
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from fnmatch import fnmatchcase
 from functools import partial
 from math import exp
@@ -19,7 +19,7 @@ from nast.hashes import content_hash, file_hash
 from nast.models.contract import DualEncoder
 from nast.models.families.heads import build_head
 from nast.models.families.image_towers import ImageTower
-from nast.models.families.spec import read_spec
+from nast.models.families.spec import ImageSection, TextSection, TowerSpec, read_spec
 from nast.models.families.towers import two_towers
 from nast.models.preprocess import to_pixels
 from nast.models.weights.checkpoints import read_tensors
@@ -44,56 +44,60 @@ def load_two_tower(place: str, name: str) -> DualEncoder:
     """
     path = Path(place)
     spec = read_spec(path)
-    for part in ("text", "image"):
-        spec[part]["config"] = _config(path, spec[part]["config"])
+    sections: dict[str, TextSection | ImageSection] = {"text": spec.text, "image": spec.image}
+    configs = {part: _config(path, section.config) for part, section in sections.items()}
     files = {
-        part: _files(path, f"{part}.weights", spec[part]["weights"]) for part in ("text", "image")
+        part: _files(path, f"{part}.weights", section.weights) for part, section in sections.items()
     }
-    read = {group: _read(path, group, spec["ignore"]) for group in set(files.values())}
+    read = {group: _read(path, group, spec.ignore) for group in set(files.values())}
     text, image = (read[files[part]] for part in ("text", "image"))
     heads = {
-        "text": build_head(spec["text"]["head"], text),
-        "image": build_head(spec["image"]["head"], image),
+        "text": build_head(spec.text.head, text),
+        "image": build_head(spec.image.head, image),
     }
-    scale = _scale(path, spec["scale"], list(read.values()))
+    scale = _scale(path, spec.scale, list(read.values()))
     bert = build_encoder(
         "bert",
-        spec["text"]["config"],
-        _take(text, spec["text"]["prefix"]),
+        configs["text"],
+        _take(text, spec.text.prefix),
         _names(files["text"]),
-        pooler=spec["text"]["pooling"] == "cls_tanh",
+        pooler=spec.text.pooling == "cls_tanh",
     )
     encoder = build_encoder(
-        spec["image"]["encoder"],
-        spec["image"]["config"],
-        _take(image, spec["image"]["prefix"]),
+        spec.image.encoder,
+        configs["image"],
+        _take(image, spec.image.prefix),
         _names(files["image"]),
     )
     for group, left in read.items():
         check_keys(f"{_names(group)} (`ignore` lists what no vector depends on)", [], left)
-    folder = _folder(path, spec["text"]["tokenizer"])
+    folder = _folder(path, spec.text.tokenizer)
+    pixels = spec.preprocessing.model_dump()
     model = two_towers(
         bert,
         heads["text"],
-        ImageTower(encoder, heads["image"], spec["image"]["pooling"]),
+        ImageTower(encoder, heads["image"], spec.image.pooling),
         _tokenizer(folder),
-        partial(to_pixels, settings=spec["preprocessing"]),
+        partial(to_pixels, settings=pixels),
         scale,
-        spec["text"],
+        spec.text,
         name=name,
         source=place,
-        key=_key(spec, folder, files),
+        key=_key(spec, configs, folder, files),
     )
-    model.spec["preprocessing"] = spec["preprocessing"]
-    model.spec |= {k: spec[k] for k in ("name", "licence", "trained_on")}
+    model.spec["preprocessing"] = pixels
+    model.spec |= {"name": spec.name, "licence": spec.licence, "trained_on": spec.trained_on}
     return model
 
 
-def _key(spec: dict[str, Any], tokenizer: Path, files: dict[str, Files]) -> str:
+def _key(
+    spec: TowerSpec, configs: Mapping[str, Any], tokenizer: Path, files: Mapping[str, Files]
+) -> str:
     """Of what the specification says, and of the files' content in place of their names."""
-    said = {k: spec[k] for k in ("preprocessing", "scale")}
-    for part in ("text", "image"):
-        said[part] = {k: v for k, v in spec[part].items() if k not in ("weights", "tokenizer")}
+    said = spec.model_dump(include={"preprocessing", "scale", "text", "image"})
+    for part, config in configs.items():
+        own = {k: v for k, v in said[part].items() if k not in ("weights", "tokenizer")}
+        said[part] = own | {"config": config}
     hashes = {part: [file_hash(file) for file in group] for part, group in files.items()}
     return content_hash([said, tokenizer_key(tokenizer), hashes])
 
