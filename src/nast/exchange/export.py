@@ -33,8 +33,8 @@ PLAIN = ("csv", "jsonl", "hf-datasets")
 
 
 def export(
-    folder: Path,
-    out: Path,
+    folder: Path | str,
+    out: Path | str,
     to: str,
     *,
     seed: int = 0,
@@ -63,7 +63,13 @@ def export(
     Raises:
         InputError: no image can be read, or a text would be changed by the peer's reader.
         UsageError: an unknown format, or one that the folder has nothing for.
+
+    Example:
+        >>> made = nast.export("benchmark", tmp / "out", "negbench")
+        >>> sorted(made["counts"])[0]
+        'questions-test_aff.csv'
     """
+    folder = Path(folder)
     if to not in FORMATS:
         raise UsageError(f"--to is {to!r}; choose one of {', '.join(FORMATS)}")
     config = {"stage": "export", "to": to, "seed": seed, "limit": limit}
@@ -83,4 +89,4 @@ def export(
             "review": material.review,
         }
 
-    return stage(out, config, [folder], make, fresh=fresh)
+    return stage(Path(out), config, [folder], make, fresh=fresh)

@@ -44,10 +44,10 @@ ACCESS_OF = {"cxr-align": "credentialed"}
 
 def import_items(
     files: Path | str | Sequence[Path | str],
-    out: Path,
+    out: Path | str,
     source: str,
     *,
-    image_root: Path | None = None,
+    image_root: Path | str | None = None,
     access: str | None = None,
     equal_options: bool = False,
     fresh: bool = False,
@@ -76,7 +76,15 @@ def import_items(
             is there.
         UsageError: no file, two of one name, an unknown source or access class, or one milder
             than the recorded one.
+
+    Example:
+        >>> made = nast.export("benchmark", tmp / "out", "negbench")
+        >>> file = tmp / "out" / "questions-test_neg.csv"
+        >>> made = nast.import_items(file, tmp / "again", "negbench-mcq")
+        >>> made["access"]
+        'open'
     """
+    root = Path(image_root) if image_root else None
     paths = [Path(f) for f in ([files] if isinstance(files, Path | str) else files)]
     _check_call(paths, source, access)
     access = strictest(_access(access, path) for path in paths)
@@ -85,16 +93,16 @@ def import_items(
         "source": source,
         "files": [path.name for path in paths],
         "access": access,
-        "image_root": str(image_root) if image_root else None,
+        "image_root": str(root) if root else None,
         "equal_options": equal_options,
     }
     inputs = [*paths, *dict.fromkeys(p for path in paths for p in _exports_around(path))]
 
     def make(folder: Path) -> dict[str, Any]:
         records = [record for path in paths for record in _records(path, source, len(paths) > 1)]
-        find = _finder(source, image_root)
+        find = _finder(source, root)
         made = imported_tables(records, find, source, folder / "images", equal_options)
-        _refuse_empty(made, paths, image_root)
+        _refuse_empty(made, paths, root)
         if len(made.items):
             write_table(folder / FILE, made.items, ITEMS_SCHEMA)
         if len(made.captions):
@@ -106,7 +114,7 @@ def import_items(
             "terms": [TERMS.get(source, f"{source}: imported; the terms of its makers apply")],
         }
 
-    return stage(out, config, inputs, make, fresh=fresh)
+    return stage(Path(out), config, inputs, make, fresh=fresh)
 
 
 def _check_call(paths: Sequence[Path], source: str, access: str | None) -> None:
