@@ -4,7 +4,7 @@ import pytest
 
 from nast.benchmark.build import build_benchmark
 from nast.cli import run
-from nast.contextual.build import build_contextual, estimate_contextual
+from nast.contextual.build import build_contextual
 from nast.errors import UsageError
 
 HUGE = 10**30
@@ -62,9 +62,6 @@ def test_the_library_refuses_them_too(facts, tmp_path, option):
     (name,) = option
     with pytest.raises(UsageError, match=f"^{name} is "):
         build_contextual(facts, tmp_path / "out", **option)
-    if name != "per_study":
-        with pytest.raises(UsageError, match=f"^{name} is "):
-            estimate_contextual(facts, **option)
     assert not (tmp_path / "out").exists()
 
 

@@ -16,7 +16,6 @@ from nast.contextual.counts import shortfalls
 from nast.errors import InputError, NastError, UsageError
 from nast.facts.conditions import CONDITIONS
 from nast.files import manifest_of, read_table, write_table
-from nast.stages import stage
 from nast.hashes import file_hash
 from nast.items.audit import audit_table
 from nast.items.table import read_items
@@ -28,6 +27,7 @@ from nast.records import (
     Fact,
 )
 from nast.sources.collect import build_facts, read_facts
+from nast.stages import stage
 
 
 @pytest.fixture(scope="module")
@@ -206,14 +206,6 @@ def test_a_leak_is_refused_unless_it_is_allowed(facts, tmp_path):
         facts, tmp_path / "b", groups=40, construction="single_flip", allow_leaks=True
     )
     assert any("medoid" in leak for leak in manifest["leaks"])
-
-
-def test_a_dry_run_sends_and_writes_nothing(facts, tmp_path, capsys):
-    command = ["contextual", "build", str(facts), "-o", str(tmp_path / "o"), "--groups", "4"]
-    assert run([*command, "--dry-run", "--realiser", "llm", "--paraphrases", "3"]) == 0
-    printed = capsys.readouterr().out
-    assert printed.startswith("claims: sets ") and "captions: sets " in printed
-    assert list(tmp_path.iterdir()) == []
 
 
 def test_private_facts_do_not_leave_the_machine(facts, tmp_path, capsys):

@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import pytest
 
-from nast.contextual.build import build_contextual, estimate_contextual
+from nast.contextual.build import build_contextual
 from nast.contextual.claims import find_groups
 from nast.contextual.statements import sayable
-from nast.contextual.wording import estimate, paraphrasing, write_captions, write_claims
+from nast.contextual.wording import paraphrasing, write_captions, write_claims
 from nast.facts.conditions import CONDITIONS
 from nast.files import manifest_of, read_table
 from nast.items.table import read_items
@@ -104,8 +104,6 @@ def test_each_distinct_set_is_asked_once_for_each_wording(built, facts):
     first = [messages for messages in built[1] if " = " not in messages[-1]["content"]]
     prompts = [tuple(turn["content"] for turn in messages) for messages in first]
     assert len(prompts) == len(set(prompts))
-    told = estimate_contextual(facts, groups=6, seed=1, paraphrases=2)
-    assert len(built[1]) == told["claims"]["prompts"] + told["captions"]["prompts"]
 
 
 def test_no_study_or_patient_is_in_a_prompt(built, facts):
@@ -166,12 +164,3 @@ def test_a_wording_has_its_own_place_in_the_cache():
     assert plain.decoding != other.decoding
     statement = (Fact("Fracture", "absent"),)
     assert len(NEGATED_CAPTIONS) > 1 and facts_of("No fracture.") == set(statement)
-
-
-def test_what_will_be_asked(facts):
-    studies, table = read_facts(facts)
-    statements = sayable(studies, table).statements
-    one, three = (estimate([], statements, number) for number in (1, 3))
-    assert one["captions"]["prompts"] == -(-len(statements) // 12)
-    assert three["captions"]["tokens in"] == 3 * one["captions"]["tokens in"]
-    assert one["claims"]["prompts"] == 0

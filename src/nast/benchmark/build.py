@@ -7,7 +7,7 @@ from typing import Any
 
 from nast.benchmark.card import data_card
 from nast.benchmark.construction import PAPER_COUNT, Construction, construction_of
-from nast.benchmark.questions import configurations_of, find_questions, make_questions
+from nast.benchmark.questions import make_questions
 from nast.errors import InputError
 from nast.facts.conditions import copy_conditions
 from nast.files import manifest_of, write_json, write_table, write_text
@@ -15,7 +15,6 @@ from nast.items.audit import audit_table, leaks_of, raise_on_leak
 from nast.items.card import NOT_REVIEWED
 from nast.items.table import FILE
 from nast.language.write.llm.backends import LanguageModel
-from nast.language.write.llm.estimate import estimate_options
 from nast.language.write.llm.realise import realise_options
 from nast.ranges import COUNT, SEED
 from nast.records import ITEMS_SCHEMA
@@ -105,19 +104,3 @@ def build_benchmark(
         }
 
     return stage(folder, config, [facts], make, fresh=fresh)
-
-
-def estimate_benchmark(
-    facts: Path,
-    *,
-    construction: Construction | None = None,
-    protocol: str = "default",
-    seed: int = 0,
-    limit: int | None = None,
-) -> dict[str, Any]:
-    """What a language model would be asked for; see `build_benchmark` and `estimate_options`."""
-    known = read_facts(facts)
-    how = construction or construction_of(protocol)
-    found = find_questions(known.studies, how, seed, limit, known.conditions)
-    told = estimate_options([(g.conditions, configurations_of(g)) for g in found.groups])
-    return {name: value for name, value in told.items() if value is not None}

@@ -77,7 +77,7 @@ def benchmark_build(
     fresh: bool
         Start over in a folder of another configuration.
     """
-    from nast.benchmark.build import build_benchmark, estimate_benchmark
+    from nast.benchmark.build import build_benchmark
     from nast.benchmark.construction import construction_of
 
     base = construction_of(protocol)
@@ -89,9 +89,6 @@ def benchmark_build(
         per_study=per_study,
     )
     folder = facts_folder(inputs, out, fresh)
-    if writer.dry_run:
-        _print_counts(estimate_benchmark(folder, construction=how, seed=seed, limit=limit))
-        return
     manifest = build_benchmark(
         folder,
         out,
@@ -150,20 +147,12 @@ def contextual_build(
     fresh: bool
         Start over in a folder of another configuration.
     """
-    from nast.contextual.build import (
-        build_contextual,
-        check_options,
-        construction_for,
-        estimate_contextual,
-    )
+    from nast.contextual.build import build_contextual, check_options, construction_for
 
     how = construction or construction_for(protocol)
     numbers: dict[str, Any] = {"k": k, "groups": groups, "paraphrases": paraphrases, "seed": seed}
     check_options(how, per_study=per_study, **numbers)
     folder = facts_folder(inputs, out, fresh)
-    if writer.dry_run:
-        _print_counts(estimate_contextual(folder, construction=how, **numbers))
-        return
     manifest = build_contextual(
         folder,
         out,
@@ -200,17 +189,13 @@ def audit(folder: Path) -> None:
 
 
 def _print(out: Path, manifest: dict[str, Any]) -> None:
-    _print_counts(manifest["counts"])
+    for name, value in manifest["counts"].items():
+        print(f"{name}: {_said(value)}")
     for leak in manifest.get("leaks", []):
         print(f"warning: words alone solve {leak}")
     if not manifest.get("leaks"):
         print("words alone are at chance (audit.json)")
     print(f"{out}: access class {manifest['access']}")
-
-
-def _print_counts(counts: dict[str, Any]) -> None:
-    for name, value in counts.items():
-        print(f"{name}: {_said(value)}")
 
 
 def _said(value: Any) -> str:

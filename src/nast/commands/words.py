@@ -21,14 +21,12 @@ class WriterOptions:
         loopback_stays: state that nothing behind a loopback address passes data on to another
             machine.
         override: YAML file with the person, date and reason that let private data leave.
-        dry_run: print what the language model would be asked, and stop.
     """
 
     realiser: Literal["template", "llm"] = "template"
     endpoint: str | None = None
     loopback_stays: bool = False
     override: Path | None = None
-    dry_run: bool = False
 
     def model(self, inputs: Iterable[Path]) -> "LanguageModel | None":
         """The model of the endpoint, once the access class of the data allows it; else None.

@@ -12,7 +12,7 @@ from nast.contextual.card import contextual_card
 from nast.contextual.claims import CONSTRUCTIONS, claims_table, find_groups, said_range
 from nast.contextual.counts import CELLS, caption_cells, counts_of
 from nast.contextual.statements import sayable
-from nast.contextual.wording import estimate, write_captions, write_claims
+from nast.contextual.wording import write_captions, write_claims
 from nast.errors import InputError, UsageError
 from nast.facts.conditions import copy_conditions
 from nast.files import atomic, manifest_of, write_json, write_table, write_text
@@ -175,25 +175,6 @@ def check_options(
     if k not in CONSTRUCTIONS[construction][0]:
         raise UsageError(f"k is {k}; {construction} sets have {said_range(construction)} claims")
     return k
-
-
-def estimate_contextual(
-    facts: Path,
-    *,
-    k: int = 5,
-    groups: int = 200,
-    construction: str | None = None,
-    protocol: str = "default",
-    paraphrases: int = 1,
-    seed: int = 0,
-) -> dict[str, Any]:
-    """What a language model would be asked for; see `build_contextual` and `wording.estimate`."""
-    how = construction or construction_for(protocol)
-    k = check_options(how, k=k, groups=groups, paraphrases=paraphrases, seed=seed)
-    known = read_facts(facts)
-    tables, conditions = (known.studies, known.facts), known.conditions
-    found = find_groups(*tables, k, groups, seed=seed, construction=how, conditions=conditions)
-    return estimate(found, sayable(*tables, conditions).statements, paraphrases, conditions)
 
 
 def write_slices(path: Path, plan: Plan) -> pl.DataFrame:

@@ -25,7 +25,6 @@ from nast.language.write.caption_forms import caption, caption_forms
 from nast.language.write.llm.backends import LanguageModel
 from nast.language.write.llm.cache import AnswerCache, ask
 from nast.language.write.llm.dialogue import Task, converse
-from nast.language.write.llm.estimate import CHARACTERS, estimate_claims
 from nast.language.write.llm.prompts import Messages, load_prompt, version_of
 from nast.language.write.llm.realise import realise_claims
 from nast.language.write.llm.sets import claim_key, fields_of, labels_of
@@ -185,37 +184,3 @@ def _wordings(texts: list[list[str]], by_model: list[int], realiser: str) -> Wor
     return Wordings(
         pl.Series(flat, dtype=pl.String), np.cumsum(counts) - counts, counts, pl.Series(writers)
     )
-
-
-def estimate(
-    groups: Sequence[Group],
-    statements: Sequence[Statement],
-    paraphrases: int,
-    conditions: Conditions = CONDITIONS,
-) -> dict[str, Any]:
-    """Prompts and tokens of `write_claims` and `write_captions`, before anything is sent.
-
-    Returns:
-        `claims` and `captions` -> `sets`, `prompts`, `tokens in`, `tokens out` of all paraphrases.
-    """
-    named = {
-        (claim_key(g.options, conditions), p)
-        for g in groups
-        if (p := _paraphrase_of(g, paraphrases, conditions)) is not None
-    }
-    claims: Counter[str] = Counter()
-    for number in range(paraphrases):
-        told = estimate_claims([key for key, p in named if p == number])
-        claims.update({n: v for n, v in told.items() if isinstance(v, int)})
-    prompts = [_prompt(batch, conditions) for batch in _batches(statements)]
-    given = sum(len(turn["content"]) for messages in prompts for turn in messages)
-    taken = sum(
-        len(caption(s.fact, caption_forms(s.fact.existence)[0], conditions)) + 4 for s in statements
-    )
-    captions = {
-        "sets": len(statements),
-        "prompts": len(prompts),
-        "tokens in": -(-given // CHARACTERS),
-        "tokens out": -(-taken // CHARACTERS),
-    }
-    return {"claims": dict(claims), "captions": {n: v * paraphrases for n, v in captions.items()}}
