@@ -151,6 +151,14 @@ def test_one_set_per_split(tmp_path):
     assert counts == {"questions-test.jsonl": 4}
 
 
+def test_forms_with_different_answers_are_no_item(tmp_path):
+    rows = claims(tmp_path / "files")
+    rows[0]["answer"] = 1
+    folder = finished(tmp_path / "claims", {"claims": rows})
+    with pytest.raises(InputError, match="two forms of one item with different answers"):
+        export(folder, tmp_path / "out", "jsonl")
+
+
 def test_wrong_calls(tmp_path):
     folder = finished(tmp_path / "empty", {})
     with pytest.raises(UsageError, match="'pdf'; choose one of negbench"):
