@@ -10,11 +10,8 @@ from nast.facts.conditions import (
     CONDITIONS,
     DEFAULT_TABLE,
     Condition,
-    contradicts_hierarchy,
+    Conditions,
     load_conditions,
-    phrase_conflicts,
-    revision,
-    use_conditions,
 )
 from nast.language.read.parse import facts_of
 from nast.language.write.templates import STYLES, sentence
@@ -65,7 +62,7 @@ def test_a_condition_refers_to_conditions(condition):
     ],
 )
 def test_the_hierarchy(labels, expected):
-    assert contradicts_hierarchy(labels) is expected
+    assert CONDITIONS.contradicts_hierarchy(labels) is expected
 
 
 @pytest.mark.parametrize(
@@ -82,7 +79,7 @@ def test_the_hierarchy(labels, expected):
     ],
 )
 def test_phrases_that_contradict_a_finding(labels, expected):
-    assert phrase_conflicts(labels) == expected
+    assert CONDITIONS.phrase_conflicts(labels) == expected
 
 
 HEAD_CT = """
@@ -111,29 +108,28 @@ Midline Shift:
 
 @pytest.fixture
 def head_ct(tmp_path):
-    """A table of another modality in use, until the test ends."""
+    """A table of another modality."""
     file = tmp_path / "head.yaml"
     file.write_text(HEAD_CT, encoding="utf-8")
-    use_conditions(file)
-    yield file
-    use_conditions()
+    return load_conditions(file)
 
 
-def test_another_table_replaces_the_packages(head_ct):
-    assert list(CONDITIONS) == ["Intracranial Hemorrhage", "Infarct", "Midline Shift"]
-    assert CONDITIONS.labelled() == ["Intracranial Hemorrhage", "Infarct"]
-    hemorrhage = CONDITIONS["Intracranial Hemorrhage"]
+def test_another_table_is_a_table_of_its_own(head_ct):
+    assert list(head_ct) == ["Intracranial Hemorrhage", "Infarct", "Midline Shift"]
+    assert head_ct.labelled() == ["Intracranial Hemorrhage", "Infarct"]
+    hemorrhage = head_ct["Intracranial Hemorrhage"]
     assert hemorrhage.sided and hemorrhage.takes_zone("frontal")
     assert not hemorrhage.takes_zone("apical") and not hemorrhage.takes_zone(None)
     labels = {"Intracranial Hemorrhage": "absent", "Infarct": "present"}
-    assert phrase_conflicts(labels) == [("Intracranial Hemorrhage", "Infarct")]
-    assert not CONDITIONS["Infarct"].grades
-    assert CONDITIONS["Infarct"].normal is None
+    assert head_ct.phrase_conflicts(labels) == [("Intracranial Hemorrhage", "Infarct")]
+    assert not head_ct["Infarct"].grades
+    assert head_ct["Infarct"].normal is None
+    assert len(CONDITIONS.labelled()) == 13 and "Infarct" not in CONDITIONS
 
 
 def test_sentences_follow_the_table(head_ct):
     text = "No ICH or midline shift, retinal hemorrhage, pneumothorax; small left infarct."
-    assert facts_of(text) == {
+    assert facts_of(text, head_ct) == {
         Fact("Intracranial Hemorrhage", "absent"),
         Fact("Midline Shift", "absent"),
         Fact("Infarct", "present", "left"),
@@ -143,17 +139,19 @@ def test_sentences_follow_the_table(head_ct):
         Fact("Infarct", "present", "right"),
         Fact("Midline Shift", "absent"),
     ]
+    denied = [facts[0], facts[2]]
     for style in STYLES:
-        assert facts_of(sentence(facts, style, "negated")) == set(facts)
-        assert facts_of(sentence([facts[0], facts[2]], style, "affirmative")) == {
-            facts[0],
-            facts[2],
-        }
+        said = sentence(facts, style, "negated", head_ct)
+        assert facts_of(said, head_ct) == set(facts)
+        said = sentence(denied, style, "affirmative", head_ct)
+        assert facts_of(said, head_ct) == set(denied)
+    assert facts_of("No edema.") == {Fact("Edema", "absent")}
 
 
 def test_zones_of_another_table_are_read(head_ct):
     fact = Fact("Intracranial Hemorrhage", "present", "left", "frontal", "mild")
-    assert facts_of(sentence([fact], next(iter(STYLES)), "negated")) == {fact}
+    text = sentence([fact], next(iter(STYLES)), "negated", head_ct)
+    assert facts_of(text, head_ct) == {fact}
 
 
 def test_names_may_have_capitals(tmp_path):
@@ -162,31 +160,20 @@ def test_names_may_have_capitals(tmp_path):
         "A: {term: CT sign, normal: Normal CT, phrase_class: broader, "
         "grades: {mild: Small, moderate: Middling, severe: Large}}"
     )
-    try:
-        use_conditions(file)
-        assert facts_of("No CT sign.") == {Fact("A", "absent")}
-        assert facts_of("normal ct") == facts_of("Normal CT.") == {Fact("A", "absent")}
-    finally:
-        use_conditions()
+    table = load_conditions(file)
+    for text in ("No CT sign.", "normal ct", "Normal CT."):
+        assert facts_of(text, table) == {Fact("A", "absent")}
 
 
-def test_the_packages_table_comes_back(head_ct):
-    before = revision()
-    use_conditions()
-    assert revision() == before + 1
-    assert len(CONDITIONS.labelled()) == 13
-    assert facts_of("No edema.") == {Fact("Edema", "absent")}
-    use_conditions()
-    use_conditions(DEFAULT_TABLE)
-    assert revision() == before + 1
-
-
-def test_a_broken_table_changes_nothing(tmp_path):
-    before = dict(CONDITIONS), revision()
-    (tmp_path / "t.yaml").write_text("A: {term: a}\nB: {term: b, parents: [C]}\n")
-    with pytest.raises(InputError):
-        use_conditions(tmp_path / "t.yaml")
-    assert (dict(CONDITIONS), revision()) == before
+def test_equal_tables_are_one_key(head_ct):
+    again = load_conditions(DEFAULT_TABLE)
+    assert again == CONDITIONS and hash(again) == hash(CONDITIONS) and again is not CONDITIONS
+    assert head_ct != CONDITIONS
+    # Of equal names, but not equal.
+    other = Conditions({name: Condition(name, f"other {name}") for name in head_ct})
+    assert hash(other) == hash(head_ct) and other != head_ct
+    assert facts_of("No infarct.", head_ct) and not facts_of("No infarct.", other)
+    assert facts_of("No other infarct.", other) == {Fact("Infarct", "absent")}
 
 
 def test_fields_have_defaults(tmp_path):

@@ -1,14 +1,14 @@
 """The conditions: their names, words, attributes, Table 5 phrases and conflicts.
 
-The only home of everything that is known about a condition. The table is `conditions.yaml`; a
-user's own file of the same form replaces it for the process. Phrases are Table 5 of the paper;
-their classes (design row 11) are our lay reading and not reviewed by a radiologist.
+The only home of everything that is known about a condition. The package's table is
+`conditions.yaml`; a user's own file of the same form travels with the folders made with it, and is
+an argument of whatever reads them. Phrases are Table 5 of the paper; their classes (design row 11)
+are our lay reading and not reviewed by a radiologist.
 """
 
 import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal, get_args
 
@@ -61,6 +61,7 @@ class Conditions(Mapping[str, Condition]):
 
     def __init__(self, table: Mapping[str, Condition]) -> None:
         self._table = dict(table)
+        self._hash = hash(tuple(self._table))
 
     def __getitem__(self, name: str) -> Condition:
         return self._table[name]
@@ -72,8 +73,8 @@ class Conditions(Mapping[str, Condition]):
         return len(self._table)
 
     def __hash__(self) -> int:
-        # Equal tables have equal names; what is made of a table is kept under it.
-        return hash((*self._table, _revision))
+        # Equal tables have equal names. What is made of a table is kept under it.
+        return self._hash
 
     def labelled(self) -> list[str]:
         """The conditions that label tables and `studies.parquet` have a column for."""
@@ -113,11 +114,6 @@ class Conditions(Mapping[str, Condition]):
         ]
 
 
-CONDITIONS = Conditions({})
-"""The package's own table."""
-_revision = 0
-
-
 def conditions_of(folder: Path) -> Conditions:
     """The table that a finished folder was made with: its `conditions.yaml`, else the package's.
 
@@ -134,41 +130,6 @@ def copy_conditions(folder: Path, out: Path) -> None:
     file = Path(folder) / TABLE
     if file.is_file():
         shutil.copyfile(file, Path(out) / TABLE)
-
-
-def labelled() -> list[str]:
-    """The conditions that label tables and `studies.parquet` have a column for."""
-    return CONDITIONS.labelled()
-
-
-def revision() -> int:
-    """Changes whenever another table is taken into use; for what is computed from the table."""
-    return _revision
-
-
-def use_conditions(file: Path | None = None) -> None:
-    """Take a table of conditions into use for this process.
-
-    Args:
-        file: a YAML file in the form of `conditions.yaml`; None for the package's own.
-
-    Raises:
-        InputError: the file breaks that form.
-    """
-    use_table(load_conditions(file) if file else _package_table())
-
-
-@cache
-def _package_table() -> Conditions:
-    return load_conditions(DEFAULT_TABLE)
-
-
-def use_table(table: Mapping[str, Condition]) -> None:
-    """Take a table of conditions into use for this process, as `load_conditions` gives it."""
-    global _revision
-    if dict(table) != dict(CONDITIONS):
-        CONDITIONS._table = dict(table)
-        _revision += 1
 
 
 def _word(value: str) -> str:
@@ -241,6 +202,9 @@ def _consistent(rows: dict[str, _Row]) -> dict[str, _Row]:
 def load_conditions(file: Path) -> Conditions:
     """Read a table of conditions.
 
+    Args:
+        file: a YAML file in the form of `conditions.yaml`.
+
     Raises:
         InputError: no YAML mapping, an unknown field, a value of the wrong kind, a name, term or
             phrase twice, or a reference to a condition that the table lacks.
@@ -250,14 +214,5 @@ def load_conditions(file: Path) -> Conditions:
     return Conditions({name: Condition(name=name, **dict(row)) for name, row in rows.items()})
 
 
-def contradicts_hierarchy(labels: dict[str, str]) -> bool:
-    """See `Conditions.contradicts_hierarchy`."""
-    return CONDITIONS.contradicts_hierarchy(labels)
-
-
-def phrase_conflicts(labels: dict[str, str]) -> list[tuple[str, str]]:
-    """See `Conditions.phrase_conflicts`."""
-    return CONDITIONS.phrase_conflicts(labels)
-
-
-use_conditions()
+CONDITIONS = load_conditions(DEFAULT_TABLE)
+"""The package's own table."""
