@@ -9,7 +9,7 @@ from filled import small_set
 from nast.errors import InputError
 from nast.facts.conditions import CONDITIONS
 from nast.items.review.sheets import build_id, in_turn, pairs_of, sheets_of
-from nast.items.review.wording import reworded, template_style
+from nast.items.review.wording import reworded
 from nast.items.table import read_items
 
 
@@ -53,7 +53,7 @@ def test_phrases_know_the_groups_that_hold_them(sheets, questions):
         named = rows.get(f"name:{name}:{CONDITIONS[name].term}")
         assert (named.groups if named else set()) == asking
     forms = {i.removeprefix("form:"): r.groups for i, r in rows.items() if i.startswith("form:")}
-    assert set(forms) == {template_style(r) for r in questions["realiser"]}
+    assert set(forms) == {r.removeprefix("template:") for r in questions["realiser"]}
     assert sum(map(len, forms.values())) == questions["group_id"].n_unique()
 
 

@@ -18,7 +18,7 @@ def export_review_command(
     out: Path
         Output folder: review.xlsx, and csv/ with the same columns.
     questions: int
-        How many questions are drawn, spread over conditions, denials and sentence forms.
+        How many questions are drawn, one group after the other.
     seed: int
         Of the draw.
     fresh: bool

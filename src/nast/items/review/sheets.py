@@ -24,12 +24,14 @@ from nast.items.review.rows import (
     Row,
     Sheet,
 )
-from nast.items.review.wording import MARK, in_words, template_style
+from nast.items.review.wording import MARK, in_words
 from nast.items.table import LETTERS
 from nast.language.read.lexicon import lexicon
 from nast.language.read.parse import read
-from nast.language.write.templates import STYLES
 from nast.records import SPLITS, Fact
+
+TEMPLATE = "template:"
+"""Begins the writer of words that follow one of the package's sentence forms."""
 
 
 class OptionSet(NamedTuple):
@@ -139,9 +141,9 @@ def _phrases(asked: Mapping[OptionSet, Sequence[Pair]], conditions: Conditions) 
     """All Table 5 phrases of the table, and every name and sentence form in use."""
     denied: dict[str, dict[OptionSet, Sequence[Pair]]] = defaultdict(dict)
     named: dict[tuple[str, str], dict[OptionSet, Sequence[Pair]]] = defaultdict(dict)
-    styled: dict[str | None, dict[OptionSet, Sequence[Pair]]] = defaultdict(dict)
+    written: dict[str, dict[OptionSet, Sequence[Pair]]] = defaultdict(dict)
     for options, pairs in asked.items():
-        styled[template_style(options.writer)][options] = pairs
+        written[options.writer][options] = pairs
         for condition, words, is_phrase in _readings(options, conditions):
             held = denied[condition] if is_phrase else named[condition, words]
             held[options] = pairs
@@ -154,10 +156,10 @@ def _phrases(asked: Mapping[OptionSet, Sequence[Pair]], conditions: Conditions) 
     for (name, word), sets in sorted(named.items(), key=itemgetter(0)):
         texts = ("name", name, in_words([Fact(name, "present")]), f"no {word}", word, "")
         yield _phrase_row(f"name:{name}:{word}", texts, sets, ("faithful", "natural"), {})
-    for style in (style for style in STYLES if style in styled):
-        texts = ("sentence form", "", *_example(styled[style]), "")
-        checks = ("faithful", "polarity", "natural")
-        yield _phrase_row(f"form:{style}", texts, styled[style], checks, {})
+    for writer in sorted(w for w in written if w.startswith(TEMPLATE)):
+        texts = ("sentence form", "", *_example(written[writer]), "")
+        id_, checks = f"form:{writer.removeprefix(TEMPLATE)}", ("faithful", "polarity", "natural")
+        yield _phrase_row(id_, texts, written[writer], checks, {})
 
 
 def _phrase_row(

@@ -6,17 +6,11 @@ from dataclasses import replace
 
 from nast.facts.conditions import CONDITIONS, Conditions
 from nast.language.read.parse import cues, facts_of
-from nast.language.write.templates import STYLES, finish
+from nast.language.write.templates import finish
 from nast.records import Fact
 
 MARK = "+review"
 """Ends the realiser of words that a review has changed, with the number of the round."""
-
-
-def template_style(writer: str) -> str | None:
-    """The sentence form of a template's words, None for a language model's."""
-    name = writer.removeprefix("template:")
-    return name if name in STYLES else None
 
 
 def in_words(facts: Iterable[Fact]) -> str:
