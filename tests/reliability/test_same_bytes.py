@@ -23,7 +23,7 @@ STAGES = {
     "facts": "facts mimic-cxr-jpg:{tree} cad-chest:{tree}/cad_disease.json",
     "questions": "benchmark build facts --limit 3",
     "claims": "contextual build facts --groups 6",
-    "scores": "evaluate phantom questions claims --store vectors",
+    "scores": "evaluate phantom questions claims --vectors vectors",
     "trace": "trace phantom facts --aggregation scope",
     "run": "train phantom facts claims --layers uniform --steps 2 --captions 8 --claims 1",
     "page": "report scores run questions claims",
