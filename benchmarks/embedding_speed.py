@@ -1,8 +1,8 @@
-"""What the embedding store saves: distinct texts only, short batches, and a second run for free.
+"""What stored vectors save: distinct texts only, short batches, and a second run for free.
 
 Prints, for the phantom model and for a random CLIP ViT-B/32: texts shown and texts encoded, the
 time of the first run against encoding every option as it comes at full length, the time of a
-second run, and the memory of filling a store with 10^4 to 10^6 captions. With a folder of images,
+second run, and the memory of storing vectors of 10^4 to 10^6 captions. With a folder of images,
 also images a second with one thread and with one a core that read ahead of the encoder.
 
     python benchmarks/embedding_speed.py QUESTIONS_FOLDER [IMAGES_FOLDER]
@@ -15,10 +15,10 @@ import tempfile
 import time
 from pathlib import Path
 
-import polars as pl
 import torch
 from transformers import CLIPConfig, CLIPImageProcessorPil, CLIPModel
 
+from nast.items.table import read_items
 from nast.models import images
 from nast.models.images import open_image
 from nast.models.registry import load_model
@@ -30,8 +30,10 @@ PART = 512
 
 
 def options(folder: Path) -> list[str]:
-    table = pl.read_parquet(folder / "questions.parquet")
-    return [text for form in FORMS for texts in table[form] for text in texts]
+    items = read_items(folder)
+    return [
+        text for form in FORMS for texts in items.filter(form=form)["options"] for text in texts
+    ]
 
 
 @torch.no_grad()

@@ -11,6 +11,7 @@ text tower of the sizes of SigLIP base (12 blocks of width 768, all of 64 positi
 
 import argparse
 import time
+from pathlib import Path
 
 import polars as pl
 import torch
@@ -19,9 +20,10 @@ from transformers import CLIPConfig, CLIPModel, SiglipConfig, SiglipModel
 from nast.facts.conditions import CONDITIONS
 from nast.models.clip_bpe import clip_tokenizer
 from nast.models.families.hf import HFTextTower, dual_encoder
-from nast.tracing.measures import trace_tables
+from nast.sources.collect import Facts
 from nast.tracing.patching import SITES, sweep
 from nast.tracing.probes import make_probes
+from nast.tracing.trace import trace
 
 SAMPLES = 5000
 NAMES = list(CONDITIONS)[:13]
@@ -46,7 +48,7 @@ class _NoProcessor:
 
 
 class ReadyImages:
-    """In place of the embedding store: random unit vectors, ready."""
+    """In place of stored vectors: random unit vectors, ready."""
 
     def __init__(self, model) -> None:
         self.model = model
@@ -175,11 +177,12 @@ def main() -> None:
         f"token rows through blocks: {rows:,} against {naive:,.0f} of a loop over samples, "
         f"{naive / rows:,.0f} times fewer"
     )
-    store, facts = ReadyImages(model), facts_table(NAMES)
-    tables, *seconds = timed(lambda: trace_tables(store, facts))
+    vectors, table = ReadyImages(model), facts_table(NAMES)
+    facts = Facts(pl.DataFrame(), table, CONDITIONS, Path())
+    found, *seconds = timed(lambda: trace(model, facts, vectors=vectors))
     say(
-        f"whole trace of {tables.summary['samples']:,} samples ({', '.join(SITES)}; attention, "
-        f"gradients, intervals; {len(tables.sites):,} sites)",
+        f"whole trace of {found.summary['samples']:,} samples ({', '.join(SITES)}; attention, "
+        f"gradients, intervals; {len(found.sites):,} sites)",
         seconds,
     )
 

@@ -23,6 +23,7 @@ import torch
 from torch.nn.functional import normalize
 from transformers import CLIPConfig, CLIPModel
 
+from nast.items.table import read_items
 from nast.layers import LayerWeights, uniform
 from nast.models.registry import load_model
 from nast.sources.collect import read_facts
@@ -54,22 +55,22 @@ def model_folder(folder: Path) -> None:
     (folder / "preprocessor_config.json").write_text(json.dumps(processor))
 
 
-def data(store: Vectors, facts: Path, contextual: Path):
+def data(vectors: Vectors, facts: Path, contextual: Path):
     """A training split small enough that encoding its images takes seconds."""
-    studies, table = read_facts(facts)
+    known = read_facts(facts)
     captions = pl.read_parquet(contextual / "captions.parquet").filter(split="train")
-    claims = pl.read_parquet(contextual / "claims.parquet").filter(split="train")
+    claims = read_items(contextual).filter(set="claims", split="train")
     groups = claims["group_id"].unique(maintain_order=True).head(12).to_list()
     claims = claims.filter(pl.col("group_id").is_in(groups))
     kept = captions["study_id"].unique(maintain_order=True).head(STUDIES).to_list()
     captions = captions.filter(pl.col("study_id").is_in(kept))
-    images = caption_data(store, captions, table, studies)
-    return images, claim_data(store, claims), captions, claims
+    images = caption_data(vectors, captions, known.facts, 0, known.conditions)
+    return images, claim_data(vectors, claims), captions, claims
 
 
 def ours(folder: Path, facts: Path, contextual: Path, weights: LayerWeights) -> dict[str, float]:
     model = load_model(f"hf:{folder}")
-    captions, claims, _, _ = data(Vectors(model, folder / "store"), facts, contextual)
+    captions, claims, _, _ = data(Vectors(model, folder / "vectors"), facts, contextual)
     run = _start(model, weights, CONFIG)
     begun = time.perf_counter()
     while len(run.history) < CONFIG.steps:
@@ -79,7 +80,7 @@ def ours(folder: Path, facts: Path, contextual: Path, weights: LayerWeights) -> 
 
 def plain(folder: Path, facts: Path, contextual: Path) -> dict[str, float]:
     model = load_model(f"hf:{folder}")
-    captions, claims, rows, sets = data(Vectors(model, folder / "store"), facts, contextual)
+    captions, claims, rows, sets = data(Vectors(model, folder / "vectors"), facts, contextual)
     run = _start(model, uniform(12), CONFIG)
     network = model.network.get_base_model()
     files = rows.unique("study_id", keep="first", maintain_order=True)["image_path"].to_list()
@@ -131,7 +132,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         model_folder(Path(folder))
         found = {}
-        # The first run fills the store, so that none of the timed ones encodes images for it.
+        # The first run encodes the images, so that none of the timed ones encodes images for it.
         for kind in ("ours", "plain", "ours", "scaled"):
             command = [sys.executable, __file__, kind, folder, *sys.argv[1:]]
             lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout

@@ -1,10 +1,10 @@
-"""Which layer policy and which objective to choose: all of them, over seeds.
+"""Which layers and which objective to choose: all of them, over seeds.
 
-    python benchmarks/layer_policies.py WORK phantom-minilm [--seeds 5] [--steps 30] [--only ...]
+    python benchmarks/layer_choices.py WORK phantom-minilm [--seeds 5] [--steps 30] [--only ...]
 
 Trains on phantom patients of one seed and scores on all patients of another, which no choice has
-seen. Policies are compared at the NAST objective, objectives at the uniform and at the traced
-policy, all after the same number of steps. Each stage leaves a folder; finished ones are not made
+seen. Layers are compared at the NAST objective, objectives at uniform and at traced layers, all
+after the same number of steps. Each stage leaves a folder; finished ones are not made
 again. Prints Markdown.
 """
 
@@ -13,25 +13,18 @@ import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
-from policy_tables import print_concentration, print_differences, print_moved, print_tables
+from layer_tables import print_concentration, print_differences, print_moved, print_values
 
 from nast.benchmark.build import build_benchmark
 from nast.contextual.build import build_contextual
 from nast.evaluation import evaluate
-from nast.files import read_json
-from nast.layers import (
-    LayerWeights,
-    build_trace,
-    controls,
-    layer_weights,
-    only,
-    read_layer_weights,
-    reordered,
-    uniform,
-)
+from nast.layers import LayerWeights, controls, layer_weights, only, reordered, uniform
 from nast.models.registry import load_model
 from nast.phantom.write import build_phantom
 from nast.sources.collect import build_facts
+from nast.tracing.build import build_trace
+from nast.tracing.config import TraceConfig
+from nast.tracing.read import read_traced
 from nast.training.config import TrainConfig
 from nast.training.run import build_run
 
@@ -52,10 +45,10 @@ PROFILES = {
     "phantom": ("scope", "drop", "attention", "gradnorm"),
     "phantom-minilm": ("cue", "drop", "module", "attention", "gradnorm"),
 }
-"""Layer scores that are tried; the first one is the traced policy of the objectives. The phantom's
+"""Layer scores that are tried; the first one is traced for the objectives. The phantom's
 `cue` is within its noise, and `scope` has the shape of `cue` on phantom-minilm."""
 FRONT = {"phantom": 4, "phantom-minilm": 3}
-"""Blocks of the policy `front-K`."""
+"""Blocks of `front-K`."""
 BETAS = (0.5, 2.0)
 MLP = {
     "phantom": {"lora": "mlp", "rank": 6, "alpha": 12},
@@ -77,26 +70,25 @@ def data(work: Path, patients: int, seed: int, groups: int, questions: int) -> P
     return tree
 
 
-def profiles(model: str, facts: Path, folder: Path, store: Path) -> dict[str, LayerWeights]:
-    """Layer weights of every policy: profiles that stand out of their noise, and controls."""
+def profiles(model: str, facts: Path, folder: Path, vectors: Path) -> dict[str, LayerWeights]:
+    """Layer weights of every choice: profiles that stand out of their noise, and controls."""
     base, first = load_model(model), PROFILES[model][0]
     layers = base.text.n_layers
     found = {"uniform": uniform(layers)}
     for name in (*PROFILES[model], "failing"):
         # `failing` is the first profile again, traced on what the base gets wrong.
-        known = (
-            {"aggregation": first, "failing": True} if name == "failing" else {"aggregation": name}
-        )
-        build_trace(base, facts, folder / f"trace-{name}", store=store, **known)
-        file = folder / f"trace-{name}" / "layer_weights.json"
-        written, weights = read_json(file), read_layer_weights(file)
-        shown = [[round(v, 3) for v in values] for values in (written["score"], weights.scale)]
+        failing = name == "failing"
+        config = TraceConfig(aggregation=first if failing else name, failing=failing)
+        build_trace(base, facts, folder / f"trace-{name}", config, vectors=vectors)
+        traced = read_traced(folder / f"trace-{name}")
+        parts = (traced.profile.score, traced.weights.scale)
+        shown = [[round(v, 3) for v in values] for values in parts]
         print(f"- {name}: scores {shown[0]}, steps {shown[1]}", flush=True)
-        if written["within_noise"]:
+        if traced.profile.within_noise:
             print("  within its noise, so the same as uniform: not trained")
             continue
-        found[name] = weights
-    scores = read_json(folder / f"trace-{first}" / "layer_weights.json")["score"]
+        found[name] = traced.weights
+    scores = read_traced(folder / f"trace-{first}").profile.score
     found["as printed"] = layer_weights(scores, floor=0.0, renorm="max")
     found |= {f"beta {beta:g}": layer_weights(scores, beta=beta) for beta in BETAS}
     for name, shape in (("reversed", first), ("beta 0.5 reversed", "beta 0.5")):
@@ -106,19 +98,19 @@ def profiles(model: str, facts: Path, folder: Path, store: Path) -> dict[str, La
 
 
 def arms(
-    asked: argparse.Namespace, train: Path, folder: Path, store: Path
+    asked: argparse.Namespace, train: Path, folder: Path, vectors: Path
 ) -> Iterator[tuple[str, int, dict, LayerWeights]]:
     """Label, seed, settings and layer weights of everything that is trained, seed by seed."""
     model, first = asked.model, PROFILES[asked.model][0]
-    weights = profiles(model, train / "facts", folder, store)
+    weights = profiles(model, train / "facts", folder, vectors)
     for seed in range(asked.first, asked.first + asked.seeds):
         mixed = {
             name: controls(weights[shape], weights[shape].scale, seed=seed)["random"]
             for name, shape in (("random", first), ("beta 0.5 random", "beta 0.5"))
         }
-        for name, policy in {**weights, **mixed}.items():
+        for name, layers in {**weights, **mixed}.items():
             mode = {"mode": "gradient"} if name == "as printed" else {}
-            yield f"nast, {name}", seed, mode, policy
+            yield f"nast, {name}", seed, mode, layers
         yield "nast, mlp", seed, MLP[model], weights["uniform"]
         for objective in ("clip", "negclip", "conclip", "negbench"):
             for name in ("uniform", first):
@@ -126,25 +118,29 @@ def arms(
             tuned = {"objective": objective, **TUNED[model]}
             yield f"{objective}, tuned", seed, tuned, weights["uniform"]
     if not asked.only or "nast, pilot" in asked.only:
-        after = pilot(train, folder, store)
+        after = pilot(train, folder, vectors)
         for seed in range(asked.first, asked.first + asked.seeds):
             yield "nast, pilot", seed, {}, after
 
 
-def pilot(train: Path, folder: Path, store: Path) -> LayerWeights:
+def pilot(train: Path, folder: Path, vectors: Path) -> LayerWeights:
     """Where the first uniform run, finished by now, moves the signal."""
-    model = load_model(f"run:{folder / 'runs' / f'{BASELINE}#0'}", "pilot")
-    build_trace(model, train / "facts", folder / "trace-pilot", aggregation="drop", store=store)
-    return read_layer_weights(folder / "trace-pilot" / "layer_weights.json")
+    model = load_model(f"pilot=run:{folder / 'runs' / f'{BASELINE}, seed 0'}")
+    config, out = TraceConfig(aggregation="drop"), folder / "trace-pilot"
+    build_trace(model, train / "facts", out, config, vectors=vectors)
+    return read_traced(out).weights
 
 
-def trained(asked: argparse.Namespace, train: Path, folder: Path, store: Path) -> dict[str, Path]:
-    """Label with its seed -> run folder."""
-    runs, model = {}, asked.model
-    for label, seed, settings, policy in arms(asked, train, folder, store):
+def trained(
+    asked: argparse.Namespace, train: Path, folder: Path, vectors: Path
+) -> dict[str, list[Path]]:
+    """Label -> the run folders of its seeds."""
+    runs: dict[str, list[Path]] = {}
+    model = asked.model
+    for label, seed, settings, layers in arms(asked, train, folder, vectors):
         if asked.only and label not in (*asked.only, BASELINE):
             continue
-        run = folder / "runs" / f"{label}#{seed}"
+        run = folder / "runs" / f"{label}, seed {seed}"
         config = TrainConfig(
             **{
                 "seed": seed,
@@ -162,11 +158,11 @@ def trained(asked: argparse.Namespace, train: Path, folder: Path, store: Path) -
                 train / "facts",
                 train / "claims",
                 run,
-                policy,
+                layers,
                 config,
-                store=store,
+                vectors=vectors,
             )
-        runs[run.name] = run
+        runs.setdefault(label, []).append(run)
     return runs
 
 
@@ -189,24 +185,20 @@ def main() -> None:
     train = data(asked.work, patients=500, seed=11, groups=150, questions=80)
     seed, patients = asked.test
     test = data(asked.work, patients, seed, groups=patients * 2 // 5, questions=patients * 4 // 15)
-    folder, store = asked.work / f"{asked.model}-{asked.steps}", asked.work / "store"
-    runs = trained(asked, train, folder, store)
-    models = [load_model(asked.model, "base")]
-    models += [load_model(f"run:{run}", name) for name, run in runs.items()]
+    folder, vectors = asked.work / f"{asked.model}-{asked.steps}", asked.work / "vectors"
+    runs = trained(asked, train, folder, vectors)
+    # What is compared with comes before what is compared.
+    labels = [BASELINE, *(label for label in runs if label != BASELINE)]
+    models = [load_model(f"run:{run}", label) for label in labels for run in runs[label]]
+    scores = folder / f"scores-{seed}"
+    base = load_model(asked.model, "base")
     evaluate(
-        models,
-        [test / "questions", test / "claims"],
-        folder / f"scores-{seed}",
-        split="all",
-        store=store,
+        [*models, base], [test / "questions", test / "claims"], scores, split="all", vectors=vectors
     )
-    seeds: dict[str, list[Path]] = {}
-    for name, run in runs.items():
-        seeds.setdefault(name.partition("#")[0], []).append(run)
-    print_tables(folder / f"scores-{seed}", seeds)
-    print_differences(folder / f"scores-{seed}", BASELINE)
-    print_concentration(folder / f"scores-{seed}", seeds)
-    print_moved(load_model(asked.model, "base"), seeds[BASELINE], train / "facts", store)
+    print_values(scores)
+    print_differences(scores, BASELINE)
+    print_concentration(scores, runs)
+    print_moved(base, runs[BASELINE], train / "facts", vectors)
 
 
 if __name__ == "__main__":
