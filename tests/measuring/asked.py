@@ -20,7 +20,7 @@ def question(number, answer=None, conditions=ASKED, view="AP", words=None):
     """Question `number` of its group of four, in three forms; its own number is right."""
     right = number % 4 if answer is None else answer
     facts = [said(option, conditions) for option in OPTIONS]
-    texts = {"negated": words or WORDS} | dict.fromkeys(("affirmative", "omitted"), list("wxyz"))
+    texts = {"negated": words or WORDS, "affirmative": list("wxyz"), "omitted": list("wxyz")}
     return [
         item(
             f"q{number}",

@@ -1,4 +1,4 @@
-"""The metrics table as a whole: what is in it, in which order, and what parts a row from another."""
+"""The metrics table as a whole: what is in it, in which order, and what parts its rows."""
 
 import polars as pl
 import pytest

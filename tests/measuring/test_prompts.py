@@ -65,7 +65,7 @@ def test_a_model_that_hears_no():
 def test_pnc_is_the_area_of_the_softmax_of_the_pair():
     rng = np.random.default_rng(2)
     present = np.arange(80) % 2 == 0
-    sides = rng.normal(size=(2, 80)) + [present, 0 * present]
+    sides = rng.normal(size=(2, 80)) + np.array([present, 0 * present])
     there, not_there = np.exp(sides)
     chance = there / (there + not_there)
     above = chance[present][:, None] - chance[~present][None]

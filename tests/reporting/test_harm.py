@@ -1,42 +1,58 @@
 """The tables of losses and of drift, cell by cell."""
 
+from nast.measuring.drift import LOWEST
+from nast.measuring.prompts import HEADLINE
+from nast.measuring.rows import Metric, table_of
 from nast.reporting.harm import harm_tables
+from nast.reporting.joined import Joined
 
 
-def row(figure, value, **more):
-    interval = [value - 0.1, value + 0.1]
-    return {
-        "model": "tuned",
-        "reference": "base",
-        "figure": figure,
-        "value": value,
-        "interval": interval,
-        "n": 9,
-        "method": "by hand",
-        **more,
-    }
+def row(value, **columns):
+    ends = {"low": value - 0.1, "high": value + 0.1}
+    return Metric(model="tuned", reference="base", value=value, n=9, **ends | columns)
 
 
-JUDGED = {"margin": 0.02, "verdict": "not shown"}
+def joined(*rows):
+    return Joined(table_of(rows), "unique", 0.02, {}, {}, "")
+
+
+AFFIRMATIVE = {"task": "choice", "set": "claims", "statistic": "accuracy", "form": "affirmative"}
+POS = {"task": "prompts", "reading": HEADLINE, "statistic": "POS"}
 
 
 def test_losses_by_data_set():
-    rows = [
-        row("data=a/claims/accuracy/affirmative", 0.0, **JUDGED),
-        row("data=a/prompt pairs/Edema/POS", 0.0, **JUDGED),
-        row("data=b/prompt pairs/mean/POS", -0.5, margin=0.02, verdict="inferior"),
-    ]
-    first, second = harm_tables(rows)
+    first, second = harm_tables(
+        joined(
+            row(0.0, data="a", margin=0.02, **AFFIRMATIVE),
+            # Of a condition alone, and of negated claims: not in the table.
+            row(0.0, data="a", margin=0.02, condition="Edema", **POS),
+            row(0.5, data="a", **AFFIRMATIVE | {"form": "negated"}),
+            row(0.1, data="b", margin=0.02, low=0.05, **AFFIRMATIVE),
+            row(-0.5, data="b", margin=0.02, **POS),
+        )
+    )
     assert (first.name, first.data, second.data) == ("harm", "a", "b")
     assert first.header == ("Difference", "Affirmative claims")
     assert first.rows == [("tuned minus base", "+0.000 [-0.100, +0.100], not shown")]
-    assert second.rows == [("tuned minus base", "-0.500 [-0.600, -0.400], inferior")]
+    assert second.header == ("Difference", "Affirmative claims", "AUC of “There is X”")
+    assert second.rows == [
+        (
+            "tuned minus base",
+            "+0.100 [+0.050, +0.200], not inferior",
+            "-0.500 [-0.600, -0.400], inferior",
+        )
+    ]
     assert "above minus 0.02" in first.caption
 
 
 def test_drift_by_hand():
-    rows = [row("neutral radiology/cosine", 0.8), row("neutral general/geometry", 0.7)]
-    (table,) = harm_tables(rows)
+    (table,) = harm_tables(
+        joined(
+            row(0.8, task="neutral", subset="radiology", statistic="cosine"),
+            row(0.4, task="neutral", subset="radiology", statistic=LOWEST),
+            row(0.7, task="neutral", subset="general", statistic="geometry"),
+        )
+    )
     assert table.name == "drift" and table.data == ""
     assert table.header == (
         "Models",
@@ -48,9 +64,17 @@ def test_drift_by_hand():
         "general: geometry",
     )
     assert table.rows == [
-        ("tuned against base", "0.800 [0.700, 0.900]", "-", "-", "-", "-", "0.700 [0.600, 0.800]")
+        (
+            "tuned against base",
+            "0.800 [0.700, 0.900]",
+            "0.400 [0.300, 0.500]",
+            "-",
+            "-",
+            "-",
+            "0.700 [0.600, 0.800]",
+        )
     ]
 
 
 def test_one_model_alone_has_lost_nothing():
-    assert harm_tables([]) == []
+    assert harm_tables(joined()) == []

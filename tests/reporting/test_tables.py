@@ -1,38 +1,47 @@
-"""Tables from figures; the three file formats hold the same cells."""
-
-import csv
+"""Tables 1-4 as filters of the metrics."""
 
 import pytest
+from made_up import answered, one, scored
 from pytest import approx
 
-from nast.reporting.report import updates_by_policy
-from nast.reporting.tables import Table, cell, tables_of, write_tables
+from nast.measuring.measure import measure
+from nast.reporting.joined import Joined, join_evaluations
+from nast.reporting.numbers import cell
+from nast.reporting.runs import by_setting, update_shares
+from nast.reporting.tables import tables_of
+
+CLAIMS = {"task": "choice", "set": "claims", "statistic": "accuracy"}
 
 
 @pytest.fixture
-def tables(metrics, runs):
-    return {t.name: t for t in tables_of(metrics, updates_by_policy(runs))}
+def tables(evaluation, runs):
+    joined = join_evaluations([evaluation])
+    named = by_setting(runs, joined.runs)
+    updates = {name: [update_shares(run) for run in seeds] for name, seeds in named.items()}
+    return {t.name: t for t in tables_of(joined, updates)}
 
 
 def number(text):
     return float(text.split()[0])
 
 
-def test_table_3_is_table_2_minus_table_1(tables, metrics):
+def test_table_3_is_table_2_minus_table_1(tables):
     negated, affirmative, gap = (
         {r[0]: number(r[-1]) for r in tables[name].rows if r[0] != "chance"}
         for name in ("table1", "table2", "table3")
     )
-    assert list(gap) == list(metrics) == ["base", "LoRA uniform", "NAST (lr)"]
+    assert list(gap) == ["base", "LoRA uniform", "NAST (lr)"]
     for model in gap:
         assert gap[model] == approx(affirmative[model] - negated[model], abs=1.1e-3)
 
 
 def test_values_are_those_of_the_metrics(tables, metrics):
     for row in tables["table1"].rows[:-1]:
-        assert row[-1] == cell(metrics[row[0]]["claims/accuracy/negated"])
+        assert row[-1] == cell(one(metrics, model=row[0], form="negated", **CLAIMS))
     assert tables["table1"].rows[-1] == ("chance", "-", "-", "0.200")
     assert tables["table1"].caption == "Negated captions and claims (40 claim sets)"
+    found = one(metrics, model="base", task="choice", set="questions", statistic="gap")
+    assert tables["questions"].rows[0][-1] == cell(found, sign=True)
 
 
 def test_update_shares_by_hand(tables):
@@ -41,35 +50,24 @@ def test_update_shares_by_hand(tables):
     assert rows["NAST (lr)"][:2] == ("100.0", "100.0")
 
 
-def test_cells():
-    figure = {"value": 0.41234, "interval": [0.38, 0.4471], "n": 3}
-    assert cell(figure) == "0.412 [0.380, 0.447]"
-    assert cell(figure, sign=True) == "+0.412 [+0.380, +0.447]"
-    assert cell(None) == cell({**figure, "n": 0}) == "-"
+def test_order(tables):
+    assert list(tables) == ["table1", "table2", "table3", "table4", "questions"]
 
 
-def test_formats_agree(tables, tmp_path):
-    write_tables(list(tables.values()), tmp_path)
-    for table in tables.values():
-        expected = [list(table.header), *map(list, table.rows)]
-        with open(tmp_path / f"{table.name}.csv", newline="") as file:
-            assert list(csv.reader(file)) == expected
-        header, _, *body = (tmp_path / f"{table.name}.md").read_text().splitlines()[2:]
-        assert [line[2:-2].split(" | ") for line in (header, *body)] == expected
-        tex = (tmp_path / f"{table.name}.tex").read_text()
-        rows = [x.removesuffix(r" \\") for x in tex.splitlines() if x.endswith(r"\\")]
-        assert [[c.replace(r"$\pm$", "±") for c in x.split(" & ")] for x in rows] == expected
+def test_one_ranking_for_all_images_has_a_row():
+    import polars as pl
+    from made_up import hits_of
 
-
-def test_latex_and_csv_escape_names(tmp_path):
-    table = Table("t", "a caption", ("Model", "R@1"), [('hf:/a_b#1 & "c"', "50 %")])
-    write_tables([table], tmp_path)
-    tex = (tmp_path / "t.tex").read_text()
-    assert r"hf:/a\_b\#1 \& " in tex
-    assert r"50 \%" in tex
-    with open(tmp_path / "t.csv", newline="") as file:
-        assert list(csv.reader(file))[1] == ['hf:/a_b#1 & "c"', "50 %"]
+    queries = {(f"q{n}", form): n % 2 == 0 for n in range(4) for form in ("negated", "affirmative")}
+    items, scores = answered([(1, 1)] * 4)
+    hits = pl.concat([hits_of(queries), hits_of(dict.fromkeys(queries, False), None)])
+    joined = Joined(measure(scored(items, scores, hits=hits)), "unique", 0.01, {}, {}, "4")
+    first, *_ = tables_of(joined, {})
+    rows = {row[0]: row[1:] for row in first.rows}
+    assert list(rows) == ["m", "blind", "chance"]
+    assert [number(c) for c in rows["m"][:2]] == [0.5, 0.5]
+    assert number(rows["blind"][0]) == 0 and rows["blind"][2] == "-"
 
 
 def test_nothing_scored_makes_no_table():
-    assert tables_of({"base": {}}, {}) == []
+    assert tables_of(Joined(measure(scored()), "unique", 0.01, {}, {}, ""), {}) == []

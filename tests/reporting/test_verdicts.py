@@ -3,111 +3,121 @@
 import numpy as np
 import polars as pl
 import pytest
+from evaluated import data_folder, evaluated, record
+from made_up import choices, hits_of, item, items_of, scored
 
 from nast.files import write_json
-from nast.measuring.metrics import by_label, metrics_of
-from nast.records import SCORES_SCHEMA
+from nast.measuring.measure import measure
+from nast.reporting.joined import Joined, join_evaluations
 from nast.reporting.verdicts import verdict_table
 
-
-def answers(model, seeds, negated, affirmative, recall=None, items=200):
-    """Claim sets of four, and one query each; the same items are hard for every model."""
-    rows = []
-    hard = np.random.default_rng(1).random((items, 3))
-    for seed in range(seeds):
-        name = model if model == "base" else f"{model}#{seed}"
-        for number in range(items):
-            for place, (form, skill) in enumerate(
-                (("negated", negated), ("affirmative", affirmative))
-            ):
-                best = 0 if hard[number, place] < skill else 1
-                shared = {
-                    "model": name,
-                    "data": "d",
-                    "polarity": form,
-                    "form": form,
-                    "subject": f"p{number}",
-                    "tie": False,
-                    "truncated": False,
-                }
-                for option in range(4):
-                    for task, item in (
-                        ("claims", f"c{number}-{form}"),
-                        ("questions", f"q{number}"),
-                    ):
-                        rows.append(
-                            shared
-                            | {
-                                "item_id": item,
-                                "task": task,
-                                "group_id": f"g{number // 4}",
-                                "option": option,
-                                "score": float(option == best),
-                                "rank": 1.0,
-                                "answer": option == 0,
-                            }
-                        )
-                if recall is not None:
-                    rows.append(
-                        shared
-                        | {
-                            "item_id": f"image to text {number}",
-                            "task": "retrieval image to text",
-                            "group_id": "",
-                            "option": 1,
-                            "score": float(hard[number, 2] < recall),
-                            "rank": 1.0,
-                            "answer": True,
-                            "gallery": 9,
-                        }
-                    )
-    return pl.DataFrame(rows, schema=SCORES_SCHEMA)
+ITEMS = 200
+HARD = np.random.default_rng(1).random((ITEMS, 3))
+"""The same items are hard for every model."""
+FORMS = ("negated", "affirmative")
+ROWS = items_of(
+    item(
+        f"{name[0]}{number}",
+        form,
+        name,
+        group_id=f"g{number // 4}",
+        subject_id=f"p{number}",
+    )
+    for name in ("claims", "questions")
+    for number in range(ITEMS)
+    for form in FORMS
+)
+NAST = {"objective": "nast", "layers": "nast/cue"}
+UNIFORM = {"objective": "nast", "layers": "uniform"}
 
 
-def verdicts(*models, found=None):
-    scores = pl.concat(models)
-    metrics = {name: metrics_of(part) for name, part in by_label(scores)}
-    return {row[0]: row[3] for row in verdict_table(metrics, scores, found or {}).rows}
+def answers(model, seeds, negated, affirmative, recall=None):
+    """Scores of claim sets and questions of four, and one query each; 0 seeds: it has none."""
+    picks = {
+        f"{name}{number}-{form}": 0 if HARD[number, place] < skill else 1
+        for name in "cq"
+        for number in range(ITEMS)
+        for place, (form, skill) in enumerate(zip(FORMS, (negated, affirmative), strict=True))
+    }
+    scores = choices(ROWS, picks, model)
+    found = {
+        (f"r{number}", form): bool(HARD[number, 2] < recall)
+        for number in range(ITEMS if recall is not None else 0)
+        for form in FORMS
+    }
+    hits = hits_of(found, model)
+    return [
+        pl.concat(t.with_columns(seed=pl.lit(n, pl.Int64)) for n in (range(seeds) or [None]))
+        for t in (scores, hits)
+    ]
 
 
-BASE = answers("base", 1, 0.3, 0.7, recall=0.2)
+def joined_of(models, trained, margin=0.01):
+    scores, hits = (pl.concat(parts) for parts in zip(*models, strict=True))
+    metrics = measure(scored(ROWS, scores, hits=hits), margin=margin)
+    return Joined(metrics, "unique", margin, trained, {}, "4")
+
+
+def table_for(*models, traces=(), updates=None, margin=0.01, **trained):
+    """The table; `trained` says of NAST and of LoRA what their manifests do."""
+    names = {"nast": "NAST (lr)", "uniform": "LoRA uniform"}
+    known = {"NAST (lr)": NAST, "LoRA uniform": UNIFORM}
+    known |= {names.get(n, n): setting for n, setting in trained.items()}
+    joined = joined_of(models, {n: s for n, s in known.items() if s}, margin)
+    return verdict_table(joined, joined.metrics, traces, updates or {})
+
+
+def verdicts(*models, **more):
+    return {row[0]: row[3] for row in table_for(*models, **more).rows}
+
+
+BASE = answers("base", 0, 0.3, 0.7, recall=0.2)
 GOOD = answers("NAST (lr)", 3, 0.8, 0.72, recall=0.25)
+ABOVE = "NAST above every baseline, negated claims"
+GAP = "Gap reduced by raising negated accuracy"
 
 
 def test_a_run_in_which_everything_holds():
     found = verdicts(BASE, answers("LoRA uniform", 3, 0.5, 0.7, recall=0.2), GOOD)
     assert found == {
         "Affirmative bias": "shown",
-        "NAST above every baseline, negated claims": "shown",
+        ABOVE: "shown",
         "Larger gains in claims than in retrieval": "shown",
         "No harm on affirmatives": "shown",
-        "Gap reduced by raising negated accuracy": "shown",
+        GAP: "shown",
     }
 
 
 def test_a_run_in_which_nothing_holds():
-    base = answers("base", 1, 0.7, 0.3, recall=0.2)
+    base = answers("base", 0, 0.7, 0.3, recall=0.2)
     worse = answers("NAST (lr)", 3, 0.5, 0.2, recall=0.6)
-    found = verdicts(base, answers("LoRA uniform", 3, 0.9, 0.4), worse)
-    assert found == {
+    assert verdicts(base, answers("LoRA uniform", 3, 0.9, 0.4), worse) == {
         "Affirmative bias": "the opposite is shown",
-        "NAST above every baseline, negated claims": "the opposite is shown",
+        ABOVE: "the opposite is shown",
         "Larger gains in claims than in retrieval": "the opposite is shown",
         "No harm on affirmatives": "harm is shown",
-        "Gap reduced by raising negated accuracy": "the gap grew",
+        GAP: "the gap grew",
     }
 
 
 def test_a_gap_that_closes_from_above_is_said_to():
     lost = answers("NAST (lr)", 3, 0.3, 0.4)
-    found = verdicts(BASE, lost)["Gap reduced by raising negated accuracy"]
-    assert found == "reduced, but affirmative accuracy fell"
+    assert verdicts(BASE, lost)[GAP] == "reduced, but affirmative accuracy fell"
 
 
-def test_a_baseline_that_is_better_is_not_passed_over():
-    better = answers("LoRA uniform", 3, 0.95, 0.7)
-    found = verdicts(BASE, better, GOOD)["NAST above every baseline, negated claims"]
-    assert found == "not shown for all"
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_baseline_that_is_better_is_not_passed_over(order):
+    """Whichever way round the two were compared."""
+    others = [answers("LoRA uniform", 3, 0.95, 0.7), GOOD][::order]
+    assert verdicts(BASE, *others)[ABOVE] == "not shown for all"
+
+
+def test_a_pretrained_rival_is_a_baseline_too():
+    """No run of ours: it has no seeds, and is judged as it is."""
+    found = table_for(BASE, answers("NegCLIP", 0, 0.95, 0.7), GOOD)
+    rows = {row[0]: row for row in found.rows}
+    assert "minus NegCLIP -" in rows[ABOVE][2]
+    assert rows[ABOVE][3] == "not shown for all"
 
 
 def test_fewer_than_three_seeds_are_not_judged():
@@ -116,42 +126,86 @@ def test_fewer_than_three_seeds_are_not_judged():
     assert set(found.values()) == {"not judged on fewer than three seeds"}
 
 
+def test_a_run_is_judged_by_its_manifest_and_not_by_its_name():
+    """`NAME=run:DIR` may be called anything, and a pretrained model NAST."""
+    model = answers("ours", 3, 0.8, 0.72, recall=0.25)
+    assert verdicts(BASE, model, ours=NAST)[ABOVE] == "shown"
+    assert set(verdicts(BASE, model, ours=UNIFORM)) == {"Affirmative bias"}
+    assert set(verdicts(BASE, model, ours=NAST | {"objective": "negclip"})) == {"Affirmative bias"}
+    assert set(verdicts(BASE, GOOD, nast=None)) == {"Affirmative bias"}
+
+
+def test_verdicts_from_folders_whatever_they_are_called(tmp_path):
+    data = data_folder(tmp_path / "d", ROWS)
+    base, model = BASE, answers("ours", 3, 0.8, 0.72, recall=0.25)
+    records = [
+        record("base", key="0"),
+        *(record("ours", n, f"run {n}", f"k{n}", layers="nast/cue") for n in range(3)),
+    ]
+    tables = {
+        name: pl.concat(parts)
+        for name, parts in zip(("scores", "hits"), zip(base, model, strict=True), strict=True)
+    }
+    joined = join_evaluations([evaluated(tmp_path / "e", [data], records, **tables)])
+    rows = verdict_table(joined, joined.metrics, [], {}).rows
+    assert {row[0]: row[3] for row in rows}[ABOVE] == "shown"
+
+
+def test_the_interval_over_seeds_stands_beside(tmp_path):
+    """Of seeds that gain 0.2, 0.3 and 0.4: mean 0.3, and t with two degrees of freedom."""
+    seeds = [answers("NAST (lr)", 1, share, 0.7) for share in (0.5, 0.6, 0.7)]
+    parts = [
+        pl.concat(t.with_columns(seed=pl.lit(n, pl.Int64)) for n, t in enumerate(some))
+        for some in zip(*seeds, strict=True)
+    ]
+    joined = joined_of([BASE, parts], {"NAST (lr)": NAST})
+    row = joined.metrics.filter(
+        reference="base", form="negated", set="claims", statistic="accuracy"
+    )
+    reach = 4.302653 * row["seed_sd"].item() / 3**0.5
+    said = f"over 3 seeds [{row['value'].item() - reach:+.3f}, {row['value'].item() + reach:+.3f}]"
+    found = {r[0]: r for r in verdict_table(joined, joined.metrics, [], {}).rows}
+    assert said in found[ABOVE][2]
+    assert row["seed_sd"].item() == pytest.approx(0.1, abs=0.03)
+
+
 def test_the_trace_by_hand(tmp_path):
     write_json(
         tmp_path / "layer_weights.json", {"score": [3, 1, 1, 1, 0, -1], "aggregation": "cue"}
     )
-    scores = pl.concat([BASE])
-    metrics = {"base": metrics_of(BASE)}
-    (row,) = [
-        r for r in verdict_table(metrics, scores, {"trace": [tmp_path]}).rows if r[1] == "4.2"
-    ]
+    (row,) = [r for r in table_for(BASE, traces=[tmp_path]).rows if r[1] == "4.2"]
     assert "blocks 1-2 of 6 hold 67% of the layer score (cue), the highest is block 1" in row[2]
     assert row[3] == "yes"
 
 
+def concentrated(sign, number=10, seeds=1):
+    """Settings whose negated accuracy goes with the share of their top three blocks."""
+    models, updates = [BASE], {}
+    for place in range(number):
+        high = 0.4 + sign * 0.03 * place
+        shares = {"parameters": [high, *[(1 - high) / 9] * 9]}
+        updates[f"setting {place}"] = [shares] * seeds
+        models.append(answers(f"setting {place}", seeds, 0.2 + 0.07 * place, 0.7))
+    found = verdicts(*models, updates=updates, **dict.fromkeys(updates, UNIFORM))
+    return found.get("Concentration goes with improvement")
+
+
 @pytest.mark.parametrize(("sign", "verdict"), [(1, "shown"), (-1, "the opposite is shown")])
-def test_concentration_over_runs(tmp_path, sign, verdict):
-    runs, models = [], [BASE]
-    for number in range(10):
-        name = f"policy {number}#0"
-        high = 0.4 + sign * 0.03 * number
-        rest = (1 - high) / 9
-        (tmp_path / name).mkdir()
-        write_json(tmp_path / name / "updates.json", {"parameters": [high, *[rest] * 9]})
-        runs.append(tmp_path / name)
-        models.append(answers(f"policy {number}", 1, 0.2 + 0.07 * number, 0.7))
-    assert (
-        verdicts(*models, found={"train": runs})["Concentration goes with improvement"] == verdict
-    )
-    few = verdicts(*models, found={"train": runs[:5]})["Concentration goes with improvement"]
-    assert few == "not judged on fewer than 10 runs"
+def test_concentration_over_settings(sign, verdict):
+    assert concentrated(sign) == verdict
+
+
+def test_seeds_are_no_settings():
+    """Five settings of three seeds are five pairs of numbers, not fifteen (design row 24)."""
+    assert concentrated(1, 5) == "not judged on fewer than 10 settings"
+    assert concentrated(1, 5, seeds=3) == "not judged on fewer than 10 settings"
+    assert concentrated(1, 2, seeds=8) is None
 
 
 @pytest.mark.parametrize(("margin", "verdict"), [(0.2, "shown"), (0.01, "not shown")])
 def test_no_harm_is_judged_by_the_margin(margin, verdict):
-    scores = pl.concat([BASE, answers("NAST (lr)", 3, 0.8, 0.68, recall=0.25)])
-    metrics = {name: metrics_of(part) for name, part in by_label(scores)}
-    rows = {r[0]: r for r in verdict_table(metrics, scores, {}, margin).rows}
+    model = answers("NAST (lr)", 3, 0.8, 0.68, recall=0.25)
+    rows = {r[0]: r for r in table_for(BASE, model, margin=margin).rows}
     row = rows["No harm on affirmatives"]
     assert row[2].endswith(f"margin {margin}")
     assert row[3] == verdict

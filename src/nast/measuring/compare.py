@@ -54,13 +54,15 @@ def comparisons(
             both = over_seeds(second).join(over_seeds(first), on=ITEM, maintain_order="left")
             if not len(both):
                 continue
-            metric = replace(of, model=model, reference=reference)
+            steps = _steps(first, second)
             metric = replace(
-                metric,
+                of,
+                model=model,
+                reference=reference,
                 form=None if form == GAP else form,
                 statistic=gap_name(of.statistic) if form == GAP else of.statistic,
-                seeds=second["seed"].n_unique(),
-                seed_sd=_spread(first, second),
+                seeds=len(steps) or second["seed"].n_unique(),
+                seed_sd=float(np.std(steps, ddof=1)) if len(steps) > 1 else None,
                 margin=margin if form in KEPT and reference == models[0] else None,
             )
             change = (both["value"] - both["value_right"]).to_numpy()
@@ -93,15 +95,19 @@ def _side(values: pl.DataFrame, form: str) -> pl.DataFrame:
     return pl.concat(parts) if parts else values.clear()
 
 
-def _spread(first: pl.DataFrame, second: pl.DataFrame) -> float | None:
-    """Standard deviation over seeds of the difference; seeds that both have are paired."""
-    sides = [dict(s.group_by("seed").agg(pl.col("value").mean()).rows()) for s in (first, second)]
-    if len(sides[0]) == 1:
-        (same,) = sides[0].values()
-        sides[0] = dict.fromkeys(sides[1], same)
-    common = sorted(set(sides[0]) & set(sides[1]), key=str)
-    steps = [sides[1][s] - sides[0][s] for s in common]
-    return float(np.std(steps, ddof=1)) if len(steps) > 1 else None
+def _steps(first: pl.DataFrame, second: pl.DataFrame) -> list[float]:
+    """The difference of each seed that both settings have; a setting of one seed, or of a model
+    without, stands against every seed of the other.
+    """
+    before, after = (
+        dict(side.group_by("seed", maintain_order=True).agg(pl.col("value").mean()).rows())
+        for side in (first, second)
+    )
+    if len(before) == 1:
+        before = dict.fromkeys(after, *before.values())
+    elif len(after) == 1:
+        after = dict.fromkeys(before, *after.values())
+    return [after[seed] - before[seed] for seed in after if seed in before]
 
 
 def losses(

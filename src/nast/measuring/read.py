@@ -99,4 +99,4 @@ def _has_tables(folder: Path) -> bool:
 
 def _table(path: Path, schema: dict[str, Any]) -> pl.DataFrame:
     rows = read_table(path, schema) if path.is_file() else pl.DataFrame(schema=schema)
-    return rows.select(schema)
+    return rows.select(*schema)

@@ -16,7 +16,7 @@ class Metric:
     Attributes:
         model: name of the setting; None where no model is asked (a control by words alone).
         reference: the model that is subtracted; None for a number of one model.
-        seeds: how many seeds the number is the mean of.
+        seeds: how many seeds the number is the mean of; of a difference, how many pairs of them.
         seed_sd: their standard deviation.
         g: interpolation factor of fine-tuned weights, the mean over seeds.
         protocol: of the data, `paper` or `default`.

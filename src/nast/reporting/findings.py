@@ -57,9 +57,11 @@ def _changes(joined: Joined, metrics: pl.DataFrame, model: str, reference: str) 
     for form in ("negated", "affirmative"):
         change = _change(metrics, model, reference, "claims", form)
         if change:
-            verdict = sign_of(change, "better", "worse", NONE)
-            if model in joined.trained and change["seeds"] < SEEDS:
-                verdict = FEW
+            few = any(
+                name in joined.trained and _seeds(metrics, name, form) < SEEDS
+                for name in (model, reference)
+            )
+            verdict = FEW if few else sign_of(change, "better", "worse", NONE)
             yield f"{form} claims {said_of(change)}: {verdict}"
 
 
@@ -67,6 +69,12 @@ def _change(metrics: pl.DataFrame, model: str, reference: str, name: str, form: 
     return minus(
         metrics, model, reference, task="choice", set=name, statistic="accuracy", form=form
     )
+
+
+def _seeds(metrics: pl.DataFrame, model: str, form: str) -> int:
+    """How many seeds of a setting were scored on claim sets in a form."""
+    own = pick(metrics, model=model, task="choice", set="claims", statistic="accuracy", form=form)
+    return own[0]["seeds"] if own else 0
 
 
 def compared_pairs(joined: Joined) -> list[tuple[str, str]]:

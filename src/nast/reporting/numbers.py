@@ -37,7 +37,8 @@ def minus(metrics: pl.DataFrame, model: str, reference: str, **columns: str | No
         return None
     row = other[0]
     turned = {"value": -row["value"], "low": -row["high"], "high": -row["low"]}
-    return {**row, "model": model, "reference": reference, **turned}
+    # The margin was for a loss against the other one.
+    return {**row, "model": model, "reference": reference, **turned, "margin": None}
 
 
 def cell(row: Row | None, sign: bool = False) -> str:
