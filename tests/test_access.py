@@ -120,7 +120,7 @@ def test_any_text_is_an_address_or_not(address):
     assert is_loopback(address) in (True, False)
 
 
-def test_the_strictest_policy_is_inherited():
+def test_the_strictest_access_class_is_inherited():
     assert ACCESS_CLASSES == ("open", "private", "credentialed")
     assert strictest([]) == "open"
     for order in permutations(ACCESS_CLASSES):

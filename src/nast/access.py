@@ -75,7 +75,7 @@ def is_loopback(address: str) -> bool:
 def guard(
     address: str, access: str, *, loopback_stays: bool = False, override: Override | None = None
 ) -> dict[str, Any]:
-    """Ask whether data may be sent to an address. Models in this process need not ask.
+    """Ask whether data may be sent to an address. What stays in this process need not ask.
 
     Args:
         address: the server, as URL or host.
@@ -108,7 +108,7 @@ def guard(
             "--loopback-stays (in Python loopback_stays=True)"
         )
     raise AccessError(
-        f"{RULES[access]}. Use a model in this process or on a loopback address, or name "
+        f"{RULES[access]}. Use a model on a loopback address, or name "
         "the person, date and reason of an override in a file: --override FILE.yaml (in Python "
         "override=Override(...))"
     )

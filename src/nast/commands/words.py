@@ -67,16 +67,9 @@ def override_of(file: Path | None) -> "Override | None":
 
     Raises:
         InputError: the file lacks the person, the date or the reason.
+        UsageError: one of them is blank, or the date is none.
     """
-    import yaml
-
     from nast.access import Override
-    from nast.errors import InputError
+    from nast.yaml_files import read_yaml
 
-    if file is None:
-        return None
-    try:
-        fields = yaml.safe_load(file.read_text(encoding="utf-8"))
-        return Override(**{key: str(fields[key]) for key in ("person", "date", "reason")})
-    except (OSError, ValueError, LookupError, TypeError, yaml.YAMLError):
-        raise InputError(file, found="something else", expected="person, date and reason") from None
+    return read_yaml(file, Override, "person, date and reason", texts=True) if file else None
