@@ -64,6 +64,8 @@ class Fact:
         return asdict(self)
 
 
+Statement = tuple[Fact, ...]
+"""What an option or a claim says: a fact about each of some conditions."""
 FACT_STRUCT = pl.Struct(
     {
         "condition": pl.String,

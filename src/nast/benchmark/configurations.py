@@ -16,12 +16,11 @@ from nast.items.groups import (
     Draw,
     Group,
     Holders,
-    Statement,
     condition_sets,
     holders_of,
 )
 from nast.language.write.templates import FORMS
-from nast.records import Fact
+from nast.records import Fact, Statement
 
 OPTIONS = 4
 MIN_PRESENT, MIN_ABSENT = 2, 3

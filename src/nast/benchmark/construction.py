@@ -16,9 +16,9 @@ from nast.benchmark.configurations import OPTIONS
 from nast.errors import UsageError
 from nast.facts.conditions import CONDITIONS, Conditions
 from nast.hashes import seed_of
-from nast.items.groups import Group, Statement
+from nast.items.groups import Group
 from nast.language.write.templates import FORMS
-from nast.records import Fact
+from nast.records import Fact, Statement
 
 PAPER_COUNT = {"mimic-cxr-jpg": 6965}
 """Studies that the paper reports for its set (section 3.2), by source."""

@@ -11,7 +11,7 @@ from nast.commands.words import TEMPLATES, WriterOptions
 
 Protocol = Literal["default", "paper"]
 Out = Annotated[Path, Parameter(name=["--out", "-o"])]
-Words = Annotated[WriterOptions, Parameter(name="*")]
+Written = Annotated[WriterOptions, Parameter(name="*")]
 
 
 def facts_folder(inputs: tuple[str, ...], out: Path, fresh: bool) -> Path:
@@ -43,7 +43,7 @@ def benchmark_build(
     per_study: Count = 1,
     protocol: Protocol = "default",
     allow_leaks: bool = False,
-    writer: Words = TEMPLATES,
+    writer: Written = TEMPLATES,
     seed: Seed = 0,
     limit: Count | None = None,
     fresh: bool = False,
@@ -114,7 +114,7 @@ def contextual_build(
     paraphrases: Count = 1,
     protocol: Protocol = "default",
     allow_leaks: bool = False,
-    writer: Words = TEMPLATES,
+    writer: Written = TEMPLATES,
     seed: Seed = 0,
     fresh: bool = False,
 ) -> None:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 import polars as pl
 
-from nast.contextual.statements import KINDS, POLARITIES, Sayable, Statement, sayable
+from nast.contextual.statements import KINDS, POLARITIES, Sayable, TrueStatement, sayable
 from nast.facts.conditions import CONDITIONS, Conditions
 from nast.hashes import content_hash, seed_of
 from nast.language.write.caption_forms import (
@@ -121,7 +121,9 @@ def plan_captions(
     return plan._replace(weights=_balanced(plan))
 
 
-def template_wordings(statements: list[Statement], conditions: Conditions = CONDITIONS) -> Wordings:
+def template_wordings(
+    statements: list[TrueStatement], conditions: Conditions = CONDITIONS
+) -> Wordings:
     """Every statement in all template forms of its polarity."""
     forms = [caption_forms(s.fact.existence) for s in statements]
     texts = [
@@ -136,7 +138,7 @@ def template_wordings(statements: list[Statement], conditions: Conditions = COND
     )
 
 
-def _about(statements: list[Statement]) -> pl.DataFrame:
+def _about(statements: list[TrueStatement]) -> pl.DataFrame:
     """`statement, polarity, kind, condition, cell, hash` of each statement; codes for the first."""
     rows = [
         (
@@ -270,5 +272,5 @@ def _names(names: tuple[str, ...], codes: pl.Series) -> pl.Series:
     return pl.Series(names)[codes]
 
 
-def _fact_table(statements: list[Statement]) -> pl.DataFrame:
+def _fact_table(statements: list[TrueStatement]) -> pl.DataFrame:
     return pl.DataFrame([s.fact.as_dict() for s in statements], schema=CAPTIONS_SCHEMA["fact"])

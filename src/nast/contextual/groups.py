@@ -8,7 +8,8 @@ import numpy as np
 from nast.contextual.joint import Frame, StudyFacts, frame_holders, holds, value_of
 from nast.facts.conditions import CONDITIONS, Conditions
 from nast.hashes import seed_of
-from nast.items.groups import Draw, Group, Holders, Statement
+from nast.items.groups import Draw, Group, Holders
+from nast.records import Statement
 
 PAIRED = ("negated", "affirmative")
 

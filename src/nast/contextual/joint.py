@@ -16,8 +16,8 @@ import polars as pl
 from nast.facts.conditions import CONDITIONS, Conditions
 from nast.facts.entailment import World, truth
 from nast.facts.truths import Annotation, agrees, annotations
-from nast.items.groups import ConditionValues, Holders, Statement, condition_sets, holders_of
-from nast.records import Fact
+from nast.items.groups import ConditionValues, Holders, condition_sets, holders_of
+from nast.records import Fact, Statement
 
 Resolution = Literal["existence", "side", "severity", "side and severity"]
 Denials = Literal["some", "none", "any"]

@@ -10,8 +10,8 @@ from nast.contextual.joint import Resolution, StudyFacts, holds, value_of
 from nast.facts.conditions import CONDITIONS, Conditions
 from nast.facts.negation import contextual_negations
 from nast.hashes import seed_of
-from nast.items.groups import Group, Statement
-from nast.records import Fact
+from nast.items.groups import Group
+from nast.records import Fact, Statement
 
 _RESOLUTIONS: tuple[Resolution, ...] = ("side and severity", "side", "severity", "existence")
 _OPEN = 40

@@ -17,7 +17,7 @@ KINDS = ("existence", "location", "severity")
 POLARITIES = ("negated", "affirmative")
 
 
-class Statement(NamedTuple):
+class TrueStatement(NamedTuple):
     """A sentence's content: what a caption says."""
 
     polarity: str
@@ -35,7 +35,7 @@ class Sayable(NamedTuple):
         studies: sorted by `study_id`; only those with facts.
     """
 
-    statements: list[Statement]
+    statements: list[TrueStatement]
     entailed: pl.DataFrame
     held: pl.DataFrame
     studies: pl.DataFrame
@@ -43,7 +43,7 @@ class Sayable(NamedTuple):
 
 def true_statements(
     facts: Sequence[Fact], conditions: Conditions = CONDITIONS
-) -> Iterator[Statement]:
+) -> Iterator[TrueStatement]:
     """The statements that the annotations of one condition of a study make true.
 
     A negated statement denies a condition, or a side, zone or grade of a present one ("no large
@@ -62,7 +62,7 @@ def true_statements(
             # Of an absent finding only the whole absence is said, not that of its large kind.
             limited = absent and kind != "existence"
             if not limited and truth(fact, facts, "described") is True:
-                yield Statement(polarity, kind, fact)
+                yield TrueStatement(polarity, kind, fact)
 
 
 def _candidates(condition: Condition, polarity: str) -> Iterator[tuple[str, Fact]]:
@@ -98,7 +98,7 @@ def sayable(
     shown = shown.sort("study_id")
     numbers = shown.select("study_id").with_row_index("study")
     held = held.join(numbers, on="study_id", maintain_order="left").select("study", "annotation")
-    places: dict[Statement, int] = {}
+    places: dict[TrueStatement, int] = {}
     pairs = [
         (annotation, places.setdefault(statement, len(places)))
         for annotation, some in enumerate(known)

@@ -17,7 +17,7 @@ import polars as pl
 
 from nast.contextual.captions import Wordings
 from nast.contextual.claims import Words
-from nast.contextual.statements import Statement
+from nast.contextual.statements import TrueStatement
 from nast.facts.conditions import CONDITIONS, Conditions
 from nast.hashes import content_hash
 from nast.items.groups import Group
@@ -109,7 +109,7 @@ def _paraphrase_of(group: Group, paraphrases: int, conditions: Conditions) -> in
 
 
 def write_captions(
-    statements: Sequence[Statement],
+    statements: Sequence[TrueStatement],
     model: LanguageModel,
     *,
     paraphrases: int = 1,
@@ -155,11 +155,11 @@ def write_captions(
     return _wordings(texts, by_model, realiser), counts
 
 
-def _batches(statements: Sequence[Statement]) -> list[Sequence[Statement]]:
+def _batches(statements: Sequence[TrueStatement]) -> list[Sequence[TrueStatement]]:
     return [statements[i : i + BATCH] for i in range(0, len(statements), BATCH)]
 
 
-def _task(statements: Sequence[Statement], conditions: Conditions) -> Task:
+def _task(statements: Sequence[TrueStatement], conditions: Conditions) -> Task:
     labels = labels_of(len(statements))
     checks: dict[str, Callable[[str], Any]] = {
         label: partial(check_negated, facts=[s.fact], conditions=conditions)
@@ -168,7 +168,7 @@ def _task(statements: Sequence[Statement], conditions: Conditions) -> Task:
     return Task(_prompt(statements, conditions), checks)
 
 
-def _prompt(statements: Sequence[Statement], conditions: Conditions) -> Messages:
+def _prompt(statements: Sequence[TrueStatement], conditions: Conditions) -> Messages:
     fields = fields_of("claims", [(s.fact,) for s in statements], conditions)
     return load_prompt("claims").messages(**fields)
 

@@ -13,10 +13,8 @@ from typing import NamedTuple
 import numpy as np
 
 from nast.facts.entailment import World
-from nast.records import Fact
+from nast.records import Fact, Statement
 
-Statement = tuple[Fact, ...]
-"""What an option says: a fact about each of some conditions."""
 Holders = Mapping[Statement, np.ndarray]
 """What is said -> the numbers of the studies that it is true of, ascending."""
 MOST_SETS = 5_000

@@ -10,9 +10,9 @@ from nast.errors import InputError
 from nast.facts.conditions import CONDITIONS, Conditions
 from nast.facts.entailment import changed
 from nast.files import read_table
-from nast.items.groups import Group, Statement
+from nast.items.groups import Group
 from nast.language.write.templates import FORMS, sentence
-from nast.records import ITEMS_SCHEMA
+from nast.records import ITEMS_SCHEMA, Statement
 
 FILE = "items.parquet"
 KEYS = ("subject_id", "study_id", "split", "image_path", "view")

@@ -22,13 +22,13 @@ from nast.language.write.llm.sets import (
     ClaimSetKey,
     Kind,
     OptionSetKey,
-    Statement,
     claim_key,
     option_key,
     statements_of,
 )
 from nast.language.write.llm.stages import Wording, omitted_of, prompts_version, write_sets
 from nast.language.write.templates import FORMS, STEM, STYLES, Form, sentence
+from nast.records import Statement
 
 _FORMS: dict[Kind, tuple[Form, ...]] = {"options": FORMS, "claims": ("negated", "affirmative")}
 

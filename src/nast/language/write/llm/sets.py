@@ -10,10 +10,9 @@ from typing import Any, Literal
 from nast.errors import UsageError
 from nast.facts.conditions import CONDITIONS, Conditions
 from nast.language.write.templates import normal_phrase
-from nast.records import ZONES, Fact
+from nast.records import ZONES, Fact, Statement
 
 Kind = Literal["options", "claims"]
-Statement = tuple[Fact, ...]
 OptionSetKey = tuple[tuple[str, ...], tuple[tuple[int, ...], ...]]
 ClaimSetKey = tuple[Statement, ...]
 MOST = 26

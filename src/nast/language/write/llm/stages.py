@@ -7,7 +7,7 @@ from typing import NamedTuple
 from nast.facts.conditions import CONDITIONS, Conditions
 from nast.language.write.llm.dialogue import STEM, Ask, Tally, Task, converse
 from nast.language.write.llm.prompts import load_prompt, version_of
-from nast.language.write.llm.sets import Kind, Statement, fields_of, labels_of, rewriting
+from nast.language.write.llm.sets import Kind, fields_of, labels_of, rewriting
 from nast.language.write.llm.spans import without_denials
 from nast.language.write.llm.validate import (
     check_affirmative,
@@ -16,6 +16,7 @@ from nast.language.write.llm.validate import (
     check_stem,
     tidy,
 )
+from nast.records import Statement
 
 
 class Wording(NamedTuple):
