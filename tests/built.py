@@ -13,7 +13,6 @@ from nast.contextual.build import build_contextual
 from nast.files import MANIFEST
 from nast.folders import seal_folder
 from nast.models.contract import DualEncoder
-from nast.records import ITEMS_SCHEMA
 
 
 @cache
@@ -115,13 +114,6 @@ class TableModel(DualEncoder):
             numbers = [self.numbers.setdefault(w, len(self.numbers) + 1) for w in found]
             ids[row, : len(found)], mask[row, : len(found)] = torch.tensor(numbers), 1
         return ids, mask
-
-
-def items_of(*rows):
-    """`ITEMS_SCHEMA` rows from what a test says of each, the rest as most items have it."""
-    usual = {"set": "questions", "form": "negated", "group_id": "g", "subject_id": "p", "facts": []}
-    whole = [dict.fromkeys(ITEMS_SCHEMA) | usual | row for row in rows]
-    return pl.DataFrame(whole, schema=ITEMS_SCHEMA)
 
 
 def resealed(folder, **said):

@@ -6,10 +6,10 @@ from typing import Any
 
 import polars as pl
 
-from nast.benchmark.card import review_status
 from nast.errors import InputError, UsageError
 from nast.files import manifest_of, write_table
-from nast.folders import identity, seal_folder, stage, strictest_of
+from nast.folders import identity, seal_folder, strictest_of
+from nast.items.card import review_status
 from nast.language.write.llm.cache import AnswerCache
 from nast.lock import locked
 from nast.measuring.compare import MARGIN
@@ -23,7 +23,8 @@ from nast.records import METRICS_SCHEMA
 from nast.scoring.chat import ChatModel
 from nast.scoring.data import Data, data_of, identities
 from nast.scoring.retrieval import gallery_size
-from nast.scoring.score import Means, Model, Scoring, score_models
+from nast.scoring.score import Means, Model, Scoring, Wanted, score_models
+from nast.stages import stage
 
 RESERVED = ("blind", "chance")
 """Names of rows of the tables that are no model."""
@@ -69,7 +70,8 @@ def score(
     folders = [Path(data)] if isinstance(data, Path | str) else [Path(d) for d in data]
     tables = _tables(folders, split, limit)
     means = Means(vectors, strictest_of(folders))
-    done = score_models(models, tables, means, gallery=gallery, controls=controls, seed=seed)
+    wanted = Wanted(gallery=gallery, controls=controls, seed=seed)
+    done = score_models(models, tables, means, wanted)
     return as_scored(done.tables, done.data, [_record(m) for m in models], gallery)
 
 
@@ -162,16 +164,8 @@ def evaluate(
 
     def make(out: Path) -> dict[str, Any]:
         tables = _tables([Path(d) for d in data], split, limit)
-        done = score_models(
-            models,
-            tables,
-            means,
-            gallery=gallery,
-            controls=controls,
-            equal_options=ties != "default",
-            max_bad=max_bad,
-            seed=seed,
-        )
+        wanted = Wanted(gallery, controls, ties != "default", max_bad, seed)
+        done = score_models(models, tables, means, wanted)
         for name, rows in done.tables.items():
             if len(rows) or name == "scores":
                 write_table(out / f"{name}.parquet", rows, TABLES[name])

@@ -9,6 +9,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 from built import contextual_set, question_set, resealed
+from made_up import one
 from scripted import cut, refuses, reset, returns, says, serving, slow, status, tells
 from test_thoughts import STYLES
 
@@ -16,23 +17,18 @@ from nast.access import Override
 from nast.cli import run
 from nast.errors import AccessError, ModelError, UsageError
 from nast.evaluation import evaluate
+from nast.facts.conditions import CONDITIONS
 from nast.files import read_json, read_table
+from nast.items.table import read_items
 from nast.language.write.llm import server
 from nast.language.write.llm.cache import AnswerCache
-from nast.records import SCORES_SCHEMA
-from nast.scoring.chat import (
-    ASKED_OTHERWISE,
-    FAILED,
-    NO_CHOICE,
-    SKIPPED,
-    chat_model,
-    note_of,
-    reply_figures,
-    score_chat,
-)
+from nast.measuring.replies import NO_CHOICE
+from nast.measuring.values import choice_values
+from nast.records import REPLIES_SCHEMA, SCORES_SCHEMA
+from nast.scoring.chat import ASKED_OTHERWISE, SKIPPED, chat_model, score_chat
 from nast.scoring.chat_request import order_of
-from nast.scoring.choice import choice_rows, correctness
-from nast.scoring.items import Data
+from nast.scoring.choice import option_rows
+from nast.scoring.data import Data
 from nast.scoring.letters import BY_LETTERS, BY_WORDS
 
 NAME = "scripted (letters)"
@@ -67,13 +63,9 @@ def knowing(data):
     """Answers right: knows the right option of each image among some options."""
     truth = {}
     for folder in data:
-        for kind in ("questions", "claims"):
-            if (folder / f"{kind}.parquet").is_file():
-                rows = choice_rows(kind, pl.read_parquet(folder / f"{kind}.parquet"))
-                for (image, *_), part in rows.group_by("image_path", "item_id", "form"):
-                    key = hashlib.sha256(Path(image).read_bytes()).hexdigest()
-                    options = frozenset(part["text"])
-                    truth[key, options] = part.filter(pl.col("answer"))["text"][0]
+        for (image, _), part in option_rows(read_items(folder)).group_by("image_path", "item_id"):
+            key = hashlib.sha256(Path(image).read_bytes()).hexdigest()
+            truth[key, frozenset(part["text"])] = part.filter(pl.col("answer"))["text"][0]
 
     def answer(messages):
         image, options = asked(messages)
@@ -85,16 +77,25 @@ def knowing(data):
 
 
 def shown_items(data, out):
-    """The rows of the tables behind `scores.parquet`."""
+    """The items behind `scores.parquet`: questions, claim sets."""
     scored = pl.read_parquet(out / "scores.parquet")["item_id"].unique().to_list()
-    questions, claims = (
-        pl.read_parquet(f / f"{k}.parquet")
-        for f, k in zip(data, ("questions", "claims"), strict=True)
-    )
-    return (
-        questions.filter(pl.col("question_id").is_in(scored)),
-        claims.filter(pl.col("set_id").is_in(scored)),
-    )
+    return [read_items(folder).filter(pl.col("item_id").is_in(scored)) for folder in data]
+
+
+def metrics_of(out):
+    return pl.read_parquet(out / "metrics.parquet")
+
+
+def choice(metrics, name, form, statistic="accuracy", model=NAME):
+    """A number on the questions or the claim sets."""
+    return one(metrics, model=model, task="choice", set=name, form=form, statistic=statistic)
+
+
+def chose_nothing(metrics, model=NAME):
+    """Why a reply to a question chose nothing -> how often."""
+    rows = metrics.filter(model=model, task="replies", set="questions")
+    counts = rows.with_columns(found=pl.col("value") * pl.col("n")).group_by("statistic")
+    return {k: round(n, 6) for k, n in counts.agg(pl.col("found").sum()).iter_rows()}
 
 
 def test_always_the_first_letter_is_at_chance(data, tmp_path, capsys, caplog):
@@ -113,24 +114,28 @@ def test_always_the_first_letter_is_at_chance(data, tmp_path, capsys, caplog):
         assert run(call) == 0
         assert run(call) == 0
     questions, claims = shown_items(data, out)
-    assert len(questions) >= 12 and len(claims) >= 10
-    assert len(script.requests) == 3 * len(questions) + len(claims), "the second call asks nothing"
-    figures = read_json(out / "metrics.json")[NAME]
+    assert len(questions) >= 3 * 12 and len(claims) >= 10
+    assert len(script.requests) == len(questions) + len(claims), "the second call asks nothing"
+    metrics = metrics_of(out)
     for form in ("negated", "affirmative"):
-        assert figures[f"questions/accuracy/{form}"]["value"] == 0.25
-        assert figures[f"claims/accuracy/{form}"]["value"] == pytest.approx(0.2)
-        assert figures[f"questions/group accuracy/{form}"]["value"] == 0
-    assert {figures[f"questions/replies/negated/{k}"]["value"] for k in FAILED} == {0}
+        assert choice(metrics, "questions", form)["value"] == 0.25
+        assert choice(metrics, "claims", form)["value"] == pytest.approx(0.2)
+        assert choice(metrics, "questions", form, "group accuracy")["value"] == 0
+    assert chose_nothing(metrics) == dict.fromkeys(NO_CHOICE, 0)
     manifest = read_json(out / "manifest.json")
-    items = 3 * len(questions)
     by_words = [
-        f"contextual claims ({len(claims)} of {len(claims)} items)",
-        f"questions questions ({items} of {items} items)",
+        f"questions ({len(questions)} of {len(questions)} items)",
+        f"contextual ({len(claims)} of {len(claims)} items)",
     ]
     assert manifest["notes"][NAME] == {SKIPPED: ["contextual captions"], BY_WORDS: by_words}
     assert manifest["sent"][NAME]["allowed_by"] == "open data"
     scores = read_table(out / "scores.parquet", SCORES_SCHEMA)
-    assert set(scores["task"]) == {"questions", "claims"} and set(scores["score"]) == {0, 1}
+    assert set(scores["set"]) == {"questions", "claims"} and set(scores["score"]) == {0, 1}
+    replies = read_table(out / "replies.parquet", REPLIES_SCHEMA)
+    assert set(replies["item_id"]) == set(questions["item_id"]) | set(claims["item_id"])
+    assert set(replies["outcome"]) == {BY_WORDS}
+    raw = {*questions["subject_id"], *claims["subject_id"]}
+    assert not raw & {*replies["subject"], *scores["subject"]}
     # Replies are kept beside the outputs, not in them.
     assert "quokka" in (tmp_path / "out-answers.jsonl").read_text()
     assert not any(b"quokka" in p.read_bytes() for p in out.iterdir())
@@ -155,10 +160,10 @@ def _hold_the_image_and_the_words_only(requests, tables, logged):
 def _show_both_forms_in_one_order(requests, table):
     shown = {tuple(t for _, t in asked(r["messages"])[1]) for r in requests}
     orders = set()
-    for row in table.iter_rows(named=True):
-        orders.add(tuple(order := order_of(4, 0, row["group_id"])))
-        for form in ("negated", "affirmative", "omitted"):
-            assert tuple(row[form][place] for place in order) in shown
+    assert set(table["form"]) == {"negated", "affirmative", "omitted"}
+    for group, options in table.select("group_id", "options").iter_rows():
+        orders.add(tuple(order := order_of(4, 0, group)))
+        assert tuple(options[place] for place in order) in shown
     assert len(orders) > 2 and orders != {tuple(order_of(4, 1, g)) for g in table["group_id"]}
 
 
@@ -166,42 +171,40 @@ def test_right_by_the_image_in_both_modes(data, tmp_path):
     out = tmp_path / "out"
     with serving(says(knowing(data))) as (address, script):
         spec = f"chat:{address}#scripted"
-        evaluate([chat_model(spec)], data, out, limit=8)
-        first = len(script.requests)
-        made = evaluate([chat_model(spec, "text")], data, out, limit=8)
-        assert len(script.requests) == 2 * first
-    figures = read_json(out / "metrics.json")
-    assert {NAME, "scripted (text)"} <= set(figures)
+        models = [chat_model(spec), chat_model(spec, "text")]
+        made = evaluate(models, data, out, limit=8)
+        assert len(script.requests) == 2 * sum(map(len, shown_items(data, out)))
+    metrics = metrics_of(out)
     for name in (NAME, "scripted (text)"):
         for task in ("questions", "claims"):
             for form in ("negated", "affirmative"):
-                assert figures[name][f"{task}/accuracy/{form}"]["value"] == 1
-            assert figures[name][f"{task}/group accuracy/negated"]["value"] == 1
+                assert choice(metrics, task, form, model=name)["value"] == 1
+            found = choice(metrics, task, "negated", "group accuracy", model=name)
+            assert found["value"] == 1
         assert set(made["notes"][name]) == {SKIPPED, BY_WORDS}
         assert made["sent"][name]["access"] == "open"
-    assert all(row["value"] == 0 for row in read_json(out / "comparisons.json"))
+    compared = metrics.drop_nulls("reference")
+    assert len(compared) and set(compared["value"]) == {0}
 
 
 def test_log_probabilities_of_the_letters_in_a_whole_run(data, tmp_path):
     near = {"A": 0.5, "(A": 0.1, " B": 0.2, "C": 0.1, "D": 0.05, "E": 0.01, "F": 0.01}
     out = tmp_path / "out"
     with serving(tells("(A)", ("(", {"(": 0.9, "B": 0.1}), ("A", near))) as (address, script):
-        made = evaluate([chat_model(f"chat:{address}#scripted")], data, out, limit=8)
-        text = chat_model(f"chat:{address}#scripted", "text")
-        evaluate([text], data, out, limit=8)
+        spec = f"chat:{address}#scripted"
+        made = evaluate([chat_model(spec), chat_model(spec, "text")], data, out, limit=8)
     asked_for = {r["messages"][0]["content"][1]["text"].split()[-1]: r for r in script.requests}
     assert "logprobs" not in asked_for["else."] and "logprobs" in asked_for["right."]
     questions, claims = (len(t) for t in shown_items(data, out))
     assert made["notes"][NAME][BY_LETTERS] == [
-        f"contextual claims ({claims} of {claims} items)",
-        f"questions questions ({3 * questions} of {3 * questions} items)",
+        f"questions ({questions} of {questions} items)",
+        f"contextual ({claims} of {claims} items)",
     ]
     scores = pl.read_parquet(out / "scores.parquet").filter(model=NAME, form="negated")
     assert scores["score"].is_finite().all() and scores["score"].max() < 0
     best = scores.group_by("item_id").agg(pl.col("score").max())["score"]
     assert set(best.exp().round(6)) == {0.6}
-    figures = read_json(out / "metrics.json")[NAME]
-    assert figures["questions/accuracy/negated"]["value"] == 0.25
+    assert choice(metrics_of(out), "questions", "negated")["value"] == 0.25
 
 
 THOUGHT = "The answer is A? Answer: A. No, an edge is visible.\nFinal answer: A"
@@ -212,15 +215,15 @@ THOUGHT = "The answer is A? Answer: A. No, an edge is visible.\nFinal answer: A"
 def test_an_oracle_that_thinks_aloud_is_right(data, style, mode):
     """Whatever marks its thoughts, a model that knows all answers has accuracy 1."""
     knows = knowing(data)
-    table = pl.read_parquet(data[0] / "questions.parquet").filter(split="test").head(4)
+    table = read_items(data[0]).filter(split="test").head(12)
 
     def thinks(messages):
         return STYLES[style].format(THOUGHT) + knows(messages)
 
     with serving(says(thinks)) as (address, _):
-        rows, notes = scored(address, table, "questions", mode=mode)
-    assert set(correctness(rows)["correct"]) == {1}
-    assert set(notes) == {BY_WORDS}
+        found = scored(address, table, mode=mode)
+    assert right(found.scores, table) == {1}
+    assert set(found.notes) == {BY_WORDS}
 
 
 def test_replies_that_reach_the_limit_are_counted_apart(data, tmp_path):
@@ -234,14 +237,9 @@ def test_replies_that_reach_the_limit_are_counted_apart(data, tmp_path):
             made = evaluate([model], data[:1], out, answers=answers, limit=8, fresh=True)
     assert not script.requests, "what was cut off would be cut off again"
     notes = made["notes"][NAME]
-    counts = {kind: len(notes.get(note_of("questions", kind), ())) for kind in NO_CHOICE}
+    counts = {kind: len(notes.get(f"{kind}, counted as wrong", ())) for kind in NO_CHOICE}
     assert counts == {"refused": 1, "cut off": 3, "unparsed": 0, "unanswered": 0}
-    figures = read_json(out / "metrics.json")[NAME]
-    shares = [
-        figures[f"questions/replies/{form}/cut off"]
-        for form in ("negated", "affirmative", "omitted")
-    ]
-    assert sum(s["value"] * s["n"] for s in shares) == pytest.approx(3)
+    assert chose_nothing(metrics_of(out)) == counts
 
 
 @pytest.mark.parametrize("code", [400, 422, 501])
@@ -258,7 +256,7 @@ def test_what_a_server_refuses_stands_in_the_result(data, tmp_path, code):
                 limit=8,
                 fresh=True,
             )
-            items = "questions questions (24 of 24 items)"
+            items = "questions (24 of 24 items)"
             assert made["notes"][NAME][ASKED_OTHERWISE] == [
                 f"logprobs left out: {items}",
                 f"max_tokens sent as max_completion_tokens: {items}",
@@ -270,42 +268,54 @@ def test_what_a_server_refuses_stands_in_the_result(data, tmp_path, code):
     assert all(r["max_completion_tokens"] == 1024 and r["temperature"] == 0 for r in taken)
 
 
-def scored(address, table, kind="claims", seed=0, mode="letters"):
+def scored(address, table, seed=0, mode="letters"):
     model = chat_model(f"chat:{address}#scripted", mode)
-    tables = [Data("d", kind, Path(), table)]
-    (rows,), notes = score_chat(model, model.server("open"), tables, seed, AnswerCache())
-    return rows, notes
+    data = Data("d", "items", Path(), table, CONDITIONS)
+    return score_chat(model, model.server("open"), data, seed, AnswerCache())
+
+
+def right(scores, table, ties="never"):
+    """What the items of a table are worth."""
+    return set(choice_values(scores, table.with_columns(data=pl.lit("d")), ties)["value"])
 
 
 def test_options_of_imported_items_are_drawn_one_by_one(data):
-    table = pl.read_parquet(data[1] / "claims.parquet").filter(split="test").head(10)
-    foreign = table.with_columns(construction=pl.lit("imported:negbench"), group_id=pl.lit("g"))
+    table = read_items(data[1]).filter(split="test").head(10)
+    foreign = table.with_columns(set=pl.lit("imported"), group_id=pl.lit("g"))
     with serving(says("I cannot.")) as (address, script):
-        rows, notes = scored(address, foreign)
+        found = scored(address, foreign)
         drawn = [tuple(t for _, t in asked(r["messages"])[1]) for r in script.requests]
-    options = {frozenset(o): tuple(o) for o in table["claims"]}
+    options = {frozenset(o): tuple(o) for o in table["options"]}
     orders = {tuple(options[frozenset(d)].index(t) for t in d) for d in drawn}
     assert len(orders) > 3
-    refused = notes[note_of("claims", "refused")]
+    refused = found.notes["refused, counted as wrong"]
     assert len(refused) == len(table), "named by a hash"
-    assert not any(i.rpartition("-")[0] in name for i in table["set_id"] for name in refused)
-    figures = reply_figures(rows, notes, 0)
-    assert figures["claims/replies/negated/refused"]["value"] == 1
-    assert set(correctness(rows, "first")["correct"]) == {0}
+    assert not any(i in name for i in table["pair_id"] for name in refused)
+    assert set(found.replies["outcome"]) == {"refused"} and len(found.replies) == len(table)
+    assert right(found.scores, foreign, "first") == {0}
+
+
+def test_the_forms_of_an_imported_item_show_one_order(data):
+    table = read_items(data[0]).filter(split="test").head(12)
+    foreign = table.with_columns(set=pl.lit("imported"))
+    with serving(says("A")) as (address, script):
+        scored(address, foreign)
+        drawn = {tuple(t for _, t in asked(r["messages"])[1]) for r in script.requests}
+    for pair, options in foreign.select("pair_id", "options").iter_rows():
+        assert tuple(options[place] for place in order_of(4, 0, pair)) in drawn
 
 
 def test_equal_options_tie(data):
     same = ["Chest radiograph."] * 2 + ["Edema present.", "Fracture present."]
-    table = pl.read_parquet(data[0] / "questions.parquet").head(1)
-    table = table.with_columns(omitted=pl.Series([same]))
+    table = read_items(data[0]).filter(form="omitted").head(1)
+    table = table.with_columns(options=pl.Series([same]))
 
     def first_of_them(messages):
         _, options = asked(messages)
         return next((k for k, text in options if text == same[0]), "A")
 
     with serving(says(first_of_them)) as (address, _):
-        rows, _ = scored(address, table, "questions")
-    found = rows.filter(form="omitted")
+        found = scored(address, table).scores
     assert found["score"].to_list() == [1, 1, 0, 0]
     assert found["tie"].to_list() == [True, True, False, False]
 
@@ -326,20 +336,18 @@ def test_faults_pass_and_what_chooses_nothing_is_counted(data, tmp_path, waits):
         made = evaluate([chat_model(f"chat:{address}#scripted")], data[:1], out, limit=8)
         assert len(script.requests) == 8 * 3 + len(faults) - 1
     notes = made["notes"][NAME]
-    counts = {kind: len(notes[note_of("questions", kind)]) for kind in FAILED}
+    failed = ("refused", "unparsed", "unanswered")
+    counts = {kind: len(notes[f"{kind}, counted as wrong"]) for kind in failed}
     assert counts == {"refused": 3, "unparsed": 2, "unanswered": 1}
     scores = pl.read_parquet(out / "scores.parquet")
     empty = scores.filter(pl.col("score").is_null())
-    named = {name for kind in FAILED for name in notes[note_of("questions", kind)]}
-    assert named == {f"{i}-{f}" for i, f in empty.select("item_id", "form").rows()}
+    named = {name for kind in failed for name in notes[f"{kind}, counted as wrong"]}
+    assert named == set(empty["item_id"])
     assert len(empty) == 4 * len(named)
-    figures = read_json(out / "metrics.json")[NAME]
-    for kind, count in counts.items():
-        shares = [
-            figures[f"questions/replies/{form}/{kind}"]
-            for form in ("negated", "affirmative", "omitted")
-        ]
-        assert sum(s["value"] * s["n"] for s in shares) == pytest.approx(count)
+    assert chose_nothing(metrics_of(out)) == counts | {"cut off": 0}
+    replies = pl.read_parquet(out / "replies.parquet")
+    by_way = dict(replies.group_by("outcome").len().iter_rows())
+    assert by_way == counts | {BY_WORDS: 8 * 3 - 6}
 
 
 def test_a_killed_run_asks_for_what_is_missing_only(data, tmp_path):
@@ -413,12 +421,12 @@ def test_what_lets_credentialed_data_go(credentialed, tmp_path):
 def test_an_unreadable_image_leaves_with_its_group(data, tmp_path):
     folder = tmp_path / "questions"
     shutil.copytree(data[0], folder)
-    table = pl.read_parquet(folder / "questions.parquet")
+    table = pl.read_parquet(folder / "items.parquet")
     bad = tmp_path / "bad.jpg"
     bad.write_bytes(b"no image")
     path = table.filter(split="test")["image_path"][0]
     table = table.with_columns(pl.col("image_path").replace({path: str(bad)}))
-    table.write_parquet(folder / "questions.parquet")
+    table.write_parquet(folder / "items.parquet")
     resealed(folder)
     with serving(says("A")) as (address, _):
         made = evaluate(

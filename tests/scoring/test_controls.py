@@ -5,17 +5,18 @@ import polars as pl
 import pytest
 import torch
 from built import TableModel, contextual_set, question_set
+from made_up import item, items_of, one, scored
 from PIL import Image
 from pytest import approx
 
 from nast.evaluation import evaluate
-from nast.files import read_json
-from nast.measuring.metrics import metrics_of
+from nast.measuring.measure import measure
+from nast.measuring.read import CONTROLS_SCHEMA
 from nast.models.registry import load_model
-from nast.scoring.choice import choice_rows, score_questions
+from nast.scoring.choice import option_rows, score_items
 from nast.scoring.controls import (
     assert_order_free,
-    control_figures,
+    control_scores,
     remove_cues,
     rotated,
     shuffled,
@@ -33,20 +34,19 @@ def group(tmp_path):
     """A balanced group of four whose images answer to one option each."""
     for i, n in enumerate(NAMES):
         Image.new("L", (8, 8), 40 * i).save(tmp_path / f"{n}.png")
-    rows = [
-        {
-            "question_id": f"q{i}",
-            "group_id": "g",
-            "subject_id": f"p{i}",
-            "answer": i,
-            "image_path": str(tmp_path / f"{n}.png"),
-            "negated": [f"no {m}" for m in NAMES],
-            "affirmative": [f"no {m}" for m in NAMES],
-            "omitted": [f"no {m}" for m in NAMES],
-        }
+    options = [f"no {m}" for m in NAMES]
+    return items_of(
+        item(
+            f"q{i}",
+            form,
+            answer=i,
+            options=options,
+            group_id="g",
+            image_path=str(tmp_path / f"{n}.png"),
+        )
         for i, n in enumerate(NAMES)
-    ]
-    return pl.DataFrame(rows)
+        for form in ("negated", "affirmative", "omitted")
+    )
 
 
 def seeing():
@@ -55,18 +55,39 @@ def seeing():
 
 
 def test_a_model_that_sees_and_reads(group):
-    store = seeing()
-    scores = score_questions(store, group, "d")
-    assert metrics_of(scores)["questions/accuracy/negated"]["value"] == 1
-    found = {n: f["value"] for n, f in control_figures(store, "questions", group, "d").items()}
-    assert found["questions/accuracy/negated/blank image"] == approx(0.25)
-    # Every option ties once its words are alike.
-    assert found["questions/accuracy/negated/no cue"] == approx(0.25)
-    # The image of another member answers to another option.
-    assert found["questions/accuracy/negated/group member's image"] == 0
-    assert found["questions/accuracy/negated/shuffled image"] == 0
-    assert found["questions/accuracy/negated/text only"] == approx(0.25)
-    assert "questions/accuracy/affirmative/no cue" not in found
+    vectors = seeing()
+    scores, controls = score_items(vectors, group, "d"), control_scores(vectors, group, "d")
+    assert dict(controls.schema) == CONTROLS_SCHEMA
+    metrics = measure(scored(group, scores, controls=controls))
+    assert one(metrics, model="table", form="negated", statistic="accuracy")["value"] == 1
+    own = metrics.filter(form="negated", model="table").drop_nulls("control")
+    found = dict(own.select("control", "value").iter_rows())
+    assert found == {
+        "blank image": approx(0.25),
+        # Every option ties once its words are alike.
+        "no cue": approx(0.25),
+        # The image of another member answers to another option.
+        "group member's image": 0,
+        "shuffled image": 0,
+    }
+    (words,) = metrics.filter(control="text only", form="negated")["value"]
+    assert words == approx(0.25)
+    assert set(controls.filter(control="no cue")["form"]) == {"negated"}
+
+
+def test_every_control_scores_every_option(group):
+    controls = control_scores(seeing(), group, "d")
+    sizes = dict(controls.group_by("control").len().iter_rows())
+    every = len(group) * 4
+    assert sizes == {
+        "shuffled image": every,
+        "group member's image": every,
+        "blank image": every,
+        "no cue": every // 3,
+    }
+    # An image by itself has no other member.
+    alone = control_scores(seeing(), group.filter(pair_id="q0"), "d")
+    assert set(alone["control"]) == {"shuffled image", "blank image", "no cue"}
 
 
 def test_images_of_others(group):
@@ -78,7 +99,7 @@ def test_images_of_others(group):
     assert images == shuffled(group, 3)
     assert set(rotated(group).values()) == set(group["image_path"])
     assert all(image != other for (_, image), other in rotated(group).items())
-    alone = group.head(1)
+    alone = group.filter(pair_id="q0")
     assert shuffled(alone) == {alone["image_path"][0]: alone["image_path"][0]}
 
 
@@ -96,14 +117,14 @@ def test_cues_are_removed(text, plain):
 
 
 def test_only_the_negated_form_loses_its_cues(group):
-    rows = without_cue(choice_rows("questions", group))
+    rows = without_cue(option_rows(group))
     assert set(rows["form"]) == {"negated"}
     assert set(rows["text"]) == set(NAMES)
 
 
 def test_a_model_that_reads_the_order_is_found_out(group):
-    rows = choice_rows("questions", group)
-    assert_order_free(seeing(), rows, "d", "questions")
+    rows = option_rows(group)
+    assert_order_free(seeing(), rows, "d")
 
     class Fresh(Vectors):
         """Keeps nothing, so that every call shows the options in their order."""
@@ -111,18 +132,21 @@ def test_a_model_that_reads_the_order_is_found_out(group):
         def texts(self, texts):
             return torch.eye(4)[: len(texts)]
 
-    store = Fresh(seeing().model)
+    vectors = Fresh(seeing().model)
     with pytest.raises(AssertionError, match="order"):
-        assert_order_free(store, rows, "d", "questions")
+        assert_order_free(vectors, rows, "d")
 
 
 def test_a_run_writes_its_controls(facts, tmp_path, tiny_clip):
     model = load_model(f"hf:{tiny_clip}", "tiny")
     evaluate([model], [question_set(facts), contextual_set(facts)], tmp_path / "out", controls=True)
-    found = read_json(tmp_path / "out" / "controls.json")["tiny"]
+    metrics = pl.read_parquet(tmp_path / "out" / "metrics.parquet")
+    found = {}
     for control in ("shuffled image", "group member's image", "blank image", "text only"):
-        figure = found[f"claims/accuracy/negated/{control}"]
-        assert {"value", "interval", "n", "method", "chance"} <= set(figure)
+        (row,) = metrics.filter(set="claims", form="negated", control=control).to_dicts()
+        assert not {row[n] for n in ("value", "low", "high", "n", "method", "chance")} & {None}
+        found[control] = row["value"]
     # One image for all members of a balanced group: one answer, right once.
-    assert found["claims/accuracy/negated/blank image"]["value"] == approx(0.2)
-    assert found["questions/accuracy/omitted/blank image"]["value"] == approx(0.25)
+    assert found["blank image"] == approx(0.2)
+    blank = metrics.filter(set="questions", form="omitted", control="blank image")
+    assert blank["value"].to_list() == [approx(0.25)]

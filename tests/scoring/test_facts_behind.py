@@ -2,13 +2,13 @@
 
 import shutil
 
+import polars as pl
 import pytest
 from built import contextual_set
 
 from nast.evaluation import evaluate
-from nast.files import read_json
 from nast.models.registry import load_model
-from nast.scoring.one_model import NO_FACTS
+from nast.scoring.score import NO_FACTS
 
 
 @pytest.fixture
@@ -21,19 +21,22 @@ def tree(facts, tmp_path):
 
 
 def scored(tiny_clip, data, out):
-    """Names of the figures, and the model's notes."""
+    """The readings of retrieval, and the model's notes."""
     made = evaluate([load_model(f"hf:{tiny_clip}", "tiny")], data, out)
-    return set(read_json(out / "metrics.json")["tiny"]), made["notes"].get("tiny", {})
+    hits = pl.read_parquet(out / "hits.parquet")
+    readings = set(hits["reading"])
+    # The ranking without a model reads what the models read.
+    assert set(hits.filter(pl.col("model").is_null())["reading"]) == readings
+    return readings, made["notes"].get("tiny", {})
 
 
-def reads_facts(figures):
-    return any(name.startswith("retrieval image to text fact/") for name in figures)
+ALL = {"unique", "strict", "fact"}
 
 
 def test_from_every_working_folder(tree, tiny_clip, monkeypatch):
     monkeypatch.chdir(tree / "elsewhere")
-    figures, notes = scored(tiny_clip, ["../contextual"], tree / "a")
-    assert reads_facts(figures) and not notes
+    readings, notes = scored(tiny_clip, ["../contextual"], tree / "a")
+    assert readings == ALL and not notes
     # The same data under another path are the same data: nothing is scored again.
     before = (tree / "a" / "manifest.json").stat().st_mtime_ns
     monkeypatch.chdir(tree)
@@ -43,11 +46,11 @@ def test_from_every_working_folder(tree, tiny_clip, monkeypatch):
 
 def test_facts_that_moved_are_found_beside_or_missed_aloud(tree, tiny_clip):
     shutil.move(tree / "facts", tree / "moved")
-    figures, notes = scored(tiny_clip, [tree / "contextual"], tree / "a")
-    assert not reads_facts(figures)
+    readings, notes = scored(tiny_clip, [tree / "contextual"], tree / "a")
+    assert readings == ALL - {"fact"}
     assert notes == {NO_FACTS: ["contextual"]}
-    figures, notes = scored(tiny_clip, [tree / "contextual", tree / "moved"], tree / "b")
-    assert reads_facts(figures) and not notes
+    readings, notes = scored(tiny_clip, [tree / "contextual", tree / "moved"], tree / "b")
+    assert readings == ALL and not notes
 
 
 def test_other_facts_are_not_taken_for_them(tree, tiny_clip):

@@ -11,10 +11,12 @@ from pytest import approx
 from scripted import returns, says, serving, status, takes, tells
 
 from nast.errors import ModelError
+from nast.facts.conditions import CONDITIONS
+from nast.items.table import read_items
 from nast.language.write.llm.cache import AnswerCache
+from nast.measuring.values import choice_values
 from nast.scoring.chat import ASKED_OTHERWISE, chat_model, score_chat
-from nast.scoring.choice import correctness
-from nast.scoring.items import Data
+from nast.scoring.data import Data
 from nast.scoring.letters import (
     BY_LETTERS,
     BY_WORDS,
@@ -209,15 +211,22 @@ def test_log_probabilities_of_another_form_count_as_none(logprobs):
 
 @pytest.fixture
 def data(facts):
-    table = pl.read_parquet(question_set(facts) / "questions.parquet").head(8)
-    return Data("d", "questions", Path(), table)
+    """Eight questions of two groups, each in three forms."""
+    table = read_items(question_set(facts)).head(24)
+    assert set(table.group_by("form").len()["len"]) == {8}
+    return Data("d", "items", Path(), table, CONDITIONS)
 
 
 def asked(address, data, answers=None):
     model = chat_model(f"chat:{address}#scripted")
-    answers = AnswerCache(answers)
-    (rows,), notes = score_chat(model, model.server("open"), [data], 0, answers)
-    return rows, notes
+    found = score_chat(model, model.server("open"), data, 0, AnswerCache(answers))
+    return found.scores, found.notes
+
+
+def share_right(rows, data):
+    """Accuracy in the negated form."""
+    values = choice_values(rows, data.table.with_columns(data=pl.lit("d")), "never")
+    return values.filter(form="negated")["value"].mean()
 
 
 def test_a_server_that_gives_them(data, tmp_path):
@@ -228,12 +237,12 @@ def test_a_server_that_gives_them(data, tmp_path):
         assert len(script.requests) == 24, "the second call is answered from the file"
         assert all((r["logprobs"], r["top_logprobs"]) == (True, 20) for r in script.requests)
     assert rows.equals(again)
-    assert notes[BY_LETTERS] == ["d questions (24 of 24 items)"] and BY_WORDS not in notes
+    assert notes[BY_LETTERS] == ["d (24 of 24 items)"] and BY_WORDS not in notes
     own = rows.filter(form="negated").group_by("item_id").agg(pl.col("score").sort())
     for scores in own["score"]:
         assert [exp(s) for s in scores] == approx([0.005 / exp(1), 0.01, 0.4, 0.55])
     # B is chosen everywhere: one in four of balanced groups.
-    assert correctness(rows.filter(form="negated"))["correct"].mean() == 0.25
+    assert share_right(rows, data) == 0.25
     # The file holds the letter's place only, and of the conversation nothing.
     line = json.loads(file.read_text().splitlines()[0])
     assert reply_of(line["answer"]).token == "A" and len(reply_of(line["answer"]).near) == len(B)
@@ -245,7 +254,7 @@ def test_five_are_taken_where_twenty_are_refused(data):
         tops = [r.get("top_logprobs") for r in script.requests]
     assert set(tops) == {20, 5} and tops.count(5) == 24
     assert tops.count(20) <= 8, "the refusal is remembered; only what was under way repeats it"
-    assert notes[BY_LETTERS] == ["d questions (24 of 24 items)"]
+    assert notes[BY_LETTERS] == ["d (24 of 24 items)"]
     least = rows.filter(form="negated")["score"].min()
     assert least == approx(log(0.01) - 1), "the smallest of five"
 
@@ -260,9 +269,9 @@ def test_a_server_that_refuses_them_is_asked_without(data, code):
         plain = [r for r in script.requests if "logprobs" not in r]
     assert len(plain) == 24 and all("top_logprobs" not in r for r in plain)
     assert len(script.requests) - 24 <= 8 * len(WISHED)
-    assert notes[BY_WORDS] == ["d questions (24 of 24 items)"] and BY_LETTERS not in notes
+    assert notes[BY_WORDS] == ["d (24 of 24 items)"] and BY_LETTERS not in notes
     assert notes[ASKED_OTHERWISE] == [
-        f"{name} left out: d questions (24 of 24 items)" for name in ("logprobs", "top_logprobs")
+        f"{name} left out: d (24 of 24 items)" for name in ("logprobs", "top_logprobs")
     ]
     assert set(rows["score"]) <= {0, 1}
 
@@ -276,8 +285,8 @@ def test_a_server_that_gives_none(data, given):
     with serving(given) as (address, script):
         rows, notes = asked(address, data)
         assert len(script.requests) == 24
-    assert notes[BY_WORDS] == ["d questions (24 of 24 items)"]
-    assert correctness(rows.filter(form="negated"))["correct"].mean() == 0.25
+    assert notes[BY_WORDS] == ["d (24 of 24 items)"]
+    assert share_right(rows, data) == 0.25
 
 
 def test_a_server_that_refuses_the_rest_is_not_asked_for_ever(data):
@@ -304,9 +313,9 @@ def test_replies_that_hide_their_letter_are_counted_apart(data):
     steps = [tells("The answer is A.", ("The", {"The": 0.9, "A": 0.1}))] * 5
     with serving(*steps, tells("A", ("A", B))) as (address, _):
         rows, notes = asked(address, data)
-    assert notes[BY_LETTERS] == ["d questions (19 of 24 items)"]
-    assert notes[BY_WORDS] == ["d questions (5 of 24 items)"]
-    best = rows.group_by("item_id", "form").agg(pl.col("score").max())["score"]
+    assert notes[BY_LETTERS] == ["d (19 of 24 items)"]
+    assert notes[BY_WORDS] == ["d (5 of 24 items)"]
+    best = rows.group_by("item_id").agg(pl.col("score").max())["score"]
     assert (best == 1).sum() == 5 and (best < 0).sum() == 19
 
 

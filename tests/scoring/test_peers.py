@@ -4,8 +4,10 @@ import csv
 import json
 
 import numpy as np
+import polars as pl
 import pytest
 from built import TableModel
+from made_up import one
 from PIL import Image
 from pytest import approx
 
@@ -13,8 +15,7 @@ from nast.errors import InputError, UsageError
 from nast.evaluation import evaluate
 from nast.exchange.aro import ARO_CASES
 from nast.exchange.importing import import_items
-from nast.files import read_json
-from nast.scoring.choice import PROTOCOLS
+from nast.measuring.ties import TIES
 
 
 class Texts(dict):
@@ -40,9 +41,7 @@ def images(tmp_path_factory):
 
 
 def model():
-    found = TableModel(VECTORS, IMAGES)
-    found.made_from = []
-    return found
+    return TableModel(VECTORS, IMAGES)
 
 
 def similarities(image, texts):
@@ -141,10 +140,22 @@ def aro(items, folder):
     return *aro_file(items, folder, names), aro_scores(items).mean()
 
 
-def figures_of(images, folder, file, source, protocol):
+def metrics_of(images, folder, file, source, ties):
     import_items(file, folder / "data", source, image_root=images, access="open")
-    evaluate([model()], [folder / "data"], folder / protocol, protocol=protocol)
-    return read_json(folder / protocol / "metrics.json")["table"]
+    evaluate([model()], [folder / "data"], folder / ties, ties=ties)
+    return pl.read_parquet(folder / ties / "metrics.parquet")
+
+
+def accuracy(metrics):
+    """Captions without negators: the whole file is in the affirmative form."""
+    of = {"task": "choice", "set": "imported", "form": "affirmative", "statistic": "accuracy"}
+    return one(metrics, model="table", **of)
+
+
+def beats(metrics):
+    """Kind of a wrong option -> how often the right one scores above it, and of how many items."""
+    rows = metrics.filter(model="table", set="imported", statistic="beats")
+    return {kind: (value, n) for kind, value, n in rows.select("subset", "value", "n").iter_rows()}
 
 
 PEERS = [
@@ -159,35 +170,33 @@ PEERS = [
 
 
 def test_every_peer_is_here():
-    assert {name for name, *_ in PEERS} | {"default"} == set(PROTOCOLS)
+    assert {name for name, *_ in PEERS} | {"default"} == set(TIES)
 
 
-@pytest.mark.parametrize(("protocol", "peer", "k", "answer"), PEERS)
-def test_our_figure_under_a_peers_rule_is_its_own(images, tmp_path, protocol, peer, k, answer):
+@pytest.mark.parametrize(("ties", "peer", "k", "answer"), PEERS)
+def test_our_number_under_a_peers_rule_is_its_own(images, tmp_path, ties, peer, k, answer):
     items = items_of(k, answer)
     file, source, theirs = peer(items, tmp_path)
-    figures = figures_of(images, tmp_path, file, source, protocol)
-    # Captions without negators: the whole file is in the affirmative form.
-    assert figures["claims/accuracy/affirmative"]["value"] == approx(theirs, abs=1e-12)
-    assert figures["claims/accuracy/affirmative"]["n"] == len(items), "duplicates stay"
-    ours = figures_of(images, tmp_path, file, source, "default")
-    strict = ours["claims/accuracy/affirmative"]["value"]
-    ties = [list(s).count(max(s)) > 1 for s in (similarities(i, t) for i, t, _ in items)]
-    assert sum(ties) > 5, "else the file would say nothing about ties"
-    assert (strict < theirs) if PROTOCOLS[protocol] == "first" else (strict == approx(theirs))
+    ours = accuracy(metrics_of(images, tmp_path, file, source, ties))
+    assert ours["value"] == approx(theirs, abs=1e-12)
+    assert ours["n"] == len(items), "duplicates stay"
+    strict = accuracy(metrics_of(images, tmp_path, file, source, "default"))["value"]
+    tied = [list(s).count(max(s)) > 1 for s in (similarities(i, t) for i, t, _ in items)]
+    assert sum(tied) > 5, "else the file would say nothing about ties"
+    assert (strict < theirs) if TIES[ties] == "first" else (strict == approx(theirs))
 
 
-@pytest.mark.parametrize(("protocol", "peer", "k", "answer"), PEERS)
-def test_equal_options_are_scored_by_a_peers_rule(images, tmp_path, protocol, peer, k, answer):
+@pytest.mark.parametrize(("ties", "peer", "k", "answer"), PEERS)
+def test_equal_options_are_scored_by_a_peers_rule(images, tmp_path, ties, peer, k, answer):
     items = items_of(k, answer)
     for _, texts, right in items[::7]:
         texts[(right + 1) % k] = texts[right]
     file, source, theirs = peer(items, tmp_path)
     keep = {"image_root": images, "access": "open", "equal_options": True}
     import_items(file, tmp_path / "data", source, **keep)
-    evaluate([model()], [tmp_path / "data"], tmp_path / "scores", protocol=protocol)
-    figure = read_json(tmp_path / "scores" / "metrics.json")["table"]["claims/accuracy/affirmative"]
-    assert (figure["value"], figure["n"]) == (approx(theirs, abs=1e-12), len(items))
+    evaluate([model()], [tmp_path / "data"], tmp_path / "scores", ties=ties)
+    ours = accuracy(pl.read_parquet(tmp_path / "scores" / "metrics.parquet"))
+    assert (ours["value"], ours["n"]) == (approx(theirs, abs=1e-12), len(items))
     with pytest.raises(InputError, match="two equal options"):
         evaluate([model()], [tmp_path / "data"], tmp_path / "ours")
 
@@ -198,19 +207,13 @@ def test_the_macro_accuracy_of_aro(images, tmp_path, key):
     names = ["on"] * 30 + ["under"] * ARO_CASES + ["in"] * 15
     values = [[n, "x"] if key == "attributes" else n for n in names]
     file, source = aro_file(items, tmp_path, [{key: v} for v in values])
-    figures = figures_of(images, tmp_path, file, source, "aro")
+    found = beats(metrics_of(images, tmp_path, file, source, "aro"))
     hits = aro_scores(items)
     masks = {n: np.array(names) == n for n in dict.fromkeys(names)}
     if key == "attributes":
         masks = {f"{n}_x": m for n, m in masks.items() if m.sum() >= ARO_CASES}
     theirs = {f"{key.removesuffix('_name')}={n}": hits[m].mean() for n, m in masks.items()}
-    start = "claims/pairwise/affirmative/"
-    found = {
-        name.removeprefix(start): f["value"]
-        for name, f in figures.items()
-        if name.startswith(start) and "=" in name
-    }
-    assert found == approx(theirs)
+    assert {kind: value for kind, (value, _) in found.items() if "=" in kind} == approx(theirs)
 
 
 def test_the_pairs_of_cxr_align(images, tmp_path):
@@ -223,16 +226,15 @@ def test_the_pairs_of_cxr_align(images, tmp_path):
         Image.new("L", (8, 8), 30 * image).save(tmp_path / f"{image}.jpg")
     (tmp_path / "cxr-align.json").write_text(json.dumps({"mimic": found}))
     table = TableModel(VECTORS, {f"{i}.jpg": IMAGES[f"{i}.png"] for i in range(6)})
-    table.made_from = []
     import_items(tmp_path / "cxr-align.json", tmp_path / "data", "cxr-align", image_root=tmp_path)
     evaluate([table], [tmp_path / "data"], tmp_path / "out")
-    figures = read_json(tmp_path / "out" / "metrics.json")["table"]
+    ours = beats(pl.read_parquet(tmp_path / "out" / "metrics.parquet"))
     scores = np.array([similarities(image, t) for image, t, _ in items])
     for place, name in ((1, "negation"), (2, "omitted")):
-        ours = figures[f"claims/pairwise/affirmative/{name}"]
-        assert ours["value"] == approx((scores[:, 0] > scores[:, place]).mean()) and ours["n"] == 6
+        wanted = (scores[:, 0] > scores[:, place]).mean()
+        assert ours[name] == (approx(wanted), 6)
 
 
-def test_an_unknown_protocol(tmp_path):
+def test_an_unknown_rule_for_ties(tmp_path):
     with pytest.raises(UsageError, match="choose default, negbench, cc-neg"):
-        evaluate([model()], [tmp_path], tmp_path / "out", protocol="ccneg")
+        evaluate([model()], [tmp_path], tmp_path / "out", ties="ccneg")

@@ -5,17 +5,21 @@ from itertools import permutations
 import numpy as np
 import polars as pl
 import pytest
+from built import TableModel
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 from pytest import approx
 
 from nast.errors import UsageError
 from nast.facts.entailment import truth
-from nast.records import FACT_STRUCT, SCORES_SCHEMA, Fact
+from nast.measuring.values import hit_probability, hit_values
+from nast.records import FACT_STRUCT, HITS_SCHEMA, Fact
 from nast.scoring import ranking
-from nast.scoring.ranking import hit_probability
-from nast.scoring.retrieval import blind_retrieval, gallery_size, retrieval_table
+from nast.scoring.data import as_rows
+from nast.scoring.retrieval import blind_retrieval, gallery_size, ranked, score_retrieval
 from nast.scoring.truths import truths_of
+from nast.vectors import Vectors
 
 
 def expected_hit(scores, right, k):
@@ -64,65 +68,90 @@ CAPTIONS = pl.DataFrame(
 )
 
 
+def hits_of(images, texts, captions, gallery="unique", **more):
+    return as_rows(ranked(images, texts, captions, gallery, **more), HITS_SCHEMA, "m", None, "d")
+
+
 def by_hand(gallery="unique", **more):
     images = np.eye(3, dtype=np.float32)
-    return retrieval_table(images, MATRIX.T.copy(), CAPTIONS, "m", "d", gallery, **more)
+    return hits_of(images, MATRIX.T.copy(), CAPTIONS, gallery, **more)
 
 
-def hits(table, task, polarity, k):
-    part = table.filter(task=f"retrieval {task}", polarity=polarity, option=k)
-    return part["score"].to_list(), part["rank"].to_list()
+def values(table, k=1):
+    """Hit at k of each row of a table of hits, in its order."""
+    found = hit_values(table).filter(statistic=f"R@{k}")
+    assert found["pair_id"].to_list() == table["query_id"].to_list()
+    return found["value"].to_list()
+
+
+def hits(table, direction, polarity, k, reading="unique"):
+    part = table.filter(direction=direction, reading=reading, polarity=polarity)
+    return values(part, k), part["rank"].to_list()
 
 
 def test_three_images_and_four_texts_by_hand():
     table = by_hand()
-    assert dict(table.schema) == SCORES_SCHEMA
+    assert dict(table.schema) == HITS_SCHEMA
     # 0.png: "no a" is first; 1.png: "no b" ties for second behind "has a".
-    assert hits(table, "image to text", "negated", 1) == ([1.0, 0.0], [1.0, 2.0])
+    assert hits(table, "image to text", "negated", 1) == ([1.0, 0.0], [1, 2])
     # 0.png: "has b" second; 1.png: "has a" first; 2.png: "has a" ties for first with "no a".
-    assert hits(table, "image to text", "affirmative", 1) == ([0.0, 1.0, 0.5], [2.0, 1.0, 1.0])
+    assert hits(table, "image to text", "affirmative", 1) == ([0.0, 1.0, 0.5], [2, 1, 1])
     assert hits(table, "image to text", "negated", 5)[0] == [1.0, 1.0]
     # "no a" -> 0.png first; "no b" -> 1.png first.
     assert hits(table, "text to image", "negated", 1)[0] == [1.0, 1.0]
     # "has b" -> 0.png first; "has a" -> 1.png first (any own image counts).
     assert hits(table, "text to image", "affirmative", 1)[0] == [1.0, 1.0]
-    assert set(table["gallery"].filter(table["task"] == "retrieval image to text")) == {4}
-    top = table.filter(task="retrieval image to text", item_id="image to text 0", option=1)
-    assert top["top"].to_list() == [[0, 1, 3, 2]] * 2
+    there = table.filter(direction="image to text", reading="unique")
+    assert set(there["size"]) == {4} and set(there["right"]) == {1}
+    asked = there.select("query_id", "polarity", "rank", "ties", "right_tied").rows()
+    assert sorted(asked) == [
+        ("image 0", "affirmative", 2, 1, 1),
+        ("image 0", "negated", 1, 1, 1),
+        ("image 1", "affirmative", 1, 1, 1),
+        ("image 1", "negated", 2, 2, 1),
+        ("image 2", "affirmative", 1, 2, 1),
+    ]
+    # An image belongs to a patient, whose id is hashed; a text to many.
+    subjects = dict(there.select("query_id", "subject").iter_rows())
+    assert len(set(subjects.values())) == 3 and not set(subjects.values()) & {"p0", "p1", "p2"}
 
 
 def test_strict_counts_rows_by_hand():
     table = by_hand()
     # "has a" stands in two rows of five. 1.png: both are first, one is its own.
-    assert hits(table, "image to text strict", "affirmative", 1)[0] == [0.0, 0.5, approx(1 / 3)]
-    assert set(table.filter(task="retrieval image to text strict")["gallery"]) == {5}
+    found = hits(table, "image to text", "affirmative", 1, "strict")
+    assert found[0] == [0.0, 0.5, approx(1 / 3)]
+    assert set(table.filter(direction="image to text", reading="strict")["size"]) == {5}
     # "has a" of 1.png finds 1.png; "has a" of 2.png does not find 2.png.
-    rows = table.filter(task="retrieval text to image strict", polarity="affirmative", option=1)
-    assert dict(rows.select("item_id", "score").iter_rows()) == {
-        "text to image strict 1": 1.0,
-        "text to image strict 3": 1.0,
-        "text to image strict 3.1": 0.0,
+    rows = table.filter(direction="text to image", reading="strict", polarity="affirmative")
+    assert dict(zip(rows["query_id"], values(rows), strict=True)) == {
+        "text 1": 1.0,
+        "text 3": 1.0,
+        "text 3.1": 0.0,
     }
-    assert hits(by_hand("full"), "image to text", "affirmative", 1)[0] == [0.0, 0.5, approx(1 / 3)]
+    full = hits(by_hand("full"), "image to text", "affirmative", 1, "full")
+    assert full[0] == [0.0, 0.5, approx(1 / 3)]
 
 
 def test_candidates_are_about_the_same_conditions_by_hand():
-    table = by_hand("candidates")
+    table = by_hand("candidates").filter(reading="candidates")
     # 2.png has captions of "a" only: "no a" and "has a" remain.
-    last = table.filter(task="retrieval image to text", item_id="image to text 2", option=1)
-    assert (last["gallery"].item(), last["score"].item()) == (2, 0.5)
+    last = table.filter(query_id="image 2")
+    assert (last["size"].item(), *values(last)) == (2, 0.5)
     # "no b": images whose captions speak of "b" are 0.png and 1.png.
-    text = table.filter(task="retrieval text to image", item_id="text to image 2", option=1)
-    assert text["gallery"].item() == 2
+    text = table.filter(query_id="text 2")
+    assert text["size"].item() == 2
 
 
 def test_sampled_galleries_keep_what_is_right():
     table = by_hand("sampled:1")
-    sizes = table.filter(task="retrieval image to text")["gallery"]
+    sizes = table.filter(direction="image to text", reading="sampled:1")["size"]
     assert set(sizes) <= {1, 2}
     assert table.equals(by_hand("sampled:1"))
-    whole = by_hand("sampled:99").filter(task="retrieval image to text")
-    assert whole.equals(by_hand().filter(task="retrieval image to text"))
+    assert not table.equals(by_hand("sampled:1", seed=3))
+    whole = by_hand("sampled:99").filter(direction="image to text", reading="sampled:99")
+    unique = by_hand().filter(direction="image to text", reading="unique")
+    assert whole.drop("reading").equals(unique.drop("reading"))
 
 
 @pytest.mark.parametrize("gallery", ["all", "sampled:", "sampled:0", "sampled:x"])
@@ -134,9 +163,10 @@ def test_unknown_gallery(gallery):
 def test_blind_ranking_is_training_frequency():
     training = pl.DataFrame({"caption": ["has a"] * 3 + ["no a"]})
     table = blind_retrieval(CAPTIONS, training, "d")
-    first = table.filter(task="retrieval image to text", option=1)
-    by_polarity = dict(first.group_by("polarity").agg(pl.col("score").mean()).iter_rows())
-    assert by_polarity == {"negated": 0.0, "affirmative": approx(2 / 3)}
+    assert set(table["model"]) == {None}
+    negated = hits(table, "image to text", "negated", 1)[0]
+    affirmative = hits(table, "image to text", "affirmative", 1)[0]
+    assert np.mean(negated) == 0 and np.mean(affirmative) == approx(2 / 3)
 
 
 @st.composite
@@ -173,9 +203,12 @@ def test_equals_loops_over_the_whole_matrix(drawn):
     scores = image_vectors @ text_vectors.T
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ranking, "CELLS", cells)
-        table = retrieval_table(image_vectors, text_vectors, captions, "m", "d")
+        table = hits_of(image_vectors, text_vectors, captions)
+    queries = table.select("direction", "reading", "query_id", "polarity").rows()
     found = {
-        (r["item_id"], r["polarity"], r["option"]): r["score"] for r in table.iter_rows(named=True)
+        (*query, k): value
+        for k in (1, 5)
+        for query, value in zip(queries, values(table, k), strict=True)
     }
     rows = captions.select("image_path", "caption", "polarity").rows()
     wanted = {}
@@ -184,20 +217,22 @@ def test_equals_loops_over_the_whole_matrix(drawn):
             for polarity in {p for x, _, p in rows if x == path}:
                 own = {t for x, t, p in rows if x == path and p == polarity}
                 line = [scores[i, texts.index(t)] for t in texts]
-                wanted[f"image to text {i}", polarity, k] = (line, [t in own for t in texts])
+                query = (f"image {i}", polarity, k)
+                wanted["image to text", "unique", *query] = line, [t in own for t in texts]
                 line = [scores[i, texts.index(t)] for _, t, _ in rows]
                 right = [x == path and p == polarity for x, _, p in rows]
-                wanted[f"image to text strict {i}", polarity, k] = line, right
+                wanted["image to text", "strict", *query] = line, right
         for j, text in enumerate(texts):
             polarity = next(p for _, t, p in rows if t == text)
             shown = {x for x, t, _ in rows if t == text}
             line = [scores[i, j] for i in range(len(paths))]
-            wanted[f"text to image {j}", polarity, k] = line, [p in shown for p in paths]
+            query = (f"text {j}", polarity, k)
+            wanted["text to image", "unique", *query] = line, [p in shown for p in paths]
             for nth, path in enumerate(x for x, t, _ in rows if t == text):
-                name = f"text to image strict {j}" + (f".{nth}" if nth else "")
-                wanted[name, polarity, k] = line, [p == path for p in paths]
+                query = (f"text {j}" + (f".{nth}" if nth else ""), polarity, k)
+                wanted["text to image", "strict", *query] = line, [p == path for p in paths]
     assert found == {
-        key: approx(hit_probability(*counted(*value), key[2])) for key, value in wanted.items()
+        key: approx(hit_probability(*counted(*value), key[-1])) for key, value in wanted.items()
     }
 
 
@@ -251,12 +286,10 @@ def test_facts_make_texts_of_others_right_and_leave_unknown_ones_out():
         np.eye(2, dtype=np.float32),
         np.array([[0.1, 0.9], [0.8, 0.7], [0.3, 0.6], [0.4, 0.2]], dtype=np.float32),
     )
-    table = retrieval_table(images, texts, captions, "m", "d", truths=truths)
-    first = table.filter(task="retrieval image to text fact", option=1)
-    found = {
-        (r["item_id"][-1], r["polarity"]): (r["score"], r["gallery"])
-        for r in first.iter_rows(named=True)
-    }
+    table = hits_of(images, texts, captions, truths=truths).filter(reading="fact")
+    first = table.filter(direction="image to text")
+    keys = [(i[-1], p) for i, p in first.select("query_id", "polarity").rows()]
+    found = dict(zip(keys, zip(values(first), first["size"], strict=True), strict=True))
     # 1.png: edema is not mentioned there: unknown, left out.
     assert found == {
         ("0", "negated"): (1.0, 3),
@@ -265,8 +298,24 @@ def test_facts_make_texts_of_others_right_and_leave_unknown_ones_out():
         ("1", "affirmative"): (0.0, 2),
     }
     # "no right effusion" is true of both images, so it finds one of them whatever the scores.
-    back = table.filter(
-        task="retrieval text to image fact", option=1, item_id="text to image fact 3"
-    )
-    assert back["score"].to_list() == [1.0]
+    back = table.filter(direction="text to image", query_id="text 3")
+    assert values(back) == [1.0] and back["right"].to_list() == [2]
     assert truths_of(captions.with_columns(study_id=pl.lit("9")), facts) is None
+
+
+def test_captions_of_equal_tokens_share_one_vector(tmp_path):
+    """The model sees five words; what it does not see must not rank one text before another."""
+    for i in range(2):
+        Image.new("L", (8, 8), 40 * i).save(tmp_path / f"{i}.png")
+    texts = {"a b c d e left": [1, 0], "a b c d e right": [1, 1e-4]}
+    vectors = Vectors(TableModel(texts, {"0.png": [1, 0.5], "1.png": [1, 0.5]}, "m", seed=2))
+    captions = pl.DataFrame(
+        [(str(tmp_path / f"{i}.png"), t, "negated", f"p{i}", "a") for i, t in enumerate(texts)],
+        schema=CAPTIONS.schema,
+        orient="row",
+    )
+    table = score_retrieval(vectors, captions, "d")
+    there = table.filter(direction="image to text", reading="unique")
+    assert values(there) == [0.5, 0.5] and there["ties"].to_list() == [2, 2]
+    assert dict(table.schema) == HITS_SCHEMA
+    assert set(table.select("model", "seed", "data").rows()) == {("m", 2, "d")}

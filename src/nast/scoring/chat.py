@@ -21,7 +21,7 @@ from nast.records import REPLIES_SCHEMA
 from nast.scoring.chat_images import image_url
 from nast.scoring.chat_request import ASKED, Request, messages_of, requests_of
 from nast.scoring.choice import as_scores, option_rows
-from nast.scoring.data import Data
+from nast.scoring.data import Data, as_rows
 from nast.scoring.letters import (
     BY_LETTERS,
     BY_WORDS,
@@ -168,15 +168,12 @@ def score_chat(
     scores = [found[item].get(text) for item, text in rows.select("item_id", "text").iter_rows()]
     scored = rows.with_columns(score=pl.Series(scores, dtype=pl.Float64), truncated=pl.lit(False))
     replies = items.with_columns(
-        model=pl.lit(model.name),
-        seed=pl.lit(None),
-        data=pl.lit(data.name),
         subject=pl.Series(hashed_ids(items["subject_id"]), dtype=pl.String),
         outcome=pl.col("item_id").replace_strict(outcomes, return_dtype=pl.String),
     )
     return Asked(
         as_scores(scored, model.name, None, data.name),
-        replies.select(pl.col(n).cast(t) for n, t in REPLIES_SCHEMA.items()),
+        as_rows(replies, REPLIES_SCHEMA, model.name, None, data.name),
         {what: sorted(some) for what, some in notes.items()},
     )
 

@@ -9,6 +9,7 @@ import polars as pl
 from nast.errors import ModelError
 from nast.ids import hashed_ids
 from nast.records import SCORES_SCHEMA
+from nast.scoring.data import as_rows
 from nast.scoring.same_tokens import same_tokens
 
 if TYPE_CHECKING:
@@ -135,10 +136,7 @@ def as_scores(rows: pl.DataFrame, model: str, seed: int | None, data: str) -> pl
     """Rows of `option_rows` with `score` and `truncated`, as `SCORES_SCHEMA`."""
     best = (pl.col("score") == pl.col("score").max().over("item_id")).fill_null(False)
     table = rows.with_columns(
-        model=pl.lit(model),
-        seed=pl.lit(seed),
-        data=pl.lit(data),
         subject=pl.Series(hashed_ids(rows["subject_id"]), dtype=pl.String),
         tie=best & (best.sum().over("item_id") > 1),
     )
-    return table.select(pl.col(n).cast(t) for n, t in SCORES_SCHEMA.items())
+    return as_rows(table, SCORES_SCHEMA, model, seed, data)

@@ -1,9 +1,9 @@
 """The tables that are scored: read, cut to a split, checked, and what is left out named."""
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import polars as pl
 
@@ -96,6 +96,14 @@ def identities(tables: Iterable[Data]) -> dict[str, dict[str, str]]:
     return found
 
 
+def as_rows(
+    rows: pl.DataFrame, schema: Mapping[str, Any], model: str | None, seed: int | None, data: str
+) -> pl.DataFrame:
+    """Rows of one model on one data set, in the columns of a schema with `MODEL_KEYS`."""
+    named = rows.with_columns(model=pl.lit(model), seed=pl.lit(seed), data=pl.lit(data))
+    return named.select(pl.col(n).cast(t) for n, t in schema.items())
+
+
 def first_items(table: pl.DataFrame, limit: int) -> pl.DataFrame:
     """About `limit` items: whole groups in all forms, or the first rows of a table without."""
     if "group_id" not in table.columns:
@@ -108,15 +116,11 @@ def first_items(table: pl.DataFrame, limit: int) -> pl.DataFrame:
     return table.join(kept, on=["set", "group_id"], how="semi", maintain_order="left")
 
 
-def whole_groups(table: pl.DataFrame, good: set[str]) -> pl.DataFrame:
-    """Rows whose image can be read; a group that loses a member is left out whole.
+def whole_groups(table: pl.DataFrame, fine: pl.Expr) -> pl.DataFrame:
+    """Rows that are fine; a group that loses a member is left out whole.
 
     A balanced group is only blind-proof when all its members are scored.
     """
-    return _whole(table, pl.col("image_path").is_in(list(good)))
-
-
-def _whole(table: pl.DataFrame, fine: pl.Expr) -> pl.DataFrame:
     if "group_id" not in table.columns:
         return table.filter(fine)
     marked = table.with_columns(fine.alias("fine"))
@@ -145,7 +149,7 @@ def usable(data: Data, good: set[str], equal_options: bool) -> tuple[Data, LeftO
     left_out = {
         why: list(dict.fromkeys(named[r] for r in rows)) for why, rows in reasons.items() if rows
     }
-    return data._replace(table=_whole(data.table, pl.lit(fine))), left_out
+    return data._replace(table=whole_groups(data.table, pl.lit(fine))), left_out
 
 
 def shown_ids(data: Data) -> list[str]:

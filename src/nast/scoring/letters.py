@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from nast.exchange.documents import LETTERS
+from nast.items.table import LETTERS
 from nast.language.write.llm.retry import CUT_OFF, WITHHELD, ending_of, text_of
 from nast.language.write.llm.thoughts import spoken
 from nast.scoring.replies import choice_of, is_refusal

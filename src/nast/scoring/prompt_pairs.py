@@ -7,6 +7,7 @@ import polars as pl
 from nast.facts.conditions import CONDITIONS, Conditions
 from nast.ids import hashed_ids
 from nast.records import PAIRS_SCHEMA
+from nast.scoring.data import as_rows
 from nast.scoring.prompt_sets import SETS, prompts_of
 
 if TYPE_CHECKING:
@@ -35,10 +36,7 @@ def score_prompt_pairs(
         part = studies.filter(pl.col(condition).is_in(["present", "absent"]))
         for name in SETS if len(part) else ():
             found = _scored(vectors, part, condition, name, conditions)
-            found = found.with_columns(
-                model=pl.lit(model.name), seed=pl.lit(model.seed), data=pl.lit(data)
-            )
-            frames.append(found.select(pl.col(n).cast(t) for n, t in PAIRS_SCHEMA.items()))
+            frames.append(as_rows(found, PAIRS_SCHEMA, model.name, model.seed, data))
     return pl.concat(frames)
 
 

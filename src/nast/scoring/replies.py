@@ -7,7 +7,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 
-from nast.exchange.documents import LETTERS
+from nast.items.table import LETTERS
 from nast.scoring.reply_text import is_refusal, plain
 from nast.scoring.reply_words import (
     ANEW,

@@ -7,7 +7,7 @@ import re
 from functools import lru_cache
 from typing import NamedTuple
 
-from nast.exchange.documents import LETTERS
+from nast.items.table import LETTERS
 
 _ADJECTIVE = (
     r"(?:correct[aoe]?|right|best|true|accurate|final[ea]?|chosen|richtige|korrekte|beste|"

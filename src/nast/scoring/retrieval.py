@@ -17,6 +17,7 @@ from nast.errors import UsageError
 from nast.hashes import seed_of
 from nast.ids import hashed_ids
 from nast.records import HITS_SCHEMA
+from nast.scoring.data import as_rows
 from nast.scoring.ranking import Mask, Queries, Ranks, rank
 from nast.scoring.same_tokens import same_tokens
 
@@ -52,12 +53,12 @@ def score_retrieval(
     truths: "Truths | None" = None,
     seed: int = 0,
 ) -> pl.DataFrame:
-    """Hits of both directions with the vectors of a model; see `retrieval_table`."""
+    """Hits of both directions with the vectors of a model, `HITS_SCHEMA`; see `ranked`."""
     model = vectors.model
     images, texts = distinct(captions)
     found = vectors.texts(texts).float().numpy()[same_tokens(model, texts)]
-    sides = vectors.images(images).float().numpy(), found
-    return retrieval_table(*sides, captions, model.name, model.seed, data, gallery, truths, seed)
+    rows = ranked(vectors.images(images).float().numpy(), found, captions, gallery, truths, seed)
+    return as_rows(rows, HITS_SCHEMA, model.name, model.seed, data)
 
 
 def blind_retrieval(
@@ -76,7 +77,8 @@ def blind_retrieval(
     shares = Counter(training["caption"])
     frequency = np.array([[shares[t]] for t in texts], dtype=np.float32)
     same = np.ones((len(images), 1), dtype=np.float32)
-    return retrieval_table(same, frequency, captions, None, None, data, gallery, truths, seed)
+    rows = ranked(same, frequency, captions, gallery, truths, seed)
+    return as_rows(rows, HITS_SCHEMA, None, None, data)
 
 
 def distinct(captions: pl.DataFrame) -> tuple[list[str], list[str]]:
@@ -86,13 +88,10 @@ def distinct(captions: pl.DataFrame) -> tuple[list[str], list[str]]:
     )  # type: ignore[return-value]
 
 
-def retrieval_table(
+def ranked(
     images: np.ndarray,
     texts: np.ndarray,
     captions: pl.DataFrame,
-    model: str | None,
-    model_seed: int | None,
-    data: str,
     gallery: str = "unique",
     truths: "Truths | None" = None,
     seed: int = 0,
@@ -106,17 +105,15 @@ def retrieval_table(
         images: vectors of the distinct images, in order of appearance, (n, D).
         texts: vectors of the distinct texts, (m, D).
         captions: `CAPTIONS_SCHEMA` rows.
-        model: name in the results.
-        model_seed: of the model, in the results.
-        data: name in the results.
         gallery: what the headline reading ranks: `unique`, `full` (rows), `sampled:N` or
             `candidates`.
         truths: what is true of which image, for the reading `fact`.
         seed: of sampled galleries.
 
     Returns:
-        `HITS_SCHEMA`, a row per query. `reading` is the gallery for the headline, `strict` or
-        `fact`. Images and texts are numbered in order of appearance: `image 3`, `text 7`.
+        A row per query, `HITS_SCHEMA` without `MODEL_KEYS`. `reading` is the gallery for the
+        headline, `strict` or `fact`. Images and texts are numbered in order of appearance:
+        `image 3`, `text 7`.
     """
     rows = _numbered(captions)
     number = gallery_size(gallery)
@@ -142,13 +139,9 @@ def retrieval_table(
                 )
                 for (p, q), r in zip(found.items(), ranks, strict=True)
             ]
-    empty = pl.DataFrame(schema=HITS_SCHEMA)
     if not frames:
-        return empty
-    table = pl.concat(frames).with_columns(
-        model=pl.lit(model), seed=pl.lit(model_seed), data=pl.lit(data), list_id=pl.lit(None)
-    )
-    return table.select(pl.col(n).cast(t) for n, t in HITS_SCHEMA.items())
+        return pl.DataFrame(schema=HITS_SCHEMA)
+    return pl.concat(frames).with_columns(list_id=pl.lit(None, pl.String))
 
 
 def _numbered(captions: pl.DataFrame) -> pl.DataFrame:

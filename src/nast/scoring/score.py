@@ -1,6 +1,6 @@
 """Models x items -> scores: what each model gives, what is passed over, and why."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,17 +23,19 @@ from nast.scoring.prompt_pairs import score_prompt_pairs
 from nast.scoring.retrieval import blind_retrieval, score_retrieval
 from nast.scoring.same_tokens import equal_after_cut
 from nast.scoring.score_file import ScoreFile, score_from_file
-from nast.scoring.truths import lost_facts, truths_behind
+from nast.scoring.truths import Truths, lost_facts, truths_behind
 from nast.vectors import Vectors
 
 Model = DualEncoder | ScoreFile | ChatModel
+Rows = Iterator[tuple[str, pl.DataFrame]]
+"""Name of a table, and rows for it."""
 NO_FACTS = (
     "captions without the reading `fact`: the facts that they were built from are not where they "
     "were, or were changed; give their folder beside the others"
 )
 
 
-@dataclass
+@dataclass(frozen=True)
 class Means:
     """What scoring reads and asks.
 
@@ -50,7 +52,26 @@ class Means:
     servers: Mapping[str, LanguageModel] = field(default_factory=dict)
 
 
-@dataclass
+@dataclass(frozen=True)
+class Wanted:
+    """What is scored.
+
+    Attributes:
+        gallery: of the headline retrieval, see `retrieval.gallery_size`.
+        controls: also score without the image, with a wrong one, and without the negators.
+        equal_options: take imported items with equal options, as a peer's rule for ties does.
+        max_bad: how many images and items that cannot be scored are passed over.
+        seed: of sampled galleries, of shuffled images and of the order of options in a chat.
+    """
+
+    gallery: str = "unique"
+    controls: bool = False
+    equal_options: bool = False
+    max_bad: int = 0
+    seed: int = 0
+
+
+@dataclass(frozen=True)
 class Scoring:
     """What all models leave.
 
@@ -70,15 +91,7 @@ class Scoring:
 
 
 def score_models(
-    models: Sequence[Model],
-    tables: Sequence[Data],
-    means: Means,
-    *,
-    gallery: str = "unique",
-    controls: bool = False,
-    equal_options: bool = False,
-    max_bad: int = 0,
-    seed: int = 0,
+    models: Sequence[Model], tables: Sequence[Data], means: Means, wanted: Wanted
 ) -> Scoring:
     """Score models on tables. Which items are scored depends on the data alone.
 
@@ -86,11 +99,7 @@ def score_models(
         models: dual encoders, files of scores and chat models (items only).
         tables: of `data_of`.
         means: see `Means`.
-        gallery: of the headline retrieval, see `retrieval.gallery_size`.
-        controls: also score without the image, with a wrong one, and without the negators.
-        equal_options: take imported items with equal options, as a peer's rule for ties does.
-        max_bad: how many images and items that cannot be scored are passed over.
-        seed: of sampled galleries and of shuffled images.
+        wanted: see `Wanted`.
 
     Raises:
         InputError: more than `max_bad` items cannot be scored, nothing is left, or a file of
@@ -101,27 +110,29 @@ def score_models(
     encoders = {
         id(m): Vectors(m, means.vectors, means.access) for m in models if isinstance(m, DualEncoder)
     }
-    kept, left_out, broken = _kept(list(encoders.values()), tables, equal_options, max_bad)
+    kept, left_out, broken = _kept(list(encoders.values()), tables, wanted)
     if not kept:
         raise InputError(
             tables[0].folder,
             found="no item that can be scored",
             expected="whole groups with readable images",
         )
+    facts = _facts_of(kept)
     frames: dict[str, list[pl.DataFrame]] = {n: [pl.DataFrame(schema=s)] for n, s in TABLES.items()}
     notes: dict[str, dict[str, list[str]]] = {}
     for model in models:
         said: dict[str, list[str]] = {}
         if isinstance(model, ScoreFile):
-            _from_file(model, kept, frames, said)
+            made = _from_file(model, kept, said)
         elif isinstance(model, ChatModel):
-            _by_chat(model, kept, means, seed, frames, said)
+            made = _by_chat(model, kept, means, wanted.seed, said)
         else:
-            encoder = encoders[id(model)]
-            _by_encoder(encoder, kept, gallery, controls, seed, frames, said)
+            made = _by_encoder(encoders[id(model)], kept, facts, wanted, said)
+        for table, rows in made:
+            frames[table].append(rows)
         if said:
-            notes[model.name] = said
-    frames["hits"] += [_blind(d, kept, gallery, seed) for d in kept if d.kind == "captions"]
+            notes.setdefault(model.name, {}).update(said)
+    frames["hits"] += [_blind(d, facts[d.name], wanted) for d in kept if d.kind == "captions"]
     found = {name: pl.concat(parts) for name, parts in frames.items()}
     if not any(map(len, found.values())):
         raise InputError(
@@ -131,7 +142,7 @@ def score_models(
 
 
 def _kept(
-    encoders: Sequence[Vectors], tables: Sequence[Data], equal_options: bool, max_bad: int
+    encoders: Sequence[Vectors], tables: Sequence[Data], wanted: Wanted
 ) -> tuple[list[Data], dict[str, LeftOut], int]:
     """The tables without the items that cannot be scored, these by table and reason, and the
     number of images that cannot be read, by any model.
@@ -148,9 +159,9 @@ def _kept(
     if not encoders:
         # What an encoder reads is read already.
         good, bad = readable_images(good)
-    found = [usable(d, good, equal_options) for d in tables]
+    found = [usable(d, good, wanted.equal_options) for d in tables]
     left_out = {f"{d.name} {d.kind}": why for d, why in found if why}
-    refuse_more_than(max_bad, len(bad), left_out, tables[0].folder)
+    refuse_more_than(wanted.max_bad, len(bad), left_out, tables[0].folder)
     return [d for d, _ in found if len(d.table)], left_out, len(bad)
 
 
@@ -167,43 +178,45 @@ def _name_items(encoder: Vectors, tables: Sequence[Data]) -> None:
             vectors_of(encoder.images, images, rows, "image_path", encoder.model.name)
 
 
+def _facts_of(tables: Sequence[Data]) -> dict[str, Truths | None]:
+    """Data set with captions -> what the facts behind them make true, where they are found."""
+    beside = [d.folder for d in tables]
+    return {d.name: truths_behind(d, beside) for d in tables if d.kind == "captions"}
+
+
 def _by_encoder(
     vectors: Vectors,
     tables: Sequence[Data],
-    gallery: str,
-    controls: bool,
-    seed: int,
-    frames: dict[str, list[pl.DataFrame]],
+    facts: Mapping[str, Truths | None],
+    wanted: Wanted,
     notes: dict[str, list[str]],
-) -> None:
+) -> Rows:
     for data in tables:
         name, table = data.name, data.table
         if data.kind == "items":
-            frames["scores"].append(score_items(vectors, table, name))
+            yield "scores", score_items(vectors, table, name)
             alike = equal_after_cut(vectors.model, table)
             if alike:
                 notes.setdefault("options equal after the cut", []).extend(alike)
-            if controls:
-                frames["controls"].append(control_scores(vectors, table, name, seed))
+            if wanted.controls:
+                yield "controls", control_scores(vectors, table, name, wanted.seed)
         elif data.kind == "studies":
-            pairs = score_prompt_pairs(vectors, table, name, data.conditions)
-            frames["pairs"].append(pairs)
+            yield "pairs", score_prompt_pairs(vectors, table, name, data.conditions)
         else:
-            beside = [d.folder for d in tables]
-            if lost_facts(data.folder, beside):
+            if lost_facts(data.folder, [d.folder for d in tables]):
                 notes.setdefault(NO_FACTS, []).append(name)
-            truths = truths_behind(data, beside)
-            hits = score_retrieval(vectors, table, name, gallery, truths, seed)
-            frames["hits"].append(hits)
-    frames["neutral"].append(neutral_vectors(vectors))
+            yield (
+                "hits",
+                score_retrieval(vectors, table, name, wanted.gallery, facts[name], wanted.seed),
+            )
+    yield "neutral", neutral_vectors(vectors)
 
 
-def _blind(data: Data, tables: Sequence[Data], gallery: str, seed: int) -> pl.DataFrame:
+def _blind(data: Data, truths: Truths | None, wanted: Wanted) -> pl.DataFrame:
     """Retrieval by one ranking for all images: how often a text is said in training."""
     every = read_table(data.folder / "captions.parquet", CAPTIONS_SCHEMA)
-    truths = truths_behind(data, [d.folder for d in tables])
     training = every.filter(split="train")
-    return blind_retrieval(data.table, training, data.name, gallery, truths, seed)
+    return blind_retrieval(data.table, training, data.name, wanted.gallery, truths, wanted.seed)
 
 
 def _by_chat(
@@ -211,26 +224,20 @@ def _by_chat(
     tables: Sequence[Data],
     means: Means,
     seed: int,
-    frames: dict[str, list[pl.DataFrame]],
     notes: dict[str, list[str]],
-) -> None:
+) -> Rows:
     for data in tables:
         if data.kind != "items":
             notes.setdefault(SKIPPED, []).append(f"{data.name} {data.kind}")
             continue
         asked = score_chat(model, means.servers[model.name], data, seed, means.answers)
-        frames["scores"].append(asked.scores)
-        frames["replies"].append(asked.replies)
+        yield "scores", asked.scores
+        yield "replies", asked.replies
         for what, some in asked.notes.items():
             notes.setdefault(what, []).extend(some)
 
 
-def _from_file(
-    model: ScoreFile,
-    tables: Sequence[Data],
-    frames: dict[str, list[pl.DataFrame]],
-    notes: dict[str, list[str]],
-) -> None:
+def _from_file(model: ScoreFile, tables: Sequence[Data], notes: dict[str, list[str]]) -> Rows:
     items = [d for d in tables if d.kind == "items"]
     _refuse_one_id_for_two(model, items)
     found = [score_from_file(model, data) for data in items]
@@ -240,10 +247,10 @@ def _from_file(
             found="no item of the data",
             expected="ids of items, with their form",
         )
-    frames["scores"] += [scores for scores, _ in found]
     missing = [item for _, some in found for item in some]
     if missing:
         notes["without scores, counted as wrong"] = missing
+    yield from (("scores", scores) for scores, _ in found)
 
 
 def _refuse_one_id_for_two(model: ScoreFile, tables: Sequence[Data]) -> None:
