@@ -7,8 +7,9 @@ import polars as pl
 import pytest
 
 from nast.errors import UsageError
-from nast.files import read_json
-from nast.reporting.report import build_report, comparisons, findings, verdict_of
+from nast.files import read_table
+from nast.records import METRICS_SCHEMA
+from nast.reporting.report import build_report
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +38,7 @@ def test_page_holds_every_table_and_figure(report):
     assert "the top 3 and top 5 of 12 blocks would hold 25.0 and 41.7" in page
     assert "<b>Update shares.</b>" in page
     shares = pl.read_csv(report / "figures" / "update_shares.csv").filter(step=2, blocks="top 3")
-    assert shares["access"].to_list() == ["LoRA uniform", "NAST (lr)"]
+    assert shares["model"].to_list() == ["LoRA uniform", "NAST (lr)"]
     assert shares["parameters"].to_list() == pytest.approx([0.25, 1.0])
 
 
@@ -54,44 +55,23 @@ def test_findings_start_from_the_base(report):
     assert "an affirmative bias" in sentences[0]
 
 
-def test_findings_by_hand(metrics, scores):
-    from nast.measuring.metrics import by_label
-
-    compared = comparisons(dict(by_label(scores)))
-    said = findings(metrics, compared)
-    base = metrics["base"]["claims/accuracy/negated"]["value"]
-    assert f"{base:.3f} with negations (chance 0.200)" in said[0]
-    assert list(compared) == [
-        "LoRA uniform minus base",
-        "NAST (lr) minus base",
-        "NAST (lr) minus LoRA uniform",
-    ]
-    better = metrics["NAST (lr)"]["claims/accuracy/negated"]["value"]
-    uniform = metrics["LoRA uniform"]["claims/accuracy/negated"]["value"]
-    difference = compared["NAST (lr) minus LoRA uniform"]["claims/accuracy/negated"]["value"]
-    assert difference == pytest.approx(better - uniform)
-    assert said[-1].startswith(f"NAST (lr) minus LoRA uniform: negated claims {difference:+.3f} [")
-    assert ": not judged on fewer than three seeds; affirmative claims" in said[-1]
-    for figures in metrics.values():
-        figures["claims/accuracy/negated"]["seeds"] = 3
-    assert ": better; affirmative claims" in findings(metrics, compared)[-1]
+def test_the_page_prints_the_corrected_p(report, metrics):
+    page = (report / "report.html").read_text()
+    rows = metrics.drop_nulls("reference").filter(
+        set="claims", form="negated", statistic="accuracy", model="NAST (lr)", reference="base"
+    )
+    assert rows["p_holm"].item() > rows["p"].item()
+    assert "p corrected over all pairs (Holm)" in page
+    assert re.search(r"<td>NAST \(lr\) minus base</td><td>[^<]*\], p", page)
 
 
-@pytest.mark.parametrize(
-    ("interval", "word"),
-    [([0.1, 0.2], "above"), ([-0.2, -0.1], "below"), ([-1, 1], "neither"), ([0, 1], "neither")],
-)
-def test_verdict(interval, word):
-    assert verdict_of({"interval": interval}, "above", "below", "neither") == word
-
-
-def test_metrics_are_those_of_the_evaluation(report, evaluation):
-    assert read_json(report / "metrics.json") == read_json(evaluation / "metrics.json")
+def test_metrics_are_those_of_the_evaluation(report, metrics):
+    assert read_table(report / "metrics.parquet", METRICS_SCHEMA).equals(metrics)
 
 
 def test_same_folders_same_bytes(report, evaluation, runs, tmp_path):
     build_report([evaluation, *runs], tmp_path / "again")
-    for name in ("report.html", "tables/table1.csv", "figures/figure3.svg"):
+    for name in ("report.html", "metrics.parquet", "tables/table1.csv", "figures/figure3.svg"):
         assert (tmp_path / "again" / name).read_bytes() == (report / name).read_bytes()
 
 

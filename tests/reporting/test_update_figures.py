@@ -5,7 +5,7 @@ import pytest
 from pytest import approx
 
 from nast.files import write_json, write_text
-from nast.reporting.update_figures import by_policy, draw_updates, mean_paths, share_paths
+from nast.reporting.update_figures import draw_updates, mean_paths, share_paths
 
 
 def run_of(folder, steps, layers=6):
@@ -64,37 +64,17 @@ def test_the_top_is_taken_before_the_mean(tmp_path):
     assert column(mean_paths(runs), 1)["top 3"] == approx(0.8)
 
 
-def test_names_of_seeds(tmp_path):
-    names = [
-        "LoRA uniform#0",
-        "LoRA uniform#1",
-        "layers=cue,seed=0",
-        "seed=1,layers=cue",
-        "layers=cue,seed=2,rank=4",
-        "seed=0",
-        "plain",
-    ]
-    found = by_policy([tmp_path / "sweep" / name for name in names])
-    assert {policy: len(runs) for policy, runs in found.items()} == {
-        "LoRA uniform": 2,
-        "layers=cue": 2,
-        "layers=cue,rank=4": 1,
-        "sweep": 1,
-        "plain": 1,
-    }
-
-
 def test_the_figure_and_its_numbers(run, tmp_path):
     flat = run_of(tmp_path / "uniform#0", [[1] * 12] * 3, layers=12)
-    path = draw_updates([run, flat], tmp_path / "figures")
+    path = draw_updates({"cue": [run], "uniform": [flat]}, tmp_path / "figures")
     assert {p.name for p in path.parent.iterdir()} == {
         f"update_shares.{kind}" for kind in ("svg", "png", "csv")
     }
     assert path.read_text().count("<svg") == 1
     table = pl.read_csv(path.with_suffix(".csv"))
-    assert dict(table.group_by("policy").len().iter_rows()) == {
+    assert dict(table.group_by("model").len().iter_rows()) == {
         "cue": 2 * (6 + 2),
         "uniform": 3 * (12 + 2),
     }
-    tops = table.filter(policy="uniform", blocks="top 5")["parameters"]
+    tops = table.filter(model="uniform", blocks="top 5")["parameters"]
     assert tops.to_list() == approx([5 / 12] * 3)
