@@ -264,7 +264,7 @@ def test_broken_files_are_refused(tmp_path):
         ("site.jsonl", b'{"Patient": 1}\n\n{"Patient": zebra}', "row 2: found no JSON"),
         ("site.jsonl", b"[1]", "no object"),
         ("site.jsonl", b"\n", "no rows"),
-        ("site.jsonl", b'{"a": 1, "a": 2}', "row 1: found one name twice"),
+        ("site.jsonl", b'{"a": 1, "a": 2}', "row 1: found an object with one key twice"),
         ("site.jsonl", b'{"Patient": "\\ud800"}', "row 1: found no JSON"),
         ("site.jsonl", b'{"x":' + b"[" * 100_000, "row 1: found no JSON"),
     ]:

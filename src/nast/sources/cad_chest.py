@@ -21,7 +21,7 @@ from nast.sources.cad_words import (
 )
 from nast.sources.io.json_list import read_json_items
 from nast.sources.mimic_cxr_jpg import TERMS
-from nast.sources.source import FoundFact, Source, fact_table, is_phantom, tally
+from nast.sources.source import FoundFact, Source, attributes_of, fact_table, is_phantom, tally
 from nast.sources.splits import add_split
 
 SCORES = (3, 2, 1, 0, -2, -3)
@@ -194,16 +194,7 @@ def _instance(
     sides = {SIDES[t] for t in tokens if t in SIDES}
     zones = {ZONES[t] for t in tokens if t in ZONES}
     grades = {GRADES[w] for w in levels if w in GRADES}
-    if "bilateral" in sides or len(sides) == 2:
-        sides = {"bilateral"}
-    zone = next(iter(zones)) if len(zones) == 1 else None
-    return FoundFact(
-        condition.name,
-        "present",
-        side=next(iter(sides), None) if condition.sided else None,
-        zone=zone if condition.takes_zone(zone) else None,
-        severity=next(iter(grades)) if condition.grades and len(grades) == 1 else None,
-    )
+    return FoundFact(condition.name, "present", *attributes_of(condition, sides, zones, grades))
 
 
 def _tokens(value: Any) -> list[str]:

@@ -10,13 +10,12 @@ from nast.errors import InputError
 from nast.facts.conditions import CONDITIONS, NO_FINDING, Conditions
 from nast.sources.image_paths import entries_of, holders, refuse_outside
 from nast.sources.io.label_tables import (
-    cells_of,
     labels_from,
     read_csv,
     refuse_duplicates,
     require_columns,
 )
-from nast.sources.source import Source, study_columns, tally
+from nast.sources.source import Source, account_of, best_images, study_columns
 from nast.sources.splits import add_split
 
 TERMS = "Stanford research use agreement: non-commercial, no redistribution"
@@ -66,13 +65,7 @@ def read_chexpert(file: Path, conditions: Conditions = CONDITIONS) -> Source:
         *labels,
     )
     _check(rows, file, names)
-    studies = (
-        rows.with_row_index("place")
-        .with_columns(pl.col("place").min().over("study_id"))
-        .sort(pl.col("view") == "LATERAL", maintain_order=True)
-        .unique("study_id", keep="first", maintain_order=True)
-        .sort("place")
-    )
+    studies = best_images(rows, pl.col("view") == "LATERAL")
     divided = add_split(studies.rename({"split": "own"})).with_columns(
         pl.when(pl.col("own") == "train")
         .then("split")
@@ -81,11 +74,6 @@ def read_chexpert(file: Path, conditions: Conditions = CONDITIONS) -> Source:
     )
     root, paths = _place_images(file, divided["image_path"])
     stated = divided.filter(pl.col("own") != "train")
-    cells = divided.select(conditions.labelled())
-    account = tally()
-    account["present"] = cells_of(cells, "present", "absent", "uncertain")
-    account["kept"] = cells_of(cells, "present", "absent")
-    account["set aside: uncertain"] = cells_of(cells, "uncertain")
     return Source(
         name="chexpert",
         root=root,
@@ -93,7 +81,7 @@ def read_chexpert(file: Path, conditions: Conditions = CONDITIONS) -> Source:
         facts=None,
         access="private",
         terms=TERMS,
-        annotations=account,
+        annotations=account_of(divided.select(conditions.labelled())),
         counts={"images": len(rows), "studies": len(studies)},
         files=[file],
         splits=dict(stated.select("subject_id", "split").iter_rows()),

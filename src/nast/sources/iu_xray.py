@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Set
+from collections.abc import Set
 from pathlib import Path
 from typing import NamedTuple
 from xml.etree import ElementTree
@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 import polars as pl
 
 from nast.errors import InputError
-from nast.facts.conditions import CONDITIONS, NO_FINDING, Condition, Conditions
+from nast.facts.conditions import CONDITIONS, NO_FINDING, Conditions
 from nast.hashes import content_hash
 from nast.language.read.parse import Reading, read
 from nast.records import Fact
@@ -18,7 +18,15 @@ from nast.sources.image_paths import entries_of, images_below, is_inside
 from nast.sources.io.label_tables import read_csv
 from nast.sources.io.members import read_members
 from nast.sources.iu_words import GRADES, HEADS, NO_FINDINGS, QUALIFIED, SIDES, ZONES
-from nast.sources.source import FRONTAL, FoundFact, Source, fact_table, study_columns, tally
+from nast.sources.source import (
+    FRONTAL,
+    FoundFact,
+    Source,
+    attributes_of,
+    fact_table,
+    study_columns,
+    tally,
+)
 from nast.sources.splits import add_split
 
 TERMS = "CC BY-NC-ND 4.0: questions and captions made from it must not be published"
@@ -142,27 +150,16 @@ def _indexed(report: Report, account: Counter[str], conditions: Conditions) -> l
         known = conditions.get(next(filter(None, names), ""))
         if known is not None:
             account["kept"] += 1
-            found.append(
-                FoundFact(known.name, "present", *_attributes(known, qualifiers), "iu-mesh", term)
+            place = attributes_of(
+                known,
+                {q for q in qualifiers if q in SIDES},
+                {ZONES[q] for q in qualifiers if q in ZONES},
+                {GRADES[q] for q in qualifiers if q in GRADES},
             )
+            found.append(FoundFact(known.name, "present", *place, "iu-mesh", term))
         else:
             account[f"set aside: {NO_FINDINGS.get(head, 'other finding')}"] += 1
     return found
-
-
-def _attributes(
-    known: Condition, qualifiers: Iterable[str]
-) -> tuple[str | None, str | None, str | None]:
-    sides = {q for q in qualifiers if q in SIDES}
-    sides = {"bilateral"} if len(sides) > 1 else sides
-    zones = {ZONES[q] for q in qualifiers if q in ZONES}
-    grades = {GRADES[q] for q in qualifiers if q in GRADES}
-    zone = next(iter(zones)) if len(zones) == 1 else None
-    return (
-        next(iter(sides), None) if known.sided else None,
-        zone if known.takes_zone(zone) else None,
-        next(iter(grades)) if known.grades and len(grades) == 1 else None,
-    )
 
 
 def _denied(

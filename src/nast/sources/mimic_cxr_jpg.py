@@ -1,5 +1,6 @@
 """MIMIC-CXR-JPG 2.0.0 and 2.1.0: label, metadata and split tables and the images -> studies."""
 
+from collections import Counter
 from pathlib import Path
 
 import polars as pl
@@ -9,15 +10,15 @@ from nast.facts.conditions import CONDITIONS, NO_FINDING, Conditions
 from nast.records import SPLITS
 from nast.sources.image_paths import holders, refuse_outside
 from nast.sources.io.label_tables import (
-    cells_of,
     labels_from,
     one_of,
     read_csv,
     refuse_duplicates,
     refuse_split_patients,
+    refuse_where,
     whole_ids,
 )
-from nast.sources.source import FRONTAL, Source, is_phantom, study_columns, tally
+from nast.sources.source import FRONTAL, Source, account_of, is_phantom, rank_of_view, study_columns
 
 LABELERS = ("chexpert", "negbio", "radiologist")
 """Whose labels: the two labelers', or the radiologist's of 2.1.0's 687 test studies."""
@@ -105,14 +106,11 @@ def _placed(places: dict[str, Path], root: Path) -> pl.Expr:
     return (folder + tail).alias("image_path")
 
 
-def _account(table: pl.DataFrame, used: pl.DataFrame) -> dict[str, int]:
+def _account(table: pl.DataFrame, used: pl.DataFrame) -> Counter[str]:
     """What became of the label cells of the table, given the rows that are used."""
-    account = tally()
-    account["present"] = cells_of(table, "present", "absent", "uncertain")
-    account["kept"] = cells_of(used, "present", "absent")
-    account["set aside: uncertain"] = cells_of(used, "uncertain")
-    lost = account["present"] - cells_of(used, "present", "absent", "uncertain")
-    account["set aside: study without images"] = lost
+    account, every = account_of(used), account_of(table)["present"]
+    account["set aside: study without images"] = every - account["present"]
+    account["present"] = every
     return account
 
 
@@ -153,21 +151,11 @@ def _images(metadata: Path, splits: Path) -> tuple[pl.DataFrame, dict[str, int]]
     meta = whole_ids(read_csv(metadata, names), metadata, ["subject_id", "study_id"]).select(names)
     split = read_csv(splits, ["dicom_id", "split"])
     for rows, path in ((meta, metadata), (split, splits)):
-        blank = rows.with_row_index("row", 1).filter(pl.col("dicom_id") == "")
-        if len(blank):
-            raise InputError(
-                path,
-                found="a blank",
-                expected="the id of an image",
-                row=blank["row"][0],
-                column="dicom_id",
-            )
+        refuse_where(rows["dicom_id"] == "", rows["dicom_id"], path, "the id of an image")
         refuse_duplicates(rows, path, ["dicom_id"])
     refuse_outside(meta["dicom_id"], metadata)
     one_of(split, splits, "split", list(SPLITS), "train, validate or test")
     pixels = [pl.col(name).cast(pl.Float64, strict=False) for name in ("Rows", "Columns")]
-    order = {view: place for place, view in enumerate(FRONTAL)}
-    rank = pl.col("ViewPosition").replace_strict(order, default=len(FRONTAL))
     joined = meta.join(split.select("dicom_id", "split"), on="dicom_id", how="inner")
     image = pl.format(
         "files/p{}/p{}/s{}/{}.jpg",
@@ -177,7 +165,7 @@ def _images(metadata: Path, splits: Path) -> tuple[pl.DataFrame, dict[str, int]]
         "dicom_id",
     )
     studies = (
-        joined.sort(rank, -(pixels[0] * pixels[1]).fill_null(0), "dicom_id")
+        joined.sort(rank_of_view("ViewPosition"), -(pixels[0] * pixels[1]).fill_null(0), "dicom_id")
         .unique("study_id", keep="first", maintain_order=True)
         .sort("subject_id", "study_id")
         .select(

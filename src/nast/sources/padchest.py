@@ -5,10 +5,10 @@ from pathlib import Path
 
 import polars as pl
 
-from nast.errors import InputError, shown
+from nast.errors import InputError
 from nast.facts.conditions import CONDITIONS, NO_FINDING, Conditions
 from nast.sources.image_paths import images_below, refuse_outside
-from nast.sources.io.label_tables import read_csv, refuse_duplicates
+from nast.sources.io.label_tables import read_csv, refuse_duplicates, refuse_where
 from nast.sources.padchest_words import Cell, read_cell
 from nast.sources.source import Source, fact_columns, study_columns, tally
 from nast.sources.splits import add_split
@@ -19,6 +19,9 @@ TERMS = (
 SENTENCES = "LabelsLocalizationsBySentence"
 VIEWS = {"PA": "PA", "AP": "AP", "AP_horizontal": "AP", "L": "LATERAL"}
 """Projection -> view; others (COSTAL) have none."""
+_WHOLE_ID = (
+    "letters, digits, _ and -; a spreadsheet rounds long ids (8.4E+35), so fetch the table again"
+)
 _IDS = ["ImageID", "StudyID", "PatientID"]
 _COLUMNS = [*_IDS, "ImageDir", "Projection", "MethodLabel", SENTENCES]
 
@@ -84,16 +87,8 @@ def read_padchest(file: Path, conditions: Conditions = CONDITIONS) -> Source:
 
 def _check_ids(rows: pl.DataFrame, file: Path) -> None:
     for name in ("StudyID", "PatientID"):
-        wrong = rows.with_row_index("row", 1).filter(~pl.col(name).str.contains(r"^[\w-]*$"))
-        if len(wrong):
-            raise InputError(
-                file,
-                found=shown(wrong[name][0]),
-                row=wrong["row"][0],
-                column=name,
-                expected="letters, digits, _ and -; a spreadsheet rounds long ids "
-                "(8.4E+35), so fetch the table again",
-            )
+        cells = rows.get_column(name)
+        refuse_where(~cells.str.contains(r"^[\w-]*$"), cells, file, _WHOLE_ID)
     row = pl.format("row {}", pl.int_range(pl.len()))
     named = rows.with_columns(
         pl.when(_lost("ImageID")).then(row).otherwise("ImageID").alias("ImageID")

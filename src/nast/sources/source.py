@@ -1,7 +1,7 @@
 """What every reader returns."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -9,10 +9,11 @@ from typing import NamedTuple
 import polars as pl
 
 from nast.errors import InputError
-from nast.facts.conditions import CONDITIONS, Conditions
+from nast.facts.conditions import CONDITIONS, Condition, Conditions
 from nast.hashes import file_hash
 from nast.phantom.write import MARKER
 from nast.records import FACTS_SCHEMA, STUDIES_SCHEMA
+from nast.sources.io.label_tables import cells_of
 
 FRONTAL = ("PA", "AP")
 """View positions that stand for a study first, in this order."""
@@ -75,6 +76,49 @@ def conserved(annotations: Mapping[str, int]) -> bool:
 def tally() -> Counter[str]:
     """An empty account of annotations."""
     return Counter(present=0, kept=0)
+
+
+def account_of(labels: pl.DataFrame) -> Counter[str]:
+    """What became of label columns: definite labels are kept, uncertain ones set aside."""
+    account = tally()
+    account["kept"] = cells_of(labels, "present", "absent")
+    account["set aside: uncertain"] = cells_of(labels, "uncertain")
+    account["present"] = account.total()
+    return account
+
+
+def rank_of_view(column: str) -> pl.Expr:
+    """How well views stand for a study: 0 the best, by `FRONTAL`; others are equal."""
+    ranks = {view: place for place, view in enumerate(FRONTAL)}
+    return pl.col(column).replace_strict(ranks, default=len(FRONTAL), return_dtype=pl.Int8)
+
+
+def best_images(rows: pl.DataFrame, *order: pl.Expr) -> pl.DataFrame:
+    """One row per study, in the order of the table: its first image by some expressions."""
+    return (
+        rows.with_row_index("place")
+        .with_columns(pl.col("place").min().over("study_id"))
+        .sort(*order, maintain_order=True)
+        .unique("study_id", keep="first", maintain_order=True)
+        .sort("place")
+    )
+
+
+def attributes_of(
+    known: Condition, sides: Set[str], zones: Set[str], grades: Set[str]
+) -> tuple[str | None, str | None, str | None]:
+    """Side, zone and severity of a finding, as far as its condition takes them.
+
+    Several sides are both; of several zones or grades none is taken.
+    """
+    side = "bilateral" if len(sides) > 1 else next(iter(sides), None)
+    zone = next(iter(zones)) if len(zones) == 1 else None
+    grade = next(iter(grades)) if len(grades) == 1 else None
+    return (
+        side if known.sided else None,
+        zone if known.takes_zone(zone) else None,
+        grade if known.grades else None,
+    )
 
 
 def is_phantom(folder: Path, *tables: Path) -> bool:

@@ -27,7 +27,7 @@ def read_json_items(file: Path, expected: str) -> Iterator[Any]:
         InputError: the file is missing, cut, not UTF-8, no JSON list, or an object in it has one
             key twice (the second would silently replace the first).
     """
-    decoder = json.JSONDecoder(object_pairs_hook=_object)
+    decoder = json.JSONDecoder(object_pairs_hook=keys_once)
     text, place, row, after_comma = "", 0, 0, False
     try:
         with Unpacked(file, (GZIP,)) as stream:
@@ -46,11 +46,11 @@ def read_json_items(file: Path, expected: str) -> Iterator[Any]:
                 text, place = _skip(text, place, chunks)
                 after_comma = text[place : place + 1] == ","
                 if not after_comma and text[place : place + 1] != "]":
-                    raise _BrokenError("a list that ends early, or without a comma")
+                    raise BrokenError("a list that ends early, or without a comma")
                 place += after_comma
             text, place = _skip(text, place + 1, chunks)
             if text[place:]:
-                raise _BrokenError("more after the list")
+                raise BrokenError("more after the list")
     except UnicodeDecodeError:
         raise InputError(
             file,
@@ -68,11 +68,11 @@ def read_json_items(file: Path, expected: str) -> Iterator[Any]:
         raise InputError(
             file, found=(error.strerror or "no such file").lower(), expected=expected
         ) from None
-    except _BrokenError as error:
+    except BrokenError as error:
         raise InputError(file, found=str(error), expected="whole JSON", row=row) from None
 
 
-class _BrokenError(ValueError):
+class BrokenError(ValueError):
     """What is wrong with the JSON, without its text."""
 
 
@@ -103,8 +103,8 @@ def _item(
         try:
             item, end = decoder.raw_decode(text, place)
         except RecursionError:
-            raise _BrokenError("an item that is nested too deeply") from None
-        except _BrokenError:
+            raise BrokenError("an item that is nested too deeply") from None
+        except BrokenError:
             raise
         except ValueError as error:
             _refuse_broken(error, len(text))
@@ -113,10 +113,10 @@ def _item(
         if end < len(text) and not (isinstance(item, int | float) and text[end] in ".eE"):
             return item, text, end
         if len(text) - place > LONGEST_ITEM:
-            raise _BrokenError(f"an item of more than {LONGEST_ITEM >> 20} MiB")
+            raise BrokenError(f"an item of more than {LONGEST_ITEM >> 20} MiB")
         more = next(chunks, None)
         if more is None:
-            raise _BrokenError("broken or cut JSON")
+            raise BrokenError("broken or cut JSON")
         # Twice the text each time, so that a long item is not decoded again and again.
         pieces, size = [text[place:], more], len(more)
         while size < len(text) - place and (more := next(chunks, None)) is not None:
@@ -129,11 +129,16 @@ def _refuse_broken(error: ValueError, length: int) -> None:
     """An error at the end of the text may only mean that the item goes on; another one is final."""
     place = getattr(error, "pos", 0)
     if place < length - 16 and not str(error).startswith("Unterminated string"):
-        raise _BrokenError("broken JSON")
+        raise BrokenError("broken JSON")
 
 
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def keys_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of JSON; refuses one in which a key stands twice, for the second would win.
+
+    Raises:
+        BrokenError: there is one.
+    """
     found = dict(pairs)
     if len(found) < len(pairs):
-        raise _BrokenError("an object with one key twice")
+        raise BrokenError("an object with one key twice")
     return found

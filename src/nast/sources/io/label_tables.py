@@ -174,6 +174,25 @@ def _ragged(path: Path, row: int, found: int, width: int) -> NoReturn:
     raise InputError(path, found=f"{found} cells", expected=expected, row=row)
 
 
+def refuse_where(wrong: pl.Series, cells: pl.Series, path: Path, expected: str) -> None:
+    """Refuse a column in which a cell is wrong.
+
+    Args:
+        wrong: true where it is.
+        cells: the column.
+        path: the table, for the message.
+        expected: the rule.
+
+    Raises:
+        InputError: at the first wrong cell.
+    """
+    row = wrong.arg_max()
+    if row is not None and wrong[row]:
+        raise InputError(
+            path, found=shown(cells[row]), expected=expected, row=row + 1, column=cells.name
+        )
+
+
 def whole_ids(rows: pl.DataFrame, path: Path, columns: list[str]) -> pl.DataFrame:
     """Ids as whole numbers in text; those that a spreadsheet saved as floats are mended.
 
@@ -182,15 +201,8 @@ def whole_ids(rows: pl.DataFrame, path: Path, columns: list[str]) -> pl.DataFram
     """
     rows = rows.with_columns(pl.col(columns).str.replace(r"[.,]0*$", ""))
     for name in columns:
-        wrong = rows.with_row_index("row", 1).filter(~pl.col(name).str.contains(r"^[0-9]+$"))
-        if len(wrong):
-            raise InputError(
-                path,
-                found=shown(wrong[name][0]),
-                expected="a whole number",
-                row=wrong["row"][0],
-                column=name,
-            )
+        cells = rows.get_column(name)
+        refuse_where(~cells.str.contains(r"^[0-9]+$"), cells, path, "a whole number")
     return rows
 
 
@@ -200,15 +212,8 @@ def one_of(rows: pl.DataFrame, path: Path, column: str, allowed: list[str], expe
     Raises:
         InputError: at the first other cell.
     """
-    wrong = rows.with_row_index("row", 1).filter(~pl.col(column).is_in(allowed))
-    if len(wrong):
-        raise InputError(
-            path,
-            found=shown(wrong[column][0]),
-            expected=expected,
-            row=wrong["row"][0],
-            column=column,
-        )
+    cells = rows.get_column(column)
+    refuse_where(~cells.is_in(allowed), cells, path, expected)
 
 
 def labels_from(rows: pl.DataFrame, path: Path, columns: dict[str, str]) -> list[pl.Expr]:

@@ -8,9 +8,16 @@ from typing import TypeVar
 import polars as pl
 import polars.selectors as cs
 
-from nast.errors import InputError, shown
+from nast.errors import InputError
 from nast.sources.io.dialect import marked_encoding, separator_of, without_sep_line
-from nast.sources.io.label_tables import MOST_CELLS, parse_csv, read_bytes, read_text, refuse_ragged
+from nast.sources.io.label_tables import (
+    MOST_CELLS,
+    parse_csv,
+    read_bytes,
+    read_text,
+    refuse_ragged,
+    refuse_where,
+)
 from nast.sources.own_table.json_lines import table_of_lines
 
 T = TypeVar("T")
@@ -152,25 +159,6 @@ def is_plain(kind: pl.DataType) -> bool:
     """Whether a column of this type can be read as text: strings, numbers, true and false."""
     words = (pl.String, pl.Categorical, pl.Enum, pl.Boolean, pl.Null)
     return kind.is_numeric() or isinstance(kind, words)
-
-
-def refuse_where(wrong: pl.Series, cells: pl.Series, file: Path, expected: str) -> None:
-    """Refuse a column in which a cell is wrong.
-
-    Args:
-        wrong: true where it is.
-        cells: the column.
-        file: the table, for the message.
-        expected: the rule.
-
-    Raises:
-        InputError: at the first wrong cell.
-    """
-    row = wrong.arg_max()
-    if row is not None and wrong[row]:
-        raise InputError(
-            file, found=shown(cells[row]), expected=expected, row=row + 1, column=cells.name
-        )
 
 
 def meanings(cells: pl.Series, words: Mapping[str, str]) -> pl.Series:

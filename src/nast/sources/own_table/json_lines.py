@@ -7,6 +7,7 @@ from typing import Any
 import polars as pl
 
 from nast.errors import InputError
+from nast.sources.io.json_list import BrokenError, keys_once
 from nast.sources.io.label_tables import MOST_CELLS
 
 EXPECTED = "one object a line"
@@ -30,7 +31,10 @@ def table_of_lines(file: Path, text: str) -> pl.DataFrame:
     lines = [line for line in text.split("\n") if line.strip()]
     columns: dict[str, list[Any]] = {}
     decoder = json.JSONDecoder(
-        object_pairs_hook=_object, parse_int=str, parse_float=str, parse_constant=lambda word: None
+        object_pairs_hook=keys_once,
+        parse_int=str,
+        parse_float=str,
+        parse_constant=lambda word: None,
     )
     for row, line in enumerate(lines, 1):
         record = _record(file, row, line, decoder)
@@ -64,19 +68,8 @@ def _record(file: Path, row: int, line: str, decoder: json.JSONDecoder) -> dict[
             # Half of a character that takes two: no text, and no file could hold it.
             json.dumps(record, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
-        found = str(error) if isinstance(error, _TwiceError) else "no JSON"
+        found = str(error) if isinstance(error, BrokenError) else "no JSON"
         raise InputError(file, found=found, expected=EXPECTED, row=row) from None
     if not isinstance(record, dict):
         raise InputError(file, found="JSON that is no object", expected=EXPECTED, row=row)
     return record
-
-
-class _TwiceError(ValueError):
-    """An object in which a key stands twice; the second would silently replace the first."""
-
-
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        raise _TwiceError("one name twice in an object")
-    return found

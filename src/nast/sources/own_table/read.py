@@ -8,19 +8,26 @@ import polars as pl
 from nast.errors import InputError
 from nast.facts.conditions import CONDITIONS, Conditions
 from nast.sources.image_paths import refuse_outside
-from nast.sources.io.label_tables import cells_of, refuse_split_patients
+from nast.sources.io.label_tables import refuse_split_patients, refuse_where
 from nast.sources.joins import prefixed
 from nast.sources.own_table.cells import (
     coded,
     kind_of,
     meanings,
-    refuse_where,
     scan_table,
     text_columns,
 )
-from nast.sources.own_table.facts import NAME, ORDER, facts_of_rows
+from nast.sources.own_table.facts import NAME, facts_of_rows
 from nast.sources.own_table.mapping import Columns, Mapping, mapping_file, read_mapping
-from nast.sources.source import DATA_SETS, FRONTAL, Source, is_phantom, study_columns, tally
+from nast.sources.source import (
+    DATA_SETS,
+    Source,
+    account_of,
+    best_images,
+    is_phantom,
+    rank_of_view,
+    study_columns,
+)
 from nast.sources.splits import add_split
 
 _SHORTENED = r"^[0-9]+[.,][0-9]+[eE]\+?[0-9]+$|^[0-9]+[eE]\+[0-9]+$"
@@ -125,18 +132,7 @@ def _rows(cells: pl.DataFrame, mapping: Mapping, file: Path) -> pl.DataFrame:
 
 def _studies(rows: pl.DataFrame, mapping: Mapping) -> pl.DataFrame:
     """One row per study, in the order of the table: the image that stands for it."""
-    frontal = {view: place for place, view in enumerate(FRONTAL)}
-    chosen = (
-        rows.with_row_index("place")
-        .with_columns(pl.col("place").min().over("study_id"))
-        .sort(
-            pl.col("image_path") == "",
-            pl.col("view").replace_strict(frontal, default=len(FRONTAL), return_dtype=pl.Int8),
-            maintain_order=True,
-        )
-        .unique("study_id", keep="first", maintain_order=True)
-        .sort("place")
-    )
+    chosen = best_images(rows, pl.col("image_path") == "", rank_of_view("view"))
     return chosen if mapping.columns.split else add_split(chosen)
 
 
@@ -160,8 +156,4 @@ def _wide(
             expected="equal labels within a study",
             row=row + 1,
         )
-    account = tally()
-    account["present"] = cells_of(labels.select(names), *ORDER)
-    account["kept"] = cells_of(labels.select(names), "present", "absent")
-    account["set aside: uncertain"] = account["present"] - account["kept"]
-    return labels, account
+    return labels, account_of(labels.select(names))
