@@ -103,7 +103,7 @@ def test_every_command_is_silent(said, marked, tiny_clip, tmp_path):
         code, text = said(*command)
         assert code == 0, text
         assert_silent(text, secrets(facts))
-    for name in ("report.html", "metrics.json", *(f"tables/table{i}.md" for i in (1, 2, 3, 4))):
+    for name in ("report.html", "metrics.parquet", *(f"tables/table{i}.md" for i in (1, 2, 3, 4))):
         assert_silent((tmp_path / "report" / name).read_text(), secrets(facts))
     for name in ("losses.csv", "README.md", "run.json", "updates.json", "lora/README.md"):
         assert_silent((lora / name).read_text(), secrets(facts))

@@ -13,7 +13,8 @@ from built import contextual_set, question_set, resealed
 from nast.cli import run
 from nast.files import MANIFEST, write_json
 from nast.items.review.round_trip import export_review
-from nast.reporting.tables import MEASURES
+from nast.items.table import read_items
+from nast.reporting.runs import MEASURES
 from nast.stages import stage
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -78,11 +79,10 @@ def refused(tmp_path, capsys):
 def scored(facts, tmp_path_factory):
     """An evaluation of questions by a file of scores."""
     folder = tmp_path_factory.mktemp("scored")
-    questions = pl.read_parquet(question_set(facts) / "questions.parquet")
+    items = read_items(question_set(facts)).filter(pl.col("form") != "omitted")
     rows = [
-        {"item": f"{i}-{form}", "option": o, "score": float(o)}
-        for i in questions["question_id"]
-        for form in ("negated", "affirmative")
+        {"item": item, "option": o, "score": float(o)}
+        for item in items["item_id"]
         for o in range(4)
     ]
     pl.DataFrame(rows).write_csv(folder / "m.csv")
@@ -94,14 +94,14 @@ def scored(facts, tmp_path_factory):
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     """A run folder, as far as a report reads it."""
-    folder = tmp_path_factory.mktemp("runs") / "uniform#0"
+    folder = tmp_path_factory.mktemp("runs") / "even"
 
     def make(out):
         write_json(out / "updates.json", {name: [0.5, 0.5] for name in MEASURES})
         (out / "updates.csv").write_text("step,block,parameters\n1,1,1\n1,2,1\n")
         return {}
 
-    stage(folder, {"stage": "train"}, [], make)
+    stage(folder, {"stage": "train", "objective": "nast", "layers": "uniform"}, [], make)
     return folder
 
 
@@ -115,7 +115,7 @@ def traced(facts, tmp_path_factory):
     return folder
 
 
-@pytest.mark.parametrize("name", [MANIFEST, "metrics.json", "no_harm.json", "scores.parquet"])
+@pytest.mark.parametrize("name", [MANIFEST, "metrics.parquet", "scores.parquet"])
 def test_report_of_a_damaged_evaluation(name, scored, refused):
     refused(scored, name, lambda work: ["report", work])
 
@@ -137,7 +137,7 @@ def test_report_of_damaged_questions(name, scored, facts, refused):
     refused(question_set(facts), name, lambda work: ["report", scored, work])
 
 
-@pytest.mark.parametrize("name", [MANIFEST, "questions.parquet"])
+@pytest.mark.parametrize("name", [MANIFEST, "items.parquet"])
 def test_export_and_evaluation_of_damaged_questions(name, scored, facts, refused):
     folder = question_set(facts)
     refused(folder, name, lambda work: ["benchmark", "export", work, "--to", "csv"])
@@ -145,7 +145,7 @@ def test_export_and_evaluation_of_damaged_questions(name, scored, facts, refused
     refused(folder, name, lambda work: ["evaluate", model, work, "--split", "all"])
 
 
-@pytest.mark.parametrize("name", [MANIFEST, "claims.parquet", "captions.parquet"])
+@pytest.mark.parametrize("name", [MANIFEST, "items.parquet", "captions.parquet"])
 def test_export_of_damaged_claims(name, facts, refused):
     call = ["contextual", "export", "{}", "--to", "jsonl"]
     refused(contextual_set(facts), name, lambda work: [work if a == "{}" else a for a in call])

@@ -1,12 +1,13 @@
 """The demo at the smallest size: every stage, every file, a second call that does nothing."""
 
-import json
 import re
 
+import polars as pl
 import pytest
 
+from nast import paper
 from nast.cli import run
-from nast.commands import demo
+from nast.records import METRICS_SCHEMA
 
 
 @pytest.fixture(scope="module")
@@ -14,7 +15,8 @@ def finished(tmp_path_factory):
     """A demo of a few patients and steps."""
     out = tmp_path_factory.mktemp("demo") / "out"
     patch = pytest.MonkeyPatch()
-    patch.setattr(demo, "QUICK", demo.Size(patients=110, questions=6, claims=6, seeds=2, steps=3))
+    size = paper.Size(patients=110, questions=6, claims=6, seeds=2, steps=3)
+    patch.setattr(paper, "QUICK", size)
     assert run(["demo", "--quick", "--out", str(out)]) == 0
     yield out
     patch.undo()
@@ -23,17 +25,26 @@ def finished(tmp_path_factory):
 def test_every_file_is_there(finished):
     names = [f"tables/table{i}.{kind}" for i in (1, 2, 3, 4) for kind in ("csv", "md", "tex")]
     names += [f"figures/figure{i}.{kind}" for i in (3, 5) for kind in ("svg", "png")]
-    names += ["report.html", "metrics.json", "facts/facts.parquet", "trace/layer_weights.json"]
+    names += ["report.html", "metrics.parquet", "facts/facts.parquet", "trace/layer_weights.json"]
     assert [n for n in names if not (finished / n).stat().st_size] == []
     assert len(list((finished / "runs").iterdir())) == 6
 
 
 def test_metrics_say_what_they_stand_on(finished):
-    metrics = json.loads((finished / "metrics.json").read_text())
-    assert set(metrics) == {"base", "LoRA uniform", "NAST (lr)", "NAST (as printed)", "blind"}
-    for name, figure in metrics["NAST (lr)"].items():
-        assert set(figure) >= {"value", "interval", "n", "method"}, name
-    assert metrics["NAST (lr)"]["claims/accuracy/negated"]["seeds"] == 2
+    metrics = pl.read_parquet(finished / "metrics.parquet")
+    assert dict(metrics.schema) == METRICS_SCHEMA
+    names = ["base", "LoRA uniform", "NAST (lr)", "NAST (as printed)"]
+    assert metrics["model"].drop_nulls().unique(maintain_order=True).to_list() == names
+    said = metrics.filter(pl.col("value").is_nan().not_())
+    assert said.select("n", "method", "task", "statistic").null_count().sum_horizontal().item() == 0
+    claims = metrics.filter(
+        pl.all_horizontal(pl.col("reference", "subset", "condition").is_null()),
+        model="NAST (lr)",
+        set="claims",
+        statistic="accuracy",
+        form="negated",
+    )
+    assert claims["seeds"].to_list() == [2] and claims["seed_sd"].item() >= 0
 
 
 def test_report_is_one_page_in_order(finished):
@@ -45,8 +56,6 @@ def test_report_is_one_page_in_order(finished):
 
 
 def test_train_and_test_patients_differ(finished):
-    import polars as pl
-
     studies = pl.read_parquet(finished / "facts" / "studies.parquet")
     splits = studies.group_by("subject_id").agg(pl.col("split").n_unique())["split"]
     assert splits.max() == 1
