@@ -67,10 +67,14 @@ def rows_of(
         realiser: who wrote the words.
 
     Raises:
-        ValueError: two options say the same, or read alike in a form that does not leave words out.
+        ValueError: two options say the same, or read alike in a form that does not leave words out;
+            an answer is outside the options, or there is not one text for each.
     """
     if len(set(group.options)) < len(group.options):
         raise ValueError(f"group {group_id}: two options say the same")
+    for _, answer in group.members:
+        if not 0 <= answer < len(group.options):
+            raise ValueError(f"group {group_id}: answer {answer} of {len(group.options)} options")
     mistake = missed if group.set == "questions" else confused
     shared = {
         "set": group.set,
@@ -93,6 +97,9 @@ def rows_of(
         for place, (study, answer) in enumerate(group.members)
     ]
     for form in group.forms:
+        if len(words[form]) != len(group.options):
+            number, wanted = len(words[form]), len(group.options)
+            raise ValueError(f"group {group_id}: {number} texts for {wanted} options ({form})")
         texts = [words[form][i] for i in order]
         if form != "omitted" and len(set(texts)) < len(texts):
             raise ValueError(f"group {group_id}: two options have the same words ({form})")
@@ -103,13 +110,19 @@ def rows_of(
 
 def items_table(rows: Sequence[dict[str, Any]]) -> pl.DataFrame:
     """Rows of `rows_of` as a table, `ITEMS_SCHEMA`."""
-    # Rows of a group hold the same facts, which are put into a column once.
-    distinct: dict[int, tuple[int, Any]] = {}
-    at = [distinct.setdefault(id(row["facts"]), (len(distinct), row["facts"]))[0] for row in rows]
-    facts = pl.Series("facts", [f for _, f in distinct.values()], dtype=ITEMS_SCHEMA["facts"])
-    rest = {name: kind for name, kind in ITEMS_SCHEMA.items() if name != "facts"}
-    table = pl.DataFrame([{name: row[name] for name in rest} for row in rows], schema=rest)
-    return table.with_columns(facts[at]).select(*ITEMS_SCHEMA)
+    lists = {name: kind for name, kind in ITEMS_SCHEMA.items() if isinstance(kind, pl.List)}
+    texts = {name: kind for name, kind in ITEMS_SCHEMA.items() if name not in lists}
+    table = pl.DataFrame([{name: row[name] for name in texts} for row in rows], schema=texts)
+    columns = [_shared(name, kind, [row[name] for row in rows]) for name, kind in lists.items()]
+    return table.with_columns(columns).select(*ITEMS_SCHEMA)
+
+
+def _shared(name: str, kind: pl.List, values: Sequence[Any]) -> pl.Series:
+    """A column of lists that many rows of a group share: each is converted once."""
+    distinct = {id(value): value for value in values}
+    place = {key: number for number, key in enumerate(distinct)}
+    column = pl.Series(name, list(distinct.values()), dtype=kind)
+    return column[[place[id(value)] for value in values]]
 
 
 def missed(true: Statement, other: Statement) -> str:
