@@ -1,6 +1,7 @@
 """Phantom patients: who has what, before anything is drawn or written.
 
-All thirteen conditions with side, zone and severity where they have them. The frequencies are
+All thirteen conditions of the package's own table, with side, zone and severity where they have
+them: a drawing exists of these alone, so a phantom takes no other table. The frequencies are
 chosen so that a few hundred patients fill every part of the benchmark; they are not clinical.
 """
 
