@@ -17,19 +17,10 @@ def lost(before, folder):
 
 def right_scores(data):
     """Rows for a file of scores in which the right option of every test item has the most."""
-    rows = []
-    if (data / "questions.parquet").is_file():
-        for row in pl.read_parquet(data / "questions.parquet").filter(split="test").to_dicts():
-            for form in ("negated", "affirmative", "omitted"):
-                rows += _options(f"{row['question_id']}-{form}", row[form], row["answer"])
-    if (data / "claims.parquet").is_file():
-        for row in pl.read_parquet(data / "claims.parquet").filter(split="test").to_dicts():
-            rows += _options(row["set_id"], row["claims"], row["answer"])
-    return pl.DataFrame(rows, schema=["item", "option", "score"], orient="row")
-
-
-def _options(item, texts, answer):
-    return [(item, number, float(number == answer)) for number in range(len(texts))]
+    items = pl.read_parquet(data / "items.parquet").filter(split="test")
+    rows = items.with_columns(option=pl.int_ranges(pl.col("options").list.len())).explode("option")
+    right = pl.col("option") == pl.col("answer")
+    return rows.select("option", item="item_id", score=right.cast(pl.Float64))
 
 
 def score_file(rows, path):
