@@ -8,19 +8,25 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
-from types import UnionType
-from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
+from typing import Any, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    TypeAdapter,
+    ValidationError,
+    ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    field_validator,
+    model_validator,
+)
 
 from nast.errors import InputError, shown
 
 Read = TypeVar("Read")
 Keys = Sequence[int | str]
 """Where a value stands: the keys and places that lead to it from the top of the file."""
-
-
 LONGEST = 2**20
 """Bytes of a file."""
 MOST_NODES = 100_000
@@ -53,11 +59,33 @@ class StrictModel(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _without_blanks(cls, given: Any) -> Any:
+    def _keys(cls, given: Any) -> dict[str, Any]:
+        fields = {field.alias or name: field for name, field in cls.model_fields.items()}
         if not isinstance(given, dict):
-            return given
-        known = _names(cls.model_fields)
-        return {k: v for k, v in given.items() if v not in (None, "") or k not in known}
+            raise UnfitError(as_found(given), "keys with values")
+        for name in given:
+            if name not in fields:
+                raise UnfitError("an unknown key", likely(str(name), fields), name)
+        filled = {name: value for name, value in given.items() if value not in (None, "")}
+        for name, field in fields.items():
+            if field.is_required() and name not in filled:
+                raise UnfitError("nothing", field.description or "a value", name)
+        return filled
+
+    @field_validator("*", mode="wrap")
+    @classmethod
+    def _as_described(
+        cls, value: Any, inner: ValidatorFunctionWrapHandler, info: ValidationInfo
+    ) -> Any:
+        """Says the description of a field whose value is wrong, unless a validator says more."""
+        try:
+            return inner(value)
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            if first["type"] == "value_error":
+                raise
+            rule = cls.model_fields[info.field_name or ""].description or _plain(first["msg"])
+            raise UnfitError(as_found(first["input"]), rule, *first["loc"]) from None
 
 
 class _Checked(yaml.composer.Composer):
@@ -201,31 +229,19 @@ def fitted(
     try:
         return TypeAdapter(model).validate_python(value, context=context)
     except ValidationError as error:
-        # A key that is written wrongly is missing, too.
-        errors = error.errors(include_url=False)
-        first = next((e for e in errors if e["type"] == "extra_forbidden"), errors[0])
-    loc, kind, said = first["loc"], first["type"], first["msg"]
+        first = error.errors(include_url=False)[0]
     own = first.get("ctx", {}).get("error")
-    loc = tuple(part for part in loc if part != "[key]")
-    described = _described(model, loc)
-    known = _fields(model, loc[:-1])
-    if loc or not expected:
-        expected = described or _plain(said)
-    found = _kind(first["input"])
-    if kind == "missing":
-        found, expected = "nothing", described or "a value"
-    elif kind == "extra_forbidden":
-        found, expected = "an unknown key", likely(str(loc[-1]), map(str, known))
-    elif isinstance(own, UnfitError):
-        found, expected, loc = own.found, own.expected, (*loc, *own.key)
-    elif kind == "value_error":
-        # What a validator of ours says is the whole rule.
-        expected = _plain(said)
-    keys = [*at, *loc]
+    keys = [*at, *first["loc"]]
+    found, rule = as_found(first["input"]), _plain(first["msg"])
+    if isinstance(own, UnfitError):
+        found, rule, keys = own.found, own.expected, [*keys, *own.key]
+    elif first["type"] == "missing":
+        found, rule = "nothing", "a value"
+    keys = [key for key in keys if key != "[key]"]
     raise InputError(
         file,
         found=found,
-        expected=expected,
+        expected=rule if keys or not expected else expected,
         line=line_of(file, keys),
         key=".".join(map(str, keys)) or None,
     ) from None
@@ -258,7 +274,7 @@ _PLAIN = {
 """Kinds of values as pydantic names them -> as we do."""
 
 
-def _kind(value: Any) -> str:
+def as_found(value: Any) -> str:
     """What a value is, without saying a text of more than three characters."""
     if value is None:
         return "nothing"
@@ -269,49 +285,6 @@ def _kind(value: Any) -> str:
     if isinstance(value, list | tuple):
         return f"a list of {len(value)}"
     return str(value) if isinstance(value, int | float) else shown(value)
-
-
-def _at(model: Any, loc: Keys) -> Any:
-    """The type that stands at some keys of a model; None where it cannot be told."""
-    model = _bare(model)
-    for key in loc:
-        fields = getattr(model, "model_fields", None)
-        if fields is not None:
-            model = _names(fields)[key].annotation if key in _names(fields) else None
-        else:
-            model = next(reversed(_inner(model)), None)
-        model = _bare(model)
-    return model
-
-
-def _bare(model: Any) -> Any:
-    """A type without what is annotated to it, and X of X | None."""
-    while get_origin(model) in (Union, UnionType, Annotated):
-        model = next(iter(_inner(model)), None)
-    return model
-
-
-def _inner(model: Any) -> list[Any]:
-    """The types within dict[str, X], list[X] or X | None that have fields of their own."""
-    return [a for a in get_args(model) if hasattr(a, "model_fields") or get_args(a)]
-
-
-def _names(fields: Mapping[str, Any]) -> dict[int | str, Any]:
-    """Fields of a model by the name that they have in a file."""
-    return {field.alias or name: field for name, field in fields.items()}
-
-
-def _fields(model: Any, loc: Keys) -> dict[int | str, Any]:
-    return _names(getattr(_at(model, loc), "model_fields", {}))
-
-
-def _described(model: Any, loc: Keys) -> str | None:
-    """The description of the deepest field on the way to a value that has one."""
-    for end in range(len(loc), 0, -1):
-        field = _fields(model, loc[: end - 1]).get(loc[end - 1])
-        if field is not None and field.description:
-            return str(field.description)
-    return None
 
 
 def line_of(file: Path, keys: Keys) -> int | None:

@@ -5,13 +5,12 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from pydantic import Field, ValidationInfo, field_validator
-from pydantic_core import PydanticCustomError
 
 from nast.errors import InputError, ModelError
 from nast.models import bert, preprocess, text_rules
 from nast.models.families import heads, image_towers
 from nast.models.weights import encoders
-from nast.yaml_files import StrictModel, read_yaml
+from nast.yaml_files import StrictModel, UnfitError, as_found, read_yaml
 
 SPECS = Path(__file__).parent / "specs"
 """Specifications that ship with the package; their file names are those of the published files."""
@@ -71,9 +70,9 @@ class Section(StrictModel):
     @field_validator("*")
     @classmethod
     def _fits(cls, value: Any, info: ValidationInfo) -> Any:
-        test = cls.tests.get(str(info.field_name))
-        if test and not test(value):
-            raise PydanticCustomError("unfit", "another value")
+        name = str(info.field_name)
+        if name in cls.tests and not cls.tests[name](value):
+            raise UnfitError(as_found(value), cls.model_fields[name].description or "another value")
         return value
 
 
