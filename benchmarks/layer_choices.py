@@ -23,10 +23,10 @@ from nast.models.registry import load_model
 from nast.phantom.write import build_phantom
 from nast.sources.collect import build_facts
 from nast.tracing.build import build_trace
-from nast.tracing.config import TraceConfig
-from nast.tracing.read import read_traced
-from nast.training.config import TrainConfig
+from nast.tracing.choose import read_traced
+from nast.tracing.trace_config import TraceConfig
 from nast.training.run import build_run
+from nast.training.train_config import TrainConfig
 
 BASELINE = "nast, uniform"
 """What every model is compared with; always trained."""

@@ -28,8 +28,8 @@ from nast.layers import LayerWeights, uniform
 from nast.models.registry import load_model
 from nast.sources.collect import read_facts
 from nast.training.batches import caption_data, claim_data, draw
-from nast.training.config import TrainConfig
 from nast.training.objectives import caption_loss, claim_loss
+from nast.training.train_config import TrainConfig
 from nast.training.trainer import _start, _step
 from nast.vectors import Vectors
 

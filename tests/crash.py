@@ -49,7 +49,7 @@ def stages(root: Path) -> dict[str, Stage]:
         "trace": Stage(["trace", tiny, facts, "--aggregation", "module"], ["--beta", "2"]),
         "train": Stage([*train, "--steps", "3"], seed),
         # What is varied stands in its file alone.
-        "sweep": Stage([*train[:4], "--sweep", str(root / "grid.yaml")], None),
+        "grid": Stage([*train[:4], "--grid", str(root / "grid.yaml")], None),
         "evaluate": Stage(["evaluate", tiny, run, questions, claims], seed),
         "report": Stage(
             ["report", str(root / "scores"), str(root / "trace"), str(root / "run")], [questions]
@@ -288,7 +288,7 @@ def load() -> None:
     import nast.evaluation
     import nast.exchange.export
     import nast.exchange.importing
-    import nast.models.export
+    import nast.models.model_export
     import nast.models.registry
     import nast.reporting.report
     import nast.training.grid  # noqa: F401

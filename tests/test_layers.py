@@ -19,8 +19,8 @@ from nast.layers import (
 from nast.models.registry import load_model
 from nast.tracing.aggregate import SCORES_SCHEMA
 from nast.tracing.build import build_trace
-from nast.tracing.config import TraceConfig
-from nast.tracing.read import choose_layers
+from nast.tracing.choose import choose_layers
+from nast.tracing.trace_config import TraceConfig
 
 CAPTION = [0.71, 0.62, 0.48, 0.04, 0.03, 0.04, 0.04, 0.02, 0.02, 0.00, 0.00, 0.00]
 FOIL = [0.90, 0.86, 0.69, 0.18, 0.12, 0.10, 0.09, 0.06, 0.05, 0.01, 0.01, 0.00]

@@ -59,10 +59,10 @@ if TYPE_CHECKING:
     from nast.tracing.selectivity import negator_attention as negator_attention
     from nast.tracing.trace import Trace as Trace
     from nast.tracing.trace import trace as trace
-    from nast.training.config import TrainConfig as TrainConfig
     from nast.training.run import build_run as build_run
     from nast.training.train import TrainedModel as TrainedModel
     from nast.training.train import train as train
+    from nast.training.train_config import TrainConfig as TrainConfig
     from nast.vectors import Vectors as Vectors
 
 __version__ = "0.1.0"
@@ -116,7 +116,7 @@ _PUBLIC = {
     "LayerWeights": "nast.layers",
     "controls": "nast.layers",
     "train": "nast.training.train",
-    "TrainConfig": "nast.training.config",
+    "TrainConfig": "nast.training.train_config",
     "TrainedModel": "nast.training.train",
     "build_run": "nast.training.run",
     # Scores, metrics, reports.

@@ -61,6 +61,11 @@ class Profile:
         high: upper ends.
         within_noise: whether its range is too small to say anything (design row 2).
         of: the model or the folder that it belongs to, for warnings.
+
+    Example:
+        >>> import nast
+        >>> nast.layer_weights(nast.Profile("scope", [0.2, 0.6, 0.4]), floor=0.0).alpha[1]
+        1.0
     """
 
     name: str
@@ -82,6 +87,11 @@ class LayerWeights:
             `random`, `front-K`, `top-K`, `file`, or `given` for numbers of a caller.
         beta: sharpness, where a profile was scaled.
         protocol: `paper` where its literal rule was asked for.
+
+    Example:
+        >>> import nast
+        >>> nast.LayerWeights([1.0, 0.5], [1.5, 0.5]).name
+        'given'
     """
 
     alpha: list[float]
@@ -141,7 +151,8 @@ def layer_weights(
             renorm or protocol is unknown.
 
     Example:
-        >>> weights = layer_weights([0.2, 0.6, 0.4], floor=0.0)
+        >>> import nast
+        >>> weights = nast.layer_weights([0.2, 0.6, 0.4], floor=0.0)
         >>> [round(scale, 2) for scale in weights.scale]
         [0.0, 2.0, 1.0]
     """
@@ -239,8 +250,9 @@ def controls(
         of the profile.
 
     Example:
+        >>> import nast
         >>> scores = [0.9, 0.5, 0.1]
-        >>> found = controls(layer_weights(scores), scores, k=1)
+        >>> found = nast.controls(nast.layer_weights(scores), scores, k=1)
         >>> list(found)
         ['uniform', 'reversed', 'random', 'front-1', 'top-1']
         >>> found["top-1"].scale

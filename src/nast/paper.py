@@ -119,10 +119,10 @@ def _train(folder: dict[str, Path], size: Size, progress: Progress) -> list[Path
     progress.step("loading torch and the phantom model")
     from nast.models.registry import load_model
     from nast.tracing.build import build_trace
-    from nast.tracing.config import TraceConfig
-    from nast.tracing.read import choose_layers
-    from nast.training.config import TrainConfig
+    from nast.tracing.choose import choose_layers
+    from nast.tracing.trace_config import TraceConfig
     from nast.training.run import build_run
+    from nast.training.train_config import TrainConfig
 
     base = load_model("base=phantom", precision="float32")
     progress.step("tracing negation through the text tower")

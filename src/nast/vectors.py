@@ -149,7 +149,14 @@ def _drop_chunk(index: Path, error: Exception) -> None:
 
 
 class Vectors:
-    """Unit vectors of texts and images for one model; on disk when a folder is given."""
+    """Unit vectors of texts and images for one model; on disk when a folder is given.
+
+    Example:
+        >>> import nast
+        >>> vectors = nast.Vectors(nast.load_model("phantom"))
+        >>> vectors.texts(["There is no edema.", "There is no edema."]).shape[0]
+        2
+    """
 
     def __init__(
         self, model: DualEncoder, folder: Path | None = None, access: str = "credentialed"

@@ -10,7 +10,7 @@ from tiny_models import FAMILIES, TWO_TOWERS, loaded, place
 from transformers import AutoTokenizer, CLIPModel
 
 from nast.files import write_json
-from nast.models.export import export_model
+from nast.models.model_export import export_model
 from nast.models.registry import load_model, merge, quiet
 from nast.training.lora import add_lora, lora_by_layer
 

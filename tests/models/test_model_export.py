@@ -12,8 +12,8 @@ from transformers import AutoImageProcessor, AutoTokenizer, CLIPModel
 import nast.cli
 from nast.errors import ModelError, UsageError
 from nast.files import manifest_of, write_json
-from nast.models.export import export_model
 from nast.models.images import open_image
+from nast.models.model_export import export_model
 from nast.models.registry import PHANTOM, load_model, quiet
 from nast.models.weights.clip_layout import to_openai, to_transformers
 from nast.training.lora import add_lora

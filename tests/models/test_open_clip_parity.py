@@ -13,10 +13,10 @@ from PIL import Image
 from safetensors.torch import load_file
 from transformers import BertConfig, BertTokenizer
 
-from nast.models.export import export_model
 from nast.models.families import openclip_config
 from nast.models.families.openclip_config import Architecture
 from nast.models.images import open_image
+from nast.models.model_export import export_model
 from nast.models.registry import load_model
 from nast.phantom.patients import patients
 from nast.phantom.reports import report_of

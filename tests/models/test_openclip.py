@@ -11,11 +11,11 @@ from safetensors.torch import save_file
 from transformers import BertTokenizer
 
 from nast.errors import ModelError, UsageError
-from nast.models.export import export_model
 from nast.models.families import openclip_config
 from nast.models.families.openclip_config import Architecture
 from nast.models.families.openclip_images import chexzero_pixels, image_processor
 from nast.models.images import open_image
+from nast.models.model_export import export_model
 from nast.models.registry import load_model
 from nast.tracing.check import check_model
 

@@ -12,10 +12,10 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
 from nast.errors import ModelError, UsageError
-from nast.models.export import export_model
 from nast.models.families import openclip_config
 from nast.models.families.openclip_config import Architecture
 from nast.models.images import open_image
+from nast.models.model_export import export_model
 from nast.models.registry import load_model
 from nast.tracing.check import check_model
 from nast.training.lora import add_lora, lora_by_layer

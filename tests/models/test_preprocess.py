@@ -8,7 +8,7 @@ from PIL import Image
 from transformers import CLIPImageProcessorPil
 
 from nast.files import write_json
-from nast.models.export import export_model
+from nast.models.model_export import export_model
 from nast.models.preprocess import to_pixels
 from nast.models.registry import load_model
 from nast.training.lora import add_lora

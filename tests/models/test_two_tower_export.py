@@ -12,9 +12,9 @@ from tiny_models import TWO_TOWERS, loaded, two_tower, write_image
 from transformers import AutoTokenizer, BertModel
 
 from nast.errors import ModelError
-from nast.models.export import export_model
 from nast.models.families.spec import read_spec
 from nast.models.families.two_tower import load_two_tower
+from nast.models.model_export import export_model
 from nast.models.registry import load_model, quiet
 from nast.training.lora import add_lora, lora_by_layer
 

@@ -13,9 +13,9 @@ from nast.layers import AGGREGATIONS, layer_weights, uniform
 from nast.models.registry import load_model
 from nast.tracing.aggregate import PAIRS_SCHEMA, SCORES_SCHEMA, layer_scores, merged, within_noise
 from nast.tracing.build import build_trace
-from nast.tracing.config import TraceConfig
-from nast.tracing.read import choose_layers
+from nast.tracing.choose import choose_layers
 from nast.tracing.trace import trace as trace_model
+from nast.tracing.trace_config import TraceConfig
 
 SCORES = [0.1, 0.9, 0.5, 0.3]
 CONDITIONS = ("Edema", "Fracture", "Pneumonia", "Pneumothorax", "Atelectasis")

@@ -10,8 +10,8 @@ from nast.errors import InputError
 from nast.facts.conditions import CONDITIONS
 from nast.models.clip_bpe import clip_tokenizer
 from nast.sources.collect import read_facts
-from nast.tracing.config import TEMPLATES
 from nast.tracing.probes import make_probes, probe_images, roles
+from nast.tracing.trace_config import TEMPLATES
 
 
 class Words:

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from nast.training.batches import draw
-from nast.training.config import Recipe
+from nast.training.train_config import Recipe
 
 
 def rng(seed=0):

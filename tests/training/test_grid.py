@@ -13,8 +13,8 @@ from nast.errors import InputError
 from nast.files import write_json, write_table
 from nast.layers import layer_weights, uniform
 from nast.tracing.aggregate import PAIRS_SCHEMA, SCORES_SCHEMA, layer_scores
-from nast.training.config import TrainConfig
 from nast.training.grid import LAYER_KEYS, read_grid, train_grid
+from nast.training.train_config import TrainConfig
 
 GRID = """
 objective: [nast, clip]

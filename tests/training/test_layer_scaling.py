@@ -10,10 +10,10 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from nast.layers import LayerWeights, uniform
 from nast.models.registry import load_model
-from nast.training.config import TrainConfig
 from nast.training.layer_scaling import layer_groups, scale_gradients
 from nast.training.lora import add_lora, lora_by_layer
 from nast.training.objectives import claim_loss
+from nast.training.train_config import TrainConfig
 from nast.training.trainer import fine_tune
 
 SCALE = LayerWeights([1.0, 0.5, 0.1, 0.25], [1.0, 0.5, 0.1, 0.25])

@@ -9,10 +9,10 @@ from six_pairs import TEXTS
 from nast.language.read.parse import facts_of
 from nast.layers import uniform
 from nast.models.registry import load_model
-from nast.training.config import PAPER, PUBLISHED, TrainConfig
 from nast.training.lora import lora_by_layer
 from nast.training.objectives import TERMS
 from nast.training.run import build_run
+from nast.training.train_config import PAPER, PUBLISHED, TrainConfig
 from nast.training.trainer import fine_tune
 
 

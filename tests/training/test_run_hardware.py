@@ -9,9 +9,9 @@ from pytest import approx
 from nast.layers import LayerWeights
 from nast.models.hardware import key_at
 from nast.models.registry import load_model
-from nast.training.config import TrainConfig
 from nast.training.lora import lora_by_layer
 from nast.training.run import build_run
+from nast.training.train_config import TrainConfig
 from nast.training.trainer import fine_tune
 
 CONFIG = TrainConfig(steps=4, captions=4, claims=3, validate_every=2, learning_rate=1e-3)

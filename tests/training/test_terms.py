@@ -7,8 +7,8 @@ from torch.nn.functional import cross_entropy, normalize
 
 from nast.errors import UsageError
 from nast.training.batches import Batch
-from nast.training.config import OBJECTIVES, weights_of
 from nast.training.objectives import TERMS
+from nast.training.train_config import OBJECTIVES, weights_of
 
 SCALE = 7.0
 

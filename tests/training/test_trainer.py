@@ -16,13 +16,13 @@ from pytest import approx
 from nast.errors import InputError, ModelError, NastError, UsageError
 from nast.evaluation import evaluate
 from nast.files import manifest_of
-from nast.stages import stage
 from nast.layers import LayerWeights, uniform
 from nast.models.registry import load_model
-from nast.training.config import TrainConfig
+from nast.stages import stage
 from nast.training.lora import lora_by_layer
 from nast.training.run import STATE, build_run
 from nast.training.train import train
+from nast.training.train_config import TrainConfig
 from nast.training.trainer import fine_tune
 from nast.training.updates import top_share
 from nast.training.validation import claim_validation

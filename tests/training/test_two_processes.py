@@ -16,9 +16,9 @@ from six_pairs import six_pairs
 from nast.cli import run
 from nast.layers import LayerWeights
 from nast.models.registry import load_model
-from nast.training.config import TrainConfig
 from nast.training.lora import lora_by_layer
 from nast.training.run import STATE
+from nast.training.train_config import TrainConfig
 from nast.training.trainer import fine_tune
 
 CONFIG = TrainConfig(steps=3, captions=6, claims=6, warm_up=1, learning_rate=1e-4)

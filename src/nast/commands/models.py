@@ -75,7 +75,7 @@ def export_model_command(
         Start over in a folder of another export.
     """
     loadable(model)
-    from nast.models.export import export_model
+    from nast.models.model_export import export_model
     from nast.models.registry import load_model
 
     loaded = load_model(model, device="cpu", precision="float32")

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from nast.commands.arguments import loadable
-from nast.tracing.config import TraceConfig
+from nast.tracing.trace_config import TraceConfig
 
 DEFAULT = TraceConfig()
 

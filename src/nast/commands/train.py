@@ -10,7 +10,7 @@ from nast.commands.arguments import loadable
 from nast.commands.options import NotNegativeNumber
 from nast.errors import UsageError
 from nast.progress import Progress
-from nast.training.config import TrainConfig
+from nast.training.train_config import TrainConfig
 
 if TYPE_CHECKING:
     from nast.layers import LayerWeights
@@ -75,7 +75,7 @@ def train_command(
         _train_grid(model, facts, contextual, grid, out, trace, vectors, fresh, first)
         return
     from nast.models.registry import load_model
-    from nast.tracing.read import choose_layers
+    from nast.tracing.choose import choose_layers
     from nast.training.run import build_run
 
     base = load_model(model)

@@ -11,7 +11,7 @@ from nast.errors import ModelError
 from nast.files import checked, read_json
 from nast.models.weights.checkpoints import read_safetensors
 from nast.models.weights.model_folders import check_keys
-from nast.models.weights.pretrained import ADAPTER, refused
+from nast.models.weights.pretrained import ADAPTER, refusing
 
 WEIGHTS = "adapter_model.safetensors"
 SETTINGS = ("r", "lora_alpha", "target_modules")
@@ -42,7 +42,7 @@ def put_lora(network: Any, folder: Path) -> PeftModel:
     """
     config, file = _config(folder / ADAPTER), folder / WEIGHTS
     weights = read_safetensors(checked(file))
-    with refused(f"{folder}: these LoRA weights do not fit the base"):
+    with refusing(f"{folder}: these LoRA weights do not fit the base"):
         made = get_peft_model(network, config)
         wanted = get_peft_model_state_dict(made, save_embedding_layers=False)
         check_keys(str(file), wanted.keys() - weights.keys(), weights.keys() - wanted.keys())
@@ -55,7 +55,7 @@ def _config(file: Path) -> LoraConfig:
     found = read_json(file)
     if not isinstance(found, dict) or found.get("peft_type") != "LORA":
         raise ModelError(f"{file}: found no configuration of LoRA, expected that of a run of nast")
-    with refused(f"{file}: no configuration of LoRA"):
+    with refusing(f"{file}: no configuration of LoRA"):
         config = LoraConfig(**{name: found[name] for name in SETTINGS}, lora_dropout=0.0)
         plain = json.loads(json.dumps(config.to_dict(), default=str))
     for name, value in plain.items():

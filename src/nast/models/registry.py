@@ -20,7 +20,7 @@ from nast.models.families.openclip import load_openclip
 from nast.models.families.two_tower import load_two_tower
 from nast.models.hardware import chosen_device, chosen_precision, key_at
 from nast.models.preprocess import pad_images
-from nast.models.weights.pretrained import refused
+from nast.models.weights.pretrained import refusing
 from nast.naming import run_name, run_setting, split_name
 
 KINDS = {
@@ -56,14 +56,15 @@ def load_model(
         ModelError: the files do not make the model they claim to be.
 
     Example:
-        >>> load_model("base=phantom").name
+        >>> import nast
+        >>> nast.load_model("base=phantom").name
         'base'
     """
     own, spec = split_name(spec)
     name = name or own
     where = chosen_device(device)
     arithmetic = chosen_precision(where, precision)
-    with refused(spec):
+    with refusing(spec):
         model = _load(spec, name)
     model.network.to(where)
     model.precision, model.key = arithmetic, key_at(model.key, arithmetic)

@@ -110,6 +110,15 @@ def layer_scores(pairs: pl.DataFrame, seed: int = 0) -> pl.DataFrame:
 
     Returns:
         `SCORES_SCHEMA`; merged rows have condition `all` and subset `both`.
+
+    Example:
+        >>> import nast
+        >>> import polars as pl
+        >>> from nast.tracing.aggregate import PAIRS_SCHEMA
+        >>> row = {"aggregation": "cue", "subset": "foil", "layer": 1, "condition": "Edema"}
+        >>> pairs = pl.DataFrame([row | {"score": 0.25}], schema=PAIRS_SCHEMA)
+        >>> nast.layer_scores(pairs)["score"].unique().to_list()
+        [0.25]
     """
     found = []
     for (aggregation,), part in pairs.group_by("aggregation", maintain_order=True):

@@ -7,15 +7,15 @@ from typing import Any
 
 from nast.files import write_json, write_table
 from nast.folders import strictest_of
-from nast.stages import stage
 from nast.layers import controls, layer_weights
 from nast.models.contract import DualEncoder
 from nast.sources.collect import read_facts
+from nast.stages import stage
 from nast.tracing.aggregate import SCORES_SCHEMA
-from nast.tracing.config import TraceConfig
 from nast.tracing.cte import TRACE_SCHEMA
 from nast.tracing.selectivity import ATTENTION_SCHEMA
 from nast.tracing.trace import Trace, trace
+from nast.tracing.trace_config import TraceConfig
 from nast.vectors import Vectors
 
 
@@ -43,6 +43,14 @@ def build_trace(
 
     Returns:
         The manifest with the trace's summary.
+
+    Example:
+        >>> import nast
+        >>> from nast.tracing.trace_config import TraceConfig
+        >>> config = TraceConfig(aggregation="scope")
+        >>> made = nast.build_trace(nast.load_model("phantom"), "facts", tmp / "trace", config)
+        >>> made["counts"]["sites"] > 0
+        True
     """
     config = config or TraceConfig()
     # What was asked for, in the protocol's numbers.

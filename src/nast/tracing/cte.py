@@ -15,9 +15,9 @@ import torch
 
 from nast.errors import InputError
 from nast.models.contract import DualEncoder
-from nast.tracing.config import DIRECTIONS, TAU_SHARE
 from nast.tracing.patching import SITES, sweep
 from nast.tracing.probes import Probe, Sample, roles
+from nast.tracing.trace_config import DIRECTIONS, TAU_SHARE
 
 TRACE_SCHEMA: dict[str, Any] = {
     "pair_id": pl.String,

@@ -19,7 +19,7 @@ ROWS = 512
 """Packed rows in one call of a block, for the cost of attention grows with their square."""
 
 
-def parts(positions: list[int], length: int, layers: int) -> list[list[int]]:
+def groups_of_positions(positions: list[int], length: int, layers: int) -> list[list[int]]:
     """Positions in groups whose copies, patched at every layer, fill at most `ROWS` rows."""
     groups: list[list[int]] = []
     filled = ROWS

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import torch
 
 from nast.models.contract import TextTower, text_vectors
-from nast.tracing.packing import parts, run_on_batched, run_on_packed
+from nast.tracing.packing import groups_of_positions, run_on_batched, run_on_packed
 
 SITES = ("residual", "attention", "mlp")
 """What is patched: a block's output, or what its attention or its MLP adds to the stream."""
@@ -68,6 +68,16 @@ def sweep(
 
     Raises:
         ValueError: the two texts differ in length, or a site is unknown.
+
+    Example:
+        >>> import nast
+        >>> model = nast.load_model("phantom")
+        >>> probes, _ = nast.make_probes(model, ["Edema", "Pneumonia"])
+        >>> target, source = probes[0].correct_ids, probes[0].foil_ids
+        >>> mask, sites = probes[0].mask, ("residual", "mlp")
+        >>> found = nast.sweep(model.text, target, source, mask, sites=sites)
+        >>> list(found), found["residual"].shape[0]
+        (['residual', 'mlp'], 13)
     """
     if target.shape != source.shape:
         raise ValueError(f"target has {len(target)} tokens, source {len(source)}")
@@ -176,7 +186,9 @@ def _read_copies(
     """Vectors (S, L, P, D) of every copy that is patched after the embedding."""
     run_on = run_on_packed if tower.causal else run_on_batched
     found = []
-    for part in parts(positions, len(ids), tower.n_layers) if tower.causal else [positions]:
+    for part in (
+        groups_of_positions(positions, len(ids), tower.n_layers) if tower.causal else [positions]
+    ):
         states = run_on(tower, starts.clean, starts.patched, mask, part, pooled)
         shape = (len(starts.patched), tower.n_layers, len(part))
         found.append(_read(tower, states, ids, mask).unflatten(0, shape))

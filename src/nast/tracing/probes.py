@@ -12,7 +12,7 @@ from nast.facts.conditions import CONDITIONS, Conditions
 from nast.language.write.templates import finish
 from nast.models.contract import DualEncoder
 from nast.models.text_rules import apply_rules
-from nast.tracing.config import TEMPLATES
+from nast.tracing.trace_config import TEMPLATES
 from nast.vectors import Vectors
 
 MIN_PAIRS = 2
@@ -69,9 +69,9 @@ def make_probes(
 
     Example:
         >>> import nast
-        >>> probes, dropped = make_probes(nast.load_model("phantom"), ["Edema", "Pneumonia"])
-        >>> probes[0].correct, probes[0].foil, probes[0].position
-        ('There is no edema.', 'There is severe edema.', 3)
+        >>> probes, dropped = nast.make_probes(nast.load_model("phantom"), ["Edema", "Pneumonia"])
+        >>> probes[2].correct, probes[2].foil, probes[2].position
+        ('There is no pneumonia.', 'There is severe pneumonia.', 3)
     """
     probes: list[Probe] = []
     dropped: dict[str, str] = {}

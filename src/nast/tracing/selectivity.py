@@ -31,6 +31,14 @@ def negator_attention(model: DualEncoder, probes: Sequence[Probe]) -> pl.DataFra
     Returns:
         `condition`, `layer` (1-based), `head`, `selectivity` in [-1, 1]; positions after the cue
         in a causal tower, all others but the cue itself elsewhere.
+
+    Example:
+        >>> import nast
+        >>> model = nast.load_model("phantom")
+        >>> probes, _ = nast.make_probes(model, ["Edema", "Pneumonia"])
+        >>> table = nast.negator_attention(model, probes[::2])
+        >>> table["condition"].n_unique(), table["layer"].n_unique()
+        (2, 12)
     """
     tower, rows = model.text, []
     for probe in probes:

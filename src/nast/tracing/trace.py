@@ -18,12 +18,12 @@ from nast.tracing.aggregate import (
     rank_correlation,
     within_noise,
 )
-from nast.tracing.config import TAU_SHARE, TEMPLATES
 from nast.tracing.cte import trace_samples
 from nast.tracing.gradient_norms import gradient_norms
 from nast.tracing.plots import plot_attention, plot_cte, plot_profiles
 from nast.tracing.probes import make_samples
 from nast.tracing.selectivity import negator_attention
+from nast.tracing.trace_config import TAU_SHARE, TEMPLATES
 from nast.vectors import Vectors
 
 if TYPE_CHECKING:
@@ -42,6 +42,12 @@ class Trace:
         scores: `SCORES_SCHEMA`, the same over pairs, with intervals.
         summary: captions, filters, samples kept, and how the attention's profile ranks the blocks
             against each of the CTE's.
+
+    Example:
+        >>> import nast
+        >>> found = nast.trace(nast.load_model("phantom"), "facts")
+        >>> type(found.plot("profiles")).__name__, found.profile("scope").within_noise
+        ('Figure', False)
     """
 
     model: str

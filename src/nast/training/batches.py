@@ -13,7 +13,7 @@ from nast.facts.truths import TruthTable, annotations, truth_table
 from nast.hashes import seed_of
 from nast.language.write.caption_forms import caption, caption_forms
 from nast.records import Existence, Fact
-from nast.training.config import Recipe
+from nast.training.train_config import Recipe
 from nast.vectors import Vectors
 
 

@@ -14,10 +14,10 @@ from pydantic import BeforeValidator, Field, create_model
 from nast.errors import InputError, UsageError
 from nast.files import atomic, remove_parts
 from nast.models.registry import load_model
-from nast.tracing.read import choose_layers
-from nast.training.config import TrainConfig
+from nast.tracing.choose import choose_layers
 from nast.training.processes import processes
 from nast.training.run import build_run
+from nast.training.train_config import TrainConfig
 from nast.training.trainer import Report
 from nast.yaml_files import StrictModel, fitted, load_yaml
 

@@ -12,8 +12,8 @@ from typing import Any
 import torch
 
 from nast.layers import LayerWeights
-from nast.training.config import Mode
 from nast.training.lora import lora_by_layer
+from nast.training.train_config import Mode
 
 
 def layer_groups(

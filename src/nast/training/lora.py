@@ -9,7 +9,7 @@ from peft import LoraConfig, get_peft_model
 from nast.errors import UsageError
 from nast.models.contract import DualEncoder
 from nast.models.registry import merge, quiet
-from nast.training.config import LORA_ALPHA, RANK, TARGETS
+from nast.training.train_config import LORA_ALPHA, RANK, TARGETS
 
 _BLOCK = re.compile(r"\.(\d+)\.")
 """The first number in a parameter's path: the 0-based block, whatever the family calls it."""

@@ -10,16 +10,16 @@ from typing import Any
 
 from nast.errors import NastError, UsageError
 from nast.folders import strictest_of
-from nast.stages import stage
 from nast.layers import LayerWeights
 from nast.models.contract import DualEncoder
 from nast.naming import split_name
 from nast.sources.collect import read_facts
-from nast.training.config import TrainConfig
-from nast.training.data import training_data
+from nast.stages import stage
 from nast.training.processes import from_first, processes
 from nast.training.run_files import ends, machine, validations, write_run
+from nast.training.train_config import TrainConfig
 from nast.training.trainer import Report, fine_tune
+from nast.training.training_data import training_data
 from nast.vectors import Vectors
 
 STATE = "state.safetensors"
@@ -69,6 +69,17 @@ def build_run(
         InputError: no training captions or claim sets, or none to validate on.
         UsageError: the weights are of a tower with another number of blocks, or the folder
             belongs to another configuration.
+
+    Example:
+        >>> import nast
+        >>> from nast.layers import uniform
+        >>> model, config = nast.load_model("phantom"), nast.TrainConfig(steps=1, captions=8)
+        >>> folder = tmp / "run"
+        >>> made = nast.build_run(
+        ...     model, "phantom", "facts", "contextual", folder, uniform(12), config
+        ... )
+        >>> nast.load_model(f"run:{folder}").name
+        'LoRA uniform'
     """
     blocks = model.text.n_layers
     if len(weights.scale) != blocks:

@@ -17,12 +17,12 @@ from nast.layers import LayerWeights, uniform
 from nast.models.contract import DualEncoder
 from nast.naming import run_name
 from nast.sources.collect import Facts, read_facts
-from nast.training.config import TrainConfig
-from nast.training.data import training_data
 from nast.training.lora import lora_by_layer
 from nast.training.run import asked_layers
 from nast.training.run_files import by_step
+from nast.training.train_config import TrainConfig
 from nast.training.trainer import Report, fine_tune
+from nast.training.training_data import training_data
 from nast.vectors import Vectors
 
 
@@ -37,6 +37,13 @@ class TrainedModel:
         updates: per step and block, the norm of the change of LoRA's parameters and of B A, and of
             the scaled gradient.
         shares: of each block in the whole update (Table 4), by three measures.
+
+    Example:
+        >>> import nast
+        >>> model = nast.load_model("phantom")
+        >>> run = nast.train(model, "facts", "contextual", steps=1, captions=8, claims=2, seed=3)
+        >>> run.model.seed, sorted(run.shares)
+        (3, ['gradient', 'parameters', 'product'])
     """
 
     model: DualEncoder

@@ -28,7 +28,7 @@ from nast.models.weights.pretrained import (
     load_tokenizer,
     refuse_adapter,
     refuse_kernels,
-    refused,
+    refusing,
 )
 
 logging.disable_progress_bar()
@@ -126,7 +126,7 @@ def _network(folder: Path) -> Any:
             f"{folder}: config.json: found model_type {kind!r}, expected one of "
             f"{', '.join(CLASSES)}; a text and an image encoder of two folders are two-tower:SPEC"
         )
-    with refused(f"{folder}: weights do not fit the {kind} class"):
+    with refusing(f"{folder}: weights do not fit the {kind} class"):
         network, loading = CLASSES[kind].from_pretrained(
             folder,
             dtype=torch.float32,

@@ -18,7 +18,7 @@ from safetensors.torch import load_file
 from nast.errors import ModelError
 from nast.models.weights.containers import Weights, plain_names, unwrapped, within_modules
 from nast.models.weights.numpy_names import BOXED
-from nast.models.weights.pretrained import refused
+from nast.models.weights.pretrained import refusing
 from nast.models.weights.torchscript import is_torchscript, read_torchscript
 
 _PREFIX = re.compile(r"^text_encoder\.")
@@ -70,7 +70,7 @@ def read_tensors(path: Path) -> Weights:
             "nast models list says where they are"
         )
     refuse_stand_in(path)
-    with refused(f"{path}: a damaged file; fetch it again"):
+    with refusing(f"{path}: a damaged file; fetch it again"):
         if path.suffix == ".safetensors":
             loaded: Any = read_safetensors(path)
         elif is_torchscript(path):
@@ -183,7 +183,7 @@ def read_safetensors(path: Path) -> Weights:
     Raises:
         ModelError: the file is missing, cut short or no such file.
     """
-    with refused(f"{path}: a broken safetensors file; fetch it again"):
+    with refusing(f"{path}: a broken safetensors file; fetch it again"):
         return load_file(path)
 
 

@@ -13,7 +13,7 @@ from transformers import CLIPConfig
 from nast.errors import ModelError
 from nast.models.weights.checkpoints import Weights, count_blocks, grid_side
 from nast.models.weights.model_folders import check_keys
-from nast.models.weights.pretrained import SAFELY, refused
+from nast.models.weights.pretrained import SAFELY, refusing
 
 HEAD_WIDTH = 64
 END_TOKEN = 49407
@@ -188,7 +188,7 @@ def filled(model_class: Any, config: Any, weights: Weights, source: str) -> Any:
     Raises:
         ModelError: a tensor is missing, left over or of another shape.
     """
-    with refused(f"{source}: weights do not fit"):
+    with refusing(f"{source}: weights do not fit"):
         network, loading = model_class.from_pretrained(
             None,
             config=config,

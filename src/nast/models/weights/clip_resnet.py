@@ -24,7 +24,7 @@ STAGES = ("layer1", "layer2", "layer3", "layer4")
 _VISUAL = "visual."
 
 
-class Bottleneck(nn.Module):
+class ClipBottleneck(nn.Module):
     """1x1, 3x3 and 1x1 convolutions of stride 1; a strided block averages before the last one."""
 
     def __init__(self, inputs: int, width: int, stride: int) -> None:
@@ -100,7 +100,7 @@ class ClipResNet(nn.Module):
         for stage, (name, depth) in enumerate(zip(STAGES, sizes.depths, strict=True)):
             channels, blocks = sizes.width * 2**stage, []
             for i in range(depth):
-                blocks.append(Bottleneck(inputs, channels, 2 if stage and not i else 1))
+                blocks.append(ClipBottleneck(inputs, channels, 2 if stage and not i else 1))
                 inputs = 4 * channels
             setattr(self, name, nn.Sequential(*blocks))
         self.attnpool = AttentionPool(sizes.grid, inputs, sizes.heads, sizes.outputs)

@@ -19,7 +19,7 @@ from transformers import (
 from transformers.utils import logging
 
 from nast.models.weights.model_folders import check_keys
-from nast.models.weights.pretrained import SAFELY, refuse_kernels, refused
+from nast.models.weights.pretrained import SAFELY, refuse_kernels, refusing
 from nast.models.weights.resnet import ResNet
 
 logging.disable_progress_bar()
@@ -54,7 +54,7 @@ def build_encoder(
         ModelError: keys are missing or unexpected, or sizes differ.
     """
     if kind == "resnet":
-        with refused(f"{source}: weights do not fit a ResNet"):
+        with refusing(f"{source}: weights do not fit a ResNet"):
             network = ResNet(**config)
             result = network.load_state_dict(dict(weights), strict=False)
         check_keys(source, result.missing_keys, result.unexpected_keys)
@@ -63,7 +63,7 @@ def build_encoder(
     config_class, model_class = CLASSES[kind]
     # Swin's pooler is a mean without weights; the others' is a layer that no dual encoder reads.
     options = {} if kind in ("dinov2", "clip") else {"add_pooling_layer": pooler}
-    with refused(f"{source}: weights do not fit this {kind}"):
+    with refusing(f"{source}: weights do not fit this {kind}"):
         network, loading = model_class.from_pretrained(
             None,
             config=config_class(**config),

@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 from nast.errors import ModelError
-from nast.models.weights.pretrained import refused
+from nast.models.weights.pretrained import refusing
 
 PROBES = ("no effusion", "severe edema", "no edema")
 """Each two differ in a word that every question of the benchmark turns on."""
@@ -31,7 +31,7 @@ def check_pixels(where: str, pixels: Pixels, size: Any) -> None:
         ModelError: it fails, or makes another shape.
     """
     wanted = (3, size, size) if isinstance(size, int) else (3, *size)
-    with refused(f"{where}: preprocessing"):
+    with refusing(f"{where}: preprocessing"):
         shape = tuple(pixels([Image.new("RGB", (70, 50))])["pixel_values"].shape[1:])
     if shape != wanted:
         raise ModelError(
@@ -67,7 +67,7 @@ def check_tokens(model: Any) -> None:
     """
     where = f"{model.spec.get('source', model.name)}: tokenizer"
     kind, rows = type(model.tokenizer).__name__, model.text.n_tokens
-    with refused(f"{where}: {kind} cannot read a text"):
+    with refusing(f"{where}: {kind} cannot read a text"):
         ids, mask = model.tokenize([*PROBES, *OTHERS])
         beyond = max(model.tokenizer.get_vocab().values(), default=-1)
         added = max(model.tokenizer.get_added_vocab().values(), default=-1)

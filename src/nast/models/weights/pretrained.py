@@ -25,7 +25,7 @@ LONGEST = 300
 
 
 @contextmanager
-def refused(what: str) -> Iterator[None]:
+def refusing(what: str) -> Iterator[None]:
     """Within it, what a library raises of foreign files is a `ModelError`; its log is hidden.
 
     Args:
@@ -67,7 +67,7 @@ def load_tokenizer(folder: Path, loader: Any = AutoTokenizer) -> Any:
             f"{', or '.join(' with '.join(names) for names in TOKENIZERS)}; copy those of the "
             "model's own page beside its weights"
         )
-    with refused(f"{folder}: no tokenizer"):
+    with refusing(f"{folder}: no tokenizer"):
         return loader.from_pretrained(folder, **SAFELY)
 
 
@@ -82,7 +82,7 @@ def load_processor(folder: Path) -> Any:
             f"{folder}: no {PROCESSORS[0]}, which says how images are sized and scaled; copy that "
             "of the model's own page beside its weights"
         )
-    with refused(f"{folder}: no image processor"):
+    with refusing(f"{folder}: no image processor"):
         return AutoImageProcessor.from_pretrained(folder, backend="pil", **SAFELY)
 
 

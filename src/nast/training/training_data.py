@@ -11,7 +11,7 @@ from nast.models.contract import DualEncoder
 from nast.records import CAPTIONS_SCHEMA
 from nast.sources.collect import Facts
 from nast.training.batches import CaptionData, ClaimData, caption_data, claim_data
-from nast.training.config import TrainConfig
+from nast.training.train_config import TrainConfig
 from nast.training.validation import claim_validation
 from nast.vectors import Vectors
 

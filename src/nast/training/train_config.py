@@ -5,7 +5,7 @@ Nothing here needs torch, so that a wrong option is named at once.
 
 import math
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 from cyclopts import Parameter
 
@@ -87,6 +87,17 @@ PAPER: dict[str, Any] = {
 """The paper's literal choices (design section 4), those of `protocol="paper"`."""
 _CHOSEN: Any = None
 """Stands for a setting that is not given: that of the protocol, of the rival, or ours."""
+if TYPE_CHECKING:
+    ChosenMode = Mode
+    ChosenText = str
+    ChosenCount = int
+    ChosenNumber = float
+else:
+    # What the command line leaves open has a value as soon as the settings are made.
+    ChosenMode = Mode | None
+    ChosenText = str | None
+    ChosenCount = Whole | None
+    ChosenNumber = float | None
 
 
 def weights_of(objective: str, lambda_: float) -> dict[str, float]:
@@ -154,23 +165,30 @@ class TrainConfig:
         protocol: default, or paper: every literal choice of the paper at once.
         published: Settings that the authors of negclip, conclip or negbench train all weights
             with.
+
+    Example:
+        >>> import nast
+        >>> nast.TrainConfig(objective="negclip", published=True).learning_rate
+        1e-06
+        >>> nast.TrainConfig(protocol="paper").mode
+        'gradient'
     """
 
     objective: str = "nast"
-    mode: Mode = _CHOSEN
+    mode: ChosenMode = _CHOSEN
     steps: Whole = 100
-    captions: Whole = _CHOSEN
+    captions: ChosenCount = _CHOSEN
     claims: Whole = 24
     lambda_: Annotated[float, Parameter(name="lambda")] = 0.5
-    targets: str = _CHOSEN
-    caption_polarity: str = _CHOSEN
+    targets: ChosenText = _CHOSEN
+    caption_polarity: ChosenText = _CHOSEN
     claim_scale: float | None = None
     lora: str = "attention"
     rank: Whole = RANK
-    lora_alpha: Whole = _CHOSEN
-    learning_rate: float = _CHOSEN
-    warm_up: Whole = _CHOSEN
-    weight_decay: float = _CHOSEN
+    lora_alpha: ChosenCount = _CHOSEN
+    learning_rate: ChosenNumber = _CHOSEN
+    warm_up: ChosenCount = _CHOSEN
+    weight_decay: ChosenNumber = _CHOSEN
     clip: float = 1.0
     chunk: Whole = 512
     validate_every: Whole = 0
