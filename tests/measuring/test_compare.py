@@ -68,6 +68,14 @@ def test_the_spread_of_a_difference_is_that_of_its_seeds():
     assert (paired["value"], paired["seed_sd"]) == (approx(-0.5), 0)
 
 
+def test_differences_of_gaps_are_no_answers():
+    """Gaps of 0 and 1 look like answers; McNemar's test is not about them."""
+    items, first = answered([(0, 1), (1, 1)], "a")
+    found = measure(scored(items, pl.concat([first, answered([(1, 1)] * 2, "b")[1]])))
+    compared = found.drop_nulls("reference")["statistic"]
+    assert set(compared) == {"accuracy", "accuracy (McNemar)", "gap"}
+
+
 def lost(margin):
     """Two models that differ in one affirmative claim of twenty, and in no query."""
     items, base = answered([(0, 1)] * 20, "base", k=2)

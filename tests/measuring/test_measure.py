@@ -2,8 +2,10 @@
 
 import polars as pl
 import pytest
-from made_up import answered, hits_of, one, scored
+from asked import question
+from made_up import answered, choices, hits_of, items_of, one, scored
 
+from nast.facts.conditions import CONDITIONS, Condition, Conditions
 from nast.measuring.measure import BLIND, measure
 from nast.records import METRICS_SCHEMA
 
@@ -58,6 +60,20 @@ def test_rows_say_what_their_model_and_data_say(metrics):
         "x": "paper",
         "y": "default",
     }
+
+
+def test_each_data_set_is_read_by_its_own_table_of_conditions():
+    """Of two data sets of the same facts, only one has a table that knows them."""
+    names = ("Left", "Right", "Both")
+    table = Conditions(
+        {name: Condition(name, name.lower(), "clear", phrase_class="equivalent") for name in names}
+    )
+    rows = [{**row, "data": d} for d in ("x", "y") for row in question(0, conditions=names)]
+    items = items_of(rows)
+    scores = choices(items, dict.fromkeys(items["item_id"], 0))
+    metrics = measure(scored(items, scores, conditions={"x": table, "y": CONDITIONS}))
+    assert set(metrics.filter(subset="phrases=equivalent")["data"]) == {"x"}
+    assert set(metrics.filter(condition="Left")["data"]) == {"x", "y"}
 
 
 def test_one_ranking_for_all_images_is_a_control(metrics):

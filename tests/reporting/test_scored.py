@@ -12,7 +12,7 @@ from evaluated import data_folder, evaluated
 from nast.files import read_json, write_json
 from nast.folders import identity
 from nast.reporting.report import build_report
-from nast.reporting.scored import labels_of
+from nast.reporting.scored import short_names
 from nast.stages import stage
 
 LAYERS, HEADS = 6, 2
@@ -140,7 +140,7 @@ def test_the_page_says_how_many_claims_a_set_has(finished, tmp_path):
 
 def test_labels_are_as_long_as_they_must_be(tmp_path):
     names = ("x/scores", "y/scores", "z")
-    found = labels_of([tmp_path / name for name in names])
+    found = short_names([tmp_path / name for name in names])
     assert list(found.values()) == ["x/scores", "y/scores", f"{tmp_path.name}/z"]
-    assert list(labels_of([tmp_path / "x", tmp_path / "y"]).values()) == ["x", "y"]
-    assert labels_of([]) == {}
+    assert list(short_names([tmp_path / "x", tmp_path / "y"]).values()) == ["x", "y"]
+    assert short_names([]) == {}

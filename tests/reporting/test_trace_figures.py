@@ -8,7 +8,7 @@ from nast.layers import AGGREGATIONS
 from nast.models.registry import load_model
 from nast.reporting.trace_figures import CAPTIONS, draw_trace
 from nast.tracing.build import build_trace
-from nast.tracing.config import TraceConfig
+from nast.tracing.trace_config import TraceConfig
 
 
 @pytest.fixture(scope="module")

@@ -47,35 +47,39 @@ def comparisons(
     """
     forms = values["form"].unique(maintain_order=True).to_list()
     for form in [*forms, *([GAP] if of.statistic == "accuracy" else [])]:
+        gap = form == GAP
+        here = replace(of, statistic=gap_name(of.statistic)) if gap else replace(of, form=form)
         sides = {m: _side(values.filter(model=m), form) for m in models}
         found = []
         for reference, model in combinations([m for m in models if len(sides[m])], 2):
-            first, second = sides[reference], sides[model]
-            both = over_seeds(second).join(over_seeds(first), on=ITEM, maintain_order="left")
-            if not len(both):
-                continue
-            steps = _steps(first, second)
+            judged = form in KEPT and reference == models[0]
             metric = replace(
-                of,
-                model=model,
-                reference=reference,
-                form=None if form == GAP else form,
-                statistic=gap_name(of.statistic) if form == GAP else of.statistic,
-                seeds=len(steps) or second["seed"].n_unique(),
-                seed_sd=float(np.std(steps, ddof=1)) if len(steps) > 1 else None,
-                margin=margin if form in KEPT and reference == models[0] else None,
+                here, model=model, reference=reference, margin=margin if judged else None
             )
-            change = (both["value"] - both["value_right"]).to_numpy()
-            clusters = clusters_of(both, of)
-            estimate = clustered_mean(change, clusters, seed)
-            p = sign_flip(change, clusters, seed)
-            found.append((replace(put(metric, estimate), p=p), both))
-        corrected = holm([m.p or 0.0 for m, _ in found])
+            after, before = (over_seeds(sides[name]) for name in (model, reference))
+            both = after.join(before, on=ITEM, maintain_order="left")
+            if len(both):
+                steps = _steps(sides[reference], sides[model])
+                found.append((_difference(metric, both, steps, seed), both))
+        corrected = holm([m.p for m, _ in found if m.p is not None])
         for (metric, both), p in zip(found, corrected, strict=True):
             yield replace(metric, p_holm=p)
-            yield from discordant(
-                replace(metric, p_holm=None, margin=None, low=None, high=None), both
-            )
+            if not gap:
+                yield from discordant(replace(metric, margin=None, low=None, high=None), both)
+
+
+def _difference(metric: Metric, both: pl.DataFrame, steps: list[float], seed: int) -> Metric:
+    """The mean of `value` minus `value_right`, with the interval and p of clusters, and the spread
+    of its seeds.
+    """
+    change = (both["value"] - both["value_right"]).to_numpy()
+    clusters = clusters_of(both, metric)
+    return replace(
+        put(metric, clustered_mean(change, clusters, seed)),
+        seeds=max(len(steps), 1),
+        seed_sd=float(np.std(steps, ddof=1)) if len(steps) > 1 else None,
+        p=sign_flip(change, clusters, seed),
+    )
 
 
 def _side(values: pl.DataFrame, form: str) -> pl.DataFrame:

@@ -11,19 +11,19 @@ from markupsafe import Markup
 from nast import __version__
 from nast.errors import UsageError
 from nast.files import manifest_of, write_table, write_text
-from nast.folders import stage
 from nast.records import METRICS_SCHEMA
 from nast.reporting.figures import figure3
 from nast.reporting.findings import comparison_table, findings
 from nast.reporting.harm import harm_tables
 from nast.reporting.joined import Joined, data_sets, join_evaluations, of_data
 from nast.reporting.runs import by_setting, depth, update_shares
-from nast.reporting.scored import audits_of, example_of, labels_of
+from nast.reporting.scored import audits_of, example_of, short_names
 from nast.reporting.tables import Table, tables_of
 from nast.reporting.trace_figures import CAPTIONS, draw_trace
 from nast.reporting.update_figures import CAPTION, draw_updates
 from nast.reporting.verdicts import verdict_table
 from nast.reporting.written import write_tables
+from nast.stages import stage
 
 TITLES = {
     "table1": "Table 1",
@@ -167,7 +167,7 @@ def _figures(
         if path:
             title = f"Figure 3 ({data})" if data else "Figure 3"
             drawn.append((title, "Question accuracy by form, with 95 % intervals.", path))
-    traces = labels_of(found.get("trace", []))
+    traces = short_names(found.get("trace", []))
     for number, (place, name) in enumerate(traces.items(), 1):
         several = len(traces) > 1
         target = folder / f"trace-{number}" if several else folder
@@ -184,7 +184,7 @@ def _synthetic(evaluations: Sequence[Path]) -> str:
     drawn = [e for e in evaluations if manifest_of(e).get("phantom")]
     if len(drawn) == len(evaluations):
         return "all"
-    names = labels_of(evaluations)
+    names = short_names(evaluations)
     return ", ".join(names[e] for e in drawn)
 
 

@@ -46,12 +46,12 @@ def audits_of(found: Mapping[str, Sequence[Path]]) -> Audits:
     left_out: list[str] = []
     for stage, name in SETS.items():
         scored, others = scored_folders(found["evaluate"], found.get(stage, []))
-        labels = labels_of(scored)
+        labels = short_names(scored)
         for folder in scored:
             mark = f" of {labels[folder]}" if len(scored) > 1 else ""
             for form, best in _best(folder / "audit.json").items():
                 rows.append({"set": f"{name}{mark}, {form}", **best})
-        left_out += [labels_of(others)[folder] for folder in others]
+        left_out += [short_names(others)[folder] for folder in others]
     return Audits(rows, left_out)
 
 
@@ -82,7 +82,7 @@ def example_of(found: Mapping[str, Sequence[Path]]) -> dict[str, str] | None:
     return None
 
 
-def labels_of(folders: Sequence[Path]) -> dict[Path, str]:
+def short_names(folders: Sequence[Path]) -> dict[Path, str]:
     """The shortest end of each folder's path that no other one of them has."""
     parts = {folder: folder.resolve().parts for folder in folders}
     for length in range(1, max((len(p) for p in parts.values()), default=0) + 1):

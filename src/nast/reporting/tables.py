@@ -1,7 +1,8 @@
 """Tables 1-4 of the paper, and the accuracies behind Figure 3: filters and pivots of the metrics.
 
 Table 1: negated queries and claims. Table 2: the same in affirmative words. Table 3: affirmative
-minus negated. Table 4: share of the update in the most updated blocks.
+minus negated. Their numbers are made in `measuring.overall`, and nothing is computed here but the
+shares of Table 4: those of the update in the most updated blocks.
 """
 
 from collections.abc import Mapping, Sequence

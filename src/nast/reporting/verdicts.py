@@ -18,7 +18,7 @@ from nast.files import read_json
 from nast.measuring.compare import harm
 from nast.reporting.joined import Joined
 from nast.reporting.numbers import Row, cell, corrected, minus, pick, sign_of
-from nast.reporting.scored import labels_of
+from nast.reporting.scored import short_names
 from nast.reporting.tables import IMAGE_TO_TEXT, Table, UpdateShares
 from nast.statistics.bootstrap import LEVEL
 
@@ -86,7 +86,7 @@ def _bias(metrics: pl.DataFrame, base: str) -> Iterator[Line]:
 
 
 def _early(folders: Sequence[Path]) -> Iterator[Line]:
-    names = labels_of(folders)
+    names = short_names(folders)
     for folder in folders:
         chosen = read_json(folder / "layer_weights.json")
         try:
