@@ -8,14 +8,14 @@ from typing import Any
 import polars as pl
 import yaml
 
-from nast.errors import InputError, UsageError
+from nast.errors import UsageError
 from nast.facts.conditions import CONDITIONS, Condition, Conditions
-from nast.records import LABELS, SPLITS
+from nast.records import LABELS
 from nast.sources.cad_words import GRADES, SIDES, ZONES
-from nast.sources.image_paths import refuse_outside, slashes
+from nast.sources.image_paths import is_inside, slashes
 from nast.sources.own_table.cells import CELL, guess_encoding, is_plain, scan_table, text_columns
 from nast.sources.own_table.mapping import mapping_file
-from nast.sources.own_table.words import ATTRIBUTES, condition_words
+from nast.sources.own_table.words import ATTRIBUTES, SPLIT_WORDS, condition_words
 
 MOST_WORDS = 12
 """A column with more different words is no vocabulary; none of them is written down."""
@@ -52,8 +52,6 @@ VALUES = {
     "not_mentioned": "nan na n/a null not_mentioned unmentioned",
 }
 """Label -> words of European languages, in small letters, that most surely mean it."""
-SPLIT_WORDS = dict(training="train", validation="validate", valid="validate", val="validate")
-SPLIT_WORDS |= dict(dev="validate", development="validate", testing="test")
 HINTS = (
     "access: open, private or credentialed",
     "terms: may name the licence of the data, in one line",
@@ -124,10 +122,6 @@ def _guessed(
     columns, images, asked = _columns(file, cells)
     labels, facts = _labels(cells, conditions), _facts(cells)
     keys: dict[str, Any] = {"access": "private", **images, "columns": columns}
-    if "split" in columns:
-        splits = vocabulary([cells.get_column(columns["split"])]) or []
-        own = {word: SPLIT_WORDS[word.lower()] for word in splits if word.lower() in SPLIT_WORDS}
-        keys |= {"splits": own} if own else {}
     valued: list[str] = []
     if len(labels) < 2 and {"condition", "existence"} <= facts.keys():
         keys = {"layout": "long", **keys, "facts": facts, **_words(cells, facts, conditions, asked)}
@@ -156,22 +150,20 @@ def _columns(file: Path, cells: pl.DataFrame) -> tuple[dict[str, str], dict[str,
     asked = [f"columns: fill in {key}, the column of that id" for key in missing]
     split = found.get("split", "")
     words = vocabulary([cells.get_column(split)]) if split else []
-    if words is None or any(word.lower() not in {*SPLIT_WORDS, *SPLITS} for word in words):
+    if words is None or any(word.lower() not in SPLIT_WORDS for word in words):
         del found["split"]
         asked.append(f"columns: split: {yaml_line(split)}, once splits explains its words")
-    if "image_path" not in found:
-        return found, {}, asked
-    paths = cells.get_column(found["image_path"])
-    try:
-        refuse_outside(paths, file)
-    except InputError:
+    images: dict[str, str] = {}
+    image = found.get("image_path")
+    paths: list[str] = cells.get_column(image).to_list() if image else []
+    if not all(map(is_inside, paths)):
         column = yaml_line(found.pop("image_path"))
         asked.append(f"columns: image_path: {column}, once it has no full paths and no '..'")
-        return found, {}, asked
-    if any((file.parent / slashes(path)).is_file() for path in paths.head(1000) if path):
-        return found, {"images": "."}, asked
-    asked.append("images: fill in the folder that image paths start from")
-    return found, {}, asked
+    elif any((file.parent / slashes(path)).is_file() for path in paths[:1000] if path):
+        images = {"images": "."}
+    elif image:
+        asked.append("images: fill in the folder that image paths start from")
+    return found, images, asked
 
 
 def _labels(cells: pl.DataFrame, conditions: Conditions) -> dict[str, str]:
@@ -210,17 +202,16 @@ def _words(
             asked.append(
                 f"{key}: the column has more than {MOST_WORDS} words; explain those that count"
             )
-        for word in words or []:
+        for word in filter(None, words or []):
             if key == "condition":
-                match = condition_for(word, conditions)
-                meaning = match[1] if match else None
+                meaning = (condition_for(word, conditions) or (0, ""))[1]
                 own = word.lower() in condition_words(conditions)
             else:
-                meaning = known[key].get(word.lower())
+                meaning = known[key].get(word.lower(), "")
                 own = word.lower() in known[key].values()
             if meaning and not own:
                 found.setdefault(key, {})[word] = meaning
-            elif word and not own:
+            elif not own:
                 asked.append(f"{key}: {yaml_line(word)} is not known, and set aside")
     named = found.pop("condition", {})
     return ({"conditions": named} if named else {}) | ({"words": found} if found else {})

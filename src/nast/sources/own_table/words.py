@@ -11,6 +11,13 @@ from nast.records import SEVERITIES, SIDES, SPLITS, ZONES
 from nast.yaml_files import StrictModel, UnfitError, likely
 
 ATTRIBUTES = ("side", "zone", "severity")
+SPLIT_WORDS = {
+    **{split: split for split in SPLITS},
+    "training": "train",
+    **dict.fromkeys(("validation", "valid", "val", "dev", "development"), "validate"),
+    "testing": "test",
+}
+"""Words in small letters that mean a split in any table."""
 OWN: Any = Field(default_factory=dict, validate_default=True)
 """The default of a vocabulary: where a mapping explains no word, there are the package's own."""
 
@@ -53,7 +60,7 @@ def _vocabulary(words: dict[str, str], own: dict[str, str]) -> dict[str, str]:
 
 
 def _splits(words: dict[str, str]) -> dict[str, str]:
-    return _vocabulary(words, {split: split for split in SPLITS})
+    return _vocabulary(words, SPLIT_WORDS)
 
 
 def _conditions(words: dict[str, str], info: ValidationInfo) -> dict[str, str]:
