@@ -48,7 +48,7 @@ def test_help_and_version(call):
         (["trace", "hf:x", "{facts}", "--aggregation", "x", "-o", "{out}"], "cue, scope, drop"),
         (
             ["train", "hf:x", "a", "b", "--mode", "adam", "-o", "{out}"],
-            "choose one of lr, gradient",
+            'Choose from: "lr", "gradient"',
         ),
         (["contextual", "build", "{facts}", "--k", "9", "-o", "{out}"], "5 to 7 claims"),
         (["benchmark", "build", "{tmp}/gone", "-o", "{out}"], "give a folder of nast facts"),
@@ -185,5 +185,5 @@ def test_check_and_trace_of_a_model(call, tiny_clip, facts, tmp_path):
 def test_evaluate_prints_prompt_pairs(call, tiny_clip, facts, tmp_path):
     code, out, _ = call("evaluate", f"hf:{tiny_clip}", facts, "-o", tmp_path / "s")
     assert code == 0
-    assert "/POS: 0." in out
-    assert (tmp_path / "s" / "scores.parquet").is_file()
+    assert "tiny  facts, Edema, POS: 0." in out
+    assert (tmp_path / "s" / "pairs.parquet").is_file()

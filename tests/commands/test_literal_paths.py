@@ -5,9 +5,10 @@ import shutil
 import polars as pl
 import pytest
 from built import question_set, resealed
+from made_up import one
 
 from nast.cli import run
-from nast.files import manifest_of, read_json
+from nast.files import manifest_of
 
 NAMES = {
     "q[12]": ["q1", "q2"],
@@ -32,8 +33,8 @@ def place(facts, tmp_path, monkeypatch):
         home = tmp_path / "home"
         for folder in (*NAMES[name], "home"):
             shutil.copytree(question_set(facts), tmp_path / folder)
-            less = pl.read_parquet(tmp_path / folder / "questions.parquet").head(4)
-            less.write_parquet(tmp_path / folder / "questions.parquet")
+            less = pl.read_parquet(tmp_path / folder / "items.parquet").head(4)
+            less.write_parquet(tmp_path / folder / "items.parquet")
             resealed(tmp_path / folder)
         shutil.copytree(question_set(facts), tmp_path / name)
         resealed(tmp_path / name, access="credentialed")
@@ -63,17 +64,16 @@ def test_what_is_exported_is_what_was_named(name, absolute, place, tmp_path):
     shutil.copy(file, tmp_path / f"in{name}" / "a.jsonl")
     call = ["benchmark", "import", f"in{name}/a.jsonl", "--source", "jsonl", "-o", f"i{name}"]
     assert run(call) == 0
-    assert (tmp_path / f"i{name}" / "claims.parquet").is_file()
+    assert (tmp_path / f"i{name}" / "items.parquet").is_file()
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_what_is_scored_and_reported_is_what_was_named(name, place, tmp_path):
     folder = place(name)
-    questions = pl.read_parquet(tmp_path / name / "questions.parquet", glob=False)
+    items = pl.read_parquet(tmp_path / name / "items.parquet", glob=False)
     rows = [
-        {"item": f"{item}-{form}", "option": option, "score": float(option == answer)}
-        for item, answer in questions.select("question_id", "answer").iter_rows()
-        for form in ("negated", "affirmative", "omitted")
+        {"item": item, "option": option, "score": float(option == answer)}
+        for item, answer in items.select("item_id", "answer").iter_rows()
         for option in range(4)
     ]
     scored = tmp_path / name / ".." / f"s{name}"
@@ -88,9 +88,9 @@ def test_what_is_scored_and_reported_is_what_was_named(name, place, tmp_path):
         model = f"scores:s{name}/m{name}.{suffix}"
         call = ["evaluate", model, f"./{folder}", "--split", "all", "-o", out]
         assert run(call) == 0
-        assert read_json(tmp_path / out / "metrics.json")[f"m{name}"]["questions/accuracy/negated"][
-            "n"
-        ] == len(questions)
+        metrics = pl.read_parquet(tmp_path / out / "metrics.parquet", glob=False)
+        found = one(metrics, model=f"m{name}", form="negated", statistic="accuracy")
+        assert found["n"] == len(items.filter(form="negated"))
     assert run(["report", out, f"./{folder}", "-o", f"r{name}"]) == 0
     page = (tmp_path / f"r{name}" / "report.html").read_text()
     assert "Best blind baseline" in page and "Left out" not in page
@@ -100,12 +100,10 @@ def test_what_is_scored_and_reported_is_what_was_named(name, place, tmp_path):
 @pytest.mark.parametrize("name", NAMES)
 def test_what_is_encoded_is_what_was_named(name, place, tiny_clip, tmp_path, capsys):
     folder = place(name)
-    call = ["embed", f"hf:{tiny_clip}", folder, "--store", f"{name}-vectors"]
+    call = ["embed", f"hf:{tiny_clip}", folder, "--vectors", f"{name}-vectors"]
     call[-1] = "~/vectors" if name == "~" else call[-1]
-    texts = set()
-    for column in ("negated", "affirmative", "omitted"):
-        table = pl.read_parquet(tmp_path / name / "questions.parquet", glob=False)
-        texts |= set(table[column].explode())
+    items = pl.read_parquet(tmp_path / name / "items.parquet", glob=False)
+    texts = set(items["options"].explode())
     assert run(call) == 0
     assert f"texts {len(texts)}, texts encoded {len(texts)}, " in capsys.readouterr().out
     assert run(call) == 0
