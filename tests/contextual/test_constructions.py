@@ -6,7 +6,7 @@ import polars as pl
 import pytest
 
 from nast.contextual.claims import CONSTRUCTIONS, find_groups, make_claims
-from nast.contextual.groups import check_group
+from nast.contextual.groups import GroupRequest, check_group
 from nast.contextual.joint import StudyFacts, holds, study_facts
 from nast.contextual.own import flip_sets
 from nast.facts.conditions import CONDITIONS
@@ -210,7 +210,7 @@ def test_a_false_claim_that_may_be_true_is_refused():
 
 def test_a_flip_set_by_hand():
     one = small(1, Fact(EFFUSION, "present", "left", None, "mild"), Fact(AIR, "absent"))
-    (group,) = flip_sets([one], "train", 5, 10, seed=0)
+    (group,) = flip_sets(GroupRequest([one], "train", 5, 10, 1, 0))
     ((study, answer),) = group.members
     assert study == one.study_id and answer == 0
     true, *wrong = group.options
@@ -218,7 +218,7 @@ def test_a_flip_set_by_hand():
     # Two other grades, two other sides and two existences: four of them.
     assert len(set(wrong)) == 4
     assert all(len(difference(true, claim)) == 1 for claim in wrong)
-    assert list(flip_sets([one], "train", 8, 10, seed=0)) == []
+    assert list(flip_sets(GroupRequest([one], "train", 8, 10, 1, 0))) == []
 
 
 def test_groups_are_checked_when_they_are_found(tables, monkeypatch):

@@ -6,8 +6,14 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from nast.contextual.groups import check_group, framed_groups, plain_groups, side_groups
-from nast.contextual.joint import StudyFacts, study_facts
+from nast.contextual.groups import (
+    GroupRequest,
+    check_group,
+    framed_groups,
+    plain_groups,
+    side_groups,
+)
+from nast.contextual.joint import study_facts
 from nast.contextual.own import flip_sets, matched_groups
 from nast.facts.conditions import CONDITIONS, Conditions
 from nast.hashes import content_hash, seed_of
@@ -77,7 +83,9 @@ def find_groups(
     found: list[Group] = []
     for split in sorted(set(facts["split"])):
         part = study_facts(studies, facts.filter(split=split), conditions)
-        made = list(_groups(part, split, k, groups, uses, seed, construction, conditions))
+        own = seed_of(seed, "sides" if construction == "sides" else "claims", split)
+        asked = GroupRequest(part, split, k, groups, uses, own, conditions)
+        made = list(_groups(asked, construction))
         known = {study.study_id: study for study in part}
         for group in made:
             check_group(group, known)
@@ -121,35 +129,21 @@ def said_range(construction: str) -> str:
     return " to ".join(dict.fromkeys(str(n) for n in (*allowed[:1], *allowed[-1:]))) or "no"
 
 
-def _groups(
-    studies: Sequence[StudyFacts],
-    split: str,
-    k: int,
-    limit: int,
-    uses: int,
-    seed: int,
-    construction: str,
-    conditions: Conditions,
-) -> Iterator[Group]:
+def _groups(asked: GroupRequest, construction: str) -> Iterator[Group]:
     """The groups of one split, and the `plain` ones of an evaluation split."""
-    training = split == "train"
-    own = seed_of(seed, "claims", split)
-    other = seed_of(own, "filter")
+    training = asked.split == "train"
+    plain = asked._replace(seed=seed_of(asked.seed, "filter"))
     if construction == "sides":
-        yield from side_groups(studies, split, 1, seed_of(seed, "sides", split), conditions)
+        yield from side_groups(asked._replace(uses=1))
     elif construction == "single_flip":
-        yield from flip_sets(studies, split, k, limit, own, conditions=conditions)
-        if not training:
-            flips = flip_sets(studies, split, k, limit, other, deny=False, conditions=conditions)
-            yield from flips
+        yield from flip_sets(asked)
+        yield from () if training else flip_sets(plain, deny=False)
     elif construction == "matched" and training:
-        yield from matched_groups(studies, split, k, limit, uses, own, conditions)
+        yield from matched_groups(asked)
     else:
-        how = "single" if construction == "single" else "balanced"
-        made = list(framed_groups(studies, split, k, limit, uses, own, how, conditions))
+        made = list(framed_groups(asked, "single" if construction == "single" else "balanced"))
         yield from made
-        if not training:
-            yield from plain_groups(studies, split, made, k, uses, other, conditions)
+        yield from () if training else plain_groups(plain, made)
 
 
 def _rows(

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from nast.contextual.groups import PAIRED
+from nast.contextual.groups import PAIRED, GroupRequest
 from nast.contextual.joint import Resolution, StudyFacts, holds, value_of
 from nast.facts.conditions import CONDITIONS, Conditions
 from nast.facts.negation import contextual_negations
@@ -57,45 +57,32 @@ def fullest(study: StudyFacts, name: str) -> Fact | None:
     return next((value for value in values if value is not None), None)
 
 
-def flip_sets(
-    studies: Sequence[StudyFacts],
-    split: str,
-    k: int,
-    limit: int,
-    seed: int,
-    *,
-    deny: bool = True,
-    conditions: Conditions = CONDITIONS,
-) -> Iterator[Group]:
+def flip_sets(asked: GroupRequest, *, deny: bool = True) -> Iterator[Group]:
     """The paper's sets: a study's claim, and K-1 that each alter one of its attributes.
 
     Such a set gives itself away: the true claim is the one closest to all others (the medoid),
     image unseen. They serve comparison with the paper; the audit names the leak.
 
     Args:
-        studies: of one split, taken in random order.
-        split: its name.
-        k: claims per set.
-        limit: at most so many sets.
-        seed: of studies, claims and their order.
+        asked: of one split, whose studies are taken in random order.
         deny: whether the true claim denies something; if not, no claim of the set does (`plain`).
-        conditions: that the facts are named by.
     """
-    order = np.random.default_rng(seed_of(seed, "studies")).permutation(len(studies))
+    rng = np.random.default_rng(seed_of(asked.seed, "studies"))
+    order = rng.permutation(len(asked.studies))
     forms = PAIRED if deny else ("plain",)
     made = 0
     for row in order:
-        if made == limit:
+        if made == asked.limit:
             return
-        study = studies[row]
-        rng = np.random.default_rng(seed_of(seed, study.study_id))
-        claims = _flipped(study, k, rng, deny, conditions)
+        study = asked.studies[row]
+        rng = np.random.default_rng(seed_of(asked.seed, study.study_id))
+        claims = _flipped(study, asked.k, rng, deny, asked.conditions)
         if claims:
             # The right claim takes every place equally often.
-            place = made % k
+            place = made % asked.k
             shown = (*claims[1 : place + 1], claims[0], *claims[place + 1 :])
             members = ((study.study_id, place),)
-            yield Group("claims", "single_flip", split, shown, members, forms, "described")
+            yield Group("claims", "single_flip", asked.split, shown, members, forms, "described")
             made += 1
 
 
@@ -123,39 +110,22 @@ def _flipped(
     return (true, *wrong[: k - 1]) if len(wrong) >= k - 1 else None
 
 
-def matched_groups(
-    studies: Sequence[StudyFacts],
-    split: str,
-    k: int,
-    limit: int,
-    uses: int,
-    seed: int,
-    conditions: Conditions = CONDITIONS,
-) -> Iterator[Group]:
+def matched_groups(asked: GroupRequest) -> Iterator[Group]:
     """Groups for training whose claims speak of different conditions, as they fill up.
 
     For sources that are too small, or too sparse, for balanced groups. K studies share K claims,
     each right for one study and false of the others, where silence counts as absence (`closed`):
     every text is right as often as it is shown divided by K. Evaluation asks for annotated absences
     and does not use them.
-
-    Args:
-        studies: of the training split.
-        split: its name.
-        k: claims per set.
-        limit: at most so many groups.
-        uses: how many groups one study may serve in.
-        seed: of studies and claims.
-        conditions: that the facts are named by.
     """
     waiting: list[list[tuple[StudyFacts, Statement]]] = []
     made = 0
-    for turn in range(uses):
-        order = np.random.default_rng(seed_of(seed, "studies", turn)).permutation(len(studies))
-        for row in order:
-            study = studies[row]
-            rng = np.random.default_rng(seed_of(seed, study.study_id, turn))
-            claim = own_claim(study, rng, conditions=conditions)
+    for turn in range(asked.uses):
+        rng = np.random.default_rng(seed_of(asked.seed, "studies", turn))
+        for row in rng.permutation(len(asked.studies)):
+            study = asked.studies[row]
+            rng = np.random.default_rng(seed_of(asked.seed, study.study_id, turn))
+            claim = own_claim(study, rng, conditions=asked.conditions)
             if claim is None:
                 continue
             group = next((g for g in waiting if _fits(study, claim, g)), None)
@@ -163,13 +133,13 @@ def matched_groups(
                 waiting = [*waiting[-_OPEN + 1 :], [(study, claim)]]
                 continue
             group.append((study, claim))
-            if len(group) == k:
+            if len(group) == asked.k:
                 waiting.remove(group)
                 claims = tuple(c for _, c in group)
                 members = tuple((s.study_id, place) for place, (s, _) in enumerate(group))
-                yield Group("claims", "matched", split, claims, members, PAIRED, "closed")
+                yield Group("claims", "matched", asked.split, claims, members, PAIRED, "closed")
                 made += 1
-                if made == limit:
+                if made == asked.limit:
                     return
 
 
