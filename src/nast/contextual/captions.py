@@ -6,7 +6,7 @@ depend on the seed, the study and the statement only, and studies are done in sl
 size, so that neither memory nor bytes depend on how many studies or threads there are.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from hashlib import sha256
 from itertools import pairwise
 from typing import NamedTuple
@@ -125,17 +125,20 @@ def template_wordings(
     statements: list[TrueStatement], conditions: Conditions = CONDITIONS
 ) -> Wordings:
     """Every statement in all template forms of its polarity."""
-    forms = [caption_forms(s.fact.existence) for s in statements]
+    facts = [statement.fact for statement in statements]
     texts = [
-        caption(s.fact, form, conditions)
-        for s, some in zip(statements, forms, strict=True)
-        for form in some
+        [caption(fact, form, conditions) for form in caption_forms(fact.existence)]
+        for fact in facts
     ]
-    counts = np.array([len(some) for some in forms], dtype=np.int64)
-    realisers = pl.Series(["template"]).new_from_index(0, len(texts))
-    return Wordings(
-        pl.Series(texts, dtype=pl.String), np.cumsum(counts) - counts, counts, realisers
-    )
+    return wordings_of(texts, [["template"] * len(ways) for ways in texts])
+
+
+def wordings_of(texts: Sequence[Sequence[str]], realisers: Sequence[Sequence[str]]) -> Wordings:
+    """Wordings of the ways of saying each statement and of who wrote each."""
+    counts = np.array([len(ways) for ways in texts], dtype=np.int64)
+    flat = pl.Series([text for ways in texts for text in ways], dtype=pl.String)
+    writers = pl.Series([writer for some in realisers for writer in some], dtype=pl.String)
+    return Wordings(flat, np.cumsum(counts) - counts, counts, writers)
 
 
 def _about(statements: list[TrueStatement]) -> pl.DataFrame:

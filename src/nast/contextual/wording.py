@@ -12,10 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import polars as pl
-
-from nast.contextual.captions import Wordings
+from nast.contextual.captions import Wordings, wordings_of
 from nast.contextual.claims import Words
 from nast.contextual.statements import TrueStatement
 from nast.facts.conditions import CONDITIONS, Conditions
@@ -152,7 +149,11 @@ def write_captions(
         "wordings replaced by templates": len(statements) * paraphrases - sum(by_model),
         **asked,
     }
-    return _wordings(texts, by_model, realiser), counts
+    writers = [
+        [realiser] * number + ["template"] * (len(ways) - number)
+        for ways, number in zip(texts, by_model, strict=True)
+    ]
+    return wordings_of(texts, writers), counts
 
 
 def _batches(statements: Sequence[TrueStatement]) -> list[Sequence[TrueStatement]]:
@@ -171,16 +172,3 @@ def _task(statements: Sequence[TrueStatement], conditions: Conditions) -> Task:
 def _prompt(statements: Sequence[TrueStatement], conditions: Conditions) -> Messages:
     fields = fields_of("claims", [(s.fact,) for s in statements], conditions)
     return load_prompt("claims").messages(**fields)
-
-
-def _wordings(texts: list[list[str]], by_model: list[int], realiser: str) -> Wordings:
-    counts = np.array([len(ways) for ways in texts], dtype=np.int64)
-    flat = [text for ways in texts for text in ways]
-    writers = [
-        realiser if place < number else "template"
-        for ways, number in zip(texts, by_model, strict=True)
-        for place in range(len(ways))
-    ]
-    return Wordings(
-        pl.Series(flat, dtype=pl.String), np.cumsum(counts) - counts, counts, pl.Series(writers)
-    )
