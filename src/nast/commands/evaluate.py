@@ -92,7 +92,7 @@ def evaluate(
     def model_of(argument: str) -> Model:
         name, model = split_name(argument)
         if model.startswith("chat:"):
-            from nast.commands.words import override_of
+            from nast.commands.writer import override_of
             from nast.scoring.chat import chat_model
 
             asked = chat_model(
