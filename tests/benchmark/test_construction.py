@@ -1,6 +1,7 @@
 """The paper's own constructions, hand-checked; and the audit names what they give away."""
 
 from collections import Counter
+from dataclasses import asdict
 
 import polars as pl
 import pytest
@@ -135,6 +136,15 @@ def test_a_leaking_build_is_refused_or_says_so(facts, tmp_path):
     assert "**leaks**" in card
     assert "`two_plus_one`, wrong options by `uniform`" in card
     assert manifest_of(tmp_path / "yes")["config"]["conflicts"] is True
+
+
+def test_the_papers_protocol_is_recorded_and_never_fails(facts, tmp_path):
+    manifest = build_benchmark(facts, tmp_path / "paper", protocol="paper")
+    assert manifest["leaks"] and "**leaks**" in (tmp_path / "paper" / "README.md").read_text()
+    assert manifest["config"] | asdict(PAPER) == manifest["config"]
+    assert manifest["config"]["protocol"] == "paper"
+    with pytest.raises(UsageError, match="choose one of default, paper"):
+        build_benchmark(facts, tmp_path / "other", protocol="papers")
 
 
 def test_equal_bytes_and_a_card(facts, tmp_path):

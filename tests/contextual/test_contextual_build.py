@@ -196,6 +196,8 @@ def test_the_papers_set_leaks_and_says_so(facts, tmp_path, capsys):
     assert "warning: words alone solve negated: medoid" in printed
     claims = read_items(out)
     assert set(claims["construction"]) == {"single_flip"}
+    assert manifest_of(out)["config"]["protocol"] == "paper"
+    assert "Protocol: `paper`" in (out / "README.md").read_text()
     assert "**leaks**" in (out / "README.md").read_text()
 
 

@@ -69,8 +69,8 @@ def data_card(
         "Rarity is the mean of -log2 of a word's share of all words of both forms.",
         *audit_parts(audit, "Chance is one in four."),
     ]
-    reviewed = f"Review of the phrases and questions by experts: **{status}**."
-    return card_text("MedNega-CXR", source, parts, reviewed)
+    note = f"Protocol: `{config['protocol']}`. Review of the phrases and questions by experts: "
+    return card_text("MedNega-CXR", source, parts, f"{note}**{status}**.")
 
 
 def _how(config: dict[str, Any]) -> str:

@@ -64,7 +64,8 @@ def contextual_card(
             "ranking for all images.",
         ),
     ]
-    return card_text("Contextual negation set", source, parts)
+    note = f"Protocol: `{config['protocol']}`."
+    return card_text("Contextual negation set", source, parts, note)
 
 
 def _list(counts: dict[str, int]) -> str:
