@@ -89,7 +89,7 @@ def beside_plain(root, pairs):
     plan = plan_captions(studies, facts, paraphrases=wordings)
     parts = list(caption_slices(plan))
     ours = time.perf_counter() - start
-    rows = pl.concat(parts).drop("realiser").rows()
+    rows = pl.concat(parts).drop("caption_id", "realiser").rows()
     weights = {
         r[:3]: plan.weights[r[3]]
         for r in plan.about.select("polarity", "kind", "condition", "cell").rows()
@@ -127,13 +127,12 @@ def plain(studies, facts, weights, wordings, per_study=2, seed=0):
             for _, draw, kind, fact, way in sorted(t for t in timed if t[0] == place):
                 turn = turns[fact.condition] = turns.get(fact.condition, -1) + 1
                 chosen.append((turn, draw, kind, fact, way))
-            for nth, (_, _, kind, fact, way) in enumerate(sorted(chosen)[:per_study]):
+            for _, _, kind, fact, way in sorted(chosen)[:per_study]:
                 forms = caption_forms(fact.existence)
                 for again in range(wordings):
                     form = forms[(way + again * len(forms) // wordings) % len(forms)]
                     rows.append(
                         (
-                            f"{study_id}-{polarity}-{nth * wordings + again + 1}",
                             *(
                                 keys[study_id][n]
                                 for n in ("subject_id", "study_id", "split", "image_path")

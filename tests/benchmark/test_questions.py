@@ -10,11 +10,11 @@ from nast.benchmark.questions import make_questions
 from nast.errors import InputError
 from nast.facts.conditions import CONDITIONS
 from nast.files import manifest_of, write_table
-from nast.stages import stage
 from nast.hashes import file_hash
 from nast.items.table import option_texts, read_items
 from nast.language.read.parse import cues, facts_of
 from nast.records import FACTS_SCHEMA, STUDIES_SCHEMA, Fact
+from nast.stages import stage
 
 
 @pytest.fixture(scope="module")
