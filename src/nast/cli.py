@@ -5,7 +5,7 @@ Exit codes: 0 done, 1 the work failed, 2 the call was wrong.
 
 import sys
 
-from nast.commands.ending import INTERRUPTED, finish, interrupted, prepare, refused
+from nast.commands.ending import INTERRUPTED, ignore_signals, interrupted, prepare, refused
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -15,9 +15,9 @@ def main(arguments: list[str] | None = None) -> None:
         prepare()
         code = run(sys.argv[1:] if arguments is None else arguments)
     except KeyboardInterrupt:
-        finish()
+        ignore_signals()
         print(f"nast: {INTERRUPTED}", file=sys.stderr)
-    finish()
+    ignore_signals()
     sys.exit(code)
 
 

@@ -13,7 +13,7 @@ from nast.sources.collect import collect
 from nast.sources.io.dialect import separator_of, without_sep_line
 from nast.sources.nih_cxr import read_nih_cxr
 from nast.sources.own_table.guess import write_mapping
-from nast.sources.own_table.read import read_table_file
+from nast.sources.own_table.read_table import read_table_file
 
 HEADER = ["PatientID", "StudyID", "Pneumothorax", "Edema", "Größe (cm, gerundet)"]
 ROWS = [

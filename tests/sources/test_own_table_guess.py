@@ -9,7 +9,7 @@ from small import CHEXPERT, only_nast_errors, picture, write_csv
 from nast.errors import InputError, UsageError
 from nast.facts.conditions import CONDITIONS
 from nast.sources.own_table.guess import COLUMNS, column_for, condition_for, write_mapping
-from nast.sources.own_table.read import read_table_file
+from nast.sources.own_table.read_table import read_table_file
 
 
 def guess(file, header, rows):

@@ -12,7 +12,7 @@ from small import only_nast_errors, picture, write_csv
 
 from nast.errors import InputError, NastError
 from nast.facts.conditions import CONDITIONS
-from nast.sources.own_table.read import read_table_file
+from nast.sources.own_table.read_table import read_table_file
 from nast.sources.source import conserved, fact_columns, study_columns
 
 WIDE = """

@@ -21,7 +21,7 @@ from nast.sources.io.packed import GZIP, Unpacked
 from nast.sources.iu_xray import read_iu_xray
 from nast.sources.nih_cxr import read_nih_cxr
 from nast.sources.own_table.guess import write_mapping
-from nast.sources.own_table.read import read_table_file
+from nast.sources.own_table.read_table import read_table_file
 from nast.sources.padchest import read_padchest
 
 MIB = 2**20

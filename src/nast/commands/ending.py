@@ -68,7 +68,7 @@ def prepare() -> None:
     sys.stdout, sys.stderr = _outlasting(sys.stdout), _outlasting(sys.stderr)
 
 
-def finish() -> None:
+def ignore_signals() -> None:
     """A second signal must not disturb the end of the process."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)

@@ -30,7 +30,7 @@ from nast.sources.iu_xray import read_iu_xray
 from nast.sources.joins import join_studies, numbered, part_ids
 from nast.sources.mimic_cxr_jpg import LABELERS, read_mimic_cxr_jpg
 from nast.sources.nih_cxr import read_nih_cxr
-from nast.sources.own_table.read import read_table_file
+from nast.sources.own_table.read_table import read_table_file
 from nast.sources.padchest import read_padchest
 from nast.sources.source import Source, study_columns
 from nast.stages import stage

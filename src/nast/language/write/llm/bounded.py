@@ -12,7 +12,7 @@ ENCODINGS = "gzip, deflate"
 """What servers may use; httpx would unpack any amount of it at once."""
 
 
-async def read(response: httpx.Response) -> Response:
+async def read_bounded(response: httpx.Response) -> Response:
     """Read a response that was opened as a stream.
 
     Raises:

@@ -26,7 +26,7 @@ from nast.language.write.llm.sets import (
     option_key,
     statements_of,
 )
-from nast.language.write.llm.stages import Wording, omitted_of, prompts_version, write_sets
+from nast.language.write.llm.writing import Wording, omitted_of, prompts_version, write_sets
 from nast.language.write.templates import FORMS, STEM, STYLES, Form, sentence
 from nast.records import Statement
 

@@ -177,7 +177,7 @@ async def _post(
 ) -> Response:
     try:
         async with asyncio.timeout(seconds), client.stream("POST", url, json=body) as response:
-            return await bounded.read(response)
+            return await bounded.read_bounded(response)
     except (httpx.HTTPError, httpx.StreamError, TimeoutError) as error:
         # The cause holds the request with its headers: it must not reach a traceback.
         raise TransientError(type(error).__name__) from None
