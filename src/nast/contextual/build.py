@@ -7,12 +7,12 @@ from typing import Any
 import polars as pl
 from polars.io.plugins import register_io_source
 
+from nast.contextual.by_model import write_captions, write_claims
 from nast.contextual.captions import PARAPHRASES, Plan, caption_slices, plan_captions
 from nast.contextual.card import contextual_card
 from nast.contextual.claims import CONSTRUCTIONS, claims_table, find_groups, said_range
 from nast.contextual.counts import CELLS, caption_cells, counts_of
 from nast.contextual.statements import sayable
-from nast.contextual.wording import write_captions, write_claims
 from nast.errors import InputError, UsageError
 from nast.facts.conditions import copy_conditions
 from nast.files import atomic, manifest_of, write_json, write_table, write_text

@@ -8,7 +8,7 @@ from nast.facts.conditions import CONDITIONS, Conditions
 from nast.facts.entailment import World, truth
 from nast.records import SEVERITIES, SIDES, Existence, Fact
 
-Kind = Literal["existence", "location", "severity"]
+NegationKind = Literal["existence", "location", "severity"]
 """Which attribute a contextual negation alters."""
 
 
@@ -17,7 +17,7 @@ def contextual_negations(
     facts: Sequence[Fact],
     world: World = "annotated",
     conditions: Conditions = CONDITIONS,
-) -> list[tuple[Kind, Fact]]:
+) -> list[tuple[NegationKind, Fact]]:
     """The statements that differ from a true one in exactly one attribute and are false.
 
     Each is checked against every fact of the study: where there is an effusion on either side,
@@ -46,7 +46,7 @@ def contextual_negations(
     ]
 
 
-def _altered(statement: Fact, conditions: Conditions) -> Iterator[tuple[Kind, Fact]]:
+def _altered(statement: Fact, conditions: Conditions) -> Iterator[tuple[NegationKind, Fact]]:
     other: Existence = "absent" if statement.existence == "present" else "present"
     yield "existence", replace(statement, existence=other)
     if statement.side:

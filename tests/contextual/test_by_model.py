@@ -6,9 +6,9 @@ from dataclasses import replace
 import pytest
 
 from nast.contextual.build import build_contextual
+from nast.contextual.by_model import paraphrasing, write_captions, write_claims
 from nast.contextual.claims import find_groups
 from nast.contextual.statements import sayable
-from nast.contextual.wording import paraphrasing, write_captions, write_claims
 from nast.facts.conditions import CONDITIONS
 from nast.files import manifest_of, read_table
 from nast.items.table import read_items
