@@ -1,6 +1,7 @@
 """Evaluations side by side: what belongs together is compared, what does not is refused."""
 
 import shutil
+from pathlib import Path
 
 import polars as pl
 import pytest
@@ -10,6 +11,8 @@ from made_up import hits_of, one
 
 from nast.errors import InputError, UsageError
 from nast.files import read_table
+from nast.measuring.measure import measure
+from nast.measuring.read import read_scored
 from nast.records import METRICS_SCHEMA
 from nast.reporting.joined import data_sets, join_evaluations, of_data
 from nast.reporting.report import build_report
@@ -128,6 +131,34 @@ def test_data_may_have_moved(items, scores, tmp_path):
     resealed(moved, config={"stage": "benchmark", "name": "another"})
     with pytest.raises(InputError, match="as it was"):
         join_evaluations(folders, [tmp_path / "else" / "d"])
+
+
+def test_data_are_known_by_what_they_hold(items, half, scores, tmp_path, monkeypatch):
+    """By another path, beside another folder of their name, or with items that nobody scored."""
+    data = data_folder(tmp_path / "d", items)
+    link = tmp_path / "called"
+    link.symlink_to(data)
+    folders = [
+        evaluated(tmp_path / name, [link], said, scores=of_model(scores, "base", name))
+        for name, said in (("base", BASE), ("tuned", TUNED))
+    ]
+    wanted = join_evaluations(folders).metrics
+    assert set(wanted["data"]) == {"called"}
+    monkeypatch.chdir(tmp_path)
+    other = data_folder(tmp_path / "else" / "called", half)
+    for beside in ([Path("d")], [link, Path("called")], [other], [tmp_path / "d", other]):
+        assert join_evaluations(folders, beside).metrics.equals(wanted)
+
+
+def test_items_that_nobody_scored_are_not_measured(items, half, scores, tmp_path):
+    """Items that cannot be scored leave an evaluation with their groups, and stay in the data."""
+    data = data_folder(tmp_path / "d", items)
+    some = scores.join(half, on="item_id", how="semi")
+    controls = some.with_columns(control=pl.lit("blank image"))
+    place = evaluated(tmp_path / "e", [data], BASE, scores=some, controls=controls)
+    again = read_scored([place])
+    assert set(again.items["item_id"]) == set(half["item_id"])
+    assert measure(again).equals(metrics_of(place))
 
 
 def test_report_has_each_table_once_per_data_set(two, tmp_path):

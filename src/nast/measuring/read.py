@@ -1,5 +1,6 @@
 """Finished evaluations read back: their scores, and the items that these name."""
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -8,10 +9,10 @@ import polars as pl
 
 from nast.errors import InputError
 from nast.files import manifest_of, read_table
-from nast.folders import input_folders
+from nast.folders import identity, input_folders
 from nast.measuring.measure import Scored
 from nast.records import HITS_SCHEMA, ITEMS_SCHEMA, PAIRS_SCHEMA, REPLIES_SCHEMA, SCORES_SCHEMA
-from nast.scoring.data import Data, data_of, identities
+from nast.scoring.data import Data, data_of
 from nast.scoring.neutral import NEUTRAL_SCHEMA
 
 CONTROLS_SCHEMA: dict[str, Any] = {**SCORES_SCHEMA, "control": pl.String}
@@ -44,19 +45,45 @@ def read_scored(folders: Sequence[Path], data: Sequence[Path] = ()) -> Scored:
     # One ranking for all images is the same in every evaluation of a data set.
     tables["hits"] = tables["hits"].unique(maintain_order=True)
     records = [record for manifest in made for record in manifest["models"]]
-    known = {key for m in made for kinds in m["data"].values() for key in kinds.values()}
-    places = dict.fromkeys([*map(Path, data), *(p for f in folders for p in input_folders(f))])
-    asked = made[0]["config"]
-    every = data_of([p for p in places if _has_tables(p)], asked["split"], asked["limit"])
-    kept = [d for d in every if set(identities([d])[d.name].values()) <= known]
-    missing = sorted({n for m in made for n in m["data"]} - {d.name for d in kept})
+    places = [*map(Path, data), *(p for folder in folders for p in input_folders(folder))]
+    gallery = made[0]["config"]["gallery"]
+    return as_scored(tables, _data_behind(folders, places), records, gallery)
+
+
+def _data_behind(evaluations: Sequence[Path], places: Sequence[Path]) -> list[Data]:
+    """The tables that were scored, under the names that they were scored under.
+
+    They are known by what they hold, and not by where they are: a folder may have moved, or be
+    reached by another path.
+
+    Args:
+        evaluations: whose data they are.
+        places: folders among which they are.
+    """
+    made = [manifest_of(folder) for folder in evaluations]
+    names: dict[str, dict[str, None]] = {}
+    for manifest in made:
+        for name, kinds in manifest["data"].items():
+            for key in kinds.values():
+                names.setdefault(key, {})[name] = None
+    folders: dict[str, Path] = {}
+    for place in {os.path.realpath(p): p for p in places}.values():
+        if _has_tables(place) and identity(place) in names:
+            folders.setdefault(identity(place), place)
+    missing = sorted({n for key, some in names.items() if key not in folders for n in some})
     if missing:
         raise InputError(
-            folders[0],
+            evaluations[0],
             found=f"no data set {', '.join(missing)} where it was, as it was",
-            expected="the folders that were scored, given beside this one",
+            expected="the folders that were scored, given beside the evaluation",
         )
-    return as_scored(tables, kept, records, asked["gallery"])
+    asked = made[0]["config"]
+    return [
+        data._replace(name=name)
+        for key, place in folders.items()
+        for data in data_of([place], asked["split"], asked["limit"])
+        for name in names[key]
+    ]
 
 
 def as_scored(
@@ -73,14 +100,20 @@ def as_scored(
         records: of each model its `name`, `seed` and, of an encoder, `g`.
         gallery: of the headline retrieval.
     """
+    none = pl.DataFrame(schema={**ITEMS_SCHEMA, "data": pl.String})
     items = [d.table.select(*ITEMS_SCHEMA, data=pl.lit(d.name)) for d in data if d.kind == "items"]
+    # Read again, the data hold the items too that could not be scored.
+    one = ["data", "item_id"]
+    named = pl.concat([none, *items]).join(
+        tables["scores"].select(one).unique(), on=one, how="semi", maintain_order="left"
+    )
     factors: dict[str, list[float]] = {}
     for record in records:
         if record.get("g") is not None:
             factors.setdefault(record["name"], []).append(record["g"])
     return Scored(
         **tables,
-        items=pl.concat([pl.DataFrame(schema={**ITEMS_SCHEMA, "data": pl.String}), *items]),
+        items=named,
         models=list(dict.fromkeys(record["name"] for record in records)),
         g={name: sum(some) / len(some) for name, some in factors.items()},
         protocols={
