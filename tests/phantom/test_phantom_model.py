@@ -1,14 +1,16 @@
 """The model that ships: small, single-token cues, and biased towards affirmative words."""
 
+import polars as pl
 import pytest
 
 from nast.benchmark.build import build_benchmark
-from nast.commands.demo import PATIENTS_SEED
 from nast.evaluation import evaluate
-from nast.files import read_json
+from nast.files import read_json, read_table
 from nast.models.registry import PHANTOM, load_model
+from nast.paper import PATIENTS_SEED
 from nast.phantom.patients import patients
 from nast.phantom.pretrain.clip import PretrainConfig
+from nast.records import METRICS_SCHEMA
 from nast.tracing.check import check_model
 
 
@@ -45,7 +47,11 @@ def test_it_has_an_affirmative_bias(model, facts, tmp_path):
     """The demo's 500 patients give a gap of 29 points; these 60 are enough to see 15."""
     build_benchmark(facts, tmp_path / "questions", limit=40)
     evaluate([model], [tmp_path / "questions"], tmp_path / "scores", split="all")
-    metrics = read_json(tmp_path / "scores" / "metrics.json")["phantom"]
-    gap = metrics["questions/accuracy/gap"]
-    assert gap["value"] >= 0.15 and gap["interval"][0] > 0
-    assert metrics["questions/accuracy/affirmative"]["value"] > 0.5
+    metrics = read_table(tmp_path / "scores" / "metrics.parquet", METRICS_SCHEMA)
+    whole = metrics.filter(
+        pl.col("condition").is_null() & pl.col("subset").is_null(), set="questions"
+    )
+    (gap,) = whole.filter(statistic="gap").iter_rows(named=True)
+    assert gap["value"] >= 0.15 and gap["low"] > 0
+    accuracy = whole.filter(statistic="accuracy", form="affirmative")
+    assert accuracy["value"].item() > 0.5
