@@ -12,6 +12,7 @@ from nast.facts.conditions import CONDITIONS, TABLE, conditions_of
 from nast.files import read_table, write_table
 from nast.items.table import read_items
 from nast.language.read.parse import facts_of
+from nast.language.write.llm.backends import LanguageModel
 from nast.records import CAPTIONS_SCHEMA, FACTS_SCHEMA, SEVERITIES, STUDIES_SCHEMA, Fact
 from nast.sources.collect import read_facts
 from nast.stages import stage
@@ -104,6 +105,25 @@ def test_captions_are_trained_on_with_their_own_denials(head, sets):
         (said,) = facts_of(data.texts[text], known.conditions)
         (denied,) = facts_of(data.texts[hard], known.conditions)
         assert said.condition == denied.condition and said.existence != denied.existence
+
+
+def test_a_language_model_that_fails_is_replaced_by_their_templates(head, tmp_path):
+    asked = []
+
+    def backend(batch):
+        asked.extend(messages[-1]["content"] for messages in batch)
+        return ["A: Nothing to see."] * len(batch)
+
+    model = LanguageModel("scripted", {}, backend)
+    manifest = build_benchmark(head, tmp_path / "questions", limit=2, model=model)
+    assert manifest["counts"]["language model"]["sets replaced by templates"] > 0
+    build_contextual(head, tmp_path / "claims", groups=2, model=model)
+    told = " ".join(asked)
+    assert "wide ventricles absent" in told and "severity sweeping" in told
+    conditions = conditions_of(tmp_path / "claims")
+    captions = read_table(tmp_path / "claims" / "captions.parquet", CAPTIONS_SCHEMA)
+    for row in captions.iter_rows(named=True):
+        assert facts_of(row["caption"], conditions) == {Fact(**row["fact"])}
 
 
 def test_the_packages_own_table_is_as_it_was(sets):

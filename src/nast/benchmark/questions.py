@@ -46,9 +46,9 @@ def make_questions(
     Returns:
         `ITEMS_SCHEMA` rows, and counts of studies, groups and questions, and of the writer.
     """
-    found = find_questions(studies, construction, seed, limit, conditions)
+    found = _find(studies, construction, seed, limit, conditions)
     groups, counts = found.groups, found.counts
-    asked = [(tuple(g.conditions), configurations_of(g)) for g in groups]
+    asked = [(tuple(g.conditions), _configurations(g)) for g in groups]
     written, told = writer(asked) if writer else ({}, {})
     serving = pl.col("study_id").is_in({s for g in groups for s in g.studies})
     chosen = found.studies.filter(serving).select(KEYS)
@@ -75,7 +75,7 @@ def make_questions(
     return items_table(rows), counts
 
 
-class FoundQuestions(NamedTuple):
+class _Found(NamedTuple):
     """What questions will be asked.
 
     Attributes:
@@ -89,14 +89,14 @@ class FoundQuestions(NamedTuple):
     counts: dict[str, Any]
 
 
-def find_questions(
+def _find(
     studies: pl.DataFrame,
-    construction: Construction = DEFAULT,
-    seed: int = 0,
-    limit: int | None = None,
-    conditions: Conditions = CONDITIONS,
-) -> FoundQuestions:
-    """The groups of the questions, before they are put into words; see `make_questions`."""
+    construction: Construction,
+    seed: int,
+    limit: int | None,
+    conditions: Conditions,
+) -> _Found:
+    """The groups of the questions, before they are put into words."""
     passed = eligible(studies, conditions)
     agreeing = consistent(passed, conditions)
     kept = passed if construction.conflicts else agreeing
@@ -113,10 +113,10 @@ def find_questions(
         "eligible patients": passed["subject_id"].n_unique(),
         "studies that contradict the label hierarchy": len(passed) - len(agreeing),
     }
-    return FoundQuestions(groups, kept, counts)
+    return _Found(groups, kept, counts)
 
 
-def _orders(found: FoundQuestions, seed: int) -> list[list[int]]:
+def _orders(found: _Found, seed: int) -> list[list[int]]:
     """The order of the options of each group: every position is right equally often.
 
     A balanced group has one order for all of its questions; each option is right once, so each
@@ -127,7 +127,7 @@ def _orders(found: FoundQuestions, seed: int) -> list[list[int]]:
     orders = []
     for group, turn in zip(found.groups, turns, strict=True):
         members = [rows[study] for study in group.studies]
-        key = content_hash([group.conditions, configurations_of(group), members])
+        key = content_hash([group.conditions, _configurations(group), members])
         rng = np.random.default_rng(seed_of(seed, "order", key, int(turn)))
         order = [int(i) for i in rng.permutation(len(group.options))]
         if len(group.members) == 1:
@@ -143,7 +143,7 @@ def _self_contradicting(row: dict[str, Any], conditions: Conditions) -> bool:
     return bool(conditions.phrase_conflicts(labels))
 
 
-def configurations_of(group: Group) -> tuple[tuple[int, ...], ...]:
+def _configurations(group: Group) -> tuple[tuple[int, ...], ...]:
     """Per option, 1 for present and 0 for absent, condition by condition."""
     return tuple(tuple(int(f.existence == "present") for f in said) for said in group.options)
 
@@ -157,12 +157,13 @@ def _rows(
     conditions: Conditions,
 ) -> Iterator[dict[str, Any]]:
     """The questions of one group; all show the same four options in the same words."""
-    configurations = configurations_of(group)
+    configurations = _configurations(group)
     said = ["question", group.conditions, configurations, group.studies]
     group_id = content_hash(said)[:16]
     rng = np.random.default_rng(seed_of(seed, group_id))
     style = str(rng.choice(list(STYLES)))
-    words = written.get(option_key(group.conditions, configurations)) if written else None
+    key = option_key(group.conditions, configurations, conditions) if written else None
+    words = written[key] if key else None
     if words:
         texts, stem, realiser = words.forms(configurations), words.stem, words.realiser
     else:
