@@ -143,7 +143,7 @@ def test_siglip_is_that_of_transformers(name, tmp_path):
 def test_the_last_position_of_siglip_is_the_end():
     model = load_model(f"hf:{siglip('siglip')}")
     probe = make_probes(model, ["Edema", "Pneumonia"])[0][0]
-    found = [r["role"] for r in roles(probe, model)]
+    found = [r.role for r in roles(probe, model)]
     n = int(probe.mask.sum())
     assert found[: n - 1] == [
         "start",

@@ -60,10 +60,10 @@ def test_too_few_pairs_is_an_error_that_lists_them():
 def test_roles_cover_every_position(model):
     probe = make_probes(model, ["Edema", "Pleural Effusion"])[0][2]
     rows = roles(probe, model)
-    assert [r["position"] for r in rows] == list(range(len(probe.correct_ids)))
-    assert [r["token"] for r in rows if r["role"] == "cue"] == ["no"]
-    assert "".join(r["token"] for r in rows if r["role"] == "finding") == "pleuraleffusion"
-    named = [r["role"] for r in rows if r["role"] != "padding"]
+    assert [r.position for r in rows] == list(range(len(probe.correct_ids)))
+    assert [r.token for r in rows if r.role == "cue"] == ["no"]
+    assert "".join(r.token for r in rows if r.role == "finding") == "pleuraleffusion"
+    named = [r.role for r in rows if r.role != "padding"]
     assert (named[0], named[1], named[-2], named[-1]) == ("start", "before cue", "full stop", "end")
 
 
@@ -84,8 +84,8 @@ def test_every_token_of_the_cue_is_found_by_its_place_in_the_text(template, cue,
     assert not dropped and set(TEMPLATES) >= {template}
     for probe in probes:
         rows = roles(probe, model)
-        assert ", ".join(role for role, _ in groupby(r["role"] for r in rows)) == order
-        tokens = [r["token"].removesuffix("</w>") for r in rows if r["role"] == "cue"]
+        assert ", ".join(role for role, _ in groupby(r.role for r in rows)) == order
+        tokens = [r.token.removesuffix("</w>") for r in rows if r.role == "cue"]
         assert len(tokens) == len(cue.split())
         assert (" ".join(tokens) == cue) == (probe.subset == "caption")
 

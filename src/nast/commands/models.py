@@ -15,6 +15,7 @@ def list_models() -> None:
 
     for kind, text in KINDS.items():
         print(f"{kind:12} {text}")
+    print(f"{'NAME=MODEL':12} any of these under a name of yours, for tables and pictures")
     print(f"{'scores:FILE':12} scores that something else made; nast evaluate only")
     print(f"{'chat:URL#NAME':12} a chat model behind a server; nast evaluate only")
     print("\nModels by name (* in the paper's tables):\n")

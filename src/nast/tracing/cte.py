@@ -143,7 +143,7 @@ def _sweep(model: DualEncoder, probe: Probe, *, swap: bool) -> dict[str, torch.T
     """
     ids = (probe.correct_ids, probe.foil_ids)
     target, source, mask = (x.to(model.device) for x in (*(ids[::-1] if swap else ids), probe.mask))
-    places = [r["position"] for r in roles(probe, model) if r["role"] != "padding"]
+    places = [r.position for r in roles(probe, model) if r.role != "padding"]
     found = sweep(model.text, target, source, mask, sites=SITES, positions=places)
     # One token differs: with its embedding the target becomes the source, with another's nothing.
     same = next(p for p in places if p != probe.position)
@@ -166,7 +166,7 @@ def _rows(
     # S(patched) - S(target) is linear in the image, and so are its sum and its mean over d.
     over_all = images.double().sum(0)
     over_kept = (images[keep].double() / d[keep, None]).mean(0)
-    places = [r for r in roles(probe, model) if r["role"] != "padding"]
+    places = [r for r in roles(probe, model) if r.role != "padding"]
     rows = []
     for site in SITES:
         moved = sign * (vectors[site] - vectors["target"])
@@ -182,9 +182,9 @@ def _rows(
                 "n": int(keep.sum()),
                 "n_all": len(d),
                 "sum_d": float(d.sum()),
-                "sum_effect": total[layer][place["position"]],
-                "cte_mean": ratio[layer][place["position"]] if keep.any() else None,
-                **place,
+                "sum_effect": total[layer][place.position],
+                "cte_mean": ratio[layer][place.position] if keep.any() else None,
+                **place._asdict(),
             }
             for layer in range(0 if site == "residual" else 1, len(total))
             for place in places

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import polars as pl
 import torch
@@ -153,7 +153,15 @@ def probe_images(facts: pl.DataFrame) -> dict[tuple[str, str], list[tuple[str, s
     return images
 
 
-def roles(probe: Probe, model: DualEncoder) -> list[dict[str, Any]]:
+class TokenRole(NamedTuple):
+    """A position of a caption, the token there, and what it does in the sentence."""
+
+    position: int
+    token: str
+    role: str
+
+
+def roles(probe: Probe, model: DualEncoder) -> list[TokenRole]:
     """Token and role of each position.
 
     Roles: start, before cue, cue, finding, other (words that are none of these), full stop, end,
@@ -189,7 +197,7 @@ def roles(probe: Probe, model: DualEncoder) -> list[dict[str, Any]]:
             role = "before cue"
         else:
             role = "full stop" if not any(c.isalnum() for c in text[begin:end]) else "other"
-        result.append({"position": position, "token": word, "role": role})
+        result.append(TokenRole(position, word, role))
     return result
 
 
