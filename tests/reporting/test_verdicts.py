@@ -135,6 +135,20 @@ def test_a_run_is_judged_by_its_manifest_and_not_by_its_name():
     assert set(verdicts(BASE, GOOD, nast=None)) == {"Affirmative bias"}
 
 
+@pytest.mark.parametrize("layers", ["reversed", "random", "front-3", "top-3"])
+def test_a_control_is_a_baseline_and_no_repair(layers):
+    control = {"objective": "nast", "layers": layers}
+    better = answers("NAST (lr, control)", 3, 0.95, 0.7)
+    found = table_for(BASE, better, GOOD, **{"NAST (lr, control)": control}).rows
+    above = [row for row in found if row[0] == ABOVE]
+    assert [row[3] for row in above] == ["not shown for all"]
+    assert above[0][2].startswith("NAST (lr) minus base")
+    # Another profile of the trace is another form of the repair.
+    other = {"objective": "nast", "layers": "scope"}
+    rows = table_for(BASE, better, GOOD, **{"NAST (lr, control)": other}).rows
+    assert [row[3] for row in rows if row[0] == ABOVE] == ["shown", "shown"]
+
+
 def test_verdicts_from_folders_whatever_they_are_called(tmp_path):
     data = data_folder(tmp_path / "d", ROWS)
     base, model = BASE, answers("ours", 3, 0.8, 0.72, recall=0.25)

@@ -5,6 +5,7 @@ number of comparisons; where a fine-tuned model stands on fewer than three seeds
 Models that were not trained here are judged as they are.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -27,6 +28,8 @@ SEEDS = 3
 FEW = "not judged on fewer than three seeds"
 SETTINGS = 10
 """Fewer settings cannot show a rank correlation."""
+CONTROL = re.compile(r"uniform|reversed|random|(front|top)-\d+")
+"""Layers that the trace is to be better than (design row 3)."""
 CLAIMS = {"task": "choice", "set": "claims", "statistic": "accuracy"}
 HEADER = ("Claim", "Paper", "Here", "Verdict")
 Line = tuple[str, str, str, str]
@@ -46,8 +49,7 @@ def verdict_table(
     base, *others = joined.models or [""]
     rows: list[tuple[str, ...]] = [*_bias(metrics, base), *_early(traces)]
     for name in others:
-        run = joined.trained.get(name)
-        if not run or run["objective"] != "nast" or run["layers"] == "uniform":
+        if not _is_nast(joined, name):
             continue
         own = pick(metrics, model=name, form="negated", **CLAIMS)
         if not own:
@@ -61,6 +63,12 @@ def verdict_table(
         rows += made if own[0]["seeds"] >= SEEDS else [(*row[:3], FEW) for row in made]
     rows += _concentration(metrics, updates)
     return Table("verdicts", "The paper's claims in this run", HEADER, rows)
+
+
+def _is_nast(joined: Joined, name: str) -> bool:
+    """Whether a setting is the paper's repair, whose steps follow a trace, and not a control."""
+    run = joined.trained.get(name)
+    return run is not None and run["objective"] == "nast" and not CONTROL.fullmatch(run["layers"])
 
 
 def said_of(row: Row) -> str:
@@ -115,10 +123,8 @@ def _above(joined: Joined, metrics: pl.DataFrame, name: str) -> Iterator[Line]:
     """Against every model that is not a form of the same repair."""
     changes = {}
     for other in joined.models:
-        run = joined.trained.get(other, {})
-        same = run.get("objective") == "nast" and run.get("layers") != "uniform"
         change = minus(metrics, name, other, form="negated", **CLAIMS)
-        if other != name and not same and change:
+        if change and not _is_nast(joined, other):
             changes[other] = change
     if not changes:
         return
