@@ -66,7 +66,9 @@ models.command(
 app.command(
     "nast.commands.embed:embed_command", name="embed", help="Encode texts and images ahead."
 )
-app.command("nast.commands.evaluate:evaluate", name="evaluate", help="Score models on data.")
+app.command(
+    "nast.commands.evaluate:evaluate_command", name="evaluate", help="Score models on data."
+)
 app.command(
     "nast.commands.trace:trace_command", name="trace", help="Trace negation, weigh the layers."
 )

@@ -10,7 +10,7 @@ from nast.commands.arguments import part_models
 from nast.commands.options import Count, Fraction, NotNegative, Seed
 
 
-def evaluate(
+def evaluate_command(
     *models_and_data: str,
     out: Annotated[Path, Parameter(name=["--out", "-o"])],
     split: str = "test",
@@ -78,8 +78,7 @@ def evaluate(
 
     if split not in ("train", "validate", "test", "all"):
         raise UsageError(f"--split is {split!r}; choose train, validate, test or all")
-    from nast.evaluation import Model, measure_again
-    from nast.evaluation import evaluate as score
+    from nast.evaluation import Model, evaluate, measure_again
     from nast.naming import split_name
     from nast.reporting.written import visible
 
@@ -112,7 +111,7 @@ def evaluate(
 
         return load_model(argument)
 
-    made = score(
+    made = evaluate(
         [model_of(name) for name in names],
         data,
         out,

@@ -8,7 +8,7 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 
 from nast.items.table import LETTERS
-from nast.scoring.reply_text import is_refusal, plain
+from nast.scoring.reply_text import is_refusal, without_marks
 from nast.scoring.reply_words import (
     ANEW,
     ASIDE,
@@ -47,7 +47,7 @@ def choice_of(reply: str, options: Sequence[str], mode: str = "letters") -> int 
             line; else one label ("C", "(c) No edema"); else "C is correct" and its like; else the
             words of an option. `text`: the words only.
     """
-    said = plain(reply)
+    said = without_marks(reply)
     whole = _by_words([said], options)
     if mode == "text":
         return whole if whole is not None else _by_passage(said, options)

@@ -46,7 +46,7 @@ _REFUSAL = re.compile(
 )
 
 
-def plain(reply: str) -> str:
+def without_marks(reply: str) -> str:
     """A reply without thoughts and markup; boxes, tags and keys of answers become words."""
     said = spoken(reply, _FINAL)
     if len(said) > LONGEST:
@@ -111,4 +111,4 @@ def _is_no(value: Any) -> bool:
 
 def is_refusal(reply: str) -> bool:
     """Whether a reply that chooses nothing declines to answer."""
-    return bool(_REFUSAL.search(plain(reply)))
+    return bool(_REFUSAL.search(without_marks(reply)))
