@@ -8,8 +8,8 @@ from filled import small_set
 
 from nast.errors import InputError
 from nast.facts.conditions import CONDITIONS
+from nast.items.review.revision import reworded
 from nast.items.review.sheets import build_id, in_turn, pairs_of, sheets_of
-from nast.items.review.wording import reworded
 from nast.items.table import read_items
 
 
@@ -31,13 +31,13 @@ def sheets(items):
 
 
 def test_table_5_is_there_whole_with_its_classes(sheets):
-    rows = [r for r in sheets["Phrases"].rows if r.fixed["Kind"] == "Table 5 phrase"]
+    rows = sheets["Phrases"].rows
     assert [r.fixed["Condition"] for r in rows] == CONDITIONS.labelled() and len(rows) == 13
     shown = {r.fixed["Condition"]: (r.fixed["Affirmative form"], r.fixed["Class"]) for r in rows}
     assert shown["Pneumothorax"] == ("fully expanded lungs", "equivalent")
     assert shown["Pneumonia"] == ("aerated alveoli", "broader")
     assert shown["Cardiomegaly"] == ("normal heart size", "view-dependent")
-    assert all(len(r.checks) == 4 and r.edits for r in rows)
+    assert all(r.edits for r in rows)
 
 
 def test_phrases_know_the_groups_that_hold_them(sheets, questions):
@@ -48,13 +48,7 @@ def test_phrases_know_the_groups_that_hold_them(sheets, questions):
             for q in questions.iter_rows(named=True)
             if CONDITIONS[name].normal in " ".join(q["affirmative"]).lower()
         }
-        asking = {q["group_id"] for q in questions.iter_rows(named=True) if name in q["conditions"]}
         assert rows[f"table5:{name}"].groups == holding
-        named = rows.get(f"name:{name}:{CONDITIONS[name].term}")
-        assert (named.groups if named else set()) == asking
-    forms = {i.removeprefix("form:"): r.groups for i, r in rows.items() if i.startswith("form:")}
-    assert set(forms) == {r.removeprefix("template:") for r in questions["realiser"]}
-    assert sum(map(len, forms.values())) == questions["group_id"].n_unique()
 
 
 def test_every_option_set_once(sheets, items, questions):

@@ -16,7 +16,7 @@ def export_review_command(
     folder: Path
         A folder of nast benchmark build or nast benchmark review import.
     out: Path
-        Output folder: review.xlsx, and csv/ with the same columns.
+        Output folder: review.xlsx.
     questions: int
         How many questions are drawn, one group after the other.
     seed: int
@@ -43,7 +43,7 @@ def import_review_command(
     folder: Path
         The folder that the files were exported from.
     sheets: Path
-        Filled files, one per reviewer: review.xlsx under any name, or a folder of its CSV files.
+        Filled files, one per reviewer: review.xlsx under any name.
     out: Path
         Output folder: the questions that stay, data card, audit, review.json.
     seed: int

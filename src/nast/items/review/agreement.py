@@ -5,8 +5,8 @@ from typing import Any
 
 import numpy as np
 
-RESAMPLES = 2000
-TAILS = (0.025, 0.975)
+from nast.statistics.bootstrap import RESAMPLES, over_clusters
+
 KAPPA, ALPHA = "Cohen's kappa", "Krippendorff's alpha (nominal)"
 Ratings = Sequence[Sequence[str | None]]
 """Per item one rating per reviewer, None where there is none."""
@@ -39,24 +39,23 @@ def agreement(ratings: Ratings, seed: int = 0, resamples: int = RESAMPLES) -> di
     if not kept:
         one = "one reviewer" if raters < 2 else "no row that two reviewers rated"
         return found | {"reason": one}
-    tables, numbers = _tables(kept, raters)
+    tables = _tables(kept, raters)
     statistic = kappa if raters == 2 else alpha
-    whole = np.tensordot(numbers, tables, 1)
+    whole = tables.sum(0)
     found["agreement"] = float(np.trace(whole) / whole.sum())
     value = float(statistic(whole))
     if np.isnan(value):
         return found | {"reason": "all ratings are the same: agreement beyond chance is undefined"}
-    # Items with equal ratings are alike: how often each kind is drawn is all that matters.
-    rng = np.random.default_rng(seed)
-    drawn = rng.multinomial(len(kept), numbers / len(kept), size=resamples)
-    values = statistic(np.tensordot(drawn, tables, 1))
-    defined = values[~np.isnan(values)]
-    method = f"percentile bootstrap over {len(kept)} items, {len(defined)} of {resamples} resamples"
-    return found | {
-        "value": value,
-        "interval": np.quantile(defined, TAILS).tolist(),
-        "method": f"{method} where it is defined",
-    }
+    made = over_clusters(
+        value,
+        lambda times: statistic(np.tensordot(times, tables, 1)),
+        [str(number) for number in range(len(kept))],
+        len(kept),
+        seed,
+        resamples,
+        "items",
+    )
+    return found | {"value": value, "interval": [made.low, made.high], "method": made.method}
 
 
 def kappa(tables: np.ndarray) -> np.ndarray:
@@ -89,21 +88,19 @@ def _ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:
     return np.where(defined, above / np.where(defined, below, 1.0), np.nan)
 
 
-def _tables(ratings: Ratings, raters: int) -> tuple[np.ndarray, np.ndarray]:
-    """A table for each kind of item, shape (kinds, C, C), and how many items are of that kind.
+def _tables(ratings: Ratings, raters: int) -> np.ndarray:
+    """A table for each item, shape (items, C, C).
 
     Two reviewers: a 1 where the pair of ratings stands. More: the item's coincidences, each pair
     of its ratings counted as 1 / (number of its ratings - 1).
     """
     values = sorted({r for row in ratings for r in row if r is not None})
-    codes = np.array([[-1 if r is None else values.index(r) for r in row] for row in ratings])
-    kinds, numbers = np.unique(codes, axis=0, return_counts=True)
-    tables = np.zeros((len(kinds), len(values), len(values)))
-    for table, kind in zip(tables, kinds, strict=True):
-        given = kind[kind >= 0]
+    tables = np.zeros((len(ratings), len(values), len(values)))
+    for table, row in zip(tables, ratings, strict=True):
+        given = [values.index(r) for r in row if r is not None]
         if raters == 2:
             table[given[0], given[1]] = 1
         else:
             counts = np.bincount(given, minlength=len(values)).astype(float)
             table[:] = (np.outer(counts, counts) - np.diag(counts)) / (len(given) - 1)
-    return tables, numbers.astype(float)
+    return tables

@@ -1,10 +1,10 @@
 """Several reviewers' ratings of a row -> one decision, and who saw it otherwise."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from nast.items.review.ratings import Rating, Review, problem
-from nast.items.review.rows import ACCEPT, CHECKS, REJECT, VERDICTS, Row, Sheet
+from nast.items.review.sheets import ACCEPT, CHECKS, REJECT, VERDICTS, Row, Sheet
 
 RULE = (
     "verdicts of a row are ordered accept, edit, reject, and the middle one decides; of two middle "
@@ -58,6 +58,14 @@ def decisions_of(
     return found, problems
 
 
+def decided(
+    sheets: Sequence[Sheet], decisions: Mapping[str, Decision]
+) -> Iterator[tuple[Sheet, Row, Decision]]:
+    """The rows that have a decision, in order, with their sheet and it."""
+    rows = ((sheet, row) for sheet in sheets for row in sheet.rows if row.id in decisions)
+    return ((sheet, row, decisions[row.id]) for sheet, row in rows)
+
+
 def dissent_of(
     sheets: Sequence[Sheet], reviews: Sequence[Review], decisions: Mapping[str, Decision]
 ) -> list[dict[str, Any]]:
@@ -68,33 +76,16 @@ def dissent_of(
         decision) and `no` (check -> reviewers who say that it does not hold).
     """
     found = []
-    for sheet, row in ((s, row) for s in sheets for row in s.rows if row.id in decisions):
-        decision = decisions[row.id].verdict
+    for sheet, row, (decision, *_) in decided(sheets, decisions):
         ratings = _ratings(row, reviews)
         others = {n: r.verdict for n, r in ratings.items() if r.verdict != decision}
-        no = {c: [n for n, r in ratings.items() if not r.checks[c]] for c in row.checks}
+        no = {c: [n for n, r in ratings.items() if r.answers[c] == "no"] for c in CHECKS}
         no = {check: names for check, names in no.items() if names}
         # A "no" of who asked for the correction is answered by it.
         if decision != REJECT and (others or (no and decision == ACCEPT)):
             said = {"decision": decision, "verdicts": others, "no": no}
             found.append({"sheet": sheet.name, "id": row.id, **said})
     return found
-
-
-def judgements(sheet: Sheet, reviews: Sequence[Review]) -> dict[str, list[list[str | None]]]:
-    """Check, or `verdict` -> per row one rating per reviewer; for `agreement`."""
-    found: dict[str, list[list[str | None]]] = {}
-    for check in (*CHECKS, "verdict"):
-        rows = [r for r in sheet.rows if check == "verdict" or check in r.checks]
-        if rows:
-            found[check] = [[_said(v.ratings.get(r.id), check) for v in reviews] for r in rows]
-    return found
-
-
-def _said(rating: Rating | None, check: str) -> str | None:
-    if rating is None or check == "verdict":
-        return rating.verdict if rating else None
-    return "yes" if rating.checks[check] else "no"
 
 
 def _ratings(row: Row, reviews: Sequence[Review]) -> dict[str, Rating]:

@@ -6,24 +6,40 @@ from typing import NamedTuple
 
 from nast.errors import shown
 from nast.items.review.returned import FORMULA, Returned
-from nast.items.review.rows import CHECKS, COMMENT, EDIT, FIRST, ID, NEW_CLASS, VERDICT, Row, Sheet
-from nast.items.review.workbook import CLASSES, NAME, NOT_ASKED
+from nast.items.review.sheets import (
+    CHECKS,
+    COMMENT,
+    EDIT,
+    FIRST,
+    ID,
+    NEW_CLASS,
+    VERDICT,
+    Row,
+    Sheet,
+)
+from nast.items.review.workbook import CLASSES, NAME
+
+ASKED = {**CHECKS, "verdict": VERDICT}
+"""What every row is asked, and its columns."""
 
 
 class Rating(NamedTuple):
     """What one reviewer says of one row.
 
     Attributes:
-        checks: check -> whether it holds; of the checks that apply.
-        verdict: accept, edit or reject.
+        answers: check -> yes or no, and `verdict` -> accept, edit or reject.
         edits: column -> corrected text, of those that differ from the present one.
         place: file, sheet and row, for messages.
     """
 
-    checks: dict[str, bool]
-    verdict: str
+    answers: dict[str, str]
     edits: dict[str, str]
     place: str
+
+    @property
+    def verdict(self) -> str:
+        """Accept, edit or reject."""
+        return self.answers["verdict"]
 
 
 class Review(NamedTuple):
@@ -61,8 +77,7 @@ def review_of(returned: Returned, sheets: list[Sheet]) -> tuple[Review, list[str
             problems.append(problem(f"{place}, row 1", found, wanted))
             continue
         for row, number, cells in _matched(returned, sheet, place, problems):
-            rating, wrong = _rating(row, cells, sheet, f"{place}, row {number}")
-            problems += wrong
+            rating = _rating(row, cells, sheet, f"{place}, row {number}", problems)
             if rating:
                 review.ratings[row.id] = rating
             if cells[COMMENT].strip():
@@ -98,51 +113,41 @@ def _matched(
 
 
 def _rating(
-    row: Row, cells: Mapping[str, str], sheet: Sheet, place: str
-) -> tuple[Rating | None, list[str]]:
-    """What a line says of its row, None where it is empty; and what is wrong with it."""
-    given = {c: cells[c].strip() for c in sheet.header if c not in row.fixed}
-    problems = [*_changed(row, cells, given, place)]
-    edits = {c: given[c] for c, now in row.edits.items() if given[c] not in ("", now)}
-    columns = [CHECKS[name] for name in row.checks]
-    answers = {column: given[column].lower() for column in (*columns, VERDICT)}
-    if not any(answers.values()) and not edits:
-        return None, problems
-    problems += _faults(row, answers, edits, place)
-    checks = {name: answers[CHECKS[name]] == "yes" for name in row.checks}
-    return Rating(checks, answers[VERDICT], edits, place), problems
-
-
-def _changed(
-    row: Row, cells: Mapping[str, str], given: Mapping[str, str], place: str
-) -> Iterator[str]:
-    """What stands in cells that are not for reviewers, and formulas in those that are."""
-    wanted = "the text as exported: fixed cells must not be changed; copy it from the exported file"
+    row: Row, cells: Mapping[str, str], sheet: Sheet, place: str, problems: list[str]
+) -> Rating | None:
+    """What a line says of its row, None where it is empty; what is wrong goes to the problems."""
     for column, text in row.fixed.items():
         if cells[column] != text:
             found = "a formula" if cells[column] == FORMULA else shown(cells[column])
-            yield problem(place, found, wanted, column)
+            wanted = "fixed cells must not be changed; copy it from the exported file"
+            problems.append(problem(place, found, f"the text as exported: {wanted}", column))
+    given = {c: cells[c].strip() for c in sheet.header if c not in row.fixed}
     for column, text in given.items():
         if text == FORMULA:
             wanted = "words; in a spreadsheet begin them with an apostrophe"
-            yield problem(place, "a formula", wanted, column)
-        elif text not in ("", NOT_ASKED) and not row.is_open(column):
-            yield problem(place, shown(text), "nothing: the row is not open for it", column)
+            problems.append(problem(place, "a formula", wanted, column))
+    edits = {c: given[c] for c, now in row.edits.items() if given[c] not in ("", now)}
+    answers = {what: given[column].lower() for what, column in ASKED.items()}
+    if not any(answers.values()) and not edits:
+        return None
+    problems += _faults(answers, edits, sheet.verdicts, place)
+    return Rating(answers, edits, place)
 
 
 def _faults(
-    row: Row, answers: Mapping[str, str], edits: Mapping[str, str], place: str
+    answers: Mapping[str, str], edits: Mapping[str, str], verdicts: tuple[str, ...], place: str
 ) -> Iterator[str]:
     """What is missing, unknown or contradictory in a row that was begun."""
-    for column, value in answers.items():
-        words = row.verdicts if column == VERDICT else ("yes", "no")
+    for what, value in answers.items():
+        words = verdicts if what == "verdict" else ("yes", "no")
         if value not in (*words, FORMULA):
             begun = "" if value else ", for the row is begun: fill it in whole, or empty it"
-            yield problem(place, shown(value), f"one of {', '.join(words)}{begun}", column)
-    if answers[VERDICT] == EDIT and not edits:
+            wanted = f"one of {', '.join(words)}{begun}"
+            yield problem(place, shown(value), wanted, ASKED[what])
+    if answers["verdict"] == EDIT and not edits:
         found = "edit and no corrected text that differs from the present one"
         yield problem(place, found, "a correction in this row, or another verdict", VERDICT)
-    if answers[VERDICT] != EDIT and edits:
+    if answers["verdict"] != EDIT and edits:
         found = "a correction and no verdict 'edit'"
         yield problem(place, found, "the verdict edit, or no correction", next(iter(edits)))
     if edits.get(NEW_CLASS, CLASSES[0]) not in (*CLASSES, FORMULA):

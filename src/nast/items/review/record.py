@@ -9,10 +9,10 @@ import polars as pl
 
 from nast.items.card import markdown_table, reviewed_by
 from nast.items.review.agreement import agreement
-from nast.items.review.decisions import RULE, Decision, dissent_of, judgements
-from nast.items.review.ratings import Review
+from nast.items.review.decisions import RULE, Decision, decided, dissent_of
+from nast.items.review.ratings import ASKED, Review
 from nast.items.review.revision import Revision
-from nast.items.review.rows import ACCEPT, SHEETS, VERDICTS, Sheet
+from nast.items.review.sheets import ACCEPT, SHEETS, VERDICTS, Sheet
 
 
 def record_of(
@@ -47,9 +47,8 @@ def record_of(
         "rows": {s.name: _row_counts(s, reviews, decisions) for s in sheets},
         "decisions": [
             {"sheet": s.name, "id": r.id, "verdict": made.verdict, "corrections": made.edits}
-            for s in sheets
-            for r in s.rows
-            if (made := decisions.get(r.id)) and made.verdict != ACCEPT
+            for s, r, made in decided(sheets, decisions)
+            if made.verdict != ACCEPT
         ],
         "dropped": {
             "questions": sum(sizes[g] for g in revision.dropped),
@@ -63,11 +62,16 @@ def record_of(
             for r in reviews
             for i, text in r.comments.items()
         ],
-        "agreement": {
-            s.name: {what: agreement(rows, seed) for what, rows in judgements(s, reviews).items()}
-            for s in sheets
-        },
+        "agreement": {s.name: _agreement(s, reviews, seed) for s in sheets},
         "earlier": earlier,
+    }
+
+
+def _agreement(sheet: Sheet, reviews: Sequence[Review], seed: int) -> dict[str, Any]:
+    rated = [[review.ratings.get(row.id) for review in reviews] for row in sheet.rows]
+    return {
+        what: agreement([[r.answers[what] if r else None for r in row] for row in rated], seed)
+        for what in ASKED
     }
 
 

@@ -1,6 +1,5 @@
-"""Reads a review file that came back, within bounds: a workbook, or a folder with CSV files."""
+"""Reads a review file that came back, within bounds."""
 
-import csv
 import io
 import warnings
 from collections.abc import Iterable, Iterator
@@ -12,8 +11,7 @@ import polars as pl
 from openpyxl import load_workbook
 
 from nast.errors import InputError
-from nast.items.review.rows import FIRST, SHEETS
-from nast.items.review.workbook import csv_name, unguarded
+from nast.items.review.sheets import FIRST, SHEETS
 
 FORMULA = "\0formula"
 """Stands for a cell that holds a formula: no text can be equal to it."""
@@ -27,7 +25,7 @@ class Returned(NamedTuple):
     """A file that came back.
 
     Attributes:
-        path: the workbook or folder.
+        path: the workbook.
         sheets: name -> its rows that hold text: their number in the spreadsheet, and the cells.
     """
 
@@ -59,25 +57,21 @@ def room_for(items: pl.DataFrame) -> int:
     return SLACK + TIMES * int(items["options"].explode().str.len_bytes().sum())
 
 
-def files_of(path: Path) -> list[Path]:
-    """The files that a review consists of: the workbook, or the CSV files of the folder."""
-    return sorted(path.glob("*.csv")) if path.is_dir() else [path]
-
-
 def read_returned(path: Path, room: int) -> Returned:
     """Read a review file.
 
     Args:
-        path: a workbook, or a folder of CSV files.
+        path: a workbook.
         room: bytes, unpacked, and cells and characters beyond which nothing more is read; see
             `room_for`.
 
     Raises:
         InputError: the file cannot be read or is too large, or a sheet is missing.
     """
-    if not path.exists():
-        raise InputError(path, found="no such file", expected="a filled review file (.xlsx)")
-    sheets = _csv_sheets(path, room) if path.is_dir() else _workbook_sheets(path, room)
+    if not path.is_file():
+        found = "a folder" if path.is_dir() else "no such file"
+        raise InputError(path, found=found, expected="a filled review file (.xlsx)")
+    sheets = _sheets(path, room)
     for name in (FIRST, *SHEETS):
         if not sheets.get(name):
             raise InputError(
@@ -88,7 +82,7 @@ def read_returned(path: Path, room: int) -> Returned:
     return Returned(path, sheets)
 
 
-def _workbook_sheets(path: Path, room: int) -> dict[str, list[tuple[int, list[str]]]]:
+def _sheets(path: Path, room: int) -> dict[str, list[tuple[int, list[str]]]]:
     _refuse_beyond(room, path.stat().st_size, path)
     try:
         # From memory: the library leaves the file of a damaged archive open.
@@ -108,7 +102,7 @@ def _workbook_sheets(path: Path, room: int) -> dict[str, list[tuple[int, list[st
         raise InputError(
             path,
             found="no workbook that can be read",
-            expected="a file saved as .xlsx, or a folder with its CSV files",
+            expected="a file saved as .xlsx",
         ) from None
 
 
@@ -118,31 +112,6 @@ def _cells(page: Any) -> Iterator[list[str]]:
     for row in page.iter_rows():
         texts = ("" if cell.value is None else str(cell.value) for cell in row)
         yield [FORMULA if c.data_type == "f" else t for c, t in zip(row, texts, strict=True)]
-
-
-def _csv_sheets(folder: Path, room: int) -> dict[str, list[tuple[int, list[str]]]]:
-    found = {}
-    for name in (FIRST, *SHEETS):
-        path = folder / csv_name(name)
-        if path.is_file():
-            _refuse_beyond(room, path.stat().st_size, path)
-            found[name] = _filled(_csv_cells(path), room, path)
-    return found
-
-
-def _csv_cells(path: Path) -> Iterator[list[str]]:
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise InputError(path, found="no UTF-8", expected="a file saved as CSV UTF-8") from None
-    # A program set to a language with decimal commas separates cells by semicolons.
-    first = text.split("\n", 1)[0]
-    separator = max(",;\t", key=first.count)
-    try:
-        for row in csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True):
-            yield [unguarded(cell) for cell in row]
-    except csv.Error as error:
-        raise InputError(path, found=f"no CSV ({error})", expected="a CSV file") from None
 
 
 def _filled(rows: Iterable[list[str]], room: int, path: Path) -> list[tuple[int, list[str]]]:

@@ -1,5 +1,6 @@
 """Decisions of a review -> the questions that stay, in the phrases that reviewers want."""
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, fields, replace
@@ -11,11 +12,19 @@ import yaml
 
 from nast.facts.conditions import CONDITIONS, Condition, Conditions
 from nast.files import write_text
-from nast.items.review.decisions import Decision
-from nast.items.review.rows import NEW_CLASS, NEW_PHRASE, REJECT, Row, Sheet
-from nast.items.review.sheets import pairs_of
-from nast.items.review.wording import MARK, in_words, phrase_fault, reworded
+from nast.items.review.decisions import Decision, decided
+from nast.items.review.sheets import (
+    MARK,
+    NEW_CLASS,
+    NEW_PHRASE,
+    REJECT,
+    Sheet,
+    in_words,
+    pairs_of,
+)
 from nast.language.read.parse import cues, facts_of
+from nast.language.write.templates import finish
+from nast.records import Fact
 
 
 class Revision(NamedTuple):
@@ -47,7 +56,7 @@ def revision_of(
     dropped: dict[str, set[str]] = defaultdict(set)
     table = dict(conditions)
     phrases: dict[str, str] = {}
-    for sheet, row, decision in _decided(sheets, decisions):
+    for sheet, row, decision in decided(sheets, decisions):
         if decision.verdict == REJECT:
             for group in row.groups:
                 dropped[group].add(sheet.name)
@@ -57,13 +66,6 @@ def revision_of(
             if NEW_PHRASE in decision.edits:
                 phrases[row.edits[NEW_PHRASE]] = decision.edits[NEW_PHRASE]
     return Revision(Conditions(table), phrases, dict(dropped))
-
-
-def _decided(
-    sheets: Sequence[Sheet], decisions: Mapping[str, Decision]
-) -> Iterator[tuple[Sheet, Row, Decision]]:
-    rows = ((sheet, row) for sheet in sheets for row in sheet.rows if row.id in decisions)
-    return ((sheet, row, decisions[row.id]) for sheet, row in rows)
 
 
 def _reviewed(condition: Condition, decision: Decision) -> Condition:
@@ -92,7 +94,7 @@ def faults_of(
     """
     new = [
         (row, decision.edits[NEW_PHRASE], f"{decision.place}, column {NEW_PHRASE!r}")
-        for _, row, decision in _decided(sheets, decisions)
+        for _, row, decision in decided(sheets, decisions)
         if NEW_PHRASE in decision.edits
     ]
     times = Counter(phrase.lower() for _, phrase, _ in new)
@@ -120,6 +122,56 @@ def _misread(items: pl.DataFrame, revision: Revision) -> Iterator[str]:
                     f"option set {options.id!r}, after the corrected phrases: found words that "
                     f"read as ({in_words(sorted(read, key=repr))}), expected ({in_words(facts)})"
                 )
+
+
+def reworded(text: str, phrases: Mapping[str, str]) -> str:
+    """A text with Table 5 phrases replaced, old -> new; a capital stays a capital."""
+    if not phrases:
+        return text
+    lowered = {old.lower(): new for old, new in phrases.items()}
+    longest = sorted(lowered, key=len, reverse=True)
+
+    def new(match: re.Match[str]) -> str:
+        word = lowered[match.group().lower()]
+        return word[0].upper() + word[1:] if match.group()[0].isupper() else word
+
+    pattern = rf"(?<!\w)(?:{'|'.join(map(re.escape, longest))})(?!\w)"
+    return re.sub(pattern, new, text, flags=re.IGNORECASE)
+
+
+def phrase_fault(name: str, phrase: str, conditions: Conditions = CONDITIONS) -> str | None:
+    """What is wrong with a new phrase for the absence of a condition.
+
+    Args:
+        name: of the condition.
+        phrase: its new phrase.
+        conditions: as they are before the change.
+    """
+    others = {c.normal.lower() for c in conditions.values() if c.normal and c.name != name}
+    if phrase.lower() in others:
+        return "found the phrase of another condition, expected one of its own"
+    if not any(letter.isalpha() for letter in phrase):
+        return "found no words, expected a phrase"
+    if phrase.endswith(".") or (phrase[0].isupper() and phrase[1:2].islower()) or "\n" in phrase:
+        return "found a sentence, expected a phrase in small letters without a full stop"
+    if cues(phrase):
+        return f"found the negation {cues(phrase)[0]!r}, expected affirmative words only"
+    if _said(name, phrase, phrase, conditions) != {Fact(name, "absent")}:
+        return "found words that are not read as one phrase, expected plain words without doubt"
+    # A phrase of the table is read whole; what it holds shows while it is none.
+    held = _said(name, None, phrase, conditions)
+    if held:
+        return (
+            f"found words that read as ({in_words(sorted(held, key=repr))}), expected words that "
+            "name no condition and hold no other phrase"
+        )
+    return None
+
+
+def _said(name: str, normal: str | None, phrase: str, conditions: Conditions) -> frozenset[Fact]:
+    """What a phrase says while a condition has some phrase, or none."""
+    table = Conditions({**conditions, name: replace(conditions[name], normal=normal)})
+    return facts_of(finish(phrase), conditions=table)
 
 
 def revised(items: pl.DataFrame, revision: Revision, round_: int) -> pl.DataFrame:

@@ -15,7 +15,7 @@ from nast.items.card import review_status
 from nast.items.review.decisions import decisions_of
 from nast.items.review.ratings import Review, problem, review_of
 from nast.items.review.record import record_of, review_section
-from nast.items.review.returned import Returned, files_of, read_returned, room_for
+from nast.items.review.returned import Returned, read_returned, room_for
 from nast.items.review.revision import (
     faults_of,
     reviewed_counts,
@@ -23,9 +23,8 @@ from nast.items.review.revision import (
     revision_of,
     write_conditions,
 )
-from nast.items.review.rows import FIRST, ID, VERSION, Sheet
-from nast.items.review.sheets import build_id, sheets_of
-from nast.items.review.workbook import NAME, write_sheets_as_csv, write_workbook
+from nast.items.review.sheets import FIRST, ID, VERSION, Sheet, build_id, sheets_of
+from nast.items.review.workbook import NAME, write_workbook
 from nast.items.table import FILE, read_items
 from nast.records import ITEMS_SCHEMA
 from nast.stages import stage
@@ -66,11 +65,11 @@ def open_questions(folder: Path) -> Reviewed:
 def export_review(
     folder: Path, out: Path, *, number: int = 100, seed: int = 0, fresh: bool = False
 ) -> dict[str, Any]:
-    """Write the review file of a question set: a workbook, and its sheets as CSV.
+    """Write the review file of a question set, a workbook.
 
     Args:
         folder: of `nast benchmark build` or `nast benchmark review import`.
-        out: gets `review.xlsx` and `csv/`.
+        out: gets `review.xlsx`.
         number: questions drawn.
         seed: of the draw.
         fresh: start over in a folder of another configuration.
@@ -90,7 +89,6 @@ def export_review(
         sheets = sheets_of(items, number, seed, conditions)
         origin = [(BUILD, build_id(items)), (DRAWN, str(number)), (SEED, str(seed))]
         page = [*_first_page(manifest), *origin]
-        write_sheets_as_csv(target / "csv", page, sheets)
         write_workbook(target / "review.xlsx", page, sheets)
         counts = {sheet.name: len(sheet.rows) for sheet in sheets}
         return {"counts": counts, "review": review_status(manifest)}
@@ -129,7 +127,7 @@ def import_review(
 
     Args:
         folder: the one that the files were exported from.
-        files: one per reviewer: a workbook, or a folder of CSV files.
+        files: workbooks, one per reviewer.
         out: gets `items.parquet`, `conditions.yaml`, `audit.json`, `README.md` (the data card) and
             `review.json` (reviewers, decisions, dissent, comments, agreement).
         card: writes the data card: `nast.benchmark.card.data_card`, which stands above this room.
@@ -175,7 +173,7 @@ def import_review(
         write_text(target / "README.md", text + "\n" + review_section(record))
         return {"counts": counts, "leaks": leaks_of(audit), "review": status}
 
-    inputs = [Path(folder), *(f for path in files for f in files_of(Path(path)))]
+    inputs = [Path(folder), *map(Path, files)]
     return stage(out, how | {"review": record["round"]}, inputs, make, fresh=fresh)
 
 

@@ -2,7 +2,6 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from operator import itemgetter
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,27 +10,62 @@ import polars as pl
 from nast.errors import InputError
 from nast.facts.conditions import CONDITIONS, Conditions
 from nast.hashes import content_hash, seed_of
-from nast.items.review.rows import (
-    BUILT_ON,
-    CHECKS,
-    ID,
-    NEW_CLASS,
-    NEW_PHRASE,
-    OPTION_SETS,
-    PHRASES,
-    QUESTIONS,
-    VERSION,
-    Row,
-    Sheet,
-)
-from nast.items.review.wording import MARK, in_words
 from nast.items.table import LETTERS
 from nast.language.read.lexicon import lexicon
 from nast.language.read.parse import read
 from nast.records import SPLITS, Fact
 
-TEMPLATE = "template:"
-"""Begins the writer of words that follow one of the package's sentence forms."""
+CHECKS = {
+    "faithful": "Faithful to the labels",
+    "polarity": "Differs only in polarity",
+    "natural": "Natural wording",
+    "one right": "Exactly one right option",
+}
+"""The four checks of every row, and their columns."""
+ID, VERSION, VERDICT, COMMENT = "Id", "Version", "Verdict", "Comment"
+BUILT_ON = "Questions built on it"
+NEW_PHRASE, NEW_CLASS = "Corrected phrase", "Corrected class"
+ACCEPT, EDIT, REJECT = "accept", "edit", "reject"
+VERDICTS = (ACCEPT, EDIT, REJECT)
+"""From mild to strict."""
+FIRST = "Read me first"
+PHRASES, OPTION_SETS, QUESTIONS = SHEETS = ("Phrases", "Option sets", "Questions")
+MARK = "+review"
+"""Ends the realiser of words that a review has changed, with the number of the round."""
+
+
+class Row(NamedTuple):
+    """One thing to judge.
+
+    Attributes:
+        id: stable from version to version.
+        fixed: column -> text that reviewers must not change; the last is a hash of the others.
+        edits: column open to corrections -> the present text; of a Table 5 phrase alone.
+        groups: the groups of questions that are built on it.
+    """
+
+    id: str
+    fixed: dict[str, str]
+    edits: dict[str, str]
+    groups: frozenset[str]
+
+
+class Sheet(NamedTuple):
+    """A sheet: its name, and at least one row; all rows are open to the same corrections."""
+
+    name: str
+    rows: list[Row]
+
+    @property
+    def header(self) -> tuple[str, ...]:
+        """All columns in order: fixed ones, checks, verdict, corrections, comment."""
+        first = self.rows[0]
+        return (*first.fixed, *CHECKS.values(), VERDICT, *first.edits, COMMENT)
+
+    @property
+    def verdicts(self) -> tuple[str, ...]:
+        """The verdicts that a row can get."""
+        return VERDICTS if self.rows[0].edits else (ACCEPT, REJECT)
 
 
 class OptionSet(NamedTuple):
@@ -118,9 +152,9 @@ def sheets_of(
     for pair in pairs:
         asked[pair.options].append(pair)
     return [
-        Sheet(PHRASES, (NEW_PHRASE, NEW_CLASS), list(_phrases(asked, conditions))),
-        Sheet(OPTION_SETS, (), [_set_row(options, some) for options, some in asked.items()]),
-        Sheet(QUESTIONS, (), [_question_row(pair) for pair in pairs[:number]]),
+        Sheet(PHRASES, list(_phrases(asked, conditions))),
+        Sheet(OPTION_SETS, [_set_row(options, some) for options, some in asked.items()]),
+        Sheet(QUESTIONS, [_question_row(pair) for pair in pairs[:number]]),
     ]
 
 
@@ -137,47 +171,37 @@ def in_turn(pairs: Sequence[Pair], seed: int) -> list[Pair]:
     return sorted(shuffled, key=lambda pair: turns[pair.row["pair_id"]])
 
 
+def in_words(facts: Iterable[Fact]) -> str:
+    """What a text must say, attributes included: "Edema: absent; Fracture: present"."""
+    return "; ".join(
+        f"{f.condition}: " + " ".join(filter(None, (f.existence, f.severity, f.side, f.zone)))
+        for f in facts
+    )
+
+
 def _phrases(asked: Mapping[OptionSet, Sequence[Pair]], conditions: Conditions) -> Iterator[Row]:
-    """All Table 5 phrases of the table, and every name and sentence form in use."""
-    denied: dict[str, dict[OptionSet, Sequence[Pair]]] = defaultdict(dict)
-    named: dict[tuple[str, str], dict[OptionSet, Sequence[Pair]]] = defaultdict(dict)
-    written: dict[str, dict[OptionSet, Sequence[Pair]]] = defaultdict(dict)
+    holding: dict[str, list[Pair]] = defaultdict(list)
     for options, pairs in asked.items():
-        written[options.writer][options] = pairs
-        for condition, words, is_phrase in _readings(options, conditions):
-            held = denied[condition] if is_phrase else named[condition, words]
-            held[options] = pairs
+        for name in _phrases_in(options, conditions):
+            holding[name] += pairs
     for name, known in conditions.items():
         if known.normal:
-            says, class_ = in_words([Fact(name, "absent")]), str(known.phrase_class)
-            texts = ("Table 5 phrase", name, says, f"no {known.term}", known.normal, class_)
-            edits = {NEW_PHRASE: known.normal, NEW_CLASS: class_}
-            yield _phrase_row(f"table5:{name}", texts, denied[name], tuple(CHECKS), edits)
-    for (name, word), sets in sorted(named.items(), key=itemgetter(0)):
-        texts = ("name", name, in_words([Fact(name, "present")]), f"no {word}", word, "")
-        yield _phrase_row(f"name:{name}:{word}", texts, sets, ("faithful", "natural"), {})
-    for writer in sorted(w for w in written if w.startswith(TEMPLATE)):
-        texts = ("sentence form", "", *_example(written[writer]), "")
-        id_, checks = f"form:{writer.removeprefix(TEMPLATE)}", ("faithful", "polarity", "natural")
-        yield _phrase_row(id_, texts, written[writer], checks, {})
+            texts = {
+                "Condition": name,
+                "Must say": in_words([Fact(name, "absent")]),
+                "Negated form": f"no {known.term}",
+                "Affirmative form": known.normal,
+                "Class": str(known.phrase_class),
+                BUILT_ON: str(len(holding[name])),
+            }
+            edits = {NEW_PHRASE: known.normal, NEW_CLASS: texts["Class"]}
+            yield _row(f"table5:{name}", texts, holding[name], edits)
 
 
-def _phrase_row(
-    id_: str,
-    texts: tuple[str, str, str, str, str, str],
-    asked: Mapping[OptionSet, Sequence[Pair]],
-    checks: Iterable[str],
-    edits: dict[str, str],
-) -> Row:
-    columns = ("Kind", "Condition", "Must say", "Negated form", "Affirmative form", "Class")
-    pairs = [pair for some in asked.values() for pair in some]
-    fixed = {**dict(zip(columns, texts, strict=True)), BUILT_ON: str(len(pairs))}
-    return _row(id_, fixed, pairs, checks, edits)
-
-
-def _readings(options: OptionSet, conditions: Conditions) -> Iterator[tuple[str, str, bool]]:
-    """(condition, its words, whether they are a Table 5 phrase) in all texts of a set."""
-    known = lexicon(conditions=conditions).phrases
+def _phrases_in(options: OptionSet, conditions: Conditions) -> set[str]:
+    """The conditions whose Table 5 phrases stand in the options of a set."""
+    phrases = lexicon(conditions=conditions).phrases
+    found = set()
     for facts, *texts in zip(options.facts, options.negated, options.affirmative, strict=True):
         for text in texts:
             readings = read(text, conditions=conditions)
@@ -187,18 +211,9 @@ def _readings(options: OptionSet, conditions: Conditions) -> Iterator[tuple[str,
                     found="an option that does not read as its facts",
                     expected="the conditions.yaml that they were made with, in their folder",
                 )
-            for reading in readings:
-                words = text[reading.start : reading.end].lower()
-                yield reading.fact.condition, words, words in known
-
-
-def _example(sets: Iterable[OptionSet]) -> tuple[str, str, str]:
-    """What an option says and its two texts; one that denies and affirms, where there is one."""
-    options = [
-        option for s in sets for option in zip(s.facts, s.negated, s.affirmative, strict=True)
-    ]
-    facts, negated, affirmative = max(options, key=lambda o: len({f.existence for f in o[0]}))
-    return in_words(facts), negated, affirmative
+            held = (r for r in readings if text[r.start : r.end].lower() in phrases)
+            found |= {r.fact.condition for r in held}
+    return found
 
 
 def _set_row(options: OptionSet, pairs: Sequence[Pair]) -> Row:
@@ -208,7 +223,7 @@ def _set_row(options: OptionSet, pairs: Sequence[Pair]) -> Row:
         "Affirmative form": _lettered(options.affirmative),
         BUILT_ON: str(len(pairs)),
     }
-    return _row(options.id, texts, pairs, CHECKS)
+    return _row(options.id, texts, pairs)
 
 
 def _question_row(pair: Pair) -> Row:
@@ -223,20 +238,15 @@ def _question_row(pair: Pair) -> Row:
         "Right option": LETTERS[row["answer"]],
         "Option set": pair.options.id,
     }
-    return _row(f"question:{row['pair_id']}", texts, [pair], CHECKS)
+    return _row(f"question:{row['pair_id']}", texts, [pair])
 
 
 def _row(
-    id_: str,
-    texts: dict[str, str],
-    pairs: Sequence[Pair],
-    checks: Iterable[str],
-    edits: dict[str, str] | None = None,
+    id_: str, texts: dict[str, str], pairs: Sequence[Pair], edits: dict[str, str] | None = None
 ) -> Row:
     fixed = {ID: id_, **texts}
     fixed |= {VERSION: content_hash(fixed)[:12]}
-    groups = frozenset(pair.row["group_id"] for pair in pairs)
-    return Row(id_, fixed, tuple(checks), edits or {}, groups)
+    return Row(id_, fixed, edits or {}, frozenset(pair.row["group_id"] for pair in pairs))
 
 
 def _lettered(texts: Iterable[str]) -> str:

@@ -1,6 +1,5 @@
-"""A review file: a workbook for a spreadsheet program, and the same columns as CSV files."""
+"""A review file: a workbook for a spreadsheet program."""
 
-import csv
 import re
 from collections.abc import Sequence
 from io import BytesIO
@@ -18,28 +17,15 @@ from openpyxl.worksheet.worksheet import Worksheet
 from nast.errors import InputError
 from nast.facts.conditions import PhraseClass
 from nast.files import atomic
-from nast.items.review.rows import (
-    ACCEPT,
-    CHECKS,
-    COMMENT,
-    FIRST,
-    NEW_CLASS,
-    REJECT,
-    VERDICT,
-    VERDICTS,
-    Row,
-    Sheet,
-)
+from nast.items.review.sheets import CHECKS, COMMENT, FIRST, NEW_CLASS, VERDICT, Sheet
 
 NAME = "Your name"
 """Label of the cell of the first page that a reviewer fills in."""
 CLASSES = get_args(PhraseClass)
-NOT_ASKED = "n/a"
-"""Stands in a check that does not apply to a row."""
 LONGEST = 32_767
 """Characters that a cell of a workbook can hold."""
 _DANGER = tuple("=+-@\t\r")
-"""A spreadsheet program takes a CSV cell that begins so for a formula (OWASP, CSV injection)."""
+"""A spreadsheet program takes what is typed so for a formula (OWASP, CSV injection)."""
 _UNFIT = re.compile(r"[\x00-\x08\x0b-\x1f\ud800-\udfff\ufffe\uffff]|_x[0-9A-Fa-f]{4}_|x005F_")
 """What a workbook cannot hold, or what its readers take for an escape."""
 _TIMES = re.compile(rb"(<dcterms:(?:created|modified)[^>]*>)[^<]*")
@@ -84,7 +70,7 @@ def _without_times(written: BytesIO, path: Path) -> None:
 def _write_sheet(page: Worksheet, sheet: Sheet) -> None:
     offers = {
         **dict.fromkeys(CHECKS.values(), ("yes", "no")),
-        VERDICT: VERDICTS if sheet.edits else (ACCEPT, REJECT),
+        VERDICT: sheet.verdicts,
         NEW_CLASS: CLASSES,
     }
     for column, name in enumerate(sheet.header, 1):
@@ -92,7 +78,8 @@ def _write_sheet(page: Worksheet, sheet: Sheet) -> None:
         page.column_dimensions[letter].width = 44 if " form" in name or name == COMMENT else 18
         _put(page.cell(1, column), name).font = _BOLD
         for number, row in enumerate(sheet.rows, 2):
-            _put(page.cell(number, column), content(row, name), is_open=row.is_open(name))
+            text = row.fixed.get(name, "")
+            _put(page.cell(number, column), text, is_open=name not in row.fixed)
         if name in offers:
             listed = f'"{",".join(offers[name])}"'
             offer = DataValidation(type="list", formula1=listed, showErrorMessage=True)
@@ -115,12 +102,6 @@ def _put(cell: Cell, text: str, is_open: bool = False) -> Cell:
     return cell
 
 
-def content(row: Row, column: str) -> str:
-    """What a cell holds when it goes out."""
-    asked = column not in CHECKS.values() or row.is_open(column)
-    return row.fixed.get(column, "" if asked else NOT_ASKED)
-
-
 def check_text(text: str, where: str) -> str:
     """Refuse a text that would not come back as it went out.
 
@@ -134,35 +115,3 @@ def check_text(text: str, where: str) -> str:
             expected="text that a spreadsheet can hold",
         )
     return text
-
-
-def csv_name(sheet: str) -> str:
-    """The CSV file of a sheet: `option_sets.csv`."""
-    return sheet.lower().replace(" ", "_") + ".csv"
-
-
-def write_sheets_as_csv(folder: Path, first: Lines, sheets: Sequence[Sheet]) -> None:
-    """Write the first page and every sheet as CSV (UTF-8 with byte order mark, for Excel).
-
-    A cell that begins as a formula does gets an apostrophe in front; reading takes it off again.
-    """
-    _write_rows(folder / csv_name(FIRST), first)
-    for sheet in sheets:
-        lines = [[content(row, name) for name in sheet.header] for row in sheet.rows]
-        _write_rows(folder / csv_name(sheet.name), [sheet.header, *lines])
-
-
-def _write_rows(path: Path, rows: Sequence[Sequence[str]]) -> None:
-    with atomic(path) as temporary, open(temporary, "w", encoding="utf-8-sig", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerows([[guarded(check_text(c, path.name)) for c in row] for row in rows])
-
-
-def guarded(text: str) -> str:
-    """A CSV cell that no spreadsheet program takes for a formula."""
-    return f"'{text}" if text.startswith((*_DANGER, "'")) else text
-
-
-def unguarded(text: str) -> str:
-    """The reverse of `guarded`; the apostrophe of "'tis" is left alone."""
-    return text[1:] if text.startswith("'") and text[1:].startswith((*_DANGER, "'")) else text
