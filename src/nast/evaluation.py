@@ -243,10 +243,10 @@ def _record(model: Model) -> dict[str, Any]:
     record: dict[str, Any] = {"name": model.name, "seed": model.seed, "key": model.key}
     if isinstance(model, DualEncoder):
         record |= {"g": model.g, "specification": model.spec}
-        runs = [p for p in model.made_from if run_setting(manifest_of(p))]
-        for run in runs[-1:]:
+        for run in model.made_from:
             setting = run_setting(manifest_of(run))
-            record["run"] = {**(setting._asdict() if setting else {}), "identity": identity(run)}
+            if setting:
+                record["run"] = {**setting._asdict(), "identity": identity(run)}
     return record
 
 

@@ -31,7 +31,6 @@ from nast.scoring.letters import (
     option_scores,
 )
 
-PREFIX = "chat:"
 DECODING = {"temperature": 0.0, "seed": 0, "max_tokens": 1024}
 """Room for a model that thinks aloud before it answers."""
 ASKED_OTHERWISE = "requests without what the server refused"
@@ -100,7 +99,7 @@ def chat_model(
     Raises:
         UsageError: the string has no URL or no name, or the mode is unknown.
     """
-    address, _, name = spec.removeprefix(PREFIX).partition("#")
+    address, _, name = spec.removeprefix("chat:").partition("#")
     if not address or not name:
         raise UsageError(
             f"{spec!r} is no chat model; write chat:URL#NAME, for example "

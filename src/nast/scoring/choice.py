@@ -1,7 +1,7 @@
 """Scoring of multiple-choice items: questions (section 3.3) and claim sets (section 5.2)."""
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
@@ -9,17 +9,19 @@ import polars as pl
 from nast.errors import ModelError
 from nast.ids import hashed_ids
 from nast.records import SCORES_SCHEMA
-from nast.scoring.data import as_rows
+from nast.scoring.data import as_rows, first_of
 from nast.scoring.same_tokens import same_tokens
 
 if TYPE_CHECKING:
+    import torch
+
     from nast.vectors import Vectors
 
-NAMED = 5
-"""Items that a message names."""
 ROUNDING = 2e-6
 """Cosines of one image that are nearer than this are one: vectors are in single precision, and
 their last bits are those of the batch that they were made in."""
+Encode = Callable[[Sequence[str]], "torch.Tensor"]
+"""Texts, or paths of images -> their vectors (n, D)."""
 
 
 def option_rows(items: pl.DataFrame) -> pl.DataFrame:
@@ -99,12 +101,12 @@ def one_where_rounded(rows: pl.DataFrame) -> pl.DataFrame:
 
 
 def vectors_of(
-    encode: Callable[[Sequence[str]], Any],
+    encode: Encode,
     values: Sequence[str],
     rows: pl.DataFrame,
     column: str,
     name: str,
-) -> Any:
+) -> "torch.Tensor":
     """Vectors of some texts or images; those that break the contract are named by their items.
 
     Raises:
@@ -117,14 +119,13 @@ def vectors_of(
         items = rows.filter(pl.col(column).is_in(bad))["item_id"].unique(maintain_order=True)
         if not len(items):
             raise
-        shown = ", ".join(items[:NAMED]) + ", ..." * (len(items) > NAMED)
         raise ModelError(
             f"{name}: vectors of {len(bad)} {'texts' if column == 'text' else 'images'} in "
-            f"{len(items)} items ({shown}) break the contract; {error}"
+            f"{len(items)} items ({first_of(items.to_list())}) break the contract; {error}"
         ) from None
 
 
-def _works(encode: Callable[[Sequence[str]], Any], value: str) -> bool:
+def _works(encode: Encode, value: str) -> bool:
     try:
         encode([value])
     except ModelError:

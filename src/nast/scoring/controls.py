@@ -9,7 +9,7 @@ import re
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
@@ -57,10 +57,13 @@ def control_scores(
 def _changes(
     rows: pl.DataFrame, items: pl.DataFrame, blank: Path, seed: int
 ) -> Iterator[tuple[str, pl.DataFrame]]:
-    yield "shuffled image", _with_images(rows, shuffled(items, seed))
+    others = shuffled(items, seed)
+    yield "shuffled image", rows.with_columns(pl.col("image_path").replace_strict(others))
     yield "no cue", without_cue(rows)
     if items.unique(["group_id", "pair_id"])["group_id"].is_duplicated().any():
-        yield "group member's image", _with_images(rows, rotated(items))
+        turned = rotated(items)
+        paths = [turned[key] for key in rows.select("group_id", "image_path").iter_rows()]
+        yield "group member's image", rows.with_columns(image_path=pl.Series(paths))
     yield "blank image", rows.with_columns(image_path=pl.lit(str(blank)))
 
 
@@ -86,12 +89,6 @@ def rotated(table: pl.DataFrame) -> dict[tuple[str, str], str]:
     for group, paths in members.iter_rows():
         found |= {(group, p): paths[(i + 1) % len(paths)] for i, p in enumerate(paths)}
     return found
-
-
-def _with_images(rows: pl.DataFrame, images: dict[Any, str]) -> pl.DataFrame:
-    by_group = isinstance(next(iter(images)), tuple)
-    keys = rows.select("group_id", "image_path").rows() if by_group else rows["image_path"]
-    return rows.with_columns(image_path=pl.Series([images[k] for k in keys]))
 
 
 def without_cue(rows: pl.DataFrame) -> pl.DataFrame:

@@ -219,10 +219,11 @@ def refuse_more_than(allowed: int, images: int, left_out: dict[str, LeftOut], fo
     unseen = reasons.pop(UNREADABLE, [])
     if images + sum(map(len, reasons.values())) <= allowed:
         return
-    parts = [f"{images} images that cannot be read ({_first(unseen)})"] if images else []
-    parts += [f"{len(ids)} items with {why} ({_first(ids)})" for why, ids in reasons.items()]
+    parts = [f"{images} images that cannot be read ({first_of(unseen)})"] if images else []
+    parts += [f"{len(ids)} items with {why} ({first_of(ids)})" for why, ids in reasons.items()]
     raise InputError(folder, found="; ".join(parts), expected=f"at most {allowed} (--max-bad)")
 
 
-def _first(ids: Sequence[str]) -> str:
+def first_of(ids: Sequence[str]) -> str:
+    """The first ids as a message names them."""
     return ", ".join(ids[:NAMED]) + ", ..." * (len(ids) > NAMED)

@@ -13,7 +13,6 @@ from nast.records import FORMS
 from nast.scoring.choice import as_scores, option_rows
 from nast.scoring.data import Data
 
-PREFIX = "scores:"
 _ENDING = rf"-({'|'.join(FORMS)})$"
 
 
@@ -51,7 +50,7 @@ def read_score_file(spec: str, name: str | None = None) -> ScoreFile:
             option of an item stands twice.
         UsageError: no such file, or another ending.
     """
-    file = Path(spec.removeprefix(PREFIX))
+    file = Path(spec.removeprefix("scores:"))
     readers: dict[str, Callable[[io.BytesIO], pl.DataFrame]] = {
         ".csv": pl.read_csv,
         ".jsonl": pl.read_ndjson,
