@@ -5,6 +5,7 @@ import shutil
 
 import polars as pl
 import pytest
+from evaluated import data_folder, evaluated
 
 from nast.errors import UsageError
 from nast.files import read_table
@@ -84,3 +85,14 @@ def test_a_model_in_two_evaluations_is_refused(evaluation, tmp_path):
     shutil.copytree(evaluation, tmp_path / "second")
     with pytest.raises(UsageError, match=r"base.* in two evaluations of the same data"):
         build_report([evaluation, tmp_path / "second"], tmp_path / "out")
+
+
+def test_the_page_says_which_gallery_was_ranked(report, items, scores, records, tmp_path):
+    page = (report / "report.html").read_text()
+    assert "all distinct captions (both polarities)" in page
+    data = data_folder(tmp_path / "d", items)
+    asked = {"gallery": "sampled:50"}
+    place = evaluated(tmp_path / "scores", [data], records, scores=scores, asked=asked)
+    build_report([place], tmp_path / "out")
+    page = (tmp_path / "out" / "report.html").read_text()
+    assert "<code>sampled:50</code>" in page and "all distinct captions" not in page

@@ -5,7 +5,7 @@ import pytest
 from nast.errors import InputError
 from nast.files import write_json
 from nast.folders import identity
-from nast.reporting.runs import by_setting, depth, update_shares
+from nast.reporting.runs import by_setting, depth, even_steps, update_shares
 from nast.stages import stage
 
 
@@ -49,6 +49,16 @@ def test_two_settings_of_one_name_are_told_apart(tmp_path):
         "LoRA uniform, steps 9": [runs[0], runs[2]],
         "LoRA uniform, steps 50": [runs[1]],
     }
+
+
+def test_what_others_are_held_against(tmp_path):
+    """Even steps are known by the manifest; a rival's objective is no such setting."""
+    runs = {
+        "ours": [run(tmp_path / "x", 0)],
+        "not uniform": [run(tmp_path / "y", 0, "nast/cue")],
+        "rival": [run(tmp_path / "z", 0, objective="negclip")],
+    }
+    assert even_steps(runs) == {"ours"}
 
 
 def test_shares_that_are_none_are_refused(tmp_path):

@@ -6,6 +6,7 @@ import polars as pl
 
 from nast.reporting.joined import Joined
 from nast.reporting.numbers import Row, cell, corrected, minus, pick, sign_of
+from nast.reporting.runs import EVEN
 from nast.reporting.tables import Table
 from nast.reporting.verdicts import FEW, SEEDS, said_of
 
@@ -81,9 +82,7 @@ def compared_pairs(joined: Joined) -> list[tuple[str, str]]:
     """Every model against the first, and every other fine-tuned one against uniform steps."""
     base, *others = joined.models or [""]
     even = [
-        name
-        for name, run in joined.trained.items()
-        if run["objective"] == "nast" and run["layers"] == "uniform"
+        name for name, run in joined.trained.items() if (run["objective"], run["layers"]) == EVEN
     ]
     pairs = [(name, base) for name in others]
     return pairs + [

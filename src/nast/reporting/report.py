@@ -16,7 +16,7 @@ from nast.reporting.figures import figure3
 from nast.reporting.findings import comparison_table, findings
 from nast.reporting.harm import harm_tables
 from nast.reporting.joined import Joined, data_sets, join_evaluations, of_data
-from nast.reporting.runs import by_setting, depth, update_shares
+from nast.reporting.runs import by_setting, depth, even_steps, update_shares
 from nast.reporting.scored import audits_of, example_of, short_names
 from nast.reporting.tables import Table, tables_of
 from nast.reporting.trace_figures import CAPTIONS, draw_trace
@@ -114,6 +114,7 @@ def _page(
             for said in findings(joined, part)
         ],
         claims=joined.claims,
+        reading=joined.reading,
         example=example_of(found),
         tables=tables,
         titles=TITLES,
@@ -175,7 +176,7 @@ def _figures(
             title, text = CAPTIONS[figure]
             drawn.append((f"{title} ({name})" if several else title, text, path))
     if runs:
-        drawn.append((*CAPTION, draw_updates(runs, folder)))
+        drawn.append((*CAPTION, draw_updates(runs, folder, even_steps(runs))))
     return [{"title": t, "text": x, "svg": Markup(_inline(p))} for t, x, p in drawn]
 
 

@@ -8,10 +8,12 @@ from nast.errors import InputError
 from nast.files import manifest_of, read_json
 from nast.folders import identity
 from nast.hashes import content_hash
-from nast.naming import run_name
+from nast.naming import run_name, run_setting
 
 MEASURES = {"parameters": "parameters", "product": "B A", "gradient": "gradient"}
 """What an update is measured by -> what the table calls it."""
+EVEN = ("nast", "uniform")
+"""Objective and layers of fine-tuning whose blocks all take the same step."""
 
 
 def by_setting(runs: Sequence[Path], known: Mapping[str, str]) -> dict[str, list[Path]]:
@@ -41,6 +43,16 @@ def by_setting(runs: Sequence[Path], known: Mapping[str, str]) -> dict[str, list
             ]
             found[", ".join([name, *apart])] = seeds
     return found
+
+
+def even_steps(settings: Mapping[str, Sequence[Path]]) -> set[str]:
+    """Names of the settings whose blocks all take the same step: what the others are held against.
+
+    Args:
+        settings: of `by_setting`.
+    """
+    found = {name: run_setting(manifest_of(seeds[0])) for name, seeds in settings.items()}
+    return {n for n, run in found.items() if run and (run.objective, run.layers) == EVEN}
 
 
 def _setting(manifest: Mapping[str, Any]) -> dict[str, Any]:

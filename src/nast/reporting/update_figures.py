@@ -1,6 +1,6 @@
 """How the update shares of Table 4 come about over the steps of training (section 5.6)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -86,12 +86,15 @@ def mean_paths(runs: Sequence[Path]) -> pl.DataFrame:
     return mean.filter(pl.col("seeds") == len(runs))
 
 
-def draw_updates(groups: Mapping[str, Sequence[Path]], folder: Path) -> Path:
+def draw_updates(
+    groups: Mapping[str, Sequence[Path]], folder: Path, even: Collection[str] = ()
+) -> Path:
     """The figure of some run folders as `update_shares.svg`, `.png` and `.csv`.
 
     Args:
         groups: name of a setting -> the run folders of its seeds, which are averaged.
         folder: gets the files.
+        even: the settings whose blocks all take the same step.
 
     Returns:
         The SVG.
@@ -106,21 +109,27 @@ def draw_updates(groups: Mapping[str, Sequence[Path]], folder: Path) -> Path:
     figure: Any = plt.figure(figsize=(7.6, 2.9 + 1.9 * down), layout="constrained")
     above, below = figure.subfigures(2, 1, height_ratios=[2.6, 1.9 * down])
     for k, axis in zip(TOPS, above.subplots(1, len(TOPS), sharex=True), strict=True):
-        _lines(axis, means, k, depths)
+        _lines(axis, means, k, depths, even)
     above.axes[-1].legend(fontsize=7, frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
     axes = below.subplots(down, min(ACROSS, len(means)), sharex=True, sharey=True, squeeze=False)
     _areas(below, axes.ravel().tolist(), means, max(depths))
     return save(figure, folder, NAME)
 
 
-def _lines(axis: Any, means: Mapping[str, pl.DataFrame], k: int, depths: set[int]) -> None:
+def _lines(
+    axis: Any,
+    means: Mapping[str, pl.DataFrame],
+    k: int,
+    depths: set[int],
+    even: Collection[str],
+) -> None:
     """Share of the k most updated blocks over steps, one line per setting."""
     for number in depths:
         axis.axhline(min(1.0, k / number), color="black", linestyle=":", linewidth=0.8)
     for i, (name, mean) in enumerate(means.items()):
         part = mean.filter(blocks=f"top {k}")
         style: dict[str, Any] = {"color": f"C{i % 10}", "linewidth": 1.2}
-        if "uniform" in name:
+        if name in even:
             style = {"color": "black", "linestyle": "--", "linewidth": 1.2}
         axis.plot(
             part["step"].to_list(), part["parameters"].to_list(), label=literal(name), **style
