@@ -213,15 +213,21 @@ def test_two_settings(two, items, scores, tmp_path, asked, named):
 
 
 def test_one_name_for_two_models(items, scores, tmp_path):
-    data = [data_folder(tmp_path / name, items) for name in ("x", "y")]
-    folders = [
-        evaluated(
-            tmp_path / key, [place], [record("base", key=key)], scores=of_model(scores, "base")
-        )
-        for key, place in zip(("a", "b"), data, strict=True)
-    ]
+    def two_of(kind, **more):
+        return [
+            evaluated(
+                tmp_path / kind / key,
+                [data_folder(tmp_path / name, items)],
+                [record("base", key=key, **more)],
+                scores=of_model(scores, "base"),
+            )
+            for key, name in (("a", "x"), ("b", "y"))
+        ]
+
     with pytest.raises(UsageError, match=r"base is one model in .*NAME=MODEL"):
-        join_evaluations(folders)
+        join_evaluations(two_of("encoders", specification="hf:base"))
+    # A file of scores is another one for every data set.
+    assert data_sets(join_evaluations(two_of("files")).metrics) == ["x", "y"]
 
 
 def test_one_ranking_for_all_images_stands_once(items, scores, tmp_path):

@@ -125,7 +125,8 @@ def _refuse_two_of_a_name(made: Mapping[Path, Mapping[str, Any]]) -> None:
         for record in manifest["models"]:
             model = (record["name"], record["seed"])
             known, place = models.setdefault(model, (record["key"], folder))
-            if known != record["key"]:
+            # A file of scores is another one for every data set.
+            if known != record["key"] and "specification" in record:
                 raise UsageError(
                     f"{record['name']} is one model in {place} and another in {folder}: their "
                     "rows would be mixed; name one of them, NAME=MODEL"
