@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 
 from nast.files import read_table, write_table
-from nast.folders import stage
+from nast.stages import stage
 
 SCHEMA = {"caption_id": pl.String, "image_path": pl.String, "caption": pl.String}
 

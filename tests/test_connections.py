@@ -32,9 +32,7 @@ KNOWN = {
     # The hub, for what is not in the cache.
     "models/weights/model_folders.py": {"huggingface_hub"},
     # Given as Python objects only, by whoever installed them.
-    "language/write/llm/backends.py": {"vllm"},
     "training/sinks.py": {"wandb"},
-    # The name of this machine, nothing more.
 }
 
 

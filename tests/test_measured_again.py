@@ -264,3 +264,19 @@ def test_neutral_sentences_need_no_item(group):
     """Every encoder has vectors of them, whatever it is scored on."""
     scored = score([seeing(4)], group)
     assert len(scored.neutral) == sum(map(len, neutral_sentences().values()))
+
+
+def test_what_was_left_out_stays_out(work, model, tmp_path):
+    """A group without a readable image is no part of the numbers, the second time either."""
+    rows = read_items(work / "questions")
+    lost = rows.filter(split="test")["image_path"][0]
+    bad = tmp_path / "bad.jpg"
+    bad.write_bytes(b"no image")
+    rows = rows.with_columns(pl.col("image_path").replace({lost: str(bad)}))
+    write_table(work / "questions" / "items.parquet", rows, ITEMS_SCHEMA)
+    resealed(work / "questions")
+    data = [work / "questions", work / "contextual"]
+    evaluate([model], data, tmp_path / "out", max_bad=1, controls=True)
+    before = (tmp_path / "out" / METRICS).read_bytes()
+    measure_again(tmp_path / "out")
+    assert (tmp_path / "out" / METRICS).read_bytes() == before

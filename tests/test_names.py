@@ -5,17 +5,24 @@ from collections import defaultdict
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent / "src" / "nast"
-SAME_MEANING = {"__init__.py", "build.py", "card.py"}
-"""Files that mean the same in each room: what a stage makes, and the card that it writes."""
+SAME_MEANING = {
+    "__init__.py",
+    "build.py",
+    "card.py",
+    "controls.py",
+    "prompt_pairs.py",
+    "replies.py",
+}
+"""Files that mean the same in each room: a stage, its card; what is scored and then measured."""
 
 
 def test_no_class_or_public_function_stands_twice():
     places = defaultdict(list)
     for file in sorted(ROOT.rglob("*.py")):
         for node in ast.parse(file.read_text("utf-8")).body:
-            if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-                if not node.name.startswith("_"):
-                    places[node.name].append(str(file.relative_to(ROOT)))
+            named = isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
+            if named and not node.name.startswith("_"):
+                places[node.name].append(str(file.relative_to(ROOT)))
     assert {name: files for name, files in places.items() if len(files) > 1} == {}
 
 

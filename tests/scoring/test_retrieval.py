@@ -16,9 +16,9 @@ from nast.facts.entailment import truth
 from nast.measuring.values import hit_probability, hit_values
 from nast.records import FACT_STRUCT, HITS_SCHEMA, Fact
 from nast.scoring import ranking
+from nast.scoring.caption_truths import truths_of
 from nast.scoring.data import as_rows
 from nast.scoring.retrieval import blind_retrieval, gallery_size, ranked, score_retrieval
-from nast.scoring.truths import truths_of
 from nast.vectors import Vectors
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from nast.commands.options import Count, Patients, Seed, Share
-from nast.commands.progress import Progress
+from nast.progress import Progress
 
 
 def phantom(

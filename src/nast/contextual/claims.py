@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from nast.contextual.groups import (
+from nast.contextual.claim_groups import (
     GroupRequest,
     check_group,
     framed_groups,

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from nast.contextual.groups import PAIRED, GroupRequest
+from nast.contextual.claim_groups import PAIRED, GroupRequest
 from nast.contextual.joint import Resolution, StudyFacts, holds, value_of
 from nast.facts.conditions import CONDITIONS, Conditions
 from nast.facts.negation import contextual_negations

@@ -22,7 +22,7 @@ from nast.scoring.ranking import Mask, Queries, Ranks, rank
 from nast.scoring.same_tokens import same_tokens
 
 if TYPE_CHECKING:
-    from nast.scoring.truths import Truths
+    from nast.scoring.caption_truths import Truths
     from nast.vectors import Vectors
 
 POLARITIES = ("negated", "affirmative")

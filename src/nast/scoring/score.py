@@ -13,6 +13,7 @@ from nast.language.write.llm.cache import AnswerCache
 from nast.measuring.read import TABLES
 from nast.models.contract import DualEncoder
 from nast.records import CAPTIONS_SCHEMA
+from nast.scoring.caption_truths import Truths, lost_facts, truths_behind
 from nast.scoring.chat import SKIPPED, ChatModel, score_chat
 from nast.scoring.chat_images import readable_images
 from nast.scoring.choice import option_rows, score_items, vectors_of
@@ -23,7 +24,6 @@ from nast.scoring.prompt_pairs import score_prompt_pairs
 from nast.scoring.retrieval import blind_retrieval, score_retrieval
 from nast.scoring.same_tokens import equal_after_cut
 from nast.scoring.score_file import ScoreFile, score_from_file
-from nast.scoring.truths import Truths, lost_facts, truths_behind
 from nast.vectors import Vectors
 
 Model = DualEncoder | ScoreFile | ChatModel
