@@ -52,11 +52,11 @@ def problems(sheet, folder, tmp_path):
 def faults(folder):
     """What is wrong with corrections: id -> column -> text."""
     items = open_questions(folder).items
-    sheets = sheets_of(items, 4, 0)
+    rows = {row.id: row for row in sheets_of(items, 4, 0)[0].rows}
 
     def _faults(edits):
-        decisions = {i: Decision("edit", given, "here") for i, given in edits.items()}
-        return faults_of(items, sheets, decisions)
+        decided = [Decision("Phrases", rows[i], "edit", e, "here") for i, e in edits.items()]
+        return faults_of(items, decided)
 
     return _faults
 

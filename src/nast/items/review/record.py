@@ -9,7 +9,7 @@ import polars as pl
 
 from nast.items.card import markdown_table, reviewed_by
 from nast.items.review.agreement import agreement
-from nast.items.review.decisions import RULE, Decision, decided, dissent_of
+from nast.items.review.decisions import RULE, Decision, dissent_of
 from nast.items.review.ratings import ASKED, Review
 from nast.items.review.revision import Revision
 from nast.items.review.sheets import ACCEPT, SHEETS, VERDICTS, Sheet
@@ -18,7 +18,7 @@ from nast.items.review.sheets import ACCEPT, SHEETS, VERDICTS, Sheet
 def record_of(
     sheets: Sequence[Sheet],
     reviews: Sequence[Review],
-    decisions: Mapping[str, Decision],
+    decisions: Sequence[Decision],
     revision: Revision,
     items: pl.DataFrame,
     earlier: dict[str, Any] | None,
@@ -29,7 +29,7 @@ def record_of(
     Args:
         sheets: as they went out.
         reviews: of this round.
-        decisions: row id -> decision.
+        decisions: of its rows.
         revision: what follows from them.
         items: before the review.
         earlier: `review.json` of the round before, if there was one.
@@ -46,9 +46,9 @@ def record_of(
         "rule": RULE,
         "rows": {s.name: _row_counts(s, reviews, decisions) for s in sheets},
         "decisions": [
-            {"sheet": s.name, "id": r.id, "verdict": made.verdict, "corrections": made.edits}
-            for s, r, made in decided(sheets, decisions)
-            if made.verdict != ACCEPT
+            {"sheet": d.sheet, "id": d.row.id, "verdict": d.verdict, "corrections": d.edits}
+            for d in decisions
+            if d.verdict != ACCEPT
         ],
         "dropped": {
             "questions": sum(sizes[g] for g in revision.dropped),
@@ -56,7 +56,7 @@ def record_of(
             "questions by sheet": {n: sum(sizes[g] for g in some) for n, some in dropped.items()},
         },
         "phrases in new words": revision.phrases,
-        "dissent": dissent_of(sheets, reviews, decisions),
+        "dissent": dissent_of(decisions, reviews),
         "comments": [
             {"reviewer": r.reviewer, "id": i, "comment": text}
             for r in reviews
@@ -76,10 +76,10 @@ def _agreement(sheet: Sheet, reviews: Sequence[Review], seed: int) -> dict[str, 
 
 
 def _row_counts(
-    sheet: Sheet, reviews: Sequence[Review], decisions: Mapping[str, Decision]
+    sheet: Sheet, reviews: Sequence[Review], decisions: Sequence[Decision]
 ) -> dict[str, int]:
     by = [sum(row.id in r.ratings for r in reviews) for row in sheet.rows]
-    verdicts = Counter(decisions[row.id].verdict for row in sheet.rows if row.id in decisions)
+    verdicts = Counter(d.verdict for d in decisions if d.sheet == sheet.name)
     return {
         "rows": len(sheet.rows),
         "reviewed by all": by.count(len(reviews)),

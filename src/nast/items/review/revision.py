@@ -3,7 +3,7 @@
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,13 +12,12 @@ import yaml
 
 from nast.facts.conditions import CONDITIONS, Condition, Conditions
 from nast.files import write_text
-from nast.items.review.decisions import Decision, decided
+from nast.items.review.decisions import Decision
 from nast.items.review.sheets import (
     MARK,
     NEW_CLASS,
     NEW_PHRASE,
     REJECT,
-    Sheet,
     in_words,
     pairs_of,
 )
@@ -41,25 +40,21 @@ class Revision(NamedTuple):
     dropped: dict[str, set[str]]
 
 
-def revision_of(
-    sheets: Sequence[Sheet],
-    decisions: Mapping[str, Decision],
-    conditions: Conditions = CONDITIONS,
-) -> Revision:
+def revision_of(decisions: Sequence[Decision], conditions: Conditions = CONDITIONS) -> Revision:
     """What the decisions of a review change.
 
     Args:
-        sheets: as they went out.
-        decisions: row id -> decision; rows without one stay as they are.
+        decisions: of rows; those without one stay as they are.
         conditions: whose words the questions use.
     """
     dropped: dict[str, set[str]] = defaultdict(set)
     table = dict(conditions)
     phrases: dict[str, str] = {}
-    for sheet, row, decision in decided(sheets, decisions):
+    for decision in decisions:
+        row = decision.row
         if decision.verdict == REJECT:
             for group in row.groups:
-                dropped[group].add(sheet.name)
+                dropped[group].add(decision.sheet)
         if row.edits:
             name = row.fixed["Condition"]
             table[name] = _reviewed(table[name], decision)
@@ -78,34 +73,27 @@ def _reviewed(condition: Condition, decision: Decision) -> Condition:
 
 
 def faults_of(
-    items: pl.DataFrame,
-    sheets: Sequence[Sheet],
-    decisions: Mapping[str, Decision],
-    conditions: Conditions = CONDITIONS,
+    items: pl.DataFrame, decisions: Sequence[Decision], conditions: Conditions = CONDITIONS
 ) -> list[str]:
     """What is wrong with corrected phrases: each must read as the absence of its condition, alone
     and in every option that holds it.
 
     Args:
         items: `ITEMS_SCHEMA`, as they are.
-        sheets: as they went out.
-        decisions: row id -> decision.
+        decisions: of rows.
         conditions: whose words the questions use.
     """
-    new = [
-        (row, decision.edits[NEW_PHRASE], f"{decision.place}, column {NEW_PHRASE!r}")
-        for _, row, decision in decided(sheets, decisions)
-        if NEW_PHRASE in decision.edits
-    ]
-    times = Counter(phrase.lower() for _, phrase, _ in new)
+    new = [d for d in decisions if NEW_PHRASE in d.edits]
+    times = Counter(d.edits[NEW_PHRASE].lower() for d in new)
     found = []
-    for row, phrase, place in new:
-        fault = phrase_fault(row.fixed["Condition"], phrase, conditions)
+    for decision in new:
+        phrase = decision.edits[NEW_PHRASE]
+        fault = phrase_fault(decision.row.fixed["Condition"], phrase, conditions)
         if times[phrase.lower()] > 1:
             fault = "found the new phrase of another condition, expected one of its own"
         if fault:
-            found.append(f"{place}: {fault}")
-    return found or list(_misread(items, revision_of(sheets, decisions, conditions)))
+            found.append(f"{decision.place}, column {NEW_PHRASE!r}: {fault}")
+    return found or list(_misread(items, revision_of(decisions, conditions)))
 
 
 def _misread(items: pl.DataFrame, revision: Revision) -> Iterator[str]:
@@ -218,12 +206,11 @@ def reviewed_counts(items: pl.DataFrame, conditions: Conditions = CONDITIONS) ->
 def write_conditions(path: Path, conditions: Mapping[str, Condition]) -> None:
     """Write a table of conditions as YAML, in the form of `facts/conditions.yaml`."""
     plain = asdict(Condition(name="", term=""))
-    names = [f.name for f in fields(Condition) if f.name != "name"]
     rows = {
         name: {
             key: list(value) if isinstance(value, tuple) else value
-            for key, value in ((key, getattr(condition, key)) for key in names)
-            if value != plain[key]
+            for key, value in asdict(condition).items()
+            if key != "name" and value != plain[key]
         }
         for name, condition in conditions.items()
     }

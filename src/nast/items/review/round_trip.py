@@ -148,8 +148,8 @@ def import_review(
     manifest, items, conditions = questions = open_questions(folder)
     sheets, reviews = _reviews([Path(f) for f in files], questions)
     decisions, problems = decisions_of(sheets, reviews)
-    _refuse([*problems, *faults_of(items, sheets, decisions, conditions)])
-    revision = revision_of(sheets, decisions, conditions)
+    _refuse([*problems, *faults_of(items, decisions, conditions)])
+    revision = revision_of(decisions, conditions)
     if len(revision.dropped) == items["group_id"].n_unique():
         raise NastError(
             "every question is built on something that was rejected: nothing is left. "
