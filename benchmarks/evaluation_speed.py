@@ -10,8 +10,8 @@ import time
 import numpy as np
 import polars as pl
 
-from nast.measuring.statistics import clustered_mean
-from nast.scoring.retrieval import retrieval_table
+from nast.scoring.retrieval import ranked
+from nast.statistics.bootstrap import clustered_mean
 
 
 def peak() -> int:
@@ -52,7 +52,7 @@ def retrieval(number: int) -> None:
         }
     )
     start, used = time.perf_counter(), time.process_time()
-    table = retrieval_table(*vectors, captions, "random", "random")
+    table = ranked(*vectors, captions)
     spent, used = time.perf_counter() - start, time.process_time() - used
     print(
         f"retrieval, {number:,} x {number:,}, both ways, unique and strict: {spent:.0f} s "

@@ -16,23 +16,25 @@ import matplotlib
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
+import polars as pl
 
 IMAGES = Path(__file__).parent.parent / "docs" / "images"
 TABLE = IMAGES / "dial.csv"
-FIGURES = ("questions/accuracy", "claims/accuracy")
-HEADER = ("negation_rate", "figure", "form", "value", "low", "high", "n")
+SETS = ("questions", "claims")
+HEADER = ("negation_rate", "set", "form", "value", "low", "high", "n")
 
 
 def measure(work: Path, rates: list[float]) -> None:
     from nast.benchmark.build import build_benchmark
     from nast.contextual.build import build_contextual
     from nast.evaluation import evaluate
-    from nast.files import read_json
+    from nast.files import read_table
     from nast.models.registry import load_model
     from nast.phantom.patients import patients
     from nast.phantom.pretrain.clip import PretrainConfig, pretrain, save_phantom
     from nast.phantom.pretrain.image_tower import draw_all, pooled, train_image_tower
     from nast.phantom.write import build_phantom
+    from nast.records import METRICS_SCHEMA
     from nast.sources.collect import build_facts
 
     tree = work / "phantom"
@@ -57,22 +59,24 @@ def measure(work: Path, rates: list[float]) -> None:
         encoder = load_model(f"hf:{work / f'model-{rate}'}", name)
         data = [work / "benchmark", work / "contextual"]
         evaluate([encoder], data, work / f"scores-{rate}")
-        record(rate, read_json(work / f"scores-{rate}" / "metrics.json")[name])
+        record(rate, read_table(work / f"scores-{rate}" / "metrics.parquet", METRICS_SCHEMA))
 
 
-def record(rate: float, metrics: dict) -> None:
-    """Put one model's figures into the table, in place of older ones."""
+def record(rate: float, metrics: pl.DataFrame) -> None:
+    """Put one model's accuracies into the table, in place of older ones."""
+    from nast.reporting.numbers import pick
+
     rows = [r for r in read() if float(r["negation_rate"]) != rate]
-    for figure in FIGURES:
+    for name in SETS:
         for form in ("affirmative", "negated"):
-            found = metrics[f"{figure}/{form}"]
-            low, high = found["interval"]
-            values = (rate, figure, form, round(found["value"], 4), round(low, 4), round(high, 4))
-            rows.append(dict(zip(HEADER, (*values, found["n"]), strict=True)))
+            (found,) = pick(metrics, task="choice", set=name, statistic="accuracy", form=form)
+            ends = (round(found[c], 4) for c in ("value", "low", "high"))
+            values = (rate, name, form, *ends, found["n"])
+            rows.append(dict(zip(HEADER, values, strict=True)))
     with open(TABLE, "w", newline="") as file:
         writer = csv.DictWriter(file, HEADER, lineterminator="\n")
         writer.writeheader()
-        writer.writerows(sorted(rows, key=lambda r: (float(r["negation_rate"]), r["figure"])))
+        writer.writerows(sorted(rows, key=lambda r: (float(r["negation_rate"]), r["set"])))
 
 
 def read() -> list[dict]:
@@ -85,9 +89,9 @@ def read() -> list[dict]:
 def plot() -> None:
     rows = read()
     figure, axes = plt.subplots(1, 2, figsize=(7.5, 2.8), sharey=True, layout="constrained")
-    for axis, name, chance in zip(axes, FIGURES, (0.25, 0.2), strict=True):
+    for axis, name, chance in zip(axes, SETS, (0.25, 0.2), strict=True):
         for form, color in (("affirmative", "#3c6fb5"), ("negated", "#b5443c")):
-            part = [r for r in rows if r["figure"] == name and r["form"] == form]
+            part = [r for r in rows if r["set"] == name and r["form"] == form]
             rates = [100 * float(r["negation_rate"]) for r in part]
             values = [float(r["value"]) for r in part]
             spans = [
@@ -96,7 +100,7 @@ def plot() -> None:
             ]
             axis.errorbar(rates, values, spans, marker="o", color=color, label=form, capsize=3)
         axis.axhline(chance, color="black", linestyle=":", linewidth=0.8)
-        axis.set(xlabel="absences written as a negation (%)", title=name.split("/")[0], ylim=(0, 1))
+        axis.set(xlabel="absences written as a negation (%)", title=name, ylim=(0, 1))
     axes[0].set_ylabel("accuracy of the base model")
     axes[0].legend(frameon=False, fontsize=8)
     figure.savefig(IMAGES / "dial.png", dpi=110)
