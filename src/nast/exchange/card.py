@@ -1,6 +1,7 @@
 """The README.md of an export: what it is, whose terms bind it, how the peer is run on it."""
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,11 +21,41 @@ class Exported(NamedTuple):
         counts: what was written and what was left out, by name.
         run: the commands that run the peer on it, given in the folder of the export.
         notes: what the reader must know about the peer's numbers.
+        front: YAML that the peer reads at the top of README.md.
     """
 
     counts: dict[str, int]
-    run: list[str]
-    notes: list[str]
+    run: Sequence[str]
+    notes: Sequence[str] = ()
+    front: str = ""
+
+
+_CARD = """{title}{to}
+
+**Access class: {access}.** {rule}.
+
+**Terms of the sources**
+
+{terms}
+
+Questions, claims and captions are derived from these sources: their terms bind this folder and \
+every copy of an image in it. The licence of the nast software does not. Patients, studies and \
+items are named by keyed hashes; image paths are those of the source and may hold its ids.
+
+Review of the words and items by experts: **{review}**.
+
+## What is in it
+
+{counts}
+
+## Run
+
+In this folder:
+
+```
+{run}
+```
+"""
 
 
 def write_card(folder: Path, to: str, material: Material, written: Exported) -> None:
@@ -36,37 +67,20 @@ def write_card(folder: Path, to: str, material: Material, written: Exported) -> 
         material: what was exported.
         written: what the format left behind.
     """
-    access = RULES.get(material.access, "open data: they may leave the machine under their terms")
-    lines = [
-        f"{TITLE}{to}",
-        "",
-        f"**Access class: {material.access}.** {access[0].upper()}{access[1:]}.",
-        "",
-        "**Terms of the sources**",
-        "",
-        *(f"- {_escaped(terms)}" for terms in material.terms or ["none recorded"]),
-        "",
-        "Questions, claims and captions are derived from these sources: their terms bind this "
-        "folder and every copy of an image in it. The licence of the nast software does not. "
-        "Patients, studies and items are named by keyed hashes; image paths are those of the "
-        "source and may hold its ids.",
-        "",
-        f"Review of the words and items by experts: **{_escaped(material.review)}**.",
-        "",
-        "## What is in it",
-        "",
-        *(f"- {name}: {number:,}" for name, number in written.counts.items()),
-        "",
-        "## Run",
-        "",
-        "In this folder:",
-        "",
-        "```",
-        *written.run,
-        "```",
-    ]
-    lines += ["", *(f"- {note}" for note in written.notes)] if written.notes else []
-    write_text(folder / "README.md", "\n".join(lines) + "\n")
+    rule = RULES.get(material.access, "open data: they may leave the machine under their terms")
+    text = _CARD.format(
+        title=TITLE,
+        to=to,
+        access=material.access,
+        rule=rule[0].upper() + rule[1:],
+        terms="\n".join(f"- {_escaped(terms)}" for terms in material.terms or ["none recorded"]),
+        review=_escaped(material.review),
+        counts="\n".join(f"- {name}: {number:,}" for name, number in written.counts.items()),
+        run="\n".join(written.run),
+    )
+    notes = "".join(f"\n- {note}" for note in written.notes)
+    front = f"---\n{written.front}---\n\n" if written.front else ""
+    write_text(folder / "README.md", front + text + (f"{notes}\n" if notes else ""))
 
 
 def _escaped(text: str) -> str:

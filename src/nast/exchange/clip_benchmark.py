@@ -14,7 +14,7 @@ from nast.exchange.card import Exported
 from nast.exchange.fields import Entry, entry_of, read_whole
 from nast.exchange.material import Material, evaluated
 from nast.exchange.peer_files import check_cell, write_shards
-from nast.exchange.peer_items import PEER_KINDS, Captioned, Item
+from nast.exchange.peer_items import PEER_KINDS, Caption, Item
 from nast.files import write_json, write_text
 
 TASK_OF = {"existence": "replace_obj", "severity": "replace_att", "location": "replace_rel"}
@@ -63,16 +63,18 @@ def write_clip_benchmark(material: Material, folder: Path, seed: int) -> Exporte
     return Exported(counts, run, _NOTES)
 
 
-def _write_retrieval(root: Path, images: Sequence[Captioned], polarity: str, split: str) -> int:
+def _write_retrieval(
+    root: Path, images: Sequence[Sequence[Caption]], polarity: str, split: str
+) -> int:
     def samples() -> Iterator[tuple[str, str, bytes]]:
-        for number, image in enumerate(images, 1):
+        for number, captions in enumerate(images, 1):
             texts = [
                 check_cell(c.text, root / split, number, "captions")
-                for c in image.captions
+                for c in captions
                 if c.polarity == polarity
             ]
             if texts:
-                yield image.image, "txt", "\n".join(texts).encode()
+                yield captions[0].image, "txt", "\n".join(texts).encode()
 
     shards = write_shards(root / split, samples(), "{}.tar", SHARD)
     if shards:

@@ -3,7 +3,7 @@
 The keys are ours and are documented in docs/exchange.md.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from nast.exchange.card import Exported
 from nast.exchange.fields import Entry, read_json_lines
 from nast.exchange.material import Material, evaluated
 from nast.exchange.peer_files import write_lines, write_rows
-from nast.exchange.peer_items import PEER_KINDS, Caption, Captioned, Item, Record
+from nast.exchange.peer_items import PEER_KINDS, Caption, Item, Record
 from nast.hashes import seed_of
 from nast.items.table import LETTERS
 from nast.records import FORMS, SPLITS
@@ -66,7 +66,9 @@ def item_documents(
     return documents
 
 
-def caption_documents(images: Sequence[Captioned], hashes: Mapping[str, str]) -> list[Document]:
+def caption_documents(
+    images: Iterable[Iterable[Caption]], hashes: Mapping[str, str]
+) -> list[Document]:
     """Captions as documents, one each.
 
     Returns:
@@ -75,16 +77,16 @@ def caption_documents(images: Sequence[Captioned], hashes: Mapping[str, str]) ->
     return [
         {
             "caption_id": hashes[caption.caption_id],
-            "subject_id": hashes[image.subject_id],
-            "study_id": hashes[image.study_id],
-            "split": image.split,
-            "image": image.image,
+            "subject_id": hashes[caption.subject_id],
+            "study_id": hashes[caption.study_id],
+            "split": caption.split,
+            "image": caption.image,
             "polarity": caption.polarity,
             "kind": caption.kind,
             "caption": caption.text,
         }
-        for image in images
-        for caption in image.captions
+        for captions in images
+        for caption in captions
     ]
 
 

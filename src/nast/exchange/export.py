@@ -8,7 +8,7 @@ from nast.errors import UsageError
 from nast.exchange.card import Exported, write_card
 from nast.exchange.clip_benchmark import write_clip_benchmark
 from nast.exchange.documents import write_csv, write_jsonl
-from nast.exchange.hf_datasets import front_matter, write_hf_datasets
+from nast.exchange.hf_datasets import write_hf_datasets
 from nast.exchange.inspect_tasks import write_inspect
 from nast.exchange.lm_eval import write_lm_eval
 from nast.exchange.material import Material, gather
@@ -81,8 +81,6 @@ def export(
             name = "items and images left out, their group lost an image"
             written.counts[name] = material.left_out
         write_card(target, to, material, written)
-        if to == "hf-datasets":
-            front_matter(target, material)
         return {
             "counts": written.counts,
             "missing_images": material.missing,

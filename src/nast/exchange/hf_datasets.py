@@ -12,33 +12,23 @@ import polars as pl
 import yaml
 
 from nast.exchange.card import Exported
-from nast.exchange.documents import caption_documents, item_documents
+from nast.exchange.documents import ALWAYS, caption_documents, item_documents
 from nast.exchange.material import Material
 from nast.exchange.peer_items import PEER_KINDS
-from nast.files import atomic, write_text
+from nast.files import atomic
 
 SHARD = 100_000
 """Rows per Parquet file."""
 SPLIT_OF = {"train": "train", "validate": "validation", "test": "test"}
 """Our names of the splits, and the library's."""
-_KEYS = {"subject_id": pl.String, "study_id": pl.String, "image": pl.String}
-_TEXTS = pl.List(pl.String)
-CAPTIONS: dict[str, Any] = {
-    "caption_id": pl.String,
-    **_KEYS,
-    "polarity": pl.String,
-    "kind": pl.String,
-    "caption": pl.String,
-}
+_KEYS = ("subject_id", "study_id", "image")
+_TEXTS = (*ALWAYS, "kinds")
+CAPTIONS: dict[str, Any] = dict.fromkeys(
+    ("caption_id", *_KEYS, "polarity", "kind", "caption"), pl.String
+)
 ITEMS: dict[str, Any] = {
-    "item_id": pl.String,
-    "group_id": pl.String,
-    **_KEYS,
-    "stem": pl.String,
-    "negated": _TEXTS,
-    "affirmative": _TEXTS,
-    "omitted": _TEXTS,
-    "kinds": _TEXTS,
+    **dict.fromkeys(("item_id", "group_id", *_KEYS, "stem"), pl.String),
+    **dict.fromkeys(_TEXTS, pl.List(pl.String)),
     "answer": pl.Int64,
 }
 """Columns of a table of items, `image` under the name `image_path`."""
@@ -46,7 +36,7 @@ ITEMS: dict[str, Any] = {
 
 def write_hf_datasets(material: Material, folder: Path, seed: int) -> Exported:
     """Write one configuration per table, one file `TABLE/SPLIT-00000-of-00001.parquet` or more per
-    split; the front matter of the card is written by `front_matter`.
+    split, and the front matter of the card.
     """
     frames = {
         name: pl.DataFrame(item_documents(items, material.hashes), schema=ITEMS).with_columns(
@@ -56,23 +46,22 @@ def write_hf_datasets(material: Material, folder: Path, seed: int) -> Exported:
     }
     for name, images in material.captions.items():
         frames[name] = pl.DataFrame(caption_documents(images, material.hashes), schema=CAPTIONS)
-    counts = {}
+    counts: dict[str, int] = {}
+    tables: dict[str, list[dict[str, str]]] = {}
     for name, rows in frames.items():
-        table, split = _place(name)
+        # `claims-validate` is the split `validation` of the configuration `claims`.
+        table, _, ours = name.rpartition("-")
+        split = SPLIT_OF[ours]
         _write_parquet(folder / table, split, rows.rename({"image": "image_path"}))
         counts[f"{table}, {split}"] = len(rows)
+        entry = {"split": split, "path": f"{table}/{split}-*.parquet"}
+        tables.setdefault(table, []).append(entry)
     run = [
         "from datasets import load_dataset",
-        f"load_dataset('.', {_place(next(iter(frames)))[0]!r})",
+        f"load_dataset('.', {next(iter(tables))!r})",
         "# images: .cast_column('image_path', datasets.Image())",
     ]
-    return Exported(counts, run, _NOTES)
-
-
-def _place(name: str) -> tuple[str, str]:
-    """`claims-validate` -> its configuration and split: claims, validation."""
-    table, _, split = name.rpartition("-")
-    return table, SPLIT_OF[split]
+    return Exported(counts, run, _NOTES, _front_matter(tables))
 
 
 def _write_parquet(folder: Path, split: str, rows: pl.DataFrame) -> None:
@@ -84,26 +73,20 @@ def _write_parquet(folder: Path, split: str, rows: pl.DataFrame) -> None:
             rows[place * SHARD : (place + 1) * SHARD].write_parquet(temporary, compression="zstd")
 
 
-def front_matter(folder: Path, material: Material) -> None:
-    """Put the YAML that the library and the hub read in front of the folder's README.md."""
-    tables: dict[str, list[dict[str, str]]] = {}
-    for name in (*material.items, *material.captions):
-        table, split = _place(name)
-        entry = {"split": split, "path": f"{table}/{split}-*.parquet"}
-        tables.setdefault(table, []).append(entry)
-    tasks = {"image-to-text" if t == "captions" else "multiple-choice" for t in tables}
+def _front_matter(tables: dict[str, list[dict[str, str]]]) -> str:
+    """The YAML that the library and the hub read in front of the folder's README.md."""
     head = {
         "pretty_name": "nast: negation in radiology",
         "language": ["en"],
         # The terms of the sources bind the texts; the card below names them.
         "license": "other",
-        "task_categories": sorted(tasks),
+        "task_categories": sorted(
+            {"image-to-text" if t == "captions" else "multiple-choice" for t in tables}
+        ),
         "tags": ["radiology", "negation", "vision-language"],
         "configs": [{"config_name": t, "data_files": files} for t, files in tables.items()],
     }
-    card = folder / "README.md"
-    text = card.read_text(encoding="utf-8")
-    write_text(card, f"---\n{yaml.safe_dump(head, sort_keys=False)}---\n\n{text}")
+    return yaml.safe_dump(head, sort_keys=False)
 
 
 _NOTES = [

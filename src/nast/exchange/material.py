@@ -9,7 +9,7 @@ import polars as pl
 
 from nast.errors import InputError, UsageError
 from nast.exchange.image_files import peer_problem
-from nast.exchange.peer_items import Captioned, Item, captioned_of, items_of
+from nast.exchange.peer_items import Caption, Item, captions_of, items_of
 from nast.facts.conditions import conditions_of
 from nast.files import manifest_of, read_table
 from nast.ids import hashed_ids
@@ -28,7 +28,7 @@ class Material(NamedTuple):
 
     Attributes:
         items: set name such as `questions-test` -> multiple-choice items.
-        captions: set name such as `captions-test` -> captioned images.
+        captions: set name such as `captions-test` -> per image its captions.
         hashes: every id of them -> its keyed hash; raw ids stay on the machine.
         missing: image path -> why it cannot be used.
         left_out: how many items and captioned images were left out for that.
@@ -38,7 +38,7 @@ class Material(NamedTuple):
     """
 
     items: dict[str, list[Item]]
-    captions: dict[str, list[Captioned]]
+    captions: dict[str, list[list[Caption]]]
     hashes: dict[str, str]
     missing: dict[str, str]
     left_out: int
@@ -92,7 +92,7 @@ def gather(folder: Path, limit: int | None = None, *, images: bool = True) -> Ma
     asked = {name: rows for name, rows in sets.items() if name not in shown}
     return Material(
         {name: list(items_of(rows, folder / FILE, conditions)) for name, rows in asked.items()},
-        {name: captioned_of(rows) for name, rows in shown.items()},
+        {name: captions_of(rows) for name, rows in shown.items()},
         _hashes(sets.values()),
         missing,
         sum(_units(tables[name]) - _units(rows) for name, rows in whole.items()),

@@ -15,7 +15,7 @@ from nast.exchange.card import Exported
 from nast.exchange.fields import Entry, parse_list
 from nast.exchange.material import Material, evaluated
 from nast.exchange.peer_files import check_cell, write_rows
-from nast.exchange.peer_items import Caption, Captioned, Item
+from nast.exchange.peer_items import Caption, Item
 from nast.files import write_json
 from nast.hashes import seed_of
 from nast.items.audit import Audited, audit_items
@@ -176,19 +176,20 @@ def _write_items(
 
 
 def _write_captions(
-    path: Path, images: Sequence[Captioned], polarity: str, hashes: Mapping[str, str]
+    path: Path, images: Sequence[Sequence[Caption]], polarity: str, hashes: Mapping[str, str]
 ) -> int:
     rows: list[list[object]] = []
-    for image in images:
+    for captions in images:
         texts = [
             check_cell(c.text, path, len(rows) + 1, "captions")
-            for c in image.captions
+            for c in captions
             if c.polarity == polarity
         ]
         if texts:
-            file = check_cell(image.image, path, len(rows) + 1, "filepath", caption=False)
+            first = captions[0]
+            file = check_cell(first.image, path, len(rows) + 1, "filepath", caption=False)
             # The evaluator evaluates the cell as Python: repr, for JSON differs beyond the BMP.
-            ids = [hashes[image.subject_id], hashes[image.study_id]]
+            ids = [hashes[first.subject_id], hashes[first.study_id]]
             rows.append([file, repr(texts), *ids, polarity])
     if rows:
         write_rows(path, [*RETRIEVAL, "subject_id", "study_id", "polarity"], rows)

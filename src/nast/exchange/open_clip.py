@@ -14,7 +14,7 @@ from nast.exchange.card import Exported
 from nast.exchange.documents import Document, caption_documents
 from nast.exchange.material import Material
 from nast.exchange.peer_files import check_cell, write_rows, write_shards
-from nast.exchange.peer_items import Captioned
+from nast.exchange.peer_items import Caption
 from nast.files import write_json
 
 HEADER = ("filepath", "title")
@@ -48,23 +48,23 @@ def write_caption_files(material: Material, folder: Path, seed: int) -> Exported
     return Exported(counts, run, _NOTES)
 
 
-def caption_fields(image: Captioned) -> dict[str, str]:
+def caption_fields(captions: Sequence[Caption]) -> dict[str, str]:
     """The captions of an image by the names of the JSON fields: `negated_1`, `affirmative_1`...
 
     `caption` repeats the first one, for readers that know one field only.
     """
-    fields = {"caption": image.captions[0].text}
+    fields = {"caption": captions[0].text}
     nth: Counter[str] = Counter()
-    for caption in image.captions:
+    for caption in captions:
         nth[caption.polarity] += 1
         fields[f"{caption.polarity}_{nth[caption.polarity]}"] = caption.text
     return fields
 
 
-def _samples(images: Sequence[Captioned]) -> Iterator[tuple[str, str, bytes]]:
-    for image in images:
-        text = json.dumps(caption_fields(image), ensure_ascii=False, sort_keys=True)
-        yield image.image, "json", text.encode()
+def _samples(images: Sequence[Sequence[Caption]]) -> Iterator[tuple[str, str, bytes]]:
+    for captions in images:
+        text = json.dumps(caption_fields(captions), ensure_ascii=False, sort_keys=True)
+        yield captions[0].image, "json", text.encode()
 
 
 def _write_tsv(path: Path, captions: Sequence[Document]) -> None:
@@ -76,7 +76,7 @@ def _write_tsv(path: Path, captions: Sequence[Document]) -> None:
     write_rows(path, [*HEADER, *EXTRA], rows, "\t")
 
 
-def _commands(name: str, shards: int, images: Sequence[Captioned]) -> list[str]:
+def _commands(name: str, shards: int, images: Sequence[Sequence[Caption]]) -> list[str]:
     keys = sorted({key for image in images for key in caption_fields(image)} - {"caption"})
     wds = f"wds-{name.rpartition('-')[2]}"
     # The shell must not expand the braces: open_clip does.

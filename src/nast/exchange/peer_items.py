@@ -63,19 +63,10 @@ class Caption(NamedTuple):
     kind: str = "other"
     split: str = "test"
     subject_id: str = ""
+    study_id: str = ""
 
 
 Record = Item | Caption
-
-
-class Captioned(NamedTuple):
-    """One image with its captions."""
-
-    image: str
-    split: str
-    subject_id: str
-    study_id: str
-    captions: list[Caption]
 
 
 def items_of(rows: pl.DataFrame, file: Path, conditions: Conditions = CONDITIONS) -> Iterator[Item]:
@@ -135,14 +126,20 @@ def _omitted(
         return {}
 
 
-def captioned_of(rows: pl.DataFrame) -> list[Captioned]:
-    """The captioned images of some captions, each image file once; `pair_id` names the image."""
-    found: dict[str, Captioned] = {}
+def captions_of(rows: pl.DataFrame) -> list[list[Caption]]:
+    """The captions of each image, images in the order of the table; `pair_id` names the image."""
+    found: defaultdict[str, list[Caption]] = defaultdict(list)
     for row in rows.iter_rows(named=True):
-        image = row["image_path"]
-        keys = (image, row["split"], row["subject_id"], row["study_id"])
-        shown = found.setdefault(row["pair_id"], Captioned(*keys, []))
-        shown.captions.append(
-            Caption(row["caption_id"], image, row["caption"], row["polarity"], row["kind"])
+        found[row["pair_id"]].append(
+            Caption(
+                row["caption_id"],
+                row["image_path"],
+                row["caption"],
+                row["polarity"],
+                row["kind"],
+                row["split"],
+                row["subject_id"],
+                row["study_id"],
+            )
         )
     return list(found.values())
