@@ -150,7 +150,7 @@ def report(step, losses):
     if step == 5:
         time.sleep(600)
 
-trainer.train(load_model(f"hf:{sys.argv[2]}"), *six_pairs(), WEIGHTS, CONFIG, report,
+trainer.fine_tune(load_model(f"hf:{sys.argv[2]}"), *six_pairs(), WEIGHTS, CONFIG, report,
               lambda: {"v": 0.0}, Path(sys.argv[3]))
 """
 
