@@ -111,7 +111,9 @@ def test_data_that_moved_are_given(made, work, no_model):
         measure_again(work / "out")
     with pytest.raises(InputError, match=r"no data set contextual where it was"):
         measure_again(work / "out", [work / "moved" / "questions"])
-    measure_again(work / "out", [work / "moved" / "questions", work / "moved" / "contextual"])
+    # They are known by what they hold, whatever they are called now.
+    shutil.move(work / "moved" / "questions", work / "moved" / "mine")
+    measure_again(work / "out", [work / "moved" / "mine", work / "moved" / "contextual"])
     assert (work / "out" / METRICS).read_bytes() == (made / "out" / METRICS).read_bytes()
 
 
@@ -278,5 +280,6 @@ def test_what_was_left_out_stays_out(work, model, tmp_path):
     data = [work / "questions", work / "contextual"]
     evaluate([model], data, tmp_path / "out", max_bad=1, controls=True)
     before = (tmp_path / "out" / METRICS).read_bytes()
-    measure_again(tmp_path / "out")
+    first = read_table(tmp_path / "out" / METRICS, METRICS_SCHEMA)
+    assert measure_again(tmp_path / "out").equals(first)
     assert (tmp_path / "out" / METRICS).read_bytes() == before

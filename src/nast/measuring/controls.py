@@ -8,7 +8,8 @@ import polars as pl
 from nast.items.audit import audit_table
 from nast.measuring.overall import clusters_of, mean_of
 from nast.measuring.rows import Metric, empty, put
-from nast.measuring.values import FORM_ORDER, METRIC, choice_values, over_seeds
+from nast.measuring.values import METRIC, choice_values, over_seeds
+from nast.records import FORMS
 from nast.statistics.bootstrap import clustered_share, exact_interval
 
 
@@ -30,7 +31,7 @@ def controlled(scores: pl.DataFrame, items: pl.DataFrame, seed: int) -> Iterator
                 model=str(model), control=str(control), **dict(zip(METRIC, key, strict=True))
             )
             found = over_seeds(rows)
-            for form in FORM_ORDER:
+            for form in FORMS:
                 some = found.filter(form=form)
                 if len(some):
                     metric = replace(of, form=form, chance=mean_of(some["guess"]))
@@ -45,7 +46,9 @@ def text_only(items: pl.DataFrame, seed: int) -> Iterator[Metric]:
         items: `ITEMS_SCHEMA` rows with `data`.
         seed: of the audit's folds.
     """
-    for (data, name, world), part in items.group_by("data", "set", "world", maintain_order=True):
+    # Sorted, so that the order in which data are given decides nothing.
+    parts = items.group_by("data", "set", "world", maintain_order=True)
+    for (data, name, world), part in sorted(parts, key=lambda p: tuple(map(str, p[0]))):
         of = empty(
             data=data,
             set=name,
