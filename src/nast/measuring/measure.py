@@ -15,7 +15,7 @@ from nast.measuring.replies import reply_metrics
 from nast.measuring.rows import Metric, empty, put, table_of
 from nast.measuring.subsets import described
 from nast.measuring.ties import TIES
-from nast.measuring.values import METRIC, choice_values, hit_values
+from nast.measuring.values import IMAGE_TO_TEXT, METRIC, choice_values, hit_values
 from nast.statistics.bootstrap import Estimate
 
 BLIND = "training frequency"
@@ -156,7 +156,7 @@ def _blind(values: pl.DataFrame, seed: int) -> Iterator[Metric]:
 def _compared(scored: Scored, values: pl.DataFrame, seed: int, margin: float) -> Iterator[Metric]:
     for key, part in _by_metric(values.filter(pl.col("model").is_not_null())):
         of = _of(key)
-        headline = of.direction == "image to text" and of.reading == scored.reading
+        headline = of.direction == IMAGE_TO_TEXT and of.reading == scored.reading
         if of.task == "choice" or headline:
             yield from comparisons(of, part, scored.models, seed, margin)
     yield from losses(scored.pairs, scored.neutral, scored.models, seed, margin)

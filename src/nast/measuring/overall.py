@@ -7,7 +7,8 @@ import numpy as np
 import polars as pl
 
 from nast.measuring.rows import Metric, put
-from nast.measuring.values import FORM_ORDER, both_forms, over_seeds
+from nast.measuring.values import TEXT_TO_IMAGE, both_forms, over_seeds
+from nast.records import FORMS
 from nast.statistics.bootstrap import (
     Clusters,
     clustered_difference,
@@ -15,9 +16,6 @@ from nast.statistics.bootstrap import (
     clustered_share,
 )
 from nast.statistics.paired_tests import mcnemar
-
-TEXTS = "text to image"
-"""The direction whose queries are texts: each is its own cluster, and has one polarity only."""
 
 
 def overall(of: Metric, values: pl.DataFrame, seed: int) -> Iterator[Metric]:
@@ -35,7 +33,7 @@ def overall(of: Metric, values: pl.DataFrame, seed: int) -> Iterator[Metric]:
     """
     items = over_seeds(values)
     chance = mean_of(values["guess"])
-    for form in FORM_ORDER:
+    for form in FORMS:
         rows = items.filter(form=form)
         if len(rows):
             spread = seed_spread(values.filter(form=form))
@@ -59,7 +57,7 @@ def gap_name(statistic: str) -> str:
 
 def _gaps(of: Metric, items: pl.DataFrame, seed: int) -> Iterator[Metric]:
     of = replace(of, statistic=gap_name(of.statistic))
-    if of.direction == TEXTS:
+    if of.direction == TEXT_TO_IMAGE:
         sides = [items.filter(form=f) for f in ("negated", "affirmative")]
         parts = [(s["value"].to_numpy(), s["subject"].to_list()) for s in sides]
         yield put(of, clustered_difference(*parts[0], *parts[1], "texts", seed))
@@ -106,7 +104,7 @@ def seed_spread(values: pl.DataFrame) -> float | None:
 
 def clusters_of(rows: pl.DataFrame, of: Metric) -> Clusters:
     """The clusters of some items: patients, and groups where all have one."""
-    clusters = {"texts" if of.direction == TEXTS else "patients": rows["subject"].to_list()}
+    clusters = {"texts" if of.direction == TEXT_TO_IMAGE else "patients": rows["subject"].to_list()}
     if (rows["group_id"] != "").all() and len(rows):
         clusters["groups"] = rows["group_id"].to_list()
     return clusters

@@ -14,7 +14,8 @@ import polars as pl
 from nast.measuring.overall import mean_of
 from nast.measuring.rows import Metric, put
 from nast.measuring.subsets import Described
-from nast.measuring.values import FORM_ORDER, ITEM, over_seeds
+from nast.measuring.values import ITEM, over_seeds
+from nast.records import FORMS
 from nast.statistics.bootstrap import clustered_means, clustered_share, clustered_shares
 
 
@@ -75,7 +76,7 @@ def parts(
 def _items(values: pl.DataFrame) -> Items:
     found = over_seeds(values)
     rows = found.select(ITEM).unique(maintain_order=True)
-    forms = [f for f in FORM_ORDER if f in set(found["form"])]
+    forms = [f for f in FORMS if f in set(found["form"])]
     sides = {f: found.filter(form=f) for f in forms}
     groups = rows["group_id"].rank("dense").cast(pl.Int64).to_numpy()
     return Items(
@@ -244,7 +245,7 @@ def _group_accuracy(of: Metric, values: pl.DataFrame, seed: int) -> Iterator[Met
         .group_by("form", "group_id", maintain_order=True)
         .agg(pl.col("value", "guess").mean())
     )
-    for form in FORM_ORDER:
+    for form in FORMS:
         part = groups.filter(form=form)
         if len(part):
             ids = {"groups": part["group_id"].to_list()}

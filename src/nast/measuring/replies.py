@@ -7,7 +7,7 @@ import polars as pl
 
 from nast.measuring.overall import clusters_of
 from nast.measuring.rows import Metric, empty, put
-from nast.measuring.values import FORM_ORDER
+from nast.records import FORMS
 from nast.statistics.bootstrap import clustered_share
 
 NO_CHOICE = ("unparsed", "refused", "unanswered", "cut off")
@@ -26,7 +26,7 @@ def reply_metrics(model: str, replies: pl.DataFrame, seed: int) -> Iterator[Metr
     for (data, name), part in replies.group_by("data", "set", maintain_order=True):
         of = empty(model=model, data=data, set=name, task="replies", statistic="")
         for outcome in NO_CHOICE:
-            for form in FORM_ORDER:
+            for form in FORMS:
                 rows = part.filter(form=form)
                 if len(rows):
                     hit = (rows["outcome"] == outcome).cast(pl.Float64).to_numpy()

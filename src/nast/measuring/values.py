@@ -6,7 +6,8 @@ import polars as pl
 
 from nast.measuring.ties import TieRule
 
-FORM_ORDER = ("negated", "affirmative", "omitted", "plain")
+IMAGE_TO_TEXT, TEXT_TO_IMAGE = "image to text", "text to image"
+"""Directions of retrieval. A query that is a text is its own cluster, and has one polarity only."""
 KS = (1, 5)
 """The k of R@k."""
 METRIC = ("data", "set", "world", "task", "reading", "direction", "statistic")

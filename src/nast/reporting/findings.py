@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import polars as pl
 
 from nast.reporting.joined import Joined
-from nast.reporting.numbers import Row, cell, corrected, minus, pick, sign_of
+from nast.reporting.numbers import CLAIMS, Row, cell, corrected, minus, pick, sign_of
 from nast.reporting.runs import EVEN
 from nast.reporting.tables import Table
 from nast.reporting.verdicts import FEW, SEEDS, said_of
@@ -74,7 +74,7 @@ def _change(metrics: pl.DataFrame, model: str, reference: str, name: str, form: 
 
 def _seeds(metrics: pl.DataFrame, model: str, form: str) -> int:
     """How many seeds of a setting were scored on claim sets in a form."""
-    own = pick(metrics, model=model, task="choice", set="claims", statistic="accuracy", form=form)
+    own = pick(metrics, model=model, form=form, **CLAIMS)
     return own[0]["seeds"] if own else 0
 
 

@@ -6,10 +6,10 @@ from nast.measuring.compare import harm
 from nast.measuring.drift import LOWEST
 from nast.reporting.joined import Joined, data_sets, of_data
 from nast.reporting.numbers import Row, cell, pick
-from nast.reporting.tables import IMAGE_TO_TEXT, Table
+from nast.reporting.tables import Table
 
 MOVED = {"cosine": "cosine", LOWEST: "5th percentile", "geometry": "geometry"}
-Column = dict[str, str]
+Column = dict[str, str | None]
 
 
 def harm_tables(joined: Joined) -> list[Table]:
@@ -21,16 +21,15 @@ def harm_tables(joined: Joined) -> list[Table]:
     return [t for t in (*lost, _moved(joined.metrics)) if t.rows]
 
 
-def _columns(reading: str) -> dict[str, Column]:
+def _columns(joined: Joined) -> dict[str, Column]:
     """Title -> what stands in the column."""
     choice = {"task": "choice", "statistic": "accuracy"}
-    way = {"task": "retrieval", "direction": IMAGE_TO_TEXT, "reading": reading}
     return {
         "Affirmative claims": {**choice, "set": "claims", "form": "affirmative"},
         "Plain claims": {**choice, "set": "claims", "form": "plain"},
         "Affirmative questions": {**choice, "set": "questions", "form": "affirmative"},
-        "R@1, affirmative": {**way, "statistic": "R@1", "form": "affirmative"},
-        "R@5, affirmative": {**way, "statistic": "R@5", "form": "affirmative"},
+        "R@1, affirmative": {**joined.retrieval, "statistic": "R@1", "form": "affirmative"},
+        "R@5, affirmative": {**joined.retrieval, "statistic": "R@5", "form": "affirmative"},
         "AUC of “There is X”": {"reading": "prompt pairs", "statistic": "POS"},
         "AUC, CheXzero prompts": {"reading": "CheXzero prompts", "statistic": "PNC"},
         "AUC, BioViL prompts": {"reading": "BioViL prompts", "statistic": "PNC"},
@@ -41,7 +40,7 @@ def _lost(joined: Joined, part: pl.DataFrame) -> Table:
     part = part.filter(pl.col("margin").is_not_null())
     found = {
         title: {(r["model"], r["reference"]): r for r in pick(part, reference="any", **column)}
-        for title, column in _columns(joined.reading).items()
+        for title, column in _columns(joined).items()
     }
     found = {title: rows for title, rows in found.items() if rows}
     pairs = dict.fromkeys(pair for rows in found.values() for pair in rows)

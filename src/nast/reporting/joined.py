@@ -11,6 +11,7 @@ from nast.errors import UsageError
 from nast.files import manifest_of, read_table
 from nast.measuring.measure import measure
 from nast.measuring.read import read_scored
+from nast.measuring.values import IMAGE_TO_TEXT
 from nast.records import METRICS_SCHEMA, SCORES_SCHEMA
 
 SETTINGS = ("split", "limit", "gallery", "ties", "seed")
@@ -36,6 +37,11 @@ class Joined:
     trained: Mapping[str, Mapping[str, Any]]
     runs: Mapping[str, str]
     claims: str
+
+    @property
+    def retrieval(self) -> dict[str, str | None]:
+        """The columns of the headline retrieval, from images to texts."""
+        return {"task": "retrieval", "direction": IMAGE_TO_TEXT, "reading": self.reading}
 
     @property
     def models(self) -> list[str]:

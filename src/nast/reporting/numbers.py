@@ -7,6 +7,8 @@ import polars as pl
 
 Row = Mapping[str, Any]
 """A row of `metrics.parquet`, column -> value."""
+CLAIMS = {"task": "choice", "set": "claims", "statistic": "accuracy"}
+"""The columns of claim accuracy."""
 PLAIN = ("reference", "condition", "subset", "control")
 """Columns that are empty in a number of one model on all items."""
 

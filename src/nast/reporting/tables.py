@@ -13,10 +13,9 @@ import polars as pl
 
 from nast.measuring.overall import gap_name
 from nast.reporting.joined import Joined, data_sets, of_data
-from nast.reporting.numbers import Row, cell, pick
+from nast.reporting.numbers import CLAIMS, Row, cell, pick
 from nast.reporting.runs import MEASURES
 
-IMAGE_TO_TEXT = "image to text"
 UpdateShares = Mapping[str, Sequence[Mapping[str, Sequence[float]]]]
 """Name of a setting -> the update shares of its seeds: measure -> a share per block."""
 
@@ -48,7 +47,7 @@ def tables_of(joined: Joined, updates: UpdateShares) -> list[Table]:
     made = []
     for data in data_sets(joined.metrics):
         part = of_data(joined.metrics, data)
-        claims = pick(part, task="choice", set="claims", statistic="accuracy", form="negated")
+        claims = pick(part, form="negated", **CLAIMS)
         items = f" ({claims[0]['n']} claim sets)" if claims else ""
         for table in (
             _table(joined, part, "table1", f"Negated captions and claims{items}", "negated"),
@@ -66,25 +65,22 @@ def tables_of(joined: Joined, updates: UpdateShares) -> list[Table]:
 def _table(joined: Joined, part: pl.DataFrame, name: str, caption: str, form: str | None) -> Table:
     """R@1, R@5 and claim accuracy of every model in one form; their gaps for None."""
 
-    def column(statistic: str, **more: str) -> dict[str | None, Row]:
-        what = statistic if form else gap_name(statistic)
-        return {r["model"]: r for r in pick(part, statistic=what, form=form, **more)}
+    def found(statistic: str, **columns: str | None) -> list[Row]:
+        named = statistic if form else gap_name(statistic)
+        return pick(part, statistic=named, form=form, **columns)
 
-    way = {"task": "retrieval", "direction": IMAGE_TO_TEXT, "reading": joined.reading}
-    columns = {
-        "R@1": column("R@1", **way),
-        "R@5": column("R@5", **way),
-        "Claim accuracy": column("accuracy", task="choice", set="claims"),
+    made = {
+        "R@1": found("R@1", **joined.retrieval),
+        "R@5": found("R@5", **joined.retrieval),
+        "Claim accuracy": found("accuracy", task="choice", set="claims"),
     }
+    columns = {title: {r["model"]: r for r in some} for title, some in made.items()}
     rows = [
         (model, *(cell(c.get(model), sign=form is None) for c in columns.values()))
         for model in joined.models
         if any(model in c for c in columns.values())
     ]
-    blind = [
-        pick(part, statistic=s if form else gap_name(s), form=form, control="any", **way)
-        for s in ("R@1", "R@5")
-    ]
+    blind = [found(s, control="any", **joined.retrieval) for s in ("R@1", "R@5")]
     if any(blind):
         cells = (cell(r[0] if r else None, sign=form is None) for r in blind)
         rows.append(("blind", *cells, "-"))

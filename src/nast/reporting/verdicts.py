@@ -18,9 +18,9 @@ from nast.errors import InputError
 from nast.files import read_json
 from nast.measuring.compare import harm
 from nast.reporting.joined import Joined
-from nast.reporting.numbers import Row, cell, corrected, minus, pick, sign_of
+from nast.reporting.numbers import CLAIMS, Row, cell, corrected, minus, pick, sign_of
 from nast.reporting.scored import short_names
-from nast.reporting.tables import IMAGE_TO_TEXT, Table, UpdateShares
+from nast.reporting.tables import Table, UpdateShares
 from nast.statistics.bootstrap import LEVEL
 
 HARM = {"not inferior": "shown", "inferior": "harm is shown", "not shown": "not shown"}
@@ -30,7 +30,6 @@ SETTINGS = 10
 """Fewer settings cannot show a rank correlation."""
 CONTROL = re.compile(r"uniform|reversed|random|(front|top)-\d+")
 """Layers that the trace is to be better than (design row 3)."""
-CLAIMS = {"task": "choice", "set": "claims", "statistic": "accuracy"}
 HEADER = ("Claim", "Paper", "Here", "Verdict")
 Line = tuple[str, str, str, str]
 
@@ -135,9 +134,8 @@ def _above(joined: Joined, metrics: pl.DataFrame, name: str) -> Iterator[Line]:
 
 
 def _larger(joined: Joined, metrics: pl.DataFrame, name: str, base: str) -> Iterator[Line]:
-    way = {"task": "retrieval", "direction": IMAGE_TO_TEXT, "reading": joined.reading}
     claims = minus(metrics, name, base, form="negated", **CLAIMS)
-    recall = minus(metrics, name, base, form="negated", statistic="R@1", **way)
+    recall = minus(metrics, name, base, form="negated", statistic="R@1", **joined.retrieval)
     if not claims or not recall:
         return
     value = claims["value"] - recall["value"]
