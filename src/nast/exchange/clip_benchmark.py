@@ -5,7 +5,7 @@ Formats as read from LAION-AI/CLIP_benchmark 48de38c: `datasets/builder.py` (`bu
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +55,7 @@ def write_clip_benchmark(material: Material, folder: Path, seed: int) -> Exporte
                     run += _retrieval_command(root.name, split, number)
             else:
                 root = folder / f"pairs-{form}"
-                found = _write_pairs(root, material.items[name], form, material.hashes)
+                found = _write_pairs(root, material.items[name], form)
                 counts |= {f"{root.name}: {task}": n for task, n in sorted(found.items())}
                 run += [_pair_command(root.name, task) for task in sorted(found) if task in TASKS]
     if not run:
@@ -83,9 +83,7 @@ def _write_retrieval(
     return sum(shards.values())
 
 
-def _write_pairs(
-    root: Path, items: Sequence[Item], form: str, hashes: Mapping[str, str]
-) -> Counter[str]:
+def _write_pairs(root: Path, items: Sequence[Item], form: str) -> Counter[str]:
     pairs: dict[str, dict[str, Any]] = {}
     left_out: Counter[str] = Counter()
     for number, item in enumerate((i for i in items if form in i.forms), 1):
@@ -101,7 +99,7 @@ def _write_pairs(
                 "filename": item.image,
                 "caption": texts[item.answer],
                 "negative_caption": text,
-                "item_id": hashes[item.item_id],
+                "item_id": item.item_id,
                 "kind": kind,
             }
     for task, part in pairs.items():

@@ -3,7 +3,7 @@
 The keys are ours and are documented in docs/exchange.md.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,14 +26,11 @@ _FORMULA = tuple("=+-@")
 """How a cell begins that a spreadsheet takes for a formula."""
 
 
-def item_documents(
-    items: Sequence[Item], hashes: Mapping[str, str], seed: int | None = None
-) -> list[Document]:
+def item_documents(items: Sequence[Item], seed: int | None = None) -> list[Document]:
     """Items as documents.
 
     Args:
         items: of one set.
-        hashes: id -> keyed hash, by which it is named.
         seed: if given, options of imported items are put in a drawn order: often the right one
             is first in all of them, and a chat model may prefer a letter.
 
@@ -51,13 +48,13 @@ def item_documents(
             raise UsageError(f"an item has {len(item.kinds)} options; there are 26 letters")
         order = list(range(len(item.kinds)))
         if seed is not None and item.imported:
-            rng = np.random.default_rng(seed_of(seed, "letters", item.item_id))
+            rng = np.random.default_rng(seed_of(seed, "letters", item.own_id))
             order = [int(i) for i in rng.permutation(len(order))]
         answer = order.index(item.answer)
         texts = {form: [options[i] for i in order] for form, options in item.forms.items()}
         names = ("item_id", "group_id", "subject_id", "study_id")
         documents.append(
-            {name: hashes[getattr(item, name)] for name in names}
+            {name: getattr(item, name) for name in names}
             | {"split": item.split, "image": item.image, "stem": item.stem}
             | dict.fromkeys(ALWAYS)
             | texts
@@ -66,9 +63,7 @@ def item_documents(
     return documents
 
 
-def caption_documents(
-    images: Iterable[Iterable[Caption]], hashes: Mapping[str, str]
-) -> list[Document]:
+def caption_documents(images: Iterable[Iterable[Caption]]) -> list[Document]:
     """Captions as documents, one each.
 
     Returns:
@@ -76,9 +71,9 @@ def caption_documents(
     """
     return [
         {
-            "caption_id": hashes[caption.caption_id],
-            "subject_id": hashes[caption.subject_id],
-            "study_id": hashes[caption.study_id],
+            "caption_id": caption.caption_id,
+            "subject_id": caption.subject_id,
+            "study_id": caption.study_id,
             "split": caption.split,
             "image": caption.image,
             "polarity": caption.polarity,
@@ -137,7 +132,7 @@ def chat_documents(
     if not material.items:
         raise UsageError("chat models take questions or claim sets; this folder has captions only")
     for name in evaluated(material.items):
-        documents = item_documents(material.items[name], material.hashes, seed)
+        documents = item_documents(material.items[name], seed)
         for document in documents:
             document["kinds"] = [PEER_KINDS.get(kind, kind) for kind in document["kinds"]]
         paired = [d for d in documents if d["negated"] and d["affirmative"]] or documents
@@ -165,9 +160,8 @@ def chat_notes(material: Material) -> list[str]:
 
 
 def _documents(material: Material) -> dict[str, list[Document]]:
-    items, captions, hashes = material.items, material.captions, material.hashes
-    found = {name: item_documents(part, hashes) for name, part in items.items()}
-    return found | {name: caption_documents(part, hashes) for name, part in captions.items()}
+    found = {name: item_documents(part) for name, part in material.items.items()}
+    return found | {name: caption_documents(part) for name, part in material.captions.items()}
 
 
 def _flat(document: Document) -> Document:

@@ -39,13 +39,13 @@ def write_hf_datasets(material: Material, folder: Path, seed: int) -> Exported:
     split, and the front matter of the card.
     """
     frames = {
-        name: pl.DataFrame(item_documents(items, material.hashes), schema=ITEMS).with_columns(
+        name: pl.DataFrame(item_documents(items), schema=ITEMS).with_columns(
             pl.col("kinds").list.eval(pl.element().replace(PEER_KINDS))
         )
         for name, items in material.items.items()
     }
     for name, images in material.captions.items():
-        frames[name] = pl.DataFrame(caption_documents(images, material.hashes), schema=CAPTIONS)
+        frames[name] = pl.DataFrame(caption_documents(images), schema=CAPTIONS)
     counts: dict[str, int] = {}
     tables: dict[str, list[dict[str, str]]] = {}
     for name, rows in frames.items():

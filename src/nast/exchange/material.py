@@ -29,7 +29,6 @@ class Material(NamedTuple):
     Attributes:
         items: set name such as `questions-test` -> multiple-choice items.
         captions: set name such as `captions-test` -> per image its captions.
-        hashes: every id of them -> its keyed hash; raw ids stay on the machine.
         missing: image path -> why it cannot be used.
         left_out: how many items and captioned images were left out for that.
         access: the access class.
@@ -39,7 +38,6 @@ class Material(NamedTuple):
 
     items: dict[str, list[Item]]
     captions: dict[str, list[list[Caption]]]
-    hashes: dict[str, str]
     missing: dict[str, str]
     left_out: int
     access: str
@@ -76,7 +74,7 @@ def gather(folder: Path, limit: int | None = None, *, images: bool = True) -> Ma
         raise _all_missing(folder, missing)
     whole = {name: _whole(rows, missing if images else ()) for name, rows in tables.items()}
     sets = {
-        f"{name}-{split}": _first(part, limit)
+        f"{name}-{split}": _under_hashes(_first(part, limit))
         for name, rows in whole.items()
         for split in SPLITS
         if len(part := rows.filter(split=split))
@@ -93,7 +91,6 @@ def gather(folder: Path, limit: int | None = None, *, images: bool = True) -> Ma
     return Material(
         {name: list(items_of(rows, folder / FILE, conditions)) for name, rows in asked.items()},
         {name: captions_of(rows) for name, rows in shown.items()},
-        _hashes(sets.values()),
         missing,
         sum(_units(tables[name]) - _units(rows) for name, rows in whole.items()),
         manifest["access"],
@@ -153,13 +150,15 @@ def _units(rows: pl.DataFrame) -> int:
     return rows["pair_id"].n_unique()
 
 
-def _hashes(tables: Iterable[pl.DataFrame]) -> dict[str, str]:
-    parts = []
-    for rows in tables:
-        own = ("caption_id",) if "caption_id" in rows.columns else ("pair_id", "group_id")
-        parts += [rows[name].unique() for name in (*own, "subject_id", "study_id")]
-    ids = pl.concat(parts).unique().sort().to_list()
-    return dict(zip(ids, hashed_ids(ids), strict=True))
+def _under_hashes(rows: pl.DataFrame) -> pl.DataFrame:
+    """Rows whose ids are keyed hashes: raw ids stay on the machine, and make seeds there."""
+    ids = ["caption_id"] if "caption_id" in rows.columns else ["pair_id", "group_id"]
+    columns = []
+    for name in (*ids, "subject_id", "study_id"):
+        known = rows[name].unique()
+        hashes = hashed_ids(known.to_list())
+        columns.append(rows[name].replace_strict(known, hashes, return_dtype=pl.String))
+    return rows.with_columns(columns, own_id="pair_id", own_group="group_id")
 
 
 def _all_missing(folder: Path, missing: dict[str, str]) -> InputError:

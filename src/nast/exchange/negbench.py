@@ -58,13 +58,13 @@ def write_negbench(material: Material, folder: Path, seed: int) -> Exported:
     counts: dict[str, int] = {}
     audits: dict[str, Any] = {}
     for name, items in material.items.items():
-        counts |= _write_set(folder, name, items, material.hashes, seed)
+        counts |= _write_set(folder, name, items, seed)
         if any(len(i.kinds) > OPTIONS for i in items):
             audits[name] = _audit(items, seed)
     for name, images in material.captions.items():
         for polarity, suffix in SUFFIX.items():
             file = f"{name}_{suffix}_retrieval.csv"
-            number = _write_captions(folder / file, images, polarity, material.hashes)
+            number = _write_captions(folder / file, images, polarity)
             counts |= {file: number} if number else {}
     if not any(name.endswith(".csv") for name in counts):
         raise UsageError("no item with two, or with four and more options, for NegBench")
@@ -80,7 +80,7 @@ def slots(item: Item, seed: int) -> list[int]:
     an order drawn per group. In a balanced group every text is then shown four times and right
     once, so how often a text is seen tells nothing.
     """
-    rng = np.random.default_rng(seed_of(seed, "negbench", item.group_id))
+    rng = np.random.default_rng(seed_of(seed, "negbench", item.own_group))
     ring = [int(i) for i in rng.permutation(len(item.kinds))]
     place = ring.index(item.answer)
     wrong = [ring[(place + step) % len(ring)] for step in range(1, OPTIONS)]
@@ -117,15 +117,13 @@ def _audit(items: Sequence[Item], seed: int) -> dict[str, Any]:
             if form in item.forms and len(item.kinds) >= OPTIONS:
                 order = sorted(slots(item, seed))
                 texts = tuple(item.forms[form][i] for i in order)
-                part.append(Audited(texts, order.index(item.answer), item.group_id))
+                part.append(Audited(texts, order.index(item.answer), item.own_group))
         if part:
             result[form] = audit_items(part, seed)
     return result
 
 
-def _write_set(
-    folder: Path, name: str, items: Sequence[Item], hashes: Mapping[str, str], seed: int
-) -> dict[str, int]:
+def _write_set(folder: Path, name: str, items: Sequence[Item], seed: int) -> dict[str, int]:
     """The files of one set, by number of options; items in one form only have no second row."""
     paired = [i for i in items if set(SUFFIX) <= set(i.forms)] or items
     counts: dict[str, int] = {}
@@ -137,7 +135,7 @@ def _write_set(
             part = [i for i in fitting if form in i.forms]
             if part:
                 file = f"{name}_{suffix}{end}.csv"
-                _write_items(folder / file, part, form, hashes, seed)
+                _write_items(folder / file, part, form, seed)
                 counts[file] = len(part)
     lost = {
         "items of three options, left out": sum(len(i.kinds) == 3 for i in paired),
@@ -146,28 +144,25 @@ def _write_set(
     return counts | {f"{name}: {what}": number for what, number in lost.items() if number}
 
 
-def _write_items(
-    path: Path, items: Sequence[Item], form: str, hashes: Mapping[str, str], seed: int
-) -> None:
+def _write_items(path: Path, items: Sequence[Item], form: str, seed: int) -> None:
     binary = len(items[0].kinds) == 2
     rows: list[list[object]] = []
     for number, item in enumerate(items, 1):
         order = [0, 1] if binary else slots(item, seed)
         if item.split == "train" and not binary:
-            np.random.default_rng(seed_of(seed, "negbench", item.item_id)).shuffle(order)
+            np.random.default_rng(seed_of(seed, "negbench", item.own_id)).shuffle(order)
         texts = [
             check_cell(item.forms[form][i], path, number, f"caption_{slot}")
             for slot, i in enumerate(order)
         ]
         image = check_cell(item.image, path, number, "image_path", caption=False)
-        ids = (item.item_id, item.group_id, item.subject_id, item.study_id)
         rows.append(
             [
                 image,
                 order.index(item.answer),
                 *texts,
                 types_of(item)[item.answer],
-                *(hashes[i] for i in ids),
+                *(item.item_id, item.group_id, item.subject_id, item.study_id),
                 form,
                 " ".join(map(str, order)),
             ]
@@ -175,9 +170,7 @@ def _write_items(
     write_rows(path, [*(BINARY if binary else MCQ), *EXTRA], rows)
 
 
-def _write_captions(
-    path: Path, images: Sequence[Sequence[Caption]], polarity: str, hashes: Mapping[str, str]
-) -> int:
+def _write_captions(path: Path, images: Sequence[Sequence[Caption]], polarity: str) -> int:
     rows: list[list[object]] = []
     for captions in images:
         texts = [
@@ -189,8 +182,7 @@ def _write_captions(
             first = captions[0]
             file = check_cell(first.image, path, len(rows) + 1, "filepath", caption=False)
             # The evaluator evaluates the cell as Python: repr, for JSON differs beyond the BMP.
-            ids = [hashes[first.subject_id], hashes[first.study_id]]
-            rows.append([file, repr(texts), *ids, polarity])
+            rows.append([file, repr(texts), first.subject_id, first.study_id, polarity])
     if rows:
         write_rows(path, [*RETRIEVAL, "subject_id", "study_id", "polarity"], rows)
     return len(rows)

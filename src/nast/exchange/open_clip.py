@@ -37,7 +37,7 @@ def write_caption_files(material: Material, folder: Path, seed: int) -> Exported
     run: list[str] = []
     for name, images in material.captions.items():
         split = name.rpartition("-")[2]
-        captions = caption_documents(images, material.hashes)
+        captions = caption_documents(images)
         _write_tsv(folder / f"{name}.tsv", captions)
         counts[f"{name}.tsv"] = len(captions)
         shards = write_shards(folder / f"wds-{split}", _samples(images), "{:05d}.tar", SHARD)

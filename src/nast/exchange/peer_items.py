@@ -22,7 +22,8 @@ class Item(NamedTuple):
     """A multiple-choice item in all its forms, which share one order of options.
 
     Attributes:
-        item_id: without the form: the `pair_id` of our table, or unique in the file of a peer.
+        item_id: without the form; unique in the file of a peer. On the way out all ids are keyed
+            hashes.
         image: path of the image as its table or file records it; absolute on its way out.
         forms: form -> the words of the options. On its way in the form may be "": the file does
             not say it.
@@ -36,6 +37,8 @@ class Item(NamedTuple):
         facts: per option what it says; empty where it has words only.
         imported: whether the order of options is its source's; that of others was drawn.
         box: the part of the image that is meant, where it is not all of it.
+        own_id: `pair_id` of our table, for seeds alone: it does not leave the machine.
+        own_group: `group_id` of our table, likewise.
     """
 
     item_id: str
@@ -51,6 +54,8 @@ class Item(NamedTuple):
     facts: tuple[tuple[Fact, ...], ...] = ()
     imported: bool = True
     box: Box | None = None
+    own_id: str = ""
+    own_group: str = ""
 
 
 class Caption(NamedTuple):
@@ -75,7 +80,7 @@ def items_of(rows: pl.DataFrame, file: Path, conditions: Conditions = CONDITIONS
     Where the table lacks the omitted form, it is made from the facts.
 
     Args:
-        rows: of `items.parquet`.
+        rows: of `items.parquet`, with the columns `own_id` and `own_group`.
         file: that they are from, for messages.
         conditions: that the facts are of.
 
@@ -84,8 +89,8 @@ def items_of(rows: pl.DataFrame, file: Path, conditions: Conditions = CONDITIONS
     """
     by_item: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)
     for row in rows.iter_rows(named=True):
-        by_item[row["pair_id"]].append(row)
-    for item_id, members in by_item.items():
+        by_item[row["own_id"]].append(row)
+    for own_id, members in by_item.items():
         first = members[0]
         if len({(row["answer"], len(row["options"])) for row in members}) > 1:
             raise InputError(
@@ -99,7 +104,7 @@ def items_of(rows: pl.DataFrame, file: Path, conditions: Conditions = CONDITIONS
         if "omitted" not in forms and all(facts):
             forms |= _omitted(facts, first["realiser"], conditions)
         yield Item(
-            item_id,
+            first["pair_id"],
             first["image_path"],
             {form: forms[form] for form in FORMS if form in forms},
             first["answer"],
@@ -111,6 +116,8 @@ def items_of(rows: pl.DataFrame, file: Path, conditions: Conditions = CONDITIONS
             first["stem"],
             facts,
             first["set"] == "imported",
+            own_id=own_id,
+            own_group=first["own_group"],
         )
 
 
@@ -127,10 +134,10 @@ def _omitted(
 
 
 def captions_of(rows: pl.DataFrame) -> list[list[Caption]]:
-    """The captions of each image, images in the order of the table; `pair_id` names the image."""
+    """The captions of each image, images in the order of the table; `own_id` names it."""
     found: defaultdict[str, list[Caption]] = defaultdict(list)
     for row in rows.iter_rows(named=True):
-        found[row["pair_id"]].append(
+        found[row["own_id"]].append(
             Caption(
                 row["caption_id"],
                 row["image_path"],
