@@ -15,7 +15,7 @@ from test_thoughts import STYLES
 
 from nast.access import Override
 from nast.cli import run
-from nast.errors import AccessError, ModelError, UsageError
+from nast.errors import AccessError, InputError, ModelError, UsageError
 from nast.evaluation import evaluate
 from nast.facts.conditions import CONDITIONS
 from nast.files import read_json, read_table
@@ -435,6 +435,16 @@ def test_an_unreadable_image_leaves_with_its_group(data, tmp_path):
     lost = set(table.filter(image_path=str(bad))["group_id"])
     assert made["bad_images"] == 1
     assert not lost & set(pl.read_parquet(tmp_path / "out" / "scores.parquet")["group_id"])
+
+
+def test_data_without_items_are_refused_and_nothing_is_asked(data, facts, tmp_path):
+    captions = tmp_path / "captions"
+    captions.mkdir()
+    shutil.copy(data[1] / "captions.parquet", captions)
+    model = chat_model("chat:http://127.0.0.1:9/v1#x")
+    for folder in (facts, resealed(captions)):
+        with pytest.raises(InputError, match="nothing that these models score"):
+            evaluate([model], [folder], tmp_path / "out")
 
 
 def test_strings_that_are_no_chat_model():

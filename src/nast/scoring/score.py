@@ -132,12 +132,12 @@ def score_models(
             frames[table].append(rows)
         if said:
             notes.setdefault(model.name, {}).update(said)
-    frames["hits"] += [_blind(d, facts[d.name], wanted) for d in kept if d.kind == "captions"]
-    found = {name: pl.concat(parts) for name, parts in frames.items()}
-    if not any(map(len, found.values())):
+    if not any(len(rows) for parts in frames.values() for rows in parts):
         raise InputError(
             tables[0].folder, found="nothing that these models score", expected="items"
         )
+    frames["hits"] += [_blind(d, facts[d.name], wanted) for d in kept if d.kind == "captions"]
+    found = {name: pl.concat(parts) for name, parts in frames.items()}
     return Scoring(found, kept, left_out, broken, notes)
 
 
