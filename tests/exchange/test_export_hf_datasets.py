@@ -7,7 +7,6 @@ import pytest
 import yaml
 from exchanged import captions, claims, finished, questions
 
-from nast.exchange import hf_datasets
 from nast.exchange.export import export
 
 
@@ -65,14 +64,6 @@ def test_ids_are_hashed_and_bytes_repeat(folder, tmp_path):
     for path in sorted((tmp_path / "one").rglob("*.parquet")):
         twin = tmp_path / "two" / path.relative_to(tmp_path / "one")
         assert path.read_bytes() == twin.read_bytes()
-
-
-def test_many_rows_go_into_several_files(folder, tmp_path, monkeypatch):
-    monkeypatch.setattr(hf_datasets, "SHARD", 4)
-    export(folder, tmp_path / "out", "hf-datasets")
-    names = [p.name for p in sorted((tmp_path / "out" / "captions").glob("train-*"))]
-    assert names == [f"train-0000{n}-of-00004.parquet" for n in range(4)]
-    assert len(load(tmp_path / "out", "captions", "train")[0]) == 15
 
 
 def test_the_library_loads_it(folder, tmp_path):

@@ -5,9 +5,8 @@ import json
 import pytest
 
 from nast.errors import InputError
-from nast.exchange.aro import ARO_CASES
-from nast.exchange.cc_neg import EVALUATED_LAST
 from nast.exchange.importing import READERS
+from nast.exchange.pair_readers import ARO_CASES, EVALUATED_LAST
 from nast.exchange.peer_items import Caption, Item
 
 MCQ = "image_path,correct_answer,caption_0,caption_1,caption_2,caption_3,correct_answer_template\n"
@@ -68,7 +67,7 @@ def test_cc_neg(tmp_path):
 
 def test_the_last_forty_thousand_of_cc_neg_are_the_test(tmp_path, monkeypatch):
     assert EVALUATED_LAST == 40_000
-    monkeypatch.setattr("nast.exchange.cc_neg.EVALUATED_LAST", 2)
+    monkeypatch.setattr("nast.exchange.pair_readers.EVALUATED_LAST", 2)
     line = {"image_path": "1.jpg", "json": {"caption": "a"}, "sop_data": {"negative-prompt": "b"}}
     items = read("cc-neg", "\n".join([json.dumps(line)] * 3), tmp_path / "cc.jsonl")
     assert [i.split for i in items] == ["train", "test", "test"]

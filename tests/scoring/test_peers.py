@@ -13,8 +13,8 @@ from pytest import approx
 
 from nast.errors import InputError, UsageError
 from nast.evaluation import evaluate
-from nast.exchange.aro import ARO_CASES
 from nast.exchange.importing import import_items
+from nast.exchange.pair_readers import ARO_CASES
 from nast.measuring.ties import TIES
 
 

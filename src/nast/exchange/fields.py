@@ -4,7 +4,7 @@ import ast
 import json
 import re
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -108,6 +108,15 @@ def entry_of(value: object, file: Path, row: int | None) -> Entry:
     if not isinstance(value, dict):
         raise InputError(file, found=_kind(value), expected="a JSON object", row=row)
     return Entry(value, file, row)
+
+
+def entries_of(values: Iterable[object], file: Path) -> list[Entry]:
+    """JSON objects as entries, numbered from 1.
+
+    Raises:
+        InputError: one of them is no object.
+    """
+    return [entry_of(value, file, row) for row, value in enumerate(values, 1)]
 
 
 def read_whole(file: Path, kind: type[_Whole]) -> _Whole:

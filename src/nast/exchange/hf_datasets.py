@@ -1,4 +1,4 @@
-"""A folder that Hugging Face `datasets` loads: Parquet shards and a card with YAML front matter.
+"""A folder that Hugging Face `datasets` loads: Parquet files and a card with YAML front matter.
 
 Layout as the library's documentation has it ("Structure your repository"): `configs` in the front
 matter of README.md name the Parquet files of each split. Images are named, not held: their terms
@@ -17,8 +17,6 @@ from nast.exchange.material import Material
 from nast.exchange.peer_items import PEER_KINDS
 from nast.files import atomic
 
-SHARD = 100_000
-"""Rows per Parquet file."""
 SPLIT_OF = {"train": "train", "validate": "validation", "test": "test"}
 """Our names of the splits, and the library's."""
 _KEYS = ("subject_id", "study_id", "image")
@@ -35,8 +33,8 @@ ITEMS: dict[str, Any] = {
 
 
 def write_hf_datasets(material: Material, folder: Path, seed: int) -> Exported:
-    """Write one configuration per table, one file `TABLE/SPLIT-00000-of-00001.parquet` or more per
-    split, and the front matter of the card.
+    """Write one configuration per table, a file `TABLE/SPLIT-00000-of-00001.parquet` per split, and
+    the front matter of the card.
     """
     frames = {
         name: pl.DataFrame(item_documents(items), schema=ITEMS).with_columns(
@@ -52,7 +50,9 @@ def write_hf_datasets(material: Material, folder: Path, seed: int) -> Exported:
         # `claims-validate` is the split `validation` of the configuration `claims`.
         table, _, ours = name.rpartition("-")
         split = SPLIT_OF[ours]
-        _write_parquet(folder / table, split, rows.rename({"image": "image_path"}))
+        (folder / table).mkdir(exist_ok=True)
+        with atomic(folder / table / f"{split}-00000-of-00001.parquet") as temporary:
+            rows.rename({"image": "image_path"}).write_parquet(temporary, compression="zstd")
         counts[f"{table}, {split}"] = len(rows)
         entry = {"split": split, "path": f"{table}/{split}-*.parquet"}
         tables.setdefault(table, []).append(entry)
@@ -62,15 +62,6 @@ def write_hf_datasets(material: Material, folder: Path, seed: int) -> Exported:
         "# images: .cast_column('image_path', datasets.Image())",
     ]
     return Exported(counts, run, _NOTES, _front_matter(tables))
-
-
-def _write_parquet(folder: Path, split: str, rows: pl.DataFrame) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    number = -(-len(rows) // SHARD)
-    for place in range(number):
-        path = folder / f"{split}-{place:05d}-of-{number:05d}.parquet"
-        with atomic(path) as temporary:
-            rows[place * SHARD : (place + 1) * SHARD].write_parquet(temporary, compression="zstd")
 
 
 def _front_matter(tables: dict[str, list[dict[str, str]]]) -> str:

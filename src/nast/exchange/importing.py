@@ -6,15 +6,13 @@ from typing import Any
 
 from nast.access import ACCESS_CLASSES, strictest
 from nast.errors import InputError, UsageError
-from nast.exchange.aro import read_aro
 from nast.exchange.card import written_access
-from nast.exchange.cc_neg import read_cc_neg
 from nast.exchange.clip_benchmark import read_sugar_crepe
-from nast.exchange.cxr_align import read_cxr_align
 from nast.exchange.documents import read_documents
 from nast.exchange.image_files import by_name, find_image
 from nast.exchange.imported import Imported, imported_tables
 from nast.exchange.negbench import read_choices_csv, read_retrieval_csv
+from nast.exchange.pair_readers import read_aro, read_cc_neg, read_cxr_align
 from nast.exchange.peer_items import Caption, Item, Record
 from nast.files import RUN, manifest_of, write_table
 from nast.items.table import FILE

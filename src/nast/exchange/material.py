@@ -71,7 +71,12 @@ def gather(folder: Path, limit: int | None = None, *, images: bool = True) -> Ma
     paths = sorted({path for rows in tables.values() for path in rows["image_path"].unique()})
     missing = {path: reason for path in paths if (reason := peer_problem(path))}
     if images and len(missing) == len(paths):
-        raise _all_missing(folder, missing)
+        times = sorted(Counter(missing.values()).items())
+        raise InputError(
+            folder,
+            found="no image that can be used: " + ", ".join(f"{n} {why}" for why, n in times),
+            expected="8-bit JPEG or PNG files; --to csv and jsonl need none",
+        )
     whole = {name: _whole(rows, missing if images else ()) for name, rows in tables.items()}
     sets = {
         f"{name}-{split}": _under_hashes(_first(part, limit))
@@ -92,7 +97,10 @@ def gather(folder: Path, limit: int | None = None, *, images: bool = True) -> Ma
         {name: list(items_of(rows, folder / FILE, conditions)) for name, rows in asked.items()},
         {name: captions_of(rows) for name, rows in shown.items()},
         missing,
-        sum(_units(tables[name]) - _units(rows) for name, rows in whole.items()),
+        sum(
+            tables[name]["pair_id"].n_unique() - rows["pair_id"].n_unique()
+            for name, rows in whole.items()
+        ),
         manifest["access"],
         manifest["terms"],
         review_status(manifest),
@@ -146,10 +154,6 @@ def _first(rows: pl.DataFrame, limit: int | None) -> pl.DataFrame:
     return rows.filter(pl.col("group_id").is_in(sizes.filter(before < limit)["group_id"].to_list()))
 
 
-def _units(rows: pl.DataFrame) -> int:
-    return rows["pair_id"].n_unique()
-
-
 def _under_hashes(rows: pl.DataFrame) -> pl.DataFrame:
     """Rows whose ids are keyed hashes: raw ids stay on the machine, and make seeds there."""
     ids = ["caption_id"] if "caption_id" in rows.columns else ["pair_id", "group_id"]
@@ -159,12 +163,3 @@ def _under_hashes(rows: pl.DataFrame) -> pl.DataFrame:
         hashes = hashed_ids(known.to_list())
         columns.append(rows[name].replace_strict(known, hashes, return_dtype=pl.String))
     return rows.with_columns(columns, own_id="pair_id", own_group="group_id")
-
-
-def _all_missing(folder: Path, missing: dict[str, str]) -> InputError:
-    reasons = ", ".join(f"{n} {reason}" for reason, n in sorted(Counter(missing.values()).items()))
-    return InputError(
-        folder,
-        found=f"no image that can be used: {reasons}",
-        expected="8-bit JPEG or PNG files; --to csv and jsonl need none",
-    )

@@ -156,13 +156,14 @@ def _write_items(path: Path, items: Sequence[Item], form: str, seed: int) -> Non
             for slot, i in enumerate(order)
         ]
         image = check_cell(item.image, path, number, "image_path", caption=False)
+        ids = (item.item_id, item.group_id, item.subject_id, item.study_id)
         rows.append(
             [
                 image,
                 order.index(item.answer),
                 *texts,
                 types_of(item)[item.answer],
-                *(item.item_id, item.group_id, item.subject_id, item.study_id),
+                *ids,
                 form,
                 " ".join(map(str, order)),
             ]

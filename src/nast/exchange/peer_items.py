@@ -136,17 +136,7 @@ def _omitted(
 def captions_of(rows: pl.DataFrame) -> list[list[Caption]]:
     """The captions of each image, images in the order of the table; `own_id` names it."""
     found: defaultdict[str, list[Caption]] = defaultdict(list)
-    for row in rows.iter_rows(named=True):
-        found[row["own_id"]].append(
-            Caption(
-                row["caption_id"],
-                row["image_path"],
-                row["caption"],
-                row["polarity"],
-                row["kind"],
-                row["split"],
-                row["subject_id"],
-                row["study_id"],
-            )
-        )
+    columns = rows.rename({"image_path": "image", "caption": "text"}).select(Caption._fields)
+    for image, values in zip(rows["own_id"], columns.iter_rows(), strict=True):
+        found[image].append(Caption(*values))
     return list(found.values())
