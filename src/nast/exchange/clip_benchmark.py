@@ -11,7 +11,7 @@ from typing import Any
 
 from nast.errors import UsageError
 from nast.exchange.card import Exported
-from nast.exchange.fields import Entry, entries_of, read_whole
+from nast.exchange.fields import Entry, numbered_entries, read_whole
 from nast.exchange.material import Material, evaluated
 from nast.exchange.peer_files import check_cell, write_shards
 from nast.exchange.peer_items import PEER_KINDS, Caption, Item
@@ -127,7 +127,7 @@ def _pair_command(root: str, task: str) -> str:
 def read_sugar_crepe(file: Path) -> Iterator[Item]:
     """`{id: {filename, caption, negative_caption}}`; the file's name is the task."""
     whole = read_whole(file, dict)
-    for name, entry in zip(whole, entries_of(whole.values(), file), strict=True):
+    for name, entry in zip(whole, numbered_entries(whole.values(), file), strict=True):
         yield Item(
             item_id=Entry({"id": name}, file, entry.row).text("id"),
             image=entry.path("filename"),

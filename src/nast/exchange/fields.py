@@ -110,7 +110,7 @@ def entry_of(value: object, file: Path, row: int | None) -> Entry:
     return Entry(value, file, row)
 
 
-def entries_of(values: Iterable[object], file: Path) -> list[Entry]:
+def numbered_entries(values: Iterable[object], file: Path) -> list[Entry]:
     """JSON objects as entries, numbered from 1.
 
     Raises:

@@ -64,23 +64,19 @@ def imported_tables(
             caption_rows.append(_caption_row(record) | keys)
     items = pl.DataFrame(item_rows, schema=ITEMS_SCHEMA)
     captions = pl.DataFrame(caption_rows, schema=CAPTIONS_SCHEMA)
-    lost = set(items.filter(pl.col("image_path").is_null())["group_id"])
+    lost = pl.col("image_path").is_null().any().over("group_id")
     alike = pl.col("options").list.n_unique() < pl.col("options").list.len()
-    unclear = set() if equal_options else set(items.filter(alike)["group_id"]) - lost
+    unclear = ~lost & alike.any().over("group_id") & pl.lit(not equal_options)
     shown = captions.drop_nulls("image_path")
     counts = {
         "items": len(items),
-        "items left out, no image": len(_of(items, lost)),
-        "items left out, two equal options": len(_of(items, unclear)),
+        "items left out, no image": len(items.filter(lost)),
+        "items left out, two equal options": len(items.filter(unclear)),
         "captions": len(captions),
         "captions left out, no image": len(captions) - len(shown),
     }
-    kept = items.filter(~pl.col("group_id").is_in([*lost, *unclear]))
+    kept = items.filter(~lost & ~unclear)
     return Imported(kept, shown, missing, {what: n for what, n in counts.items() if n})
-
-
-def _of(items: pl.DataFrame, groups: set[str]) -> pl.DataFrame:
-    return items.filter(pl.col("group_id").is_in(list(groups)))
 
 
 def _places(

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from nast.errors import InputError
-from nast.exchange.fields import Entry, entries_of, read_json_lines, read_whole
+from nast.exchange.fields import Entry, numbered_entries, read_json_lines, read_whole
 from nast.exchange.peer_items import Box, Item
 
 ARO_CASES = 25
@@ -29,7 +29,7 @@ def read_aro(file: Path) -> Iterator[Item]:
     The kind of the wrong caption is what ARO reports one by one: `relation=NAME`, or
     `attributes=FIRST_SECOND` of at least `ARO_CASES` items.
     """
-    entries = entries_of(read_whole(file, list), file)
+    entries = numbered_entries(read_whole(file, list), file)
     kinds = [_aro_kind(entry) for entry in entries]
     cases = Counter(kinds)
     for entry, kind in zip(entries, kinds, strict=True):
@@ -93,7 +93,7 @@ def _annotations(file: Path) -> list[Entry]:
         raise whole.wrong(found, "two lists of one length")
     return [
         Entry({**entry.values, "image_path": path}, file, entry.row)
-        for entry, path in zip(entries_of(annotations, file), paths, strict=True)
+        for entry, path in zip(numbered_entries(annotations, file), paths, strict=True)
     ]
 
 
@@ -104,9 +104,9 @@ def read_cxr_align(file: Path) -> Iterator[Item]:
     against one of the wrong ones is that of its kind.
     """
     kinds = ("truth", "negation", "omitted")
-    parts = [entry.values for entry in entries_of(read_whole(file, dict).values(), file)]
+    parts = [entry.values for entry in numbered_entries(read_whole(file, dict).values(), file)]
     names = [name for part in parts for name in part]
-    entries = entries_of((value for part in parts for value in part.values()), file)
+    entries = numbered_entries((value for part in parts for value in part.values()), file)
     for name, entry in zip(names, entries, strict=True):
         image = Entry({"dicom_id": name}, file, entry.row).path("dicom_id")
         texts = tuple(entry.text(n) for n in ("report", "negation", "omitted"))
