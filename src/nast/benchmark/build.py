@@ -15,7 +15,7 @@ from nast.items.audit import audit_table, leaks_of, raise_on_leak
 from nast.items.card import NOT_REVIEWED
 from nast.items.table import FILE
 from nast.language.write.llm.backends import LanguageModel
-from nast.language.write.llm.realise import realise_options
+from nast.language.write.llm.realise import realise
 from nast.ranges import COUNT, SEED
 from nast.records import ITEMS_SCHEMA
 from nast.sources.collect import read_facts
@@ -73,7 +73,12 @@ def build_benchmark(
         writer = None
         if model:
             writer = partial(
-                realise_options, model=model, seed=seed, cache=cache, conditions=known.conditions
+                realise,
+                kind="options",
+                model=model,
+                seed=seed,
+                cache=cache,
+                conditions=known.conditions,
             )
         questions, counts = make_questions(
             known.studies, how, seed, limit, writer, known.conditions

@@ -14,14 +14,15 @@ from nast.hashes import content_hash, seed_of
 from nast.items.groups import Group
 from nast.items.table import KEYS, items_table, option_texts, rows_of
 from nast.language.write.llm.realise import Written
-from nast.language.write.llm.sets import OptionSetKey, option_key
+from nast.language.write.llm.sets import set_key
 from nast.language.write.templates import FORMS, STEM, STYLES
+from nast.records import Statement
 
 Writer = Callable[
-    [list[tuple[tuple[str, ...], tuple[tuple[int, ...], ...]]]],
-    tuple[Mapping[OptionSetKey, Written], dict[str, Any]],
+    [list[Sequence[Statement]]],
+    tuple[Mapping[tuple[Statement, ...], Written], dict[str, Any]],
 ]
-"""(conditions, configurations) of each group -> words by `option_key`, and counts."""
+"""The options of each group -> words by `set_key`, and counts."""
 
 
 def make_questions(
@@ -40,7 +41,7 @@ def make_questions(
         seed: of groups, words and option order.
         limit: at most so many groups per split.
         writer: a language model's words for sets of options; templates where there is none. It
-            gets conditions and configurations only, never a study.
+            gets the facts of the options only, never a study.
         conditions: that the labels are of.
 
     Returns:
@@ -48,8 +49,7 @@ def make_questions(
     """
     found = _find(studies, construction, seed, limit, conditions)
     groups, counts = found.groups, found.counts
-    asked = [(tuple(g.conditions), _configurations(g)) for g in groups]
-    written, told = writer(asked) if writer else ({}, {})
+    written, told = writer([g.options for g in groups]) if writer else ({}, {})
     serving = pl.col("study_id").is_in({s for g in groups for s in g.studies})
     chosen = found.studies.filter(serving).select(KEYS)
     keys = {row["study_id"]: row for row in chosen.iter_rows(named=True)}
@@ -153,7 +153,7 @@ def _rows(
     order: Sequence[int],
     keys: Mapping[str, dict[str, Any]],
     seed: int,
-    written: Mapping[OptionSetKey, Written],
+    written: Mapping[tuple[Statement, ...], Written],
     conditions: Conditions,
 ) -> Iterator[dict[str, Any]]:
     """The questions of one group; all show the same four options in the same words."""
@@ -162,10 +162,9 @@ def _rows(
     group_id = content_hash(said)[:16]
     rng = np.random.default_rng(seed_of(seed, group_id))
     style = str(rng.choice(list(STYLES)))
-    key = option_key(group.conditions, configurations, conditions) if written else None
-    words = written[key] if key else None
+    words = written[set_key(group.options, conditions)] if written else None
     if words:
-        texts, stem, realiser = words.forms(configurations), words.stem, words.realiser
+        texts, stem, realiser = words.forms(group.options), words.stem, words.realiser
     else:
         texts = option_texts(group.options, style, group.forms, conditions)
         stem, realiser = STEM, f"template:{style}"

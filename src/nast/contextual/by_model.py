@@ -23,8 +23,8 @@ from nast.language.write.llm.backends import LanguageModel
 from nast.language.write.llm.cache import AnswerCache, ask
 from nast.language.write.llm.dialogue import Task, converse
 from nast.language.write.llm.prompts import Messages, load_prompt, version_of
-from nast.language.write.llm.realise import realise_claims
-from nast.language.write.llm.sets import claim_key, fields_of, labels_of
+from nast.language.write.llm.realise import realise
+from nast.language.write.llm.sets import fields_of, labels_of, set_key
 from nast.language.write.llm.validate import check_negated
 
 BATCH = 12
@@ -86,14 +86,14 @@ def write_claims(
     for number in range(paraphrases):
         sets = [g.options for g, turn in zip(groups, turns, strict=True) if turn == number]
         speaker = paraphrasing(model, number)
-        found, told = realise_claims(
-            sets, speaker, seed=seed, retries=retries, cache=cache, conditions=conditions
+        found, told = realise(
+            sets, "claims", speaker, seed=seed, retries=retries, cache=cache, conditions=conditions
         )
         words |= {(key, number): one for key, one in found.items()}
         counts[f"wording {number + 1}"] = told
     written: list[Words | None] = []
     for group, turn in zip(groups, turns, strict=True):
-        one = words[claim_key(group.options, conditions), turn] if turn is not None else None
+        one = words[set_key(group.options, conditions), turn] if turn is not None else None
         written.append((one.realiser, one.forms(group.options)) if one else None)
     return written, counts
 
@@ -131,12 +131,12 @@ def write_captions(
     for number in range(paraphrases):
         tasks = [_task(batch, conditions) for batch in _batches(statements)]
         speaker = paraphrasing(model, number)
-        tally = converse(tasks, partial(ask, speaker, cache=answers, counts=asked), retries)
+        told = converse(tasks, partial(ask, speaker, cache=answers, counts=asked), retries)
         found = [task.found.get(label) for task in tasks for label in task.checks]
         for ways, text in zip(texts, found, strict=True):
             if text and text not in ways:
                 ways.append(text)
-        counts[f"wording {number + 1}"] = tally.as_dict()
+        counts[f"wording {number + 1}"] = told
     by_model = [len(ways) for ways in texts]
     for statement, ways in zip(statements, texts, strict=True):
         fact = statement.fact

@@ -16,14 +16,22 @@ from nast.facts.conditions import CONDITIONS, load_conditions
 from nast.language.read.parse import facts_of
 from nast.language.write.llm.dialogue import labelled_lines
 from nast.language.write.llm.prompts import load_prompt, version_of
-from nast.language.write.llm.realise import realise_claims, realise_options
-from nast.language.write.llm.sets import claim_key, option_key, statements_of
+from nast.language.write.llm.realise import realise
+from nast.language.write.llm.sets import set_key
 from nast.language.write.templates import FORMS, STEM, STYLES, sentence
 from nast.records import STUDIES_SCHEMA, Fact
 
 NAMES = ("Cardiomegaly", "Edema", "Pneumothorax")
 ROWS = ((1, 1, 0), (0, 0, 0), (1, 0, 0), (1, 1, 1))
-ONE = (NAMES, ROWS)
+VALUES = ("absent", "present")
+
+
+def options(names, rows):
+    """What options say: per row, 1 for present and 0 for absent."""
+    return tuple(tuple(Fact(n, VALUES[v]) for n, v in zip(names, row, strict=True)) for row in rows)
+
+
+ONE = options(NAMES, ROWS)
 CLAIMS = [
     (Fact("Pneumothorax", "absent"), Fact("Pleural Effusion", "present", "left", None, "mild")),
     (Fact("Pneumothorax", "present", "right"), Fact("Pleural Effusion", "absent")),
@@ -33,16 +41,15 @@ CLAIMS = [
 
 def by_template(style):
     """Form -> the texts of `ONE` as a template has them."""
-    said = [statements_of((NAMES, (row,)))[0] for row in ROWS]
-    return {form: [sentence(facts, style, form) for facts in said] for form in FORMS}
+    return {form: [sentence(facts, style, form) for facts in ONE] for form in FORMS}
 
 
 def test_a_right_answer_is_used_in_three_forms():
-    words, counts = realise_options([ONE], model())
-    written = words[option_key(*ONE)]
+    words, counts = realise([ONE], "options", model())
+    written = words[set_key(ONE)]
     assert written.stem == "Which statement fits this chest radiograph?"
     assert written.realiser == f"llm:scripted:{version_of(['options', 'rewrite', 'again'])}"
-    assert written.forms(ROWS) == by_template("without")
+    assert written.forms(ONE) == by_template("without")
     assert counts["sets replaced by templates"] == counts["omitted forms by template"] - 1 == 0
     assert counts["negated"]["right at once"] == 4
     # The option that denies nothing needs no rewriting.
@@ -52,32 +59,32 @@ def test_a_right_answer_is_used_in_three_forms():
 
 @pytest.mark.parametrize("style", STYLES)
 def test_every_style_of_a_model_is_understood(style):
-    words, counts = realise_options([ONE], model(lambda m: right(m, style)))
+    words, counts = realise([ONE], "options", model(lambda m: right(m, style)))
     (written,) = words.values()
     assert counts["sets replaced by templates"] == 0
-    assert written.forms(ROWS) == by_template(style)
+    assert written.forms(ONE) == by_template(style)
 
 
 def test_equal_sets_are_written_once_in_any_order():
     log = []
-    sets = [ONE, (NAMES, ROWS[::-1]), (list(NAMES), [list(r) for r in ROWS])]
-    words, counts = realise_options(sets, model(log=log))
+    sets = [ONE, ONE[::-1], [list(said) for said in ONE]]
+    words, counts = realise(sets, "options", model(log=log))
     assert len(words) == counts["sets"] == 1
     assert len(log) == 2
     (written,) = words.values()
-    assert written.forms(ROWS[::-1])["negated"] == written.forms(ROWS)["negated"][::-1]
+    assert written.forms(ONE[::-1])["negated"] == written.forms(ONE)["negated"][::-1]
 
 
 def test_equal_answers_and_seeds_give_equal_words(tmp_path):
     path = tmp_path / "a.jsonl"
-    sets = [(names, ROWS) for names in combinations((*NAMES, "Fracture"), 3)]
-    first, _ = realise_options(sets, model(), cache=path)
-    again, counts = realise_options(sets[::-1], model(lambda _: None), cache=path)
+    sets = [options(names, ROWS) for names in combinations((*NAMES, "Fracture"), 3)]
+    first, _ = realise(sets, "options", model(), cache=path)
+    again, counts = realise(sets[::-1], "options", model(lambda _: None), cache=path)
     assert again == first
     assert counts["requests to the model"] == 0
-    none, _ = realise_options(sets, model(lambda _: None), seed=3)
-    same, _ = realise_options(sets[::-1], model(lambda _: "I cannot help."), seed=3)
-    other, _ = realise_options(sets, model(lambda _: None), seed=4)
+    none, _ = realise(sets, "options", model(lambda _: None), seed=3)
+    same, _ = realise(sets[::-1], "options", model(lambda _: "I cannot help."), seed=3)
+    other, _ = realise(sets, "options", model(lambda _: None), seed=4)
     assert none == same != other
 
 
@@ -108,7 +115,7 @@ def spoiled(times, text, stage=" = "):
 )
 def test_a_wrong_option_is_asked_for_again_with_the_reason(text, reason):
     log = []
-    words, counts = realise_options([ONE], model(spoiled(1, text, "configuration"), log=log))
+    words, counts = realise([ONE], "options", model(spoiled(1, text, "configuration"), log=log))
     assert counts["negated"] == {
         "texts": 4,
         "right at once": 3,
@@ -120,7 +127,7 @@ def test_a_wrong_option_is_asked_for_again_with_the_reason(text, reason):
     again = log[1][-1]["content"]
     assert log[1][:-2] == log[0] and log[1][-2]["role"] == "assistant"
     assert "\nA " in again and "Write A again" in again and "\nB" not in again
-    assert words[option_key(*ONE)].realiser.startswith("llm:")
+    assert words[set_key(ONE)].realiser.startswith("llm:")
 
 
 @pytest.mark.parametrize(
@@ -135,7 +142,7 @@ def test_a_wrong_option_is_asked_for_again_with_the_reason(text, reason):
     ],
 )
 def test_a_wrong_rewriting_is_asked_for_again(text, reason):
-    _, counts = realise_options([ONE], model(spoiled(2, text)))
+    _, counts = realise([ONE], "options", model(spoiled(2, text)))
     assert counts["affirmative"]["rejected"] == {reason: 2}
     assert counts["affirmative"]["right when asked again"] == 1
 
@@ -145,10 +152,10 @@ def test_a_wrong_rewriting_is_asked_for_again(text, reason):
 def test_a_set_that_stays_wrong_is_templated_whole(retries, stage):
     log = []
     writer = model(spoiled(99, "Possible edema.", stage), log=log)
-    words, counts = realise_options([ONE], writer, retries=retries)
+    words, counts = realise([ONE], "options", writer, retries=retries)
     (written,) = words.values()
     style = written.realiser.removeprefix("template:")
-    assert written.forms(ROWS) == by_template(style)
+    assert written.forms(ONE) == by_template(style)
     assert written.stem == STEM
     assert counts["sets replaced by templates"] == 1
     assert sum(counts["replaced by reason"].values()) == 1
@@ -160,14 +167,14 @@ def test_a_set_that_stays_wrong_is_templated_whole(retries, stage):
     [(None, "no answer"), ("", "no answer"), ("I'm sorry, I can't help with that.", "form")],
 )
 def test_refusals_are_counted(answer, reason):
-    _, counts = realise_options([ONE], model(lambda _: answer), retries=1)
+    _, counts = realise([ONE], "options", model(lambda _: answer), retries=1)
     assert counts["negated"]["rejected"] == {reason: 8}
     assert counts["replaced by reason"] == {reason: 1}
 
 
 def test_answers_in_code_fences_lists_and_json_are_read():
     fenced = "<think>A: no</think>Sure!\n```text\n{}\n```\nDone."
-    _, counts = realise_options([ONE], model(lambda m: fenced.replace("{}", right(m))))
+    _, counts = realise([ONE], "options", model(lambda m: fenced.replace("{}", right(m))))
     assert counts["negated"]["right at once"] == 4
     answer = '**Option A:** "no edema"\n- b) Edema\n  "C": "No edema, fracture",\nSTEM. Which one?'
     texts = {"A": "No edema.", "B": "Edema.", "C": "No edema, fracture.", "Stem": "Which one?"}
@@ -179,16 +186,16 @@ def test_a_wrong_stem_is_replaced_and_counted():
     def answer(messages):
         return right(messages).replace("Which statement fits", "Where is the edema in")
 
-    words, counts = realise_options([ONE], model(answer), stem="Which one?")
-    assert [w.stem for w in words.values()] == ["Which one?"]
+    words, counts = realise([ONE], "options", model(answer))
+    assert [w.stem for w in words.values()] == [STEM]
     assert counts["stems replaced"] == 1
     assert counts["sets replaced by templates"] == 0
 
 
 def test_claims_keep_their_attributes():
-    words, counts = realise_claims([CLAIMS, CLAIMS[::-1]], model())
+    words, counts = realise([CLAIMS, CLAIMS[::-1]], "claims", model())
     (written,) = words.values()
-    assert written is words[claim_key(CLAIMS)]
+    assert written is words[set_key(CLAIMS)]
     assert counts["sets replaced by templates"] == 0
     forms = written.forms(CLAIMS)
     assert forms.keys() == {"negated", "affirmative"}
@@ -199,7 +206,7 @@ def test_claims_keep_their_attributes():
     ]
     for texts in forms.values():
         assert [facts_of(t) for t in texts] == [frozenset(c) for c in CLAIMS]
-    words, _ = realise_claims([CLAIMS], model(lambda _: None))
+    words, _ = realise([CLAIMS], "claims", model(lambda _: None))
     (written,) = words.values()
     assert written.realiser.startswith("template:") and written.stem == ""
     assert [facts_of(t) for t in written.forms(CLAIMS)["affirmative"]] == list(
@@ -228,7 +235,7 @@ def test_no_id_of_a_study_enters_a_prompt():
     answers = iter(range(10**6))
     # Every other answer is spoiled, so that prompts of all kinds are seen.
     spoiled = model(lambda m: right(m) if next(answers) % 2 else "A: Edema.", log=log)
-    _, counts = make_questions(studies(), writer=lambda sets: realise_options(sets, spoiled))
+    _, counts = make_questions(studies(), writer=lambda sets: realise(sets, "options", spoiled))
     counts = counts["language model"]
     assert counts["negated"]["times asked again"] > 0
     assert len({len(messages) for messages in log}) > 1
@@ -245,19 +252,17 @@ def test_no_id_of_a_study_enters_a_prompt():
 @pytest.mark.parametrize(
     "one",
     [
-        ((CANARY, "Edema"), ((0, 1),)),
-        (("Emphysema", "Edema"), ((0, 1),)),
-        (("Fracture", "Edema"), ((0, 2),)),
-        (("Fracture", "Edema"), ((0, 0.5),)),
-        (("Fracture", "Edema"), ((0,),)),
-        (("Fracture", "Edema"), ((0, 1), (0, 1))),
-        (("Fracture", "Edema"), ()),
-        ((), ((),)),
+        options((CANARY, "Edema"), [(0, 1)]),
+        options(("Emphysema", "Edema"), [(0, 1)]),
+        options(("Fracture", "Edema"), [(0, 1)]) + options(("Fracture",), [(0,)]),
+        options(("Fracture", "Edema"), [(0, 1), (0, 1)]),
+        (),
+        ((),),
     ],
 )
 def test_sets_that_are_refused(one):
     with pytest.raises(UsageError) as error:
-        realise_options([one], model())
+        realise([one], "options", model())
     assert CANARY not in str(error.value)
 
 
@@ -274,7 +279,7 @@ def test_sets_that_are_refused(one):
 )
 def test_claims_that_are_refused(claims):
     with pytest.raises(UsageError) as error:
-        realise_claims([claims], model())
+        realise([claims], "claims", model())
     assert CANARY not in str(error.value)
 
 
@@ -290,12 +295,13 @@ def test_a_table_of_another_part_of_the_body(tmp_path):
     )
     names = ("Meniscal Tear", "Joint Effusion", "Fracture")
     known = load_conditions(table)
-    words, counts = realise_options(
-        [(names, ROWS)], model(partial(right, conditions=known)), conditions=known
+    said = options(names, ROWS)
+    words, counts = realise(
+        [said], "options", model(partial(right, conditions=known)), conditions=known
     )
     assert counts["sets replaced by templates"] == 0
     (written,) = words.values()
-    assert "dry joint space" in " ".join(written.forms(ROWS)["affirmative"])
+    assert "dry joint space" in " ".join(written.forms(said)["affirmative"])
 
 
 @settings(max_examples=60, deadline=None)
@@ -321,14 +327,11 @@ def test_a_table_of_another_part_of_the_body(tmp_path):
     ).map(" ".join)
 )
 def test_any_answer_leads_to_right_words(answer):
-    one = (("Fracture", "Edema"), ((0, 1), (1, 1)))
-    words, counts = realise_options([one], model(lambda _: answer), retries=1)
+    one = options(("Fracture", "Edema"), [(0, 1), (1, 1)])
+    words, counts = realise([one], "options", model(lambda _: answer), retries=1)
     (written,) = words.values()
     for form in ("negated", "affirmative"):
-        for row, text in zip(one[1], written.forms(one[1])[form], strict=True):
-            assert {(f.condition, f.existence == "present") for f in facts_of(text)} == {
-                (name, bool(value)) for name, value in zip(one[0], row, strict=True)
-            }
+        assert [facts_of(t) for t in written.forms(one)[form]] == list(map(frozenset, one))
     assert counts["sets"] == 1
 
 

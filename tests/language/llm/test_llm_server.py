@@ -16,6 +16,7 @@ from nast.errors import AccessError, ModelError, UsageError
 from nast.language.write.llm import retry, server
 from nast.language.write.llm.endpoints import PRESETS, Endpoint
 from nast.language.write.llm.server import ChatServer, server_model
+from nast.records import Fact
 
 ASK = ({"role": "user", "content": "quokka"},)
 KEY = "sk-secret-31415926"
@@ -276,11 +277,13 @@ def test_real_seconds_are_waited():
 
 
 def test_a_whole_set_over_http(waits):
-    from nast.language.write.llm.realise import realise_options
+    from nast.language.write.llm.realise import realise
 
-    one = (("Fracture", "Edema", "Pneumonia"), ((0, 1, 0), (1, 1, 1)))
+    names = ("Fracture", "Edema", "Pneumonia")
+    rows = (("absent", "present", "absent"), ("present", "present", "present"))
+    one = [tuple(map(Fact, names, row)) for row in rows]
     with serving(status(503), cut, says(right)) as (address, script):
-        words, counts = realise_options([one], server_model(Endpoint(address, "m"), "open"))
+        words, counts = realise([one], "options", server_model(Endpoint(address, "m"), "open"))
         assert len(script.requests) == 4
     (written,) = words.values()
     assert written.realiser.startswith("llm:m:")

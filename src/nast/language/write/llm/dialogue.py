@@ -37,37 +37,7 @@ class Task:
         return [label for label in self.checks if label not in self.found]
 
 
-@dataclass(slots=True)
-class Tally:
-    """What became of the texts of one stage.
-
-    Attributes:
-        texts: asked for.
-        at_once: right in the first answer.
-        again: right in a later one.
-        regenerated: times that a text was asked for again.
-        rejected: code of `validate.REASONS` -> rejected texts, of first and later answers.
-    """
-
-    texts: int = 0
-    at_once: int = 0
-    again: int = 0
-    regenerated: int = 0
-    rejected: Counter[str] = field(default_factory=Counter)
-
-    def as_dict(self) -> dict[str, object]:
-        """The counts in words, for a manifest."""
-        return {
-            "texts": self.texts,
-            "right at once": self.at_once,
-            "right when asked again": self.again,
-            "never right": self.texts - self.at_once - self.again,
-            "times asked again": self.regenerated,
-            "rejected": dict(sorted(self.rejected.items())),
-        }
-
-
-def converse(tasks: Sequence[Task], ask: Ask, retries: int) -> Tally:
+def converse(tasks: Sequence[Task], ask: Ask, retries: int) -> dict[str, object]:
     """Hold all conversations at once until their texts are right or the tries are used up.
 
     Args:
@@ -76,24 +46,28 @@ def converse(tasks: Sequence[Task], ask: Ask, retries: int) -> Tally:
         retries: how often a text may be asked for again.
 
     Returns:
-        The counts of this stage.
+        What became of the texts, in words, for a manifest; under `rejected` the texts of first and
+        later answers that were turned down, by code of `validate.REASONS`.
     """
-    tally = Tally(texts=sum(len(task.checks) for task in tasks))
+    texts = sum(len(task.checks) for task in tasks)
+    missing, again, rejected = [texts], 0, Counter[str]()
     pending = [task for task in tasks if task.missing()]
     for number in range(retries + 1):
-        before = sum(len(task.missing()) for task in pending)
-        tally.regenerated += before if number else 0
+        again += missing[-1] if number else 0
         for task, answer in zip(pending, ask([t.messages for t in pending]), strict=True):
-            _hear(task, answer, tally.rejected)
-        right = before - sum(len(task.missing()) for task in pending)
-        if number:
-            tally.again += right
-        else:
-            tally.at_once = right
+            _hear(task, answer, rejected)
         pending = [task for task in pending if task.missing()]
+        missing.append(sum(len(task.missing()) for task in pending))
         if not pending:
             break
-    return tally
+    return {
+        "texts": texts,
+        "right at once": texts - missing[1],
+        "right when asked again": missing[1] - missing[-1],
+        "never right": missing[-1],
+        "times asked again": again,
+        "rejected": dict(sorted(rejected.items())),
+    }
 
 
 def _hear(task: Task, answer: str | None, rejected: Counter[str]) -> None:

@@ -7,26 +7,30 @@ conditions and their values go into prompts: equal sets of any number of studies
 """
 
 from collections import Counter
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from nast.errors import UsageError
 from nast.facts.conditions import CONDITIONS, Conditions
 from nast.hashes import content_hash, seed_of
 from nast.language.write.llm.backends import LanguageModel
 from nast.language.write.llm.cache import AnswerCache, ask
-from nast.language.write.llm.sets import (
-    ClaimSetKey,
-    Kind,
-    OptionSetKey,
-    claim_key,
-    option_key,
-    statements_of,
+from nast.language.write.llm.dialogue import STEM as STEM_LABEL
+from nast.language.write.llm.dialogue import Task, converse
+from nast.language.write.llm.prompts import load_prompt, version_of
+from nast.language.write.llm.sets import Kind, fields_of, labels_of, rewriting, set_key
+from nast.language.write.llm.spans import without_denials
+from nast.language.write.llm.validate import (
+    check_affirmative,
+    check_negated,
+    check_omitted,
+    check_stem,
+    tidy,
 )
-from nast.language.write.llm.writing import Wording, omitted_of, prompts_version, write_sets
 from nast.language.write.templates import FORMS, STEM, STYLES, Form, sentence
 from nast.records import Statement
 
@@ -38,129 +42,93 @@ class Written(NamedTuple):
 
     Attributes:
         stem: of its questions; blank for claims.
-        texts: value -> form -> text. A value is a configuration (options) or a tuple of facts.
+        texts: statement -> form -> text.
         realiser: `llm:MODEL:PROMPTS`, PROMPTS being the hash of the prompts, or `template:STYLE`.
     """
 
     stem: str
-    texts: dict[Any, dict[Form, str]]
+    texts: dict[Statement, dict[Form, str]]
     realiser: str
 
-    def forms(self, values: Iterable[Hashable]) -> dict[str, list[str]]:
-        """Form -> one text per value, in the order given (as `option_texts` has them)."""
-        order = [self.texts[value] for value in values]
+    def forms(self, statements: Iterable[Statement]) -> dict[str, list[str]]:
+        """Form -> one text per statement, in the order given (as `option_texts` has them)."""
+        order = [self.texts[statement] for statement in statements]
         return {form: [texts[form] for texts in order] for form in order[0]}
 
 
-def realise_options(
-    sets: Iterable[tuple[Sequence[str], Sequence[Sequence[int]]]],
+def realise(
+    sets: Iterable[Iterable[Statement]],
+    kind: Kind,
     model: LanguageModel,
     *,
     seed: int = 0,
     retries: int = 2,
     cache: Path | None = None,
-    stem: str = STEM,
     conditions: Conditions = CONDITIONS,
-) -> tuple[dict[OptionSetKey, Written], dict[str, Any]]:
-    """Options of questions in three forms (paper section 3.2, Appendix B).
+) -> tuple[dict[tuple[Statement, ...], Written], dict[str, Any]]:
+    """The words of sets of options or claims.
+
+    Options of questions (paper section 3.2, Appendix B) get a stem and three forms, claims
+    (section 4.1, Appendix C) two. All facts of a set are in one prompt; one sentence is written
+    for each of its statements.
 
     Args:
-        sets: (conditions, configurations) of each group; a configuration has 1 for present and 0
-            for absent. Equal sets are written once, in whatever order their configurations are.
+        sets: the options of each question, or the claims of each claim set: tuples of facts,
+            absent ones without attributes; options of one set are about the same conditions.
+        kind: `options` or `claims`.
         model: writes; what it wrote before is taken from the cache.
         seed: decides the template of a set that the model fails.
         retries: how often a text may be asked for again.
         cache: file of answers, see `AnswerCache`; None keeps them for this call only.
-        stem: of sets whose stem the model fails.
         conditions: the table of conditions.
 
     Returns:
-        `option_key(conditions, configurations)` -> words, whose `forms(configurations)` are the
-        texts; and counts for the manifest. Equal answers and seeds give equal words.
+        `set_key(statements)` -> words, whose `forms(statements)` are the texts; and counts for the
+        manifest. Equal answers and seeds give equal words.
 
     Raises:
-        UsageError: see `sets.option_key`.
+        UsageError: see `sets.set_key`.
         ModelError: the model cannot be reached; what it answered is kept in the cache.
     """
-    keys = list(dict.fromkeys(option_key(*one, conditions) for one in sets))
-    words, counts = _realise(
-        [statements_of(k) for k in keys], "options", model, seed, retries, cache, stem, conditions
-    )
-    named = (
-        one._replace(texts=dict(zip(key[1], one.texts.values(), strict=True)))
-        for key, one in zip(keys, words, strict=True)
-    )
-    return dict(zip(keys, named, strict=True)), counts
-
-
-def realise_claims(
-    sets: Iterable[Iterable[Statement]],
-    model: LanguageModel,
-    *,
-    seed: int = 0,
-    retries: int = 2,
-    cache: Path | None = None,
-    conditions: Conditions = CONDITIONS,
-) -> tuple[dict[ClaimSetKey, Written], dict[str, Any]]:
-    """Claims of claim sets in two forms (paper section 4.1, Appendix C).
-
-    All facts of a set are in one prompt; one sentence is written for each claim.
-
-    Args:
-        sets: the claims of each set, each a tuple of facts; absent ones without attributes.
-        model: see `realise_options`, as for the other arguments.
-        seed: decides templates.
-        retries: how often a text may be asked for again.
-        cache: file of answers.
-        conditions: the table of conditions.
-
-    Returns:
-        `claim_key(claims)` -> words, whose `forms(claims)` are the negated and affirmative texts;
-        and counts for the manifest.
-
-    Raises:
-        UsageError: see `sets.claim_key`.
-        ModelError: the model cannot be reached; what it answered is kept in the cache.
-    """
-    keys = list(dict.fromkeys(claim_key(claims, conditions) for claims in sets))
-    words, counts = _realise(keys, "claims", model, seed, retries, cache, "", conditions)
-    return dict(zip(keys, words, strict=True)), counts
-
-
-def _realise(
-    sets: Sequence[Sequence[Statement]],
-    kind: Kind,
-    model: LanguageModel,
-    seed: int,
-    retries: int,
-    cache: Path | None,
-    stem: str,
-    conditions: Conditions,
-) -> tuple[list[Written], dict[str, Any]]:
+    keys = list(dict.fromkeys(set_key(one, conditions) for one in sets))
+    for key in keys:
+        if kind == "options" and len({tuple(f.condition for f in said) for said in key}) > 1:
+            raise UsageError("the options of one question are about the same conditions")
     answers = AnswerCache(cache)
     requests = Counter({"answers from the cache": 0, "requests to the model": 0})
     asking = partial(ask, model, cache=answers, counts=requests)
-    wordings, stages = write_sets(sets, kind, asking, retries, conditions)
-    realiser = f"llm:{model.name}:{prompts_version(kind)}"
-    made: Counter[str] = Counter()
-    written = []
-    for statements, wording in zip(sets, wordings, strict=True):
-        rng = np.random.default_rng(seed_of(seed, kind, content_hash(statements)))
+    first = {key: _writing(key, kind, conditions) for key in keys}
+    negated = converse(list(first.values()), asking, retries)
+    second = {
+        key: _rewriting(key, task.found, conditions)
+        for key, task in first.items()
+        if not task.missing()
+    }
+    affirmative = converse(list(second.values()), asking, retries)
+    realiser = f"llm:{model.name}:{version_of([kind, 'rewrite', 'again'])}"
+    written: dict[tuple[Statement, ...], Written] = {}
+    failed, made = Counter[str](), Counter[str]()
+    for key, task in first.items():
+        rng = np.random.default_rng(seed_of(seed, kind, content_hash(key)))
         style = str(rng.choice(list(STYLES)))
-        if wording.fault:
-            written.append(_by_template(statements, kind, style, stem, conditions))
+        stem = STEM if kind == "options" else ""
+        last = second.get(key, task)
+        if last.missing():
+            failed[last.faults[last.missing()[0]].code] += 1
+            texts = {s: {f: sentence(s, style, f, conditions) for f in _FORMS[kind]} for s in key}
+            written[key] = Written(stem, texts, f"template:{style}")
         else:
-            made["stems"] += bool(stem) and not wording.stem
-            texts = _by_model(statements, kind, wording, style, made, conditions)
-            written.append(Written(stem and (wording.stem or stem), texts, realiser))
-    failed = Counter(w.fault for w in wordings if w.fault)
+            made["stems"] += bool(stem) and STEM_LABEL not in task.found
+            texts = _by_model(key, kind, task.found, last.found, style, made, conditions)
+            written[key] = Written(task.found.get(STEM_LABEL, stem), texts, realiser)
     return written, {
         "realiser": realiser,
         "model": {**model.decoding, **model.allowed},
-        "sets": len(sets),
+        "sets": len(keys),
         "sets replaced by templates": failed.total(),
         "replaced by reason": dict(sorted(failed.items())),
-        **{stage: tally.as_dict() for stage, tally in stages.items()},
+        "negated": negated,
+        "affirmative": affirmative,
         "stems replaced": made["stems"],
         "omitted forms by template": made["omitted"],
         "damaged cache lines": answers.dropped,
@@ -168,34 +136,54 @@ def _realise(
     }
 
 
-def _by_template(
-    statements: Sequence[Statement], kind: Kind, style: str, stem: str, conditions: Conditions
-) -> Written:
-    texts = {s: {f: sentence(s, style, f, conditions) for f in _FORMS[kind]} for s in statements}
-    return Written(stem, texts, f"template:{style}")
+def _writing(statements: Sequence[Statement], kind: Kind, conditions: Conditions) -> Task:
+    """The negated form of all statements, and a stem for options."""
+    checks = {
+        label: partial(check_negated, facts=facts, conditions=conditions)
+        for label, facts in zip(labels_of(len(statements)), statements, strict=True)
+    }
+    messages = load_prompt(kind).messages(**fields_of(kind, statements, conditions))
+    stem = partial(check_stem, conditions=conditions) if kind == "options" else None
+    return Task(messages, dict(checks), stem)
+
+
+def _rewriting(
+    statements: Sequence[Statement], found: Mapping[str, str], conditions: Conditions
+) -> Task:
+    """The affirmative form of those texts that deny something."""
+    denying = {
+        label: facts
+        for label, facts in zip(labels_of(len(statements)), statements, strict=True)
+        if any(f.existence == "absent" for f in facts)
+    }
+    checks = {
+        label: partial(check_affirmative, negated=found[label], facts=facts, conditions=conditions)
+        for label, facts in denying.items()
+    }
+    messages = load_prompt("rewrite").messages(statements=rewriting(denying, found, conditions))
+    return Task(messages, dict(checks))
 
 
 def _by_model(
     statements: Sequence[Statement],
     kind: Kind,
-    wording: Wording,
+    negated: Mapping[str, str],
+    rewritten: Mapping[str, str],
     style: str,
     made: Counter[str],
     conditions: Conditions,
-) -> dict[Any, dict[Form, str]]:
+) -> dict[Statement, dict[Form, str]]:
     """The model's texts by statement; the omitted form is cut from the negated one where it can be.
 
     Where nothing is affirmed, or the cut leaves no good sentence, a template says it.
     """
-    texts: dict[Any, dict[Form, str]] = {}
-    for statement, negated, affirmative in zip(
-        statements, wording.negated, wording.affirmative, strict=True
-    ):
-        texts[statement] = {"negated": negated, "affirmative": affirmative}
+    texts: dict[Statement, dict[Form, str]] = {}
+    for label, facts in zip(labels_of(len(statements)), statements, strict=True):
+        text = negated[label]
+        texts[facts] = {"negated": text, "affirmative": rewritten.get(label, text)}
         if kind == "options":
-            omitted = omitted_of(statement, negated, conditions)
-            made["omitted"] += omitted is None
-            texts[statement]["omitted"] = omitted or sentence(
-                statement, style, "omitted", conditions
-            )
+            cut = tidy(without_denials(text, conditions))
+            good = bool(cut) and check_omitted(cut, facts, conditions) is None
+            made["omitted"] += not good
+            texts[facts]["omitted"] = cut if good else sentence(facts, style, "omitted", conditions)
     return texts
