@@ -43,8 +43,8 @@ def test_negbench_pairs_and_more(tmp_path):
 def test_negbench_retrieval(tmp_path):
     text = 'filepath,captions,image_id\na.jpg,"[\'One.\', ""it\'s two""]",7\n'
     assert read("negbench-retrieval", text, tmp_path / "r.csv") == [
-        Caption("000001-0", "a.jpg", "One."),
-        Caption("000001-1", "a.jpg", "it's two"),
+        Caption("000001-0", image="a.jpg", caption="One."),
+        Caption("000001-1", image="a.jpg", caption="it's two"),
     ]
 
 
@@ -138,7 +138,7 @@ def test_documents(tmp_path):
     assert read("jsonl", text, tmp_path / "a.jsonl") == [
         Item("000001", "1.png", {"": ("a", "b", "c")}, 1, ("other", "truth", "other")),
         Item("i", "2.png", forms, 0, ("truth", "existence"), "g", "train", "s"),
-        Caption("000003", "3.png", "No a.", "negated"),
+        Caption("000003", image="3.png", caption="No a.", polarity="negated"),
     ]
 
 

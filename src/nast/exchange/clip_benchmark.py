@@ -69,7 +69,7 @@ def _write_retrieval(
     def samples() -> Iterator[tuple[str, str, bytes]]:
         for number, captions in enumerate(images, 1):
             texts = [
-                check_cell(c.text, root / split, number, "captions")
+                check_cell(c.caption, root / split, number, "captions")
                 for c in captions
                 if c.polarity == polarity
             ]

@@ -64,25 +64,8 @@ def item_documents(items: Sequence[Item], seed: int | None = None) -> list[Docum
 
 
 def caption_documents(images: Iterable[Iterable[Caption]]) -> list[Document]:
-    """Captions as documents, one each.
-
-    Returns:
-        Per caption `caption_id, subject_id, study_id, split, image, polarity, kind, caption`.
-    """
-    return [
-        {
-            "caption_id": caption.caption_id,
-            "subject_id": caption.subject_id,
-            "study_id": caption.study_id,
-            "split": caption.split,
-            "image": caption.image,
-            "polarity": caption.polarity,
-            "kind": caption.kind,
-            "caption": caption.text,
-        }
-        for captions in images
-        for caption in captions
-    ]
+    """Captions as documents, one each, with the fields of `Caption`."""
+    return [caption._asdict() for captions in images for caption in captions]
 
 
 def write_jsonl(material: Material, folder: Path, seed: int) -> Exported:
@@ -198,7 +181,7 @@ def _caption(entry: Entry) -> Caption:
     return Caption(
         caption_id=entry.text_or("caption_id", f"{entry.row:06d}"),
         image=entry.path("image"),
-        text=entry.text("caption"),
+        caption=entry.text("caption"),
         polarity=_one_of(entry, "polarity", ("negated", "affirmative"), ""),
         kind=entry.text_or("kind", "other"),
         split=_one_of(entry, "split", SPLITS, "test"),

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from nast.exchange.image_files import crop, parts_of, subject_of
-from nast.exchange.peer_items import Caption, Item, Record
+from nast.exchange.peer_items import Item, Record
 from nast.records import CAPTIONS_SCHEMA, ITEMS_SCHEMA
 
 
@@ -61,7 +61,8 @@ def imported_tables(
         if isinstance(record, Item):
             item_rows += [row | keys for row in _item_rows(record, f"imported:{source}")]
         else:
-            caption_rows.append(_caption_row(record) | keys)
+            row = record._asdict() | {"condition": "", "realiser": "imported"} | keys
+            caption_rows.append(row)
     items = pl.DataFrame(item_rows, schema=ITEMS_SCHEMA)
     captions = pl.DataFrame(caption_rows, schema=CAPTIONS_SCHEMA)
     lost = pl.col("image_path").is_null().any().over("group_id")
@@ -125,14 +126,3 @@ def _item_rows(item: Item, construction: str) -> Iterator[dict[str, Any]]:
             "construction": construction,
             "realiser": "imported",
         }
-
-
-def _caption_row(caption: Caption) -> dict[str, Any]:
-    return {
-        "caption_id": caption.caption_id,
-        "condition": "",
-        "kind": caption.kind,
-        "polarity": caption.polarity,
-        "caption": caption.text,
-        "realiser": "imported",
-    }

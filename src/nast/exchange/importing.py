@@ -175,7 +175,7 @@ def _records(file: Path, source: str, several: bool) -> Iterator[Record]:
     """
     records = list(READERS[source](file))
     form = _form([" ".join(w) for r in records if isinstance(r, Item) for w in r.forms.values()])
-    polarity = _form([r.text for r in records if isinstance(r, Caption)])
+    polarity = _form([r.caption for r in records if isinstance(r, Caption)])
     front = f"{file.stem}-" if several else ""
     seen: set[tuple[str, str]] = set()
     for number, record in enumerate(records, 1):

@@ -175,7 +175,7 @@ def _write_captions(path: Path, images: Sequence[Sequence[Caption]], polarity: s
     rows: list[list[object]] = []
     for captions in images:
         texts = [
-            check_cell(c.text, path, len(rows) + 1, "captions")
+            check_cell(c.caption, path, len(rows) + 1, "captions")
             for c in captions
             if c.polarity == polarity
         ]
@@ -275,7 +275,7 @@ def read_retrieval_csv(file: Path) -> Iterator[Caption]:
             raise entry.wrong(str(error), "a Python list of strings", "captions") from None
         texts = Entry({"captions": captions}, file, row).texts("captions")
         for nth, text in enumerate(texts):
-            yield Caption(f"{row:06d}-{nth}", image, text)
+            yield Caption(f"{row:06d}-{nth}", image=image, caption=text)
 
 
 _NOTES = [

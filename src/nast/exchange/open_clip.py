@@ -53,11 +53,11 @@ def caption_fields(captions: Sequence[Caption]) -> dict[str, str]:
 
     `caption` repeats the first one, for readers that know one field only.
     """
-    fields = {"caption": captions[0].text}
+    fields = {"caption": captions[0].caption}
     nth: Counter[str] = Counter()
     for caption in captions:
         nth[caption.polarity] += 1
-        fields[f"{caption.polarity}_{nth[caption.polarity]}"] = caption.text
+        fields[f"{caption.polarity}_{nth[caption.polarity]}"] = caption.caption
     return fields
 
 

@@ -59,16 +59,19 @@ class Item(NamedTuple):
 
 
 class Caption(NamedTuple):
-    """One caption of an image; on its way in, what its file does not say is ""."""
+    """One caption of an image, as exports write it.
 
-    caption_id: str
-    image: str
-    text: str
-    polarity: str = ""
-    kind: str = "other"
-    split: str = "test"
+    On the way out ids are keyed hashes; on the way in what a file does not say is "".
+    """
+
+    caption_id: str = ""
     subject_id: str = ""
     study_id: str = ""
+    split: str = "test"
+    image: str = ""
+    polarity: str = ""
+    kind: str = "other"
+    caption: str = ""
 
 
 Record = Item | Caption
@@ -136,7 +139,7 @@ def _omitted(
 def captions_of(rows: pl.DataFrame) -> list[list[Caption]]:
     """The captions of each image, images in the order of the table; `own_id` names it."""
     found: defaultdict[str, list[Caption]] = defaultdict(list)
-    columns = rows.rename({"image_path": "image", "caption": "text"}).select(Caption._fields)
+    columns = rows.rename({"image_path": "image"}).select(Caption._fields)
     for image, values in zip(rows["own_id"], columns.iter_rows(), strict=True):
         found[image].append(Caption(*values))
     return list(found.values())
