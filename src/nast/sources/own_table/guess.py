@@ -1,7 +1,7 @@
 """A first mapping for a site's own table, guessed from the names of its columns and its words."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +11,9 @@ import yaml
 from nast.errors import UsageError
 from nast.facts.conditions import CONDITIONS, Condition, Conditions
 from nast.records import LABELS
-from nast.sources.cad_words import GRADES, SIDES, ZONES
-from nast.sources.image_paths import is_inside, slashes
 from nast.sources.own_table.cells import CELL, guess_encoding, is_plain, scan_table, text_columns
 from nast.sources.own_table.mapping import mapping_file
-from nast.sources.own_table.words import ATTRIBUTES, SPLIT_WORDS, condition_words
+from nast.sources.own_table.words import condition_words
 
 MOST_WORDS = 12
 """A column with more different words is no vocabulary; none of them is written down."""
@@ -54,6 +52,7 @@ VALUES = {
 """Label -> words of European languages, in small letters, that most surely mean it."""
 HINTS = (
     "access: open, private or credentialed",
+    "images: the folder that image paths start from, seen from here; columns: image_path with it",
     "terms: may name the licence of the data, in one line",
     "site: may say whose ids these are, in one word; tables of one site are joined",
     "values: a value that is in no list stops the reading",
@@ -61,7 +60,7 @@ HINTS = (
 """What is said below every first mapping."""
 _LABEL_OF = {word: label for label, words in VALUES.items() for word in words.split()}
 _LABEL_OF |= dict.fromkeys(("", "not mentioned"), "not_mentioned")
-_AROUND = {"label", "labels", "finding", "has", "is"}
+_AROUND = r"\b(?:labels?|finding|has|is)\b"
 
 
 def write_mapping(file: Path, conditions: Conditions = CONDITIONS) -> Path:
@@ -86,7 +85,7 @@ def write_mapping(file: Path, conditions: Conditions = CONDITIONS) -> Path:
     table = scan_table(file, encoding)
     schema = table.collect_schema()
     cells = text_columns(table, file, [name for name, kind in schema.items() if is_plain(kind)])
-    keys, asked = _guessed(file, cells, conditions)
+    keys, asked = _guessed(cells, conditions)
     if encoding:
         keys |= {"encoding": encoding}
         asked.append("encoding: look whether letters such as ä and é are right")
@@ -115,16 +114,25 @@ def yaml_line(text: str) -> str:
     return yaml.safe_dump(text, default_style='"', allow_unicode=True, width=10**9).strip()
 
 
-def _guessed(
-    file: Path, cells: pl.DataFrame, conditions: Conditions
-) -> tuple[dict[str, Any], list[str]]:
+def _guessed(cells: pl.DataFrame, conditions: Conditions) -> tuple[dict[str, Any], list[str]]:
     """The keys of the mapping, and what is to be filled in or looked at."""
-    columns, images, asked = _columns(file, cells)
-    labels, facts = _labels(cells, conditions), _facts(cells)
-    keys: dict[str, Any] = {"access": "private", **images, "columns": columns}
+    columns = _columns_named(COLUMNS, cells.columns)
+    facts = _columns_named(FACTS, cells.columns, once=True)
+    named = {name: _column_of(conditions[name], cells) for name in conditions.labelled()}
+    labels = {name: column for name, column in named.items() if column}
+    keys: dict[str, Any] = {"access": "private", "columns": columns}
+    ids = [key for key in ("subject_id", "study_id") if key not in columns]
+    asked = [f"columns: fill in {key}, the column of that id" for key in ids]
     valued: list[str] = []
     if len(labels) < 2 and {"condition", "existence"} <= facts.keys():
-        keys = {"layout": "long", **keys, "facts": facts, **_words(cells, facts, conditions, asked)}
+        words = vocabulary(cells.get_column(facts["condition"])) or []
+        meanings = {w: condition_for(w, conditions) for w in words if w}
+        own = condition_words(conditions)
+        known = {w: name for w, name in meanings.items() if name and w.lower() not in own}
+        keys = {"layout": "long", **keys, "facts": facts, "conditions": known}
+        none = ", ".join(yaml_line(w) for w, name in meanings.items() if name is None)
+        asked += [f"conditions: not known, and set aside: {none}"] if none else []
+        asked.append("words: may say what the words of side, zone and severity mean")
         valued = [facts["existence"]]
     elif labels:
         keys = {"layout": "wide", **keys, "labels": labels}
@@ -132,94 +140,19 @@ def _guessed(
     else:
         asked.insert(0, "layout: fill in wide (one column per condition) or long (one per fact)")
         asked.append("labels: fill in condition: column; or facts: condition and existence")
-    listed = vocabulary([cells.get_column(column) for column in valued])
-    known = {word: _LABEL_OF.get(word.lower()) for word in listed or ()}
-    lists = {label: [w for w, meant in known.items() if meant == label] for label in LABELS}
+    listed = vocabulary(*(cells.get_column(column) for column in valued))
+    labelled = {word: _LABEL_OF.get(word.lower()) for word in listed or ()}
+    lists = {label: [w for w, meant in labelled.items() if meant == label] for label in LABELS}
     keys["values"] = {label: words for label, words in lists.items() if words}
-    unknown = ", ".join(yaml_line(word) for word, meant in known.items() if meant is None)
+    unknown = ", ".join(yaml_line(word) for word, meant in labelled.items() if meant is None)
     asked += [f"values: in no list yet: {unknown}"] if unknown else []
     asked += [] if listed else [f"values: fill in lists; there are more than {MOST_WORDS} words"]
     return keys, asked
 
 
-def _columns(file: Path, cells: pl.DataFrame) -> tuple[dict[str, str], dict[str, str], list[str]]:
-    """Columns of the studies; the folder of the images; what is to be filled in."""
-    named = {key: column_for(likely, cells.columns) for key, likely in COLUMNS.items()}
-    found = {key: column for key, column in named.items() if column}
-    missing = [key for key in ("subject_id", "study_id") if key not in found]
-    asked = [f"columns: fill in {key}, the column of that id" for key in missing]
-    split = found.get("split", "")
-    words = vocabulary([cells.get_column(split)]) if split else []
-    if words is None or any(word.lower() not in SPLIT_WORDS for word in words):
-        del found["split"]
-        asked.append(f"columns: split: {yaml_line(split)}, once splits explains its words")
-    images: dict[str, str] = {}
-    image = found.get("image_path")
-    paths: list[str] = cells.get_column(image).to_list() if image else []
-    if not all(map(is_inside, paths)):
-        column = yaml_line(found.pop("image_path"))
-        asked.append(f"columns: image_path: {column}, once it has no full paths and no '..'")
-    elif any((file.parent / slashes(path)).is_file() for path in paths[:1000] if path):
-        images = {"images": "."}
-    elif image:
-        asked.append("images: fill in the folder that image paths start from")
-    return found, images, asked
-
-
-def _labels(cells: pl.DataFrame, conditions: Conditions) -> dict[str, str]:
-    """Condition -> the column that most surely is its own, if that holds a vocabulary."""
-    named = [(*match, c) for c in cells.columns if (match := condition_for(c, conditions))]
-    found: dict[str, str] = {}
-    for _, condition, column in sorted(named, key=lambda match: match[0]):
-        if condition in conditions.labelled() and vocabulary([cells.get_column(column)]):
-            found.setdefault(condition, column)
-    return {name: found[name] for name in conditions if name in found}
-
-
-def _facts(cells: pl.DataFrame) -> dict[str, str]:
-    """Name in `facts.parquet` -> the column that is likely to be it; no column twice."""
-    found: dict[str, str] = {}
-    for key, likely in FACTS.items():
-        column = column_for(likely, [c for c in cells.columns if c not in found.values()])
-        found |= {key: column} if column else {}
-    return found
-
-
-def _words(
-    cells: pl.DataFrame, facts: Mapping[str, str], conditions: Conditions, asked: list[str]
-) -> dict[str, Any]:
-    """`conditions` and `words` of a long table: words that the package does not know by itself."""
-    grades = {word: grade for c in conditions.values() for grade, word in c.grades.items()}
-    known = {
-        "side": SIDES | dict(l="left", r="right", lt="left", rt="right", both="bilateral"),
-        "zone": ZONES | dict(apex="apical", base="lower"),
-        "severity": GRADES | grades,
-    }
-    found: dict[str, dict[str, str]] = {}
-    for key in ("condition", *ATTRIBUTES):
-        words = vocabulary([cells.get_column(facts[key])]) if key in facts else []
-        if words is None:
-            asked.append(
-                f"{key}: the column has more than {MOST_WORDS} words; explain those that count"
-            )
-        for word in filter(None, words or []):
-            if key == "condition":
-                meaning = (condition_for(word, conditions) or (0, ""))[1]
-                own = word.lower() in condition_words(conditions)
-            else:
-                meaning = known[key].get(word.lower(), "")
-                own = word.lower() in known[key].values()
-            if meaning and not own:
-                found.setdefault(key, {})[word] = meaning
-            elif not own:
-                asked.append(f"{key}: {yaml_line(word)} is not known, and set aside")
-    named = found.pop("condition", {})
-    return ({"conditions": named} if named else {}) | ({"words": found} if found else {})
-
-
-def vocabulary(cells: Iterable[pl.Series]) -> list[str] | None:
+def vocabulary(*columns: pl.Series) -> list[str] | None:
     """The different words of some columns, None where they are too many."""
-    words = {word for column in cells for word in column.alias(CELL).unique().head(MOST_WORDS + 1)}
+    words = {word for c in columns for word in c.alias(CELL).unique().head(MOST_WORDS + 1)}
     return sorted(words) if len(words) <= MOST_WORDS else None
 
 
@@ -229,28 +162,33 @@ def small_words(name: str) -> str:
     return " ".join(re.findall(r"[a-z0-9]+", apart.lower()))
 
 
-def column_for(likely: str, columns: Iterable[str]) -> str | None:
-    """The column whose name is one of the likely ones, which are parted by commas."""
-    names = {small_words(column).replace(" ", ""): column for column in reversed(list(columns))}
-    found = (names.get(name.replace(" ", "")) for name in likely.split(", "))
-    return next((column for column in found if column), None)
+def _columns_named(
+    likely: dict[str, str], columns: Iterable[str], once: bool = False
+) -> dict[str, str]:
+    """Name of the package -> the column that is likely to be it; with `once` no column twice."""
+    found: dict[str, str] = {}
+    for key, names in likely.items():
+        left = {small_words(c).replace(" ", ""): c for c in reversed(list(columns))}
+        for name in names.replace(" ", "").split(","):
+            if name in left and not (once and left[name] in found.values()):
+                found.setdefault(key, left[name])
+    return found
 
 
-def condition_for(name: str, conditions: Conditions = CONDITIONS) -> tuple[int, str] | None:
-    """The condition that a column or word names, after how surely it does.
-
-    Returns:
-        0 (its name), 1 (its term) or 2 (a synonym), and the condition; None for none.
-    """
-    words = " ".join(w for w in small_words(name).split() if w not in _AROUND)
-    for sure in range(3):
-        for known in conditions.values():
-            if any(re.fullmatch(pattern, words) for pattern in _patterns(known)[sure]):
-                return sure, known.name
-    return None
+def condition_for(name: str, conditions: Conditions = CONDITIONS) -> str | None:
+    """The condition that a column or word names: by its name, its term or a synonym."""
+    return next((known.name for known in conditions.values() if _names(known, name)), None)
 
 
-def _patterns(known: Condition) -> tuple[list[str], list[str], list[str]]:
-    """A condition's name, term and synonyms in small words."""
-    synonyms = [small_words(s) + ("[a-z]*" if s.endswith("*") else "") for s in known.synonyms]
-    return [small_words(known.name)], [small_words(known.term)], synonyms
+def _column_of(known: Condition, cells: pl.DataFrame) -> str | None:
+    """The first column that names a condition and holds a vocabulary; its own name goes first."""
+    columns = [c for c in cells.columns if _names(known, c) and vocabulary(cells.get_column(c))]
+    return min(columns, key=lambda c: small_words(c) != small_words(known.name), default=None)
+
+
+def _names(known: Condition, name: str) -> bool:
+    """Whether a name or word stands for a condition."""
+    words = " ".join(re.sub(_AROUND, " ", small_words(name)).split())
+    said = (known.name, known.term, *known.synonyms)
+    patterns = (small_words(s) + ("[a-z]*" if s.endswith("*") else "") for s in said)
+    return any(re.fullmatch(pattern, words) for pattern in patterns)
