@@ -22,6 +22,7 @@ from nast.records import FORMS, SPLITS
 Document = dict[str, Any]
 ALWAYS = tuple(form for form in FORMS if form != "plain")
 """Forms that every document of an item names, null where the item lacks them."""
+KEYS = ("item_id", "group_id", "subject_id", "study_id", "split", "image", "stem")
 _FORMULA = tuple("=+-@")
 """How a cell begins that a spreadsheet takes for a formula."""
 
@@ -52,10 +53,8 @@ def item_documents(items: Sequence[Item], seed: int | None = None) -> list[Docum
             order = [int(i) for i in rng.permutation(len(order))]
         answer = order.index(item.answer)
         texts = {form: [options[i] for i in order] for form, options in item.forms.items()}
-        names = ("item_id", "group_id", "subject_id", "study_id")
         documents.append(
-            {name: getattr(item, name) for name in names}
-            | {"split": item.split, "image": item.image, "stem": item.stem}
+            {name: getattr(item, name) for name in KEYS}
             | dict.fromkeys(ALWAYS)
             | texts
             | {"kinds": [item.kinds[i] for i in order], "answer": answer, "target": LETTERS[answer]}
@@ -75,7 +74,7 @@ def write_jsonl(material: Material, folder: Path, seed: int) -> Exported:
         write_lines(folder / name, documents)
     counts = {name: len(documents) for name, documents in sets.items()}
     run = f"nast benchmark import {' '.join(sets)} --source jsonl --out ../imported"
-    return Exported(counts, [run], [])
+    return Exported(counts, [run])
 
 
 def write_csv(material: Material, folder: Path, seed: int) -> Exported:
@@ -93,7 +92,7 @@ def write_csv(material: Material, folder: Path, seed: int) -> Exported:
         rows = [[_unformulated(row.get(key, "")) for key in header] for row in flat]
         write_rows(folder / name, header, rows)
     counts = {name: len(documents) for name, documents in sets.items()}
-    return Exported(counts, ["# any table tool"], [])
+    return Exported(counts, ["# any table tool"])
 
 
 def chat_documents(

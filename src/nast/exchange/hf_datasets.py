@@ -14,19 +14,15 @@ import yaml
 from nast.exchange.card import Exported
 from nast.exchange.documents import ALWAYS, caption_documents, item_documents
 from nast.exchange.material import Material
-from nast.exchange.peer_items import PEER_KINDS
+from nast.exchange.peer_items import PEER_KINDS, Caption
 from nast.files import atomic
 
 SPLIT_OF = {"train": "train", "validate": "validation", "test": "test"}
 """Our names of the splits, and the library's."""
-_KEYS = ("subject_id", "study_id", "image")
-_TEXTS = (*ALWAYS, "kinds")
-CAPTIONS: dict[str, Any] = dict.fromkeys(
-    ("caption_id", *_KEYS, "polarity", "kind", "caption"), pl.String
-)
+CAPTIONS: dict[str, Any] = dict.fromkeys((n for n in Caption._fields if n != "split"), pl.String)
 ITEMS: dict[str, Any] = {
-    **dict.fromkeys(("item_id", "group_id", *_KEYS, "stem"), pl.String),
-    **dict.fromkeys(_TEXTS, pl.List(pl.String)),
+    **dict.fromkeys(("item_id", "group_id", "subject_id", "study_id", "image", "stem"), pl.String),
+    **dict.fromkeys((*ALWAYS, "kinds"), pl.List(pl.String)),
     "answer": pl.Int64,
 }
 """Columns of a table of items, `image` under the name `image_path`."""

@@ -12,7 +12,7 @@ from nast.items.review.agreement import agreement
 from nast.items.review.decisions import RULE, Decision, dissent_of
 from nast.items.review.ratings import ASKED, Review
 from nast.items.review.revision import Revision
-from nast.items.review.sheets import ACCEPT, SHEETS, VERDICTS, Sheet
+from nast.items.review.sheets import ACCEPT, VERDICTS, Sheet
 
 
 def record_of(
@@ -37,7 +37,6 @@ def record_of(
     """
     names = {r.reviewer for r in reviews} | set(earlier["reviewers"] if earlier else ())
     sizes = Counter(items.filter(form="negated")["group_id"])
-    dropped = {name: {g for g, why in revision.dropped.items() if name in why} for name in SHEETS}
     return {
         "status": reviewed_by(len(names)),
         "round": earlier["round"] + 1 if earlier else 1,
@@ -53,7 +52,6 @@ def record_of(
         "dropped": {
             "questions": sum(sizes[g] for g in revision.dropped),
             "groups": len(revision.dropped),
-            "questions by sheet": {n: sum(sizes[g] for g in some) for n, some in dropped.items()},
         },
         "phrases in new words": revision.phrases,
         "dissent": dissent_of(decisions, reviews),
@@ -97,7 +95,6 @@ def review_section(record: Mapping[str, Any]) -> str:
     """
     dropped, dissent = record["dropped"], record["dissent"]
     grave = sum(bool({"faithful", "one right"} & set(row["no"])) for row in dissent)
-    by_sheet = ", ".join(f"{name} {n:,}" for name, n in dropped["questions by sheet"].items())
     names = ", ".join(re.sub(r"([^\w\s,.'-])", r"\\\1", name) for name in record["reviewers"])
     rows = [[name, *counts.values()] for name, counts in record["rows"].items()]
     parts = [
@@ -107,7 +104,7 @@ def review_section(record: Mapping[str, Any]) -> str:
         f"{record['rule']}.",
         markdown_table(["sheet", *next(iter(record["rows"].values()))], rows),
         f"Left out with what was rejected: {dropped['questions']:,} questions in "
-        f"{dropped['groups']:,} groups (by sheet: {by_sheet}; a question can count in several). "
+        f"{dropped['groups']:,} groups. "
         f"{len(record['phrases in new words']):,} phrases have new words; questions that hold them "
         f"have `+review{record['round']}` in `realiser`. {len(dissent):,} rows stay although a "
         f"reviewer would have them otherwise, {grave:,} of them although one says that the words "

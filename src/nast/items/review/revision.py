@@ -1,7 +1,7 @@
 """Decisions of a review -> the questions that stay, in the phrases that reviewers want."""
 
 import re
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -32,12 +32,12 @@ class Revision(NamedTuple):
     Attributes:
         conditions: the table with the new phrases and classes; a rejected phrase is gone.
         phrases: Table 5 phrase -> the new one.
-        dropped: group of questions -> the sheets in which something it is built on was rejected.
+        dropped: groups of questions of which something that they are built on was rejected.
     """
 
     conditions: Conditions
     phrases: dict[str, str]
-    dropped: dict[str, set[str]]
+    dropped: frozenset[str]
 
 
 def revision_of(decisions: Sequence[Decision], conditions: Conditions = CONDITIONS) -> Revision:
@@ -47,20 +47,19 @@ def revision_of(decisions: Sequence[Decision], conditions: Conditions = CONDITIO
         decisions: of rows; those without one stay as they are.
         conditions: whose words the questions use.
     """
-    dropped: dict[str, set[str]] = defaultdict(set)
+    dropped: set[str] = set()
     table = dict(conditions)
     phrases: dict[str, str] = {}
     for decision in decisions:
         row = decision.row
         if decision.verdict == REJECT:
-            for group in row.groups:
-                dropped[group].add(decision.sheet)
+            dropped |= row.groups
         if row.edits:
             name = row.fixed["Condition"]
             table[name] = _reviewed(table[name], decision)
             if NEW_PHRASE in decision.edits:
                 phrases[row.edits[NEW_PHRASE]] = decision.edits[NEW_PHRASE]
-    return Revision(Conditions(table), phrases, dict(dropped))
+    return Revision(Conditions(table), phrases, frozenset(dropped))
 
 
 def _reviewed(condition: Condition, decision: Decision) -> Condition:
