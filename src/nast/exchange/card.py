@@ -59,14 +59,7 @@ In this folder:
 
 
 def write_card(folder: Path, to: str, material: Material, written: Exported) -> None:
-    """Write README.md; no place of this machine is in it.
-
-    Args:
-        folder: of the export.
-        to: the format.
-        material: what was exported.
-        written: what the format left behind.
-    """
+    """Write README.md for an export to a format; no place of this machine is in it."""
     rule = RULES.get(material.access, "open data: they may leave the machine under their terms")
     text = _CARD.format(
         title=TITLE,

@@ -57,12 +57,7 @@ def problem(place: str | Path, found: str, expected: str, column: str | None = N
 
 
 def review_of(returned: Returned, sheets: list[Sheet]) -> tuple[Review, list[str]]:
-    """What a reviewer says, and everything that is wrong with the file.
-
-    Args:
-        returned: the file.
-        sheets: as they went out.
-    """
+    """What a reviewer says of sheets that went out, and everything that is wrong with the file."""
     review, problems = Review(returned.first(NAME).strip(), {}, {}), []
     if not review.reviewer or not review.reviewer.isprintable():
         place = f"{returned.path}, sheet {FIRST!r}"

@@ -29,8 +29,8 @@ def record_of(
     Args:
         sheets: as they went out.
         reviews: of this round.
-        decisions: of its rows.
-        revision: what follows from them.
+        decisions: that follow from them.
+        revision: that follows from those.
         items: before the review.
         earlier: `review.json` of the round before, if there was one.
         seed: of the bootstrap.
@@ -88,11 +88,7 @@ def _row_counts(
 
 
 def review_section(record: Mapping[str, Any]) -> str:
-    """The section of the data card as Markdown.
-
-    Args:
-        record: what `review.json` holds.
-    """
+    """The section of the data card as Markdown, from what `review.json` holds."""
     dropped, dissent = record["dropped"], record["dissent"]
     grave = sum(bool({"faithful", "one right"} & set(row["no"])) for row in dissent)
     names = ", ".join(re.sub(r"([^\w\s,.'-])", r"\\\1", name) for name in record["reviewers"])

@@ -41,12 +41,7 @@ class Revision(NamedTuple):
 
 
 def revision_of(decisions: Sequence[Decision], conditions: Conditions = CONDITIONS) -> Revision:
-    """What the decisions of a review change.
-
-    Args:
-        decisions: of rows; those without one stay as they are.
-        conditions: whose words the questions use.
-    """
+    """What the decisions of a review change; rows without one stay as they are."""
     dropped: set[str] = set()
     table = dict(conditions)
     phrases: dict[str, str] = {}
@@ -75,12 +70,7 @@ def faults_of(
     items: pl.DataFrame, decisions: Sequence[Decision], conditions: Conditions = CONDITIONS
 ) -> list[str]:
     """What is wrong with corrected phrases: each must read as the absence of its condition, alone
-    and in every option that holds it.
-
-    Args:
-        items: `ITEMS_SCHEMA`, as they are.
-        decisions: of rows.
-        conditions: whose words the questions use.
+    and in every option of the items that holds it.
     """
     new = [d for d in decisions if NEW_PHRASE in d.edits]
     times = Counter(d.edits[NEW_PHRASE].lower() for d in new)
@@ -127,13 +117,7 @@ def reworded(text: str, phrases: Mapping[str, str]) -> str:
 
 
 def phrase_fault(name: str, phrase: str, conditions: Conditions = CONDITIONS) -> str | None:
-    """What is wrong with a new phrase for the absence of a condition.
-
-    Args:
-        name: of the condition.
-        phrase: its new phrase.
-        conditions: as they are before the change.
-    """
+    """What is wrong with a new phrase for the absence of a condition, by the words of the others."""
     others = {c.normal.lower() for c in conditions.values() if c.normal and c.name != name}
     if phrase.lower() in others:
         return "found the phrase of another condition, expected one of its own"
@@ -164,12 +148,7 @@ def _said(name: str, normal: str | None, phrase: str, conditions: Conditions) ->
 def revised(items: pl.DataFrame, revision: Revision, round_: int) -> pl.DataFrame:
     """The items that stay, in their new words, with the review in `realiser`.
 
-    A group goes whole: only whole groups keep the words alone at chance.
-
-    Args:
-        items: `ITEMS_SCHEMA`.
-        revision: what the review changes.
-        round_: number of this review, from 1.
+    A group goes whole: only whole groups keep the words alone at chance. Rounds count from 1.
     """
     left = items.filter(~pl.col("group_id").is_in(list(revision.dropped)))
     words = [

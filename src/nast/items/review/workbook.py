@@ -92,7 +92,7 @@ def _put(cell: Cell, text: str, is_open: bool = False) -> Cell:
     """Text as text: "=1" stays "=1", here and when a person edits the cell."""
     cell.alignment = _TOP
     if text:
-        cell.value = check_text(text, "a cell of the review file")
+        cell.value = check_text(text)
         cell.data_type = "s"
         cell.quotePrefix = text.startswith(_DANGER)
     if is_open:
@@ -102,7 +102,7 @@ def _put(cell: Cell, text: str, is_open: bool = False) -> Cell:
     return cell
 
 
-def check_text(text: str, where: str) -> str:
+def check_text(text: str) -> str:
     """Refuse a text that would not come back as it went out.
 
     Raises:
@@ -110,7 +110,7 @@ def check_text(text: str, where: str) -> str:
     """
     if _UNFIT.search(text) or len(text) > LONGEST:
         raise InputError(
-            where,
+            "a cell of the review file",
             found="control characters or a text beyond 32,767 characters",
             expected="text that a spreadsheet can hold",
         )
