@@ -8,7 +8,7 @@ from pytest import approx
 
 from nast.measuring.compare import harm
 from nast.measuring.measure import measure
-from nast.measuring.prompts import HEADLINE
+from nast.measuring.prompt_pairs import HEADLINE
 from nast.records import PAIRS_SCHEMA
 from nast.statistics.areas import auc
 

@@ -1,7 +1,7 @@
 """The tables of losses and of drift, cell by cell."""
 
 from nast.measuring.drift import LOWEST
-from nast.measuring.prompts import HEADLINE
+from nast.measuring.prompt_pairs import HEADLINE
 from nast.measuring.rows import Metric, table_of
 from nast.reporting.harm import harm_tables
 from nast.reporting.joined import Joined

@@ -14,7 +14,7 @@ import polars as pl
 
 from nast.measuring.drift import drift
 from nast.measuring.overall import clusters_of, discordant, gap_name
-from nast.measuring.prompts import detection_change
+from nast.measuring.prompt_pairs import detection_change
 from nast.measuring.rows import Metric, empty, put
 from nast.measuring.values import ITEM, both_forms, over_seeds
 from nast.statistics.bootstrap import clustered_mean

@@ -10,7 +10,7 @@ from nast.measuring.compare import MARGIN, comparisons, losses
 from nast.measuring.controls import controlled, text_only
 from nast.measuring.overall import overall
 from nast.measuring.parts import parts
-from nast.measuring.prompts import prompt_metrics
+from nast.measuring.prompt_pairs import prompt_metrics
 from nast.measuring.replies import reply_metrics
 from nast.measuring.rows import Metric, empty, put, table_of
 from nast.measuring.subsets import described
