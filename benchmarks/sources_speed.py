@@ -100,7 +100,7 @@ def make(root, studies):
     import polars as pl
 
     from nast.phantom.write import _LEVELS, CAD_NAMES, MARKER
-    from nast.sources.cad_words import DISEASES
+    from nast.sources.cad_chest import DISEASES
 
     root.mkdir(parents=True, exist_ok=True)
     rng, number = np.random.default_rng(7), studies + APART
@@ -182,7 +182,7 @@ def rows_of(root, name):
 
 
 def plain_mimic(root, cad):
-    from nast.sources.cad_words import DISEASES, GRADES, SIDES, ZONES
+    from nast.sources.cad_chest import DISEASES, GRADES, SIDES, ZONES
 
     splits = {r["study_id"]: r["split"] for r in rows_of(root, "split")}
     best = {}
@@ -213,7 +213,7 @@ def plain_mimic(root, cad):
 
 
 def plain_iu(file):
-    from nast.sources.iu_words import GRADES, HEADS, QUALIFIED, SIDES, ZONES
+    from nast.sources.iu_xray import GRADES, HEADS, QUALIFIED, SIDES, ZONES
 
     studies, facts = set(), set()
     denial = re.compile(r"\b(?:no|without|free of|negative for|clear of)\b[^.;]*")

@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 from small import cad, only_nast_errors
 
 from nast.errors import InputError, UsageError
-from nast.sources.cad_chest import read_cad_chest
-from nast.sources.cad_words import DISEASES, PROBABILITIES
+from nast.sources.cad_chest import DISEASES, PROBABILITIES, read_cad_chest
 from nast.sources.source import conserved, fact_columns
 
 YES = {"probability": "positive", "probability_score": 3}

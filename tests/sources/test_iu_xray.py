@@ -19,8 +19,7 @@ from nast.facts.conditions import CONDITIONS, NO_FINDING
 from nast.language.read.parse import read
 from nast.sources import iu_xray
 from nast.sources.collect import collect
-from nast.sources.iu_words import HEADS, NO_FINDINGS, QUALIFIED
-from nast.sources.iu_xray import parse_report, read_iu_xray
+from nast.sources.iu_xray import HEADS, NO_FINDINGS, QUALIFIED, parse_report, read_iu_xray
 from nast.sources.source import conserved, fact_columns
 
 REAL = Path(__file__).parents[3] / "shared" / "data"

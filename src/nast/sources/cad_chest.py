@@ -10,20 +10,20 @@ import polars as pl
 
 from nast.errors import InputError, UsageError, shown
 from nast.facts.conditions import CONDITIONS, Condition, Conditions
-from nast.sources.cad_words import (
-    DISEASES,
-    GRADES,
-    NO_GRADES,
-    PLACES,
-    PROBABILITIES,
-    SIDES,
-    ZONES,
-)
 from nast.sources.io.json_list import read_json_items
 from nast.sources.mimic_cxr_jpg import TERMS
 from nast.sources.source import FoundFact, Source, attributes_of, fact_table, is_phantom, tally
 from nast.sources.splits import add_split
+from nast.sources.vocabularies import VOCABULARIES, by_word
 
+_WORDS = VOCABULARIES["cad_chest"]
+DISEASES: dict[str, str | None] = {
+    **by_word(_WORDS["diseases"]),
+    **dict.fromkeys(_WORDS["other_diseases"]),
+}
+"""The 30 diseases -> condition, or None where the conditions have no place for it."""
+PROBABILITIES: dict[str, int] = by_word(_WORDS["probabilities"])
+GRADES, SIDES, ZONES = (by_word(_WORDS[part]) for part in ("grades", "sides", "zones"))
 SCORES = (3, 2, 1, 0, -2, -3)
 DEFINITE = 3
 """The score of definite facts, present (3) or absent (-3)."""
@@ -186,10 +186,10 @@ def _instance(
     tokens = _tokens(entity.get(f"location{suffix}"))
     levels = _tokens(entity.get(f"level{suffix}"))
     for token in tokens:
-        if token not in SIDES and token not in ZONES and token not in PLACES:
+        if token not in SIDES and token not in ZONES and token not in _WORDS["places"]:
             counts["unknown location words"] += 1
     for level in levels:
-        if level not in GRADES and level not in NO_GRADES:
+        if level not in GRADES and level not in _WORDS["no_grades"]:
             counts["unknown level words"] += 1
     sides = {SIDES[t] for t in tokens if t in SIDES}
     zones = {ZONES[t] for t in tokens if t in ZONES}

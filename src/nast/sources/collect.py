@@ -100,6 +100,12 @@ def build_facts(
             folder stays unfinished, with a list of them.
         AccessError: phantom and real studies are mixed.
         UsageError: an unknown source, or the folder belongs to another configuration.
+
+    Example:
+        >>> _ = nast.build_phantom(tmp / "tree", 3, seed=1)
+        >>> made = nast.build_facts([f"mimic-cxr-jpg:{tmp / 'tree'}"], tmp / "facts")
+        >>> made["access"], made["phantom"]
+        ('open', True)
     """
     named = [split_spec(s) for s in specs]
     names = [name for name, _ in named]
@@ -156,6 +162,11 @@ class Facts:
         facts: `FACTS_SCHEMA`.
         conditions: the table that both are named by.
         folder: where they lie.
+
+    Example:
+        >>> studies, facts = nast.read_facts("facts")
+        >>> "condition" in facts.columns
+        True
     """
 
     studies: pl.DataFrame
@@ -172,6 +183,11 @@ def read_facts(folder: Path) -> Facts:
 
     Raises:
         InputError: the folder is unfinished, or a table breaks its schema.
+
+    Example:
+        >>> facts = nast.read_facts("facts")
+        >>> facts.facts.columns[:3]
+        ['fact_id', 'subject_id', 'study_id']
     """
     folder = Path(folder)
     manifest_of(folder)

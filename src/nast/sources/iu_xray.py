@@ -17,7 +17,6 @@ from nast.records import Fact
 from nast.sources.image_paths import entries_of, images_below, is_inside
 from nast.sources.io.label_tables import read_csv
 from nast.sources.io.members import read_members
-from nast.sources.iu_words import GRADES, HEADS, NO_FINDINGS, QUALIFIED, SIDES, ZONES
 from nast.sources.source import (
     FRONTAL,
     FoundFact,
@@ -28,7 +27,14 @@ from nast.sources.source import (
     tally,
 )
 from nast.sources.splits import add_split
+from nast.sources.vocabularies import VOCABULARIES, by_word
 
+_WORDS = VOCABULARIES["iu_xray"]
+HEADS, NO_FINDINGS, ZONES, GRADES = (
+    by_word(_WORDS[part]) for part in ("heads", "no_findings", "zones", "grades")
+)
+QUALIFIED = {tuple(pair): name for name, pairs in _WORDS["qualified"].items() for pair in pairs}
+SIDES = _WORDS["sides"]
 TERMS = "CC BY-NC-ND 4.0: questions and captions made from it must not be published"
 IMAGE_FOLDER = "NLMCXR_png"
 """Where images lie that were not found."""

@@ -15,32 +15,12 @@ from nast.sources.io.label_tables import one_of, read_csv, refuse_duplicates, wh
 from nast.sources.nih_split import SUFFIX, nih_split
 from nast.sources.source import FoundFact, Source, fact_table, study_columns, tally
 from nast.sources.splits import add_split
+from nast.sources.vocabularies import VOCABULARIES, by_word
 
-LISTED = {
-    "Atelectasis": "Atelectasis",
-    "Cardiomegaly": "Cardiomegaly",
-    "Consolidation": "Consolidation",
-    "Edema": "Edema",
-    "Effusion": "Pleural Effusion",
-    "Infiltration": "Lung Opacity",
-    "Infiltrate": "Lung Opacity",
-    "Mass": "Lung Lesion",
-    "Nodule": "Lung Lesion",
-    "Pleural_Thickening": "Pleural Other",
-    "Pneumonia": "Pneumonia",
-    "Pneumothorax": "Pneumothorax",
-    "Emphysema": "Emphysema",
-}
-"""NIH label -> condition. Fibrosis and hernia are outside and counted."""
-OUTSIDE = ("Fibrosis", "Hernia")
+_WORDS = VOCABULARIES["nih_cxr"]
+LISTED, ADJUDICATED = by_word(_WORDS["labels"]), by_word(_WORDS["adjudicated"])
 NO_LABEL = "No Finding"
 TERMS = "NIH Clinical Center: no restrictions on use; link, CVPR 2017 citation, acknowledgement"
-ADJUDICATED = {
-    "Fracture": "Fracture",
-    "Pneumothorax": "Pneumothorax",
-    "Airspace opacity": "Lung Opacity",
-    "Nodule or mass": "Lung Lesion",
-}
 ORIGINAL_SIZE = 1024
 """Boxes are in pixels of the published images, 1024 x 1024."""
 
@@ -241,7 +221,7 @@ def _listed(rows: pl.DataFrame, path: Path, found: _Found) -> list[dict[str, str
     for number, (image, text) in enumerate(rows.select("Image Index", "Finding Labels").rows(), 1):
         labels = text.split("|")
         for label in labels:
-            if label not in LISTED and label not in OUTSIDE and label != NO_LABEL:
+            if label not in LISTED and label not in _WORDS["other_labels"] and label != NO_LABEL:
                 raise InputError(
                     path,
                     found=shown(label),

@@ -6,150 +6,30 @@ from dataclasses import dataclass, field
 
 from nast.facts.conditions import CONDITIONS, Conditions
 from nast.sources.source import tally
+from nast.sources.vocabularies import VOCABULARIES, by_word
 
-LABELS_OF = {
-    "Atelectasis": (
-        "atelectasis",
-        "atelectasis basal",
-        "laminar atelectasis",
-        "lobar atelectasis",
-        "round atelectasis",
-        "segmental atelectasis",
-        "total atelectasis",
-    ),
-    "Cardiomegaly": ("cardiomegaly",),
-    "Consolidation": ("consolidation",),
-    "Edema": ("pulmonary edema",),
-    "Emphysema": ("emphysema",),
-    "Enlarged Cardiomediastinum": ("mediastinal enlargement", "superior mediastinal enlargement"),
-    "Fracture": (
-        "callus rib fracture",
-        "clavicle fracture",
-        "fracture",
-        "humeral fracture",
-        "rib fracture",
-        "vertebral fracture",
-    ),
-    "Lung Lesion": (
-        "lepidic adenocarcinoma",
-        "lung metastasis",
-        "multiple nodules",
-        "nodule",
-        "pulmonary mass",
-    ),
-    "Lung Opacity": (
-        "alveolar pattern",
-        "ground glass pattern",
-        "infiltrates",
-        "interstitial pattern",
-        "miliary opacities",
-        "reticular interstitial pattern",
-        "reticulonodular interstitial pattern",
-    ),
-    "Pleural Effusion": (
-        "hydropneumothorax",
-        "loculated fissural effusion",
-        "loculated pleural effusion",
-        "pleural effusion",
-    ),
-    "Pleural Other": (
-        "apical pleural thickening",
-        "calcified pleural plaques",
-        "calcified pleural thickening",
-        "pleural mass",
-        "pleural plaques",
-        "pleural thickening",
-    ),
-    "Pneumonia": ("atypical pneumonia", "pneumonia"),
-    "Pneumothorax": ("hydropneumothorax", "pneumothorax"),
-    "Support Devices": (
-        "artificial aortic heart valve",
-        "artificial heart valve",
-        "artificial mitral heart valve",
-        "catheter",
-        "central venous catheter",
-        "central venous catheter via jugular vein",
-        "central venous catheter via subclavian vein",
-        "central venous catheter via umbilical vein",
-        "chest drain tube",
-        "dai",
-        "dual chamber device",
-        "electrical device",
-        "endotracheal tube",
-        "nsg tube",
-        "pacemaker",
-        "reservoir central venous catheter",
-        "single chamber device",
-        "tracheostomy tube",
-        "ventriculoperitoneal drain tube",
-    ),
-    "Vascular Congestion": (
-        "central vascular redistribution",
-        "hilar congestion",
-        "pulmonary venous hypertension",
-        "vascular redistribution",
-    ),
-}
-"""Condition -> PadChest labels, in small letters and without a side.
-
-Left out, for they say less than the condition or may lie outside the lung: increased density,
-granulomas, pseudonodule, mass, cavitation, abscess, fissure thickening, costophrenic angle
-blunting, empyema, vertebral compression, volume loss, fibrosis, COPD signs, hyperinflation, heart
-insufficiency, Kerley lines, vascular hilar enlargement; and of foreign material what serves no
-function in the chest: sternotomy, metal, sutures, bone and breast prostheses, abdominal tubes.
-"""
+_WORDS = VOCABULARIES["padchest"]
+LABELS_OF: dict[str, list[str]] = _WORDS["labels"]
+"""Condition -> PadChest labels, in small letters and without a side."""
 LABELS = {
     label: [condition for condition in LABELS_OF if label in LABELS_OF[condition]]
     for labels in LABELS_OF.values()
     for label in labels
 }
 """PadChest label -> conditions: one, but two for hydropneumothorax."""
-NO_FINDINGS = {
-    "": "empty label",
-    "normal": "normal",
-    **dict.fromkeys(
-        ("unchanged", "exclude", "suboptimal study"), "unchanged / exclude / suboptimal study"
-    ),
-}
-"""Labels that name no finding -> why they are set aside."""
-
+NO_FINDINGS = by_word(_WORDS["no_findings"])
+OWN_ZONES = by_word(_WORDS["own_zones"])
 NOWHERE: frozenset[str] = frozenset()
-LEFT, RIGHT, BOTH = frozenset({"left"}), frozenset({"right"}), frozenset({"left", "right"})
-SIDE_OF = {LEFT: "left", RIGHT: "right", BOTH: "bilateral"}
+LEFT, RIGHT = frozenset({"left"}), frozenset({"right"})
+SIDE_OF = {LEFT: "left", RIGHT: "right", LEFT | RIGHT: "bilateral"}
+_SIDES = {"nowhere": NOWHERE, **{side: sides for sides, side in SIDE_OF.items()}}
 PLACES: dict[str, tuple[frozenset[str], str | None]] = {
-    "loc left": (LEFT, None),
-    "loc right": (RIGHT, None),
-    "loc bilateral": (BOTH, None),
-    "loc diffuse bilateral": (BOTH, None),
-    "loc hilar bilateral": (BOTH, None),
-    "loc left costophrenic angle": (LEFT, None),
-    "loc right costophrenic angle": (RIGHT, None),
-    "loc bilateral costophrenic angle": (BOTH, None),
-    "loc left upper lobe": (LEFT, "upper"),
-    "loc right upper lobe": (RIGHT, "upper"),
-    "loc left lower lobe": (LEFT, "lower"),
-    "loc right lower lobe": (RIGHT, "lower"),
-    "loc lingula": (LEFT, "mid"),
-    "loc middle lobe": (RIGHT, "mid"),
-    "loc basal bilateral": (BOTH, "lower"),
-    "loc basal": (NOWHERE, "lower"),
-    "loc upper lobe": (NOWHERE, "upper"),
-    "loc lower lobe": (NOWHERE, "lower"),
-    "loc upper lung field": (NOWHERE, "upper"),
-    "loc middle lung field": (NOWHERE, "mid"),
-    "loc lower lung field": (NOWHERE, "lower"),
-    "loc apical": (NOWHERE, "apical"),
-    "loc retrocardiac": (NOWHERE, "retrocardiac"),
+    place: (_SIDES[side], None if zone == "anywhere" else zone)
+    for side, zones in _WORDS["places"].items()
+    for place, zone in by_word(zones).items()
 }
-"""Place -> sides and zone. Only the right lung has a middle lobe, only the left a lingula."""
-OWN_ZONES = {"atelectasis basal": "lower"}
-OWN_SIDES = {
-    "left side": LEFT,
-    "right side": RIGHT,
-    "both sides": BOTH,
-    "both side": BOTH,
-    "bilateral": BOTH,
-}
+"""Place -> sides and zone."""
+OWN_SIDES = {words: _SIDES[side] for words, side in by_word(_WORDS["own_sides"]).items()}
 """What a label ends with -> its sides."""
 
 LONGEST_CELL = 20_000
