@@ -88,6 +88,12 @@ def metrics(
 
     Returns:
         `METRICS_SCHEMA` rows; Table 1 is a filter and a pivot of them.
+
+    Example:
+        >>> scored = nast.score([nast.load_model("phantom")], "benchmark")
+        >>> table = nast.metrics(scored)
+        >>> table.filter(statistic="accuracy", form="negated", set="questions")["chance"][0]
+        0.25
     """
     return measure(scored, ties=ties, seed=seed, margin=margin)
 
@@ -140,6 +146,12 @@ def evaluate(
         AccessError: the data must not go to a chat model's server; nothing was sent.
         UsageError: two folders of one name have tables of one kind, two models one name and seed,
             a model has the name of a row that is none, or an option is unknown.
+
+    Example:
+        >>> model = nast.load_model("phantom")
+        >>> made = nast.evaluate([model], ["benchmark"], tmp / "scores")
+        >>> (tmp / "scores" / "metrics.parquet").is_file()
+        True
     """
     check_models(models)
     gallery_size(gallery)

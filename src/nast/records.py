@@ -44,6 +44,10 @@ class Fact:
 
     Raises:
         ValueError: an attribute is outside its vocabulary.
+
+    Example:
+        >>> nast.Fact("Pleural Effusion", "present", side="left", severity="mild").side
+        'left'
     """
 
     condition: str

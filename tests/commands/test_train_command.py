@@ -6,7 +6,7 @@ import pytest
 
 import nast.cli
 import nast.training.grid
-from nast.training.config import PUBLISHED
+from nast.training.train_config import PUBLISHED
 
 
 @pytest.fixture

@@ -58,6 +58,11 @@ def build_benchmark(
         InputError: the labels do not allow a single question.
         UsageError: the limit or the seed is outside its range, or no such protocol.
         NastError: words alone give the answers away, and `allow_leaks` is not set.
+
+    Example:
+        >>> made = nast.build_benchmark("facts", tmp / "questions", limit=2)
+        >>> made["counts"]["questions"] > 0, made["leaks"]
+        (True, [])
     """
     COUNT.check("limit", limit)
     SEED.check("seed", seed)

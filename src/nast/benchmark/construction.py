@@ -75,6 +75,10 @@ class Construction:
 
     Raises:
         UsageError: an unknown name, or a sampler and distractors that do not go together.
+
+    Example:
+        >>> nast.Construction("two_plus_one", "uniform").distractors
+        'uniform'
     """
 
     sampler: str = "all_triples"

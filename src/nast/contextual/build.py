@@ -69,6 +69,11 @@ def build_contextual(
         InputError: the facts do not allow a single group, or a patient is in two splits.
         UsageError: an unknown construction, or a number of claims that it does not take.
         NastError: the words of a form give the answer away, and `allow_leaks` is not set.
+
+    Example:
+        >>> made = nast.build_contextual("facts", tmp / "claims", groups=2)
+        >>> made["counts"]["captions"] > 0
+        True
     """
     numbers = {"groups": groups, "per_study": per_study, "paraphrases": paraphrases, "seed": seed}
     how = construction or construction_for(protocol)

@@ -57,6 +57,12 @@ class Conditions(Mapping[str, Condition]):
 
     The order is that of the file: for the package's own the 13 of CheXpert in alphabetical order,
     then those of CAD-Chest.
+
+    Example:
+        >>> nast.CONDITIONS["Pneumothorax"].normal
+        'fully expanded lungs'
+        >>> nast.CONDITIONS.contradicting("Lung Opacity")[:2]
+        ['Atelectasis', 'Consolidation']
     """
 
     def __init__(self, table: Mapping[str, Condition]) -> None:
@@ -120,6 +126,10 @@ def conditions_of(folder: Path) -> Conditions:
     Raises:
         InputError: the file breaks the form of `conditions.yaml`, or changed since the folder was
             finished.
+
+    Example:
+        >>> nast.conditions_of("facts") == nast.CONDITIONS
+        True
     """
     file = Path(folder) / TABLE
     return load_conditions(checked(file)) if file.is_file() else CONDITIONS

@@ -32,6 +32,12 @@ def truth(statement: Fact, facts: Sequence[Fact], world: World = "annotated") ->
 
     Raises:
         ValueError: the facts speak of another condition.
+
+    Example:
+        >>> left = nast.Fact("Pleural Effusion", "present", side="left")
+        >>> no_right = nast.Fact("Pleural Effusion", "absent", side="right")
+        >>> nast.truth(no_right, [left]), nast.truth(no_right, [left], "described")
+        (None, True)
     """
     if any(f.condition != statement.condition for f in facts):
         raise ValueError(f"facts of another condition than {statement.condition}")

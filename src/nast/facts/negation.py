@@ -36,6 +36,11 @@ def contextual_negations(
 
     Raises:
         ValueError: the statement does not hold for the study.
+
+    Example:
+        >>> left = nast.Fact("Pleural Effusion", "present", side="left")
+        >>> [kind for kind, _ in nast.contextual_negations(left, [left], "described")]
+        ['existence', 'location', 'location']
     """
     if truth(statement, facts, world) is not True:
         raise ValueError(f"a statement about {statement.condition} that does not hold")

@@ -64,6 +64,11 @@ def audit_table(
 
     Returns:
         Form -> the rows of `audit_items`.
+
+    Example:
+        >>> audit = nast.audit_table(nast.read_items("benchmark"))
+        >>> list(audit)
+        ['negated', 'affirmative', 'omitted']
     """
     parts = {form: items.filter(form=form) for form in FORMS}
     return {

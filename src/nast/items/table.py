@@ -163,6 +163,11 @@ def read_items(folder: Path) -> pl.DataFrame:
 
     Raises:
         InputError: there is no such table, it was changed, or an id stands twice.
+
+    Example:
+        >>> items = nast.read_items("benchmark")
+        >>> items["set"].unique().to_list()
+        ['questions']
     """
     path = Path(folder) / FILE
     rows = read_table(path, ITEMS_SCHEMA)

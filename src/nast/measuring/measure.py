@@ -39,6 +39,11 @@ class Scored:
         protocols: data set -> its protocol.
         conditions: data set -> the table that its facts are named by.
         reading: of the headline retrieval.
+
+    Example:
+        >>> scored = nast.score([nast.load_model("phantom")], "benchmark")
+        >>> scored.models
+        ['phantom']
     """
 
     scores: pl.DataFrame

@@ -106,6 +106,11 @@ def build_phantom(
 
     Raises:
         UsageError: fewer than one patient, or the folder belongs to another configuration.
+
+    Example:
+        >>> made = nast.build_phantom(tmp / "tree", 2, seed=1)
+        >>> (tmp / "tree" / "cad_disease.json").is_file()
+        True
     """
     if number < 1:
         raise UsageError(f"{number} patients: at least one is needed")

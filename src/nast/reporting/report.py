@@ -53,6 +53,12 @@ def build_report(folders: Sequence[Path], out: Path, *, fresh: bool = False) -> 
     Raises:
         InputError, UsageError: no evaluation among the folders, or some that cannot stand side
             by side (`joined.join_evaluations`).
+
+    Example:
+        >>> model = nast.load_model("phantom")
+        >>> _ = nast.evaluate([model], ["benchmark"], tmp / "scores")
+        >>> nast.build_report([tmp / "scores", "benchmark"], tmp / "report")["report"]
+        'report.html'
     """
     found: dict[str, list[Path]] = {}
     once: dict[Path, Path] = {}

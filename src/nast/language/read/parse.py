@@ -68,7 +68,13 @@ def read(text: str, conditions: Conditions = CONDITIONS) -> list[Reading]:
 
 
 def facts_of(text: str, conditions: Conditions = CONDITIONS) -> frozenset[Fact]:
-    """The set of facts that a sentence states."""
+    """The set of facts that a sentence states.
+
+    Example:
+        >>> (fact,) = nast.facts_of("No pneumothorax.")
+        >>> fact.condition, fact.existence
+        ('Pneumothorax', 'absent')
+    """
     return frozenset(r.fact for r in read(text, conditions))
 
 

@@ -86,6 +86,10 @@ def caption(statement: Fact, form: str, conditions: Conditions = CONDITIONS) -> 
 
     Raises:
         ValueError: the form's polarity is not the statement's.
+
+    Example:
+        >>> nast.caption(nast.Fact("Edema", "absent"), "no {noun}")
+        'No pulmonary edema.'
     """
     if form not in caption_forms(statement.existence):
         raise ValueError(f"form {form!r} does not say {statement.existence!r}")

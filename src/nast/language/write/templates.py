@@ -204,6 +204,13 @@ def sentence(
 
     Raises:
         ValueError: an absent fact has attributes.
+
+    Example:
+        >>> facts = [nast.Fact("Cardiomegaly", "present"), nast.Fact("Edema", "absent")]
+        >>> nast.sentence(facts, "without", "negated")
+        'Cardiomegaly without pulmonary edema.'
+        >>> nast.sentence(facts, "without", "affirmative")
+        'Cardiomegaly with normal pulmonary vascularity.'
     """
     present = [f for f in facts if f.existence == "present"]
     absent = [f for f in facts if f.existence == "absent"]
