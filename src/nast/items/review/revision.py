@@ -117,7 +117,7 @@ def reworded(text: str, phrases: Mapping[str, str]) -> str:
 
 
 def phrase_fault(name: str, phrase: str, conditions: Conditions = CONDITIONS) -> str | None:
-    """What is wrong with a new phrase for the absence of a condition, by the words of the others."""
+    """What is wrong with a new phrase for the absence of a condition of a table; else None."""
     others = {c.normal.lower() for c in conditions.values() if c.normal and c.name != name}
     if phrase.lower() in others:
         return "found the phrase of another condition, expected one of its own"

@@ -104,7 +104,7 @@ def build_id(items: pl.DataFrame) -> str:
 
 
 def pairs_of(items: pl.DataFrame) -> list[Pair]:
-    """The questions of a table of items with a negated and an affirmative form of each, in order."""
+    """The questions of a table of items that has each in both forms, in order."""
     affirmative = items.filter(form="affirmative")
     others = dict(zip(affirmative["pair_id"], affirmative["options"].to_list(), strict=True))
     sets: dict[str, OptionSet] = {}
