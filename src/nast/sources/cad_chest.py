@@ -12,7 +12,15 @@ from nast.errors import InputError, UsageError, shown
 from nast.facts.conditions import CONDITIONS, Condition, Conditions
 from nast.sources.io.json_list import read_json_items
 from nast.sources.mimic_cxr_jpg import TERMS
-from nast.sources.source import FoundFact, Source, attributes_of, fact_table, is_phantom, tally
+from nast.sources.source import (
+    FoundFact,
+    Source,
+    as_studies,
+    attributes_of,
+    fact_table,
+    is_phantom,
+    tally,
+)
 from nast.sources.splits import add_split
 from nast.sources.vocabularies import VOCABULARIES, by_word
 
@@ -213,6 +221,5 @@ def _words(name: str, entity: dict[str, Any]) -> str:
 def _studies(studies: dict[str, tuple[str, str, str]], conditions: Conditions) -> pl.DataFrame:
     """Studies without labels: CAD-Chest's facts are not turned into CheXpert labels."""
     schema = {n: pl.String for n in ("subject_id", "study_id", "image_path")}
-    rows = add_split(pl.DataFrame(list(studies.values()), schema=schema, orient="row"))
-    silent = [pl.lit("not_mentioned").alias(name) for name in conditions.labelled()]
-    return rows.with_columns(pl.lit("").alias("view"), *silent)
+    rows = pl.DataFrame(list(studies.values()), schema=schema, orient="row")
+    return as_studies(add_split(rows).with_columns(view=pl.lit("")), conditions)

@@ -15,7 +15,7 @@ from nast.sources.io.label_tables import (
     refuse_duplicates,
     require_columns,
 )
-from nast.sources.source import Source, account_of, best_images, study_columns
+from nast.sources.source import Source, account_of, as_studies, best_images
 from nast.sources.splits import add_split
 
 TERMS = "Stanford research use agreement: non-commercial, no redistribution"
@@ -77,7 +77,7 @@ def read_chexpert(file: Path, conditions: Conditions = CONDITIONS) -> Source:
     return Source(
         name="chexpert",
         root=root,
-        studies=divided.with_columns(paths).select([*study_columns(conditions), NO_FINDING]),
+        studies=as_studies(divided.with_columns(paths), conditions),
         facts=None,
         access="private",
         terms=TERMS,

@@ -14,7 +14,6 @@ from nast.access import strictest
 from nast.errors import AccessError, InputError, UsageError
 from nast.facts.conditions import (
     CONDITIONS,
-    NO_FINDING,
     TABLE,
     Conditions,
     conditions_of,
@@ -32,7 +31,7 @@ from nast.sources.mimic_cxr_jpg import LABELERS, read_mimic_cxr_jpg
 from nast.sources.nih_cxr import read_nih_cxr
 from nast.sources.own_table.read_table import read_table_file
 from nast.sources.padchest import read_padchest
-from nast.sources.source import Source, study_columns
+from nast.sources.source import Source, as_studies
 from nast.stages import stage
 
 READERS: dict[str, Callable[..., Source]] = {
@@ -260,9 +259,7 @@ def collect(sources: Sequence[Source], conditions: Conditions = CONDITIONS) -> T
         "disagreements": disagreements(studies, facts, conditions) if annotated else 0,
         **_images(studies),
     }
-    normal = [NO_FINDING] if NO_FINDING in studies.columns else []
-    columns = [*study_columns(conditions), *normal]
-    return Tables(studies.select(columns), facts.select(*FACTS_SCHEMA), report)
+    return Tables(as_studies(studies, conditions), facts.select(*FACTS_SCHEMA), report)
 
 
 def fact_ids(facts: pl.DataFrame) -> list[str]:

@@ -21,9 +21,9 @@ from nast.sources.source import (
     FRONTAL,
     FoundFact,
     Source,
+    as_studies,
     attributes_of,
     fact_table,
-    study_columns,
     tally,
 )
 from nast.sources.splits import add_split
@@ -103,7 +103,7 @@ def read_iu_xray(file: Path, conditions: Conditions = CONDITIONS) -> Source:
     return Source(
         name="iu-xray",
         root=root,
-        studies=table.select([*study_columns(conditions), NO_FINDING]),
+        studies=as_studies(table, conditions),
         facts=fact_table(facts),
         access="open",
         terms=TERMS,

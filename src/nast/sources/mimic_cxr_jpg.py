@@ -18,7 +18,7 @@ from nast.sources.io.label_tables import (
     refuse_where,
     whole_ids,
 )
-from nast.sources.source import FRONTAL, Source, account_of, is_phantom, rank_of_view, study_columns
+from nast.sources.source import FRONTAL, Source, account_of, as_studies, is_phantom, rank_of_view
 
 LABELERS = ("chexpert", "negbio", "radiologist")
 """Whose labels: the two labelers', or the radiologist's of 2.1.0's 687 test studies."""
@@ -63,11 +63,10 @@ def read_mimic_cxr_jpg(
     names = conditions.labelled()
     cells = studies.select(names)
     bare = studies.filter(pl.all_horizontal(pl.col(*names, NO_FINDING) == "not_mentioned"))
-    columns = [*study_columns(conditions), NO_FINDING]
     return Source(
         name="mimic-cxr-jpg",
         root=root if places else None,
-        studies=studies.with_columns(_placed(places, root)).select(columns),
+        studies=as_studies(studies.with_columns(_placed(places, root)), conditions),
         facts=None,
         access="open" if phantom else "credentialed",
         terms="synthetic" if phantom else TERMS,

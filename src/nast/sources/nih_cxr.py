@@ -11,16 +11,23 @@ import polars as pl
 from nast.errors import InputError, shown
 from nast.facts.conditions import CONDITIONS, Conditions
 from nast.sources.image_paths import images_below, refuse_outside
-from nast.sources.io.label_tables import one_of, read_csv, refuse_duplicates, whole_ids
-from nast.sources.nih_split import SUFFIX, nih_split
-from nast.sources.source import FoundFact, Source, fact_table, study_columns, tally
-from nast.sources.splits import add_split
+from nast.sources.io.label_tables import (
+    one_of,
+    read_csv,
+    read_text,
+    refuse_duplicates,
+    whole_ids,
+)
+from nast.sources.source import FoundFact, Source, as_studies, fact_table, tally
+from nast.sources.splits import TRAINING_SHARES, add_split, split_of
 from nast.sources.vocabularies import VOCABULARIES, by_word
 
 _WORDS = VOCABULARIES["nih_cxr"]
 LISTED, ADJUDICATED = by_word(_WORDS["labels"]), by_word(_WORDS["adjudicated"])
 NO_LABEL = "No Finding"
 TERMS = "NIH Clinical Center: no restrictions on use; link, CVPR 2017 citation, acknowledgement"
+SUFFIX = r"(?i)\.(?:png|jpe?g)$"
+"""Copies of the data set that were made smaller are often JPEG, as their tables then say."""
 ORIGINAL_SIZE = 1024
 """Boxes are in pixels of the published images, 1024 x 1024."""
 
@@ -32,7 +39,9 @@ def read_nih_cxr(root: Path, conditions: Conditions = CONDITIONS) -> Source:
     Finding" is not "normal"). Where images were adjudicated (Majkowska et al. 2020), YES and NO
     win over the list. A box gives side and zone; image left is the patient's right.
 
-    The source's own split is kept where its lists are there: `nih_split`. Google's `Set Id` parts
+    The source's own split is kept where its lists are there: patients of the test list are `test`,
+    the others are divided into `train` and `validate` by their ids, so that the test set is the
+    published one, and images that are not listed follow their patient. Google's `Set Id` parts
     adjudicated images only, and is none.
 
     Args:
@@ -65,7 +74,7 @@ def read_nih_cxr(root: Path, conditions: Conditions = CONDITIONS) -> Source:
         _boxes(boxes, found)
     labels = _listed(rows, entry, found)
     lists = [_maybe(root, f"{name}*.txt*") for name in ("train_val_list", "test_list")]
-    splits, unlisted = nih_split(rows, *lists)
+    splits, unlisted = _own_split(rows, *lists)
     stems = rows["Image Index"].str.replace(SUFFIX, "")
     images = images_below(root, set(stems))
     studies = rows.select(
@@ -75,11 +84,6 @@ def read_nih_cxr(root: Path, conditions: Conditions = CONDITIONS) -> Source:
         pl.col("View Position").alias("view"),
         *(pl.Series(name, [row[name] for row in labels]) for name in conditions.labelled()),
     )
-    studies = add_split(studies).with_columns(
-        pl.coalesce(pl.col("subject_id").replace_strict(splits, default=None), "split").alias(
-            "split"
-        )
-    )
     facts = [
         (patient, re.sub(SUFFIX, "", image), finding)
         for image, patient in rows.select("Image Index", "Patient ID").iter_rows()
@@ -88,7 +92,7 @@ def read_nih_cxr(root: Path, conditions: Conditions = CONDITIONS) -> Source:
     return Source(
         name="nih-cxr",
         root=root if images else None,
-        studies=studies.select(study_columns(conditions)),
+        studies=as_studies(add_split(studies, splits), conditions),
         facts=fact_table(facts),
         access="open",
         terms=TERMS,
@@ -246,3 +250,50 @@ def _listed(rows: pl.DataFrame, path: Path, found: _Found) -> list[dict[str, str
         present = dict.fromkeys((listed[n] for n in labels if n in listed), "present")
         table.append(silent | present | found.judged.get(image, {}))
     return table
+
+
+def _own_split(
+    rows: pl.DataFrame, training: Path | None, test: Path | None
+) -> tuple[dict[str, str], dict[str, int]]:
+    """Patient -> split after the published lists, empty without them; and what was counted.
+
+    Patients that are not listed are the other part where there is one list, and no test patients
+    where there are both; those are counted.
+    """
+    if training is None and test is None:
+        return {}, {}
+    image = pl.col("Image Index").str.replace(SUFFIX, "")
+    learnt, tested = (_images_of_list(path) if path else [] for path in (training, test))
+    patients = (
+        rows.group_by(pl.col("Patient ID").alias("subject_id"))
+        .agg(learnt=image.is_in(learnt).any(), tested=image.is_in(tested).any())
+        .sort("subject_id")
+    )
+    torn = len(patients.filter("learnt", "tested"))
+    if torn:
+        raise InputError(
+            " and ".join(map(str, (training, test))),
+            found=f"{torn} patients with images of both parts",
+            expected="each patient in one part, as in the published lists",
+        )
+    splits = {
+        patient: "test"
+        if in_test or (test is None and not in_training)
+        else split_of(patient, shares=TRAINING_SHARES)
+        for patient, in_training, in_test in patients.iter_rows()
+    }
+    unlisted = len(patients.filter(~pl.col("learnt") & ~pl.col("tested")))
+    both = training is not None and test is not None
+    return splits, {"patients in neither list": unlisted} if both and unlisted else {}
+
+
+def _images_of_list(path: Path) -> list[str]:
+    """The images of a list, without folders and suffixes."""
+    lines = [line.split() for line in read_text(path, "a list of images").split("\n")]
+    names = [re.split(r"[/\\]", words[0])[-1] for words in lines if words]
+    wrong = next((n for n, name in enumerate(names, 1) if not re.match(r"\d{8}_\d{3}", name)), 0)
+    if wrong or not names:
+        found = "another line" if wrong else "no line"
+        expected = "the name of an image, such as 00000001_000.png"
+        raise InputError(path, found=found, row=wrong or None, expected=expected)
+    return [name.partition(".")[0] for name in names]

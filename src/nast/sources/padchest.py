@@ -10,7 +10,7 @@ from nast.facts.conditions import CONDITIONS, NO_FINDING, Conditions
 from nast.sources.image_paths import images_below, refuse_outside
 from nast.sources.io.label_tables import read_csv, refuse_duplicates, refuse_where
 from nast.sources.padchest_words import Cell, read_cell
-from nast.sources.source import Source, fact_columns, study_columns, tally
+from nast.sources.source import Source, as_studies, best_images, fact_columns, tally
 from nast.sources.splits import add_split
 
 TERMS = (
@@ -73,9 +73,7 @@ def read_padchest(file: Path, conditions: Conditions = CONDITIONS) -> Source:
     return Source(
         name="padchest",
         root=root,
-        studies=_labelled(studies, cells, conditions).select(
-            *study_columns(conditions), NO_FINDING
-        ),
+        studies=as_studies(_labelled(studies, cells, conditions), conditions),
         facts=facts.select(fact_columns()),
         access="private",
         terms=TERMS,
@@ -143,22 +141,17 @@ def _studies(rows: pl.DataFrame) -> pl.DataFrame:
     """The best image of each study; `unlike` marks studies whose images disagree."""
     order = {"PA": 0, "AP": 1, "AP_horizontal": 2, "L": 4}
     projection = pl.col("Projection")
-    said = pl.struct("PatientID", "MethodLabel", SENTENCES)
-    best = (
-        rows.with_row_index("place")
-        .with_columns(
-            place=pl.col("place").min().over("StudyID"),
-            unlike=(said.n_unique() > 1).over("StudyID"),
-            rank=projection.replace_strict(order, default=3, return_dtype=pl.Int64),
-            view=projection.replace_strict(VIEWS, default="", return_dtype=pl.String),
-            source=pl.when(pl.col("MethodLabel") == "Physician")
-            .then(pl.lit("padchest-physician"))
-            .otherwise(pl.lit("padchest-rnn")),
-        )
-        .sort("place", "rank", "ImageID")
+    said = pl.struct("subject_id", "MethodLabel", SENTENCES)
+    rows = rows.rename({"StudyID": "study_id", "PatientID": "subject_id"})
+    rows = rows.with_columns(
+        unlike=(said.n_unique() > 1).over("study_id"),
+        view=projection.replace_strict(VIEWS, default="", return_dtype=pl.String),
+        source=pl.when(pl.col("MethodLabel") == "Physician")
+        .then(pl.lit("padchest-physician"))
+        .otherwise(pl.lit("padchest-rnn")),
     )
-    best = best.unique("StudyID", keep="first", maintain_order=True)
-    return best.rename({"StudyID": "study_id", "PatientID": "subject_id"})
+    rank = projection.replace_strict(order, default=3, return_dtype=pl.Int64)
+    return best_images(rows, rank, pl.col("ImageID"))
 
 
 def _account(studies: pl.DataFrame, cells: dict[str, Cell]) -> Counter[str]:

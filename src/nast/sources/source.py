@@ -9,7 +9,7 @@ from typing import NamedTuple
 import polars as pl
 
 from nast.errors import InputError
-from nast.facts.conditions import CONDITIONS, Condition, Conditions
+from nast.facts.conditions import CONDITIONS, NO_FINDING, Condition, Conditions
 from nast.hashes import file_hash
 from nast.phantom.write import MARKER
 from nast.records import FACTS_SCHEMA, STUDIES_SCHEMA
@@ -149,6 +149,17 @@ def is_phantom(folder: Path, *tables: Path) -> bool:
                 "real, or draw the tree again with --fresh",
             )
     return True
+
+
+def as_studies(rows: pl.DataFrame, conditions: Conditions = CONDITIONS) -> pl.DataFrame:
+    """Rows as a studies table: columns in order, and `not_mentioned` for labels that they lack.
+
+    "No Finding", which is no condition, is kept where there is such a column.
+    """
+    silent = [name for name in conditions.labelled() if name not in rows.columns]
+    rows = rows.with_columns(pl.lit("not_mentioned").alias(name) for name in silent)
+    normal = [NO_FINDING] if NO_FINDING in rows.columns else []
+    return rows.select(*study_columns(conditions), *normal)
 
 
 def study_columns(conditions: Conditions = CONDITIONS) -> list[str]:

@@ -1,6 +1,6 @@
 """Splits by patient for sources that have none: 80/10/10 train/validate/test."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import polars as pl
@@ -34,10 +34,9 @@ def split_of(subject_id: str, seed: int = 0, shares: Sequence[tuple[str, float]]
     return shares[-1][0]
 
 
-def add_split(studies: pl.DataFrame) -> pl.DataFrame:
-    """Studies with a `split` column from their `subject_id`."""
-    ids = studies["subject_id"].unique()
-    table = {i: split_of(i) for i in ids}
+def add_split(studies: pl.DataFrame, stated: Mapping[str, str] | None = None) -> pl.DataFrame:
+    """Studies with a `split` column: that which is stated of a patient, else one by the id."""
+    table = {i: (stated or {}).get(i) or split_of(i) for i in studies["subject_id"].unique()}
     return studies.with_columns(
         pl.col("subject_id").replace_strict(table, return_dtype=pl.String).alias("split")
     )

@@ -7,6 +7,7 @@ import polars as pl
 
 from nast.errors import InputError
 from nast.facts.conditions import CONDITIONS, Conditions
+from nast.records import SIDES
 from nast.sources.image_paths import refuse_outside
 from nast.sources.io.label_tables import refuse_split_patients, refuse_where
 from nast.sources.joins import prefixed
@@ -17,19 +18,30 @@ from nast.sources.own_table.cells import (
     scan_table,
     text_columns,
 )
-from nast.sources.own_table.facts import NAME, facts_of_rows
-from nast.sources.own_table.mapping import Columns, Mapping, mapping_file, read_mapping
+from nast.sources.own_table.mapping import (
+    Columns,
+    FactColumns,
+    Mapping,
+    mapping_file,
+    read_mapping,
+)
+from nast.sources.own_table.words import ATTRIBUTES
 from nast.sources.source import (
     DATA_SETS,
     Source,
     account_of,
+    as_studies,
     best_images,
+    fact_columns,
     is_phantom,
     rank_of_view,
-    study_columns,
+    tally,
 )
 from nast.sources.splits import add_split
 
+NAME = "table"
+ORDER = ("present", "absent", "uncertain")
+"""The label of a study is the first of these that one of its facts has."""
 _SHORTENED = r"^[0-9]+[.,][0-9]+[eE]\+?[0-9]+$|^[0-9]+[eE]\+[0-9]+$"
 
 
@@ -66,17 +78,15 @@ def read_table_file(file: Path, conditions: Conditions = CONDITIONS) -> Source:
     if mapping.layout == "wide":
         labels, account = _wide(cells, rows, mapping, file)
     else:
-        facts, labels, account, counts = facts_of_rows(cells, rows, mapping, file, conditions)
+        facts, labels, account, counts = _long(cells, rows, mapping, file, conditions)
     studies = studies.join(labels, on="study_id", how="left", maintain_order="left")
-    silent = [name for name in conditions.labelled() if name not in labels.columns]
     root = file.parent / mapping.images if mapping.images else None
     source = Source(
         name=NAME,
         root=root,
-        studies=studies.with_columns(
-            pl.col(labels.columns).fill_null("not_mentioned"),
-            *(pl.lit("not_mentioned").alias(name) for name in silent),
-        ).select(study_columns(conditions)),
+        studies=as_studies(
+            studies.with_columns(pl.col(labels.columns).fill_null("not_mentioned")), conditions
+        ),
         facts=facts,
         access=mapping.access,
         terms=mapping.terms,
@@ -157,3 +167,63 @@ def _wide(
             row=row + 1,
         )
     return labels, account_of(labels.select(names))
+
+
+def _long(
+    cells: pl.DataFrame, rows: pl.DataFrame, mapping: Mapping, file: Path, conditions: Conditions
+) -> tuple[pl.DataFrame, pl.DataFrame, Counter[str], Counter[str]]:
+    """Facts; label columns of the studies that have any; what became of every annotation (a row
+    that does not say `not_mentioned`); how many attributes were set aside.
+    """
+    blank = pl.repeat("", len(rows), eager=True)
+    given = dict.fromkeys(FactColumns.model_fields, blank)
+    given |= {name: cells.get_column(c) for name, c in mapping.fact_columns().items()}
+    table = rows.select("subject_id", "study_id").with_columns(
+        condition=meanings(given["condition"], mapping.conditions),
+        existence=coded(given["existence"], mapping.label_of(), file, mapping_file(file).name),
+        source=pl.lit(NAME),
+        words=given["words"].zip_with(given["words"] != "", given["condition"]),
+        **{name: given[name] for name in ATTRIBUTES},
+    )
+    said = table.filter(pl.col("existence") != "not_mentioned")
+    known = said.filter(pl.col("condition").is_not_null())
+    kept = known.filter(pl.col("existence") != "uncertain")
+    account = tally()
+    account["present"], account["kept"] = len(said), len(kept)
+    account["set aside: other condition"] = len(said) - len(known)
+    account["set aside: uncertain"] = len(known) - len(kept)
+    facts, counts = _attributes(kept, mapping, conditions)
+    return facts.select(fact_columns()), _labels_of_facts(known, conditions), account, counts
+
+
+def _attributes(
+    facts: pl.DataFrame, mapping: Mapping, conditions: Conditions
+) -> tuple[pl.DataFrame, Counter[str]]:
+    """Facts with the sides, zones and severities that their conditions take; counts the others."""
+    takes = {
+        "side": {n: SIDES if c.sided else () for n, c in conditions.items()},
+        "zone": {n: c.zones for n, c in conditions.items()},
+        "severity": {n: tuple(c.grades) for n, c in conditions.items()},
+    }
+    present = facts["existence"] == "present"
+    counts: Counter[str] = Counter()
+    for name in ATTRIBUTES:
+        given = facts[name] != ""
+        value = meanings(facts[name], getattr(mapping.words, name)).alias(name)
+        pairs = [f"{n}\t{value}" for n, values in takes[name].items() for value in values]
+        pair = facts.select(pl.format("{}\t{}", "condition", value)).to_series()
+        taken = pair.is_in(pairs).fill_null(False) & present
+        counts[f"{name} words set aside"] += int((given & present & ~taken).sum())
+        counts["attributes of absences set aside"] += int((given & ~present).sum())
+        facts = facts.with_columns(value.set(~taken, None))
+    return facts, counts
+
+
+def _labels_of_facts(facts: pl.DataFrame, conditions: Conditions) -> pl.DataFrame:
+    """One row per study that has facts, one column per condition that they speak of."""
+    places = {label: place for place, label in enumerate(ORDER)}
+    return (
+        facts.filter(pl.col("condition").is_in(conditions.labelled()))
+        .sort(pl.col("existence").replace_strict(places, return_dtype=pl.Int8))
+        .pivot("condition", index="study_id", values="existence", aggregate_function="first")
+    )
