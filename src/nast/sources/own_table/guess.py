@@ -12,8 +12,7 @@ from nast.errors import UsageError
 from nast.facts.conditions import CONDITIONS, Condition, Conditions
 from nast.records import LABELS
 from nast.sources.own_table.cells import CELL, guess_encoding, is_plain, scan_table, text_columns
-from nast.sources.own_table.mapping import mapping_file
-from nast.sources.own_table.words import condition_words
+from nast.sources.own_table.mapping import condition_words, mapping_file
 
 MOST_WORDS = 12
 """A column with more different words is no vocabulary; none of them is written down."""

@@ -5,24 +5,16 @@ import difflib
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import AfterValidator, Field, ValidationInfo, model_validator
 
 from nast.access import AccessClass
 from nast.errors import InputError, shown
 from nast.facts.conditions import CONDITIONS, Conditions
-from nast.records import Label
+from nast.records import SEVERITIES, SIDES, SPLITS, ZONES, Label
 from nast.sources.image_paths import is_inside, slashes
 from nast.sources.own_table.cells import whole_number
-from nast.sources.own_table.words import (
-    OWN,
-    Around,
-    AttributeWords,
-    ConditionWords,
-    SplitWords,
-    around,
-)
 from nast.sources.source import DATA_SETS
 from nast.yaml_files import StrictModel, UnfitError, likely, line_of, read_yaml
 
@@ -33,11 +25,76 @@ _ENCODINGS = "utf|cp|windows|iso|latin|mac|koi8|gb|big5|euc|shift"
 """How names of encodings of text begin; Python has codecs of other kinds too."""
 TERMS = "the site's own terms"
 _COLUMN = "the name of a column; fill it in"
+ATTRIBUTES = ("side", "zone", "severity")
+SPLIT_WORDS = {
+    **{split: split for split in SPLITS},
+    "training": "train",
+    **dict.fromkeys(("validation", "valid", "val", "dev", "development"), "validate"),
+    "testing": "test",
+}
+"""Words in small letters that mean a split in any table."""
+
+
+class Around(NamedTuple):
+    """What a mapping is read with: the folder it lies in, and the table of conditions."""
+
+    folder: Path
+    conditions: Conditions
+
+
+def _around(info: ValidationInfo) -> Around:
+    assert isinstance(info.context, Around)
+    return info.context
+
+
+def condition_words(conditions: Conditions) -> dict[str, str]:
+    """The conditions by their names and terms in small letters."""
+    terms = {c.term.lower(): name for name, c in conditions.items()}
+    return terms | {name.lower(): name for name in conditions}
+
+
+def _own_words(field: str, conditions: Conditions) -> dict[str, str]:
+    """The package's words for a part of a mapping -> what they mean."""
+    if field == "splits":
+        return SPLIT_WORDS
+    if field == "conditions":
+        return condition_words(conditions)
+    zones = [*ZONES, *(zone for c in conditions.values() for zone in c.zones)]
+    values = dict(zip(ATTRIBUTES, (SIDES, zones, SEVERITIES), strict=True))[field]
+    return {value: value for value in values}
+
+
+def _vocabulary(words: dict[str, str], info: ValidationInfo) -> dict[str, str]:
+    """Words in small letters -> what they mean: those of a mapping, and the package's own."""
+    found = dict(_own_words(info.field_name or "", _around(info).conditions))
+    meanings = list(dict.fromkeys(found.values()))
+    for word, meaning in words.items():
+        if meaning not in meanings:
+            raise UnfitError(shown(meaning), likely(meaning, meanings), word)
+        known = found.setdefault(word.strip().lower(), meaning)
+        if known != meaning:
+            raise UnfitError(f"{meaning} for it", f"{known}, its one meaning", word)
+    return found
+
+
+OWN: Any = Field(default_factory=dict, validate_default=True)
+"""The default of a vocabulary: where a mapping explains no word, there are the package's own."""
+Words = Annotated[dict[str, str], AfterValidator(_vocabulary)]
+"""Word of the table, in small letters -> what it means."""
+ColumnName = Annotated[str, Field(description=_COLUMN)]
+
+
+class AttributeWords(StrictModel):
+    """Words of the table, in small letters -> the values of `side`, `zone` and `severity`."""
+
+    side: Words = OWN
+    zone: Words = OWN
+    severity: Words = OWN
 
 
 def _labels(labels: dict[str, str], info: ValidationInfo) -> dict[str, str]:
     """Condition -> column, each of its own."""
-    conditions = around(info).conditions
+    conditions = _around(info).conditions
     for name, column in labels.items():
         if name not in conditions.labelled():
             found = "no condition" if name not in conditions else "one for long tables only"
@@ -100,7 +157,7 @@ def _images(images: str, info: ValidationInfo) -> str:
     images = slashes(images)
     if not Path(images).is_absolute() and not is_inside(images):
         raise UnfitError("a folder outside the mapping's", "one below it, or a full path")
-    if not (around(info).folder / images).is_dir():
+    if not (_around(info).folder / images).is_dir():
         raise UnfitError("no such folder", "the folder that image paths start from")
     return images
 
@@ -116,22 +173,22 @@ class _Named(StrictModel):
 class Columns(_Named):
     """Name in `studies.parquet` -> column."""
 
-    subject_id: str = Field(description=_COLUMN)
-    study_id: str = Field(description=_COLUMN)
-    image_path: str = Field("", description=_COLUMN)
-    split: str = Field("", description=_COLUMN)
-    view: str = Field("", description=_COLUMN)
+    subject_id: ColumnName
+    study_id: ColumnName
+    image_path: ColumnName = ""
+    split: ColumnName = ""
+    view: ColumnName = ""
 
 
 class FactColumns(_Named):
     """Name in `facts.parquet` -> column, of a long table."""
 
-    condition: str = Field(description=_COLUMN)
-    existence: str = Field(description=_COLUMN)
-    side: str = Field("", description=_COLUMN)
-    zone: str = Field("", description=_COLUMN)
-    severity: str = Field("", description=_COLUMN)
-    words: str = Field("", description=_COLUMN)
+    condition: ColumnName
+    existence: ColumnName
+    side: ColumnName = ""
+    zone: ColumnName = ""
+    severity: ColumnName = ""
+    words: ColumnName = ""
 
 
 class Mapping(StrictModel):
@@ -164,7 +221,7 @@ class Mapping(StrictModel):
     separator: Annotated[str, AfterValidator(_separator)] = ""
     images: Annotated[str, AfterValidator(_images)] = ""
     columns: Columns
-    splits: SplitWords = OWN
+    splits: Words = OWN
     values: Annotated[dict[Label, list[str]], AfterValidator(_values)] = Field(
         {}, validate_default=True, description='a list for each label, for example ["1", "yes"]'
     )
@@ -172,7 +229,7 @@ class Mapping(StrictModel):
         {}, description="condition: column, one a line; fill it in"
     )
     facts: FactColumns | None = None
-    conditions: ConditionWords = OWN
+    conditions: Words = OWN
     words: AttributeWords = OWN
 
     @model_validator(mode="before")

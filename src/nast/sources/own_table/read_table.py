@@ -19,13 +19,13 @@ from nast.sources.own_table.cells import (
     text_columns,
 )
 from nast.sources.own_table.mapping import (
+    ATTRIBUTES,
     Columns,
     FactColumns,
     Mapping,
     mapping_file,
     read_mapping,
 )
-from nast.sources.own_table.words import ATTRIBUTES
 from nast.sources.source import (
     DATA_SETS,
     Source,
