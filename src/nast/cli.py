@@ -6,6 +6,7 @@ Exit codes: 0 done, 1 the work failed, 2 the call was wrong.
 import sys
 
 from nast.commands.ending import INTERRUPTED, ignore_signals, interrupted, prepare, refused
+from nast.errors import visible
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -38,7 +39,8 @@ def run(arguments: list[str]) -> int:
             raise
     else:
         return 0
-    print(f"nast: {line}", file=sys.stderr)
+    # What a file or an argument says must not drive the terminal.
+    print(f"nast: {visible(line)}", file=sys.stderr)
     return code
 
 

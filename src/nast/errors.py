@@ -8,6 +8,7 @@ NastError                    anything nast refuses or cannot do; the message say
 `-- ModelError               a model cannot be loaded, or breaks its contract
 """
 
+import unicodedata
 from pathlib import Path
 
 
@@ -24,6 +25,11 @@ def shown(value: object) -> str:
         return ascii(text)
     what = "a number of {} digits" if text.isdecimal() else "text of {} characters"
     return what.format(len(text))
+
+
+def visible(text: str) -> str:
+    """A line without what drives a terminal or hides: control and format characters as `?`."""
+    return "".join("?" if unicodedata.category(c) in ("Cc", "Cf") else c for c in text)
 
 
 class NastError(Exception):

@@ -4,9 +4,10 @@ import csv
 
 import pytest
 
+from nast.errors import visible
 from nast.reporting.joined import join_evaluations
 from nast.reporting.tables import Table, tables_of
-from nast.reporting.written import latex, markdown, visible, write_tables
+from nast.reporting.written import latex, markdown, write_tables
 
 
 def table(*names):

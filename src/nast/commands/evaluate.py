@@ -78,9 +78,9 @@ def evaluate_command(
 
     if split not in ("train", "validate", "test", "all"):
         raise UsageError(f"--split is {split!r}; choose train, validate, test or all")
+    from nast.errors import visible
     from nast.evaluation import Model, evaluate, measure_again
     from nast.naming import split_name
-    from nast.reporting.written import visible
 
     if metrics_only:
         measure_again(out, [Path(argument) for argument in models_and_data])
@@ -135,10 +135,11 @@ def evaluate_command(
 
 def _print(out: Path) -> None:
     """The tables of a finished evaluation, and its areas under the curve."""
+    from nast.errors import visible
     from nast.reporting.joined import join_evaluations
     from nast.reporting.numbers import cell, pick
     from nast.reporting.tables import tables_of
-    from nast.reporting.written import markdown, visible
+    from nast.reporting.written import markdown
 
     joined = join_evaluations([out])
     for table in tables_of(joined, {}):

@@ -6,6 +6,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from nast.commands.options import NotNegative
+from nast.errors import visible
 
 
 def facts(
@@ -77,7 +78,7 @@ def facts(
     _tell_conflicts(manifest.get("conflicts", {}))
     print(f"{out}: {summary(manifest['counts'])}; access class {manifest['access']}")
     for terms in manifest["terms"]:
-        print(f"terms of {terms}")
+        print(visible(f"terms of {terms}"))
     if not manifest["images"] and not manifest["bad_images"]:
         print("no images beside the labels: questions can be built, not scored")
 

@@ -10,11 +10,11 @@ import polars as pl
 mpl.use("Agg")
 import matplotlib.pyplot as plt
 
+from nast.errors import visible
 from nast.files import atomic
 from nast.hashes import content_hash
 from nast.reporting.joined import Joined
 from nast.reporting.numbers import pick
-from nast.reporting.written import visible
 
 COLORS = {"negated": "#b5443c", "affirmative": "#3c6fb5", "omitted": "#9a9a9a"}
 mpl.rcParams.update(

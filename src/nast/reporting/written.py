@@ -3,10 +3,10 @@
 import csv
 import io
 import re
-import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 
+from nast.errors import visible
 from nast.files import write_text
 from nast.reporting.tables import Table
 
@@ -48,11 +48,6 @@ def write_tables(tables: Sequence[Table], folder: Path) -> None:
         write_text(folder / f"{name}.csv", text.getvalue())
         write_text(folder / f"{name}.md", markdown(table))
         write_text(folder / f"{name}.tex", latex(table))
-
-
-def visible(text: str) -> str:
-    """A text without what drives a terminal or hides: control and format characters as `?`."""
-    return "".join("?" if unicodedata.category(c) in ("Cc", "Cf") else c for c in text)
 
 
 def _spreadsheet(text: str) -> str:
