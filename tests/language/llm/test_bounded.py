@@ -10,7 +10,7 @@ import pytest
 from scripted import returns, says, send, serving
 
 from nast.errors import ModelError, UsageError
-from nast.language.write.llm import bounded, server
+from nast.language.write.llm import retry, server
 from nast.language.write.llm.endpoints import Endpoint
 from nast.language.write.llm.server import ChatServer
 
@@ -76,7 +76,7 @@ def test_what_is_no_answer_is_one_line(answer, found):
         most = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
     assert "\n" not in str(error.value) and "quokka" not in str(error.value)
-    assert most < 8 * bounded.LARGEST
+    assert most < 8 * retry.LARGEST
     assert time.monotonic() - start < 20
 
 

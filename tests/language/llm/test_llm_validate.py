@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nast.facts.conditions import CONDITIONS
-from nast.language.write.llm.spans import kept_parts, without_denials
+from nast.language.write.llm.denials import kept_parts, without_denials
 from nast.language.write.llm.validate import (
     REASONS,
     check_affirmative,

@@ -22,15 +22,8 @@ _TURN = re.compile(r"^\[(system|user|assistant)\]\n", re.MULTILINE)
 
 
 class Prompt(NamedTuple):
-    """A prompt with named fields.
+    """A prompt: its turns (role, words with fields) and a hash of the file's words (12 digits)."""
 
-    Attributes:
-        name: of the file, without ending.
-        turns: (role, words with fields).
-        version: the hash of the file's words, 12 hexadecimal digits.
-    """
-
-    name: str
     turns: tuple[tuple[str, str], ...]
     version: str
 
@@ -52,7 +45,7 @@ def load_prompt(name: str) -> Prompt:
     text = (PROMPTS / f"{name}.txt").read_text(encoding="utf-8")
     _, *parts = _TURN.split(text)
     turns = zip(parts[::2], parts[1::2], strict=True)
-    return Prompt(name, tuple((r, w.strip()) for r, w in turns), content_hash(text)[:12])
+    return Prompt(tuple((r, w.strip()) for r, w in turns), content_hash(text)[:12])
 
 
 def version_of(names: Sequence[str]) -> str:

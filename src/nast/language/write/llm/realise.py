@@ -19,11 +19,11 @@ from nast.facts.conditions import CONDITIONS, Conditions
 from nast.hashes import content_hash, seed_of
 from nast.language.write.llm.backends import LanguageModel
 from nast.language.write.llm.cache import AnswerCache, ask
+from nast.language.write.llm.denials import without_denials
 from nast.language.write.llm.dialogue import STEM as STEM_LABEL
 from nast.language.write.llm.dialogue import Task, converse
 from nast.language.write.llm.prompts import load_prompt, version_of
 from nast.language.write.llm.sets import Kind, fields_of, labels_of, rewriting, set_key
-from nast.language.write.llm.spans import without_denials
 from nast.language.write.llm.validate import (
     check_affirmative,
     check_negated,

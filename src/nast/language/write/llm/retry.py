@@ -1,22 +1,28 @@
-"""Which faults of a server may pass, how long to wait for that, and what a good answer is."""
+"""Responses of a server: read up to a limit, which faults may pass, and what a good answer is."""
 
-import asyncio
 import json
 import random
 import re
+import zlib
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from nast.errors import ModelError
 from nast.language.write.llm.parameters import REFUSED
+
+if TYPE_CHECKING:
+    from httpx import Response as OpenResponse
 
 PASSING = (408, 425, 429)
 """Status codes below 500 that are worth another try."""
 LONGEST = 300.0
 """Seconds of waiting that a server may ask for."""
-
+LARGEST = 16 * 2**20
+"""Bytes of a response, decoded or not. A long answer with its log-probabilities has 3 million."""
+ENCODINGS = "gzip, deflate"
+"""What servers may use; httpx would unpack any amount of it at once."""
 
 CUT_OFF, WITHHELD = "cut off", "withheld"
 _STOPPED = re.compile(
@@ -53,22 +59,37 @@ class TransientError(Exception):
         self.why, self.wait = why, wait
 
 
+async def read_bounded(response: "OpenResponse") -> Response:
+    """Read a response that was opened as a stream.
+
+    Raises:
+        TransientError: it is larger than `LARGEST`, or not in one of `ENCODINGS`.
+    """
+    encoding = response.headers.get("content-encoding", "").strip().lower()
+    if encoding not in ("", "identity", "gzip", "x-gzip", "deflate"):
+        raise TransientError("an answer in an encoding that was not asked for")
+    packed = encoding not in ("", "identity")
+    # 32: the header says whether it is gzip or zlib.
+    unpack = zlib.decompressobj(zlib.MAX_WBITS | 32)
+    body, came = bytearray(), 0
+    async for chunk in response.aiter_raw():
+        came += len(chunk)
+        try:
+            body += unpack.decompress(chunk, LARGEST + 1 - len(body)) if packed else chunk
+        except zlib.error:
+            raise TransientError(f"an answer that is not {encoding}, as it says") from None
+        if max(came, len(body)) > LARGEST:
+            raise TransientError(f"an answer of more than {LARGEST // 2**20} MiB")
+    return Response(response.status_code, response.headers.get("retry-after", ""), bytes(body))
+
+
 def wait_before(number: int, fault: TransientError) -> float:
-    """Seconds before the next try: 0.5, 1, 2, ... up to 60, times 0.5 to 1.5 by chance.
+    """Seconds before the next of so many tries: 0.5, 1, ... up to 60, times 0.5 to 1.5 by chance.
 
     Never shorter than the server asked for. Chance keeps many clients from coming back at once.
-
-    Args:
-        number: tries so far.
-        fault: the last one.
     """
     backoff = min(60.0, 0.5 * 2 ** (number - 1)) * random.uniform(0.5, 1.5)
     return max(backoff, fault.wait)
-
-
-async def pause(seconds: float) -> None:
-    """Wait."""
-    await asyncio.sleep(seconds)
 
 
 def first_choice(response: Response, address: str) -> Mapping[str, Any]:

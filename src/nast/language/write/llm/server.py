@@ -6,6 +6,7 @@ environment variable and appears in no file, message or log.
 
 import asyncio
 import os
+from asyncio import sleep as pause
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -14,16 +15,16 @@ import httpx
 
 from nast.access import Override, guard, is_loopback
 from nast.errors import ModelError, UsageError
-from nast.language.write.llm import bounded
 from nast.language.write.llm.backends import LanguageModel
 from nast.language.write.llm.endpoints import PRESETS, Endpoint
 from nast.language.write.llm.parameters import REFUSED, Parameters
 from nast.language.write.llm.prompts import Messages
 from nast.language.write.llm.retry import (
+    ENCODINGS,
     Response,
     TransientError,
     first_choice,
-    pause,
+    read_bounded,
     wait_before,
     words_of,
 )
@@ -54,19 +55,7 @@ class ChatServer:
         override: Override | None = None,
         read: Reader = words_of,
     ) -> None:
-        """Ask leave to use an endpoint; no connection is opened yet.
-
-        Args:
-            endpoint: where and how.
-            access: of the data whose words will be sent (`open`, `private`, `credentialed`).
-            loopback_stays: the user's statement that a loopback address passes nothing on.
-            override: the user's named exception.
-            read: makes the answer of a response; its text if not given.
-
-        Raises:
-            AccessError: the data must not go there.
-            UsageError: the environment variable of the key is not set.
-        """
+        """Ask leave to use an endpoint, as `server_model` does; no connection is opened yet."""
         self.allowed = guard(
             endpoint.address, access, loopback_stays=loopback_stays, override=override
         )
@@ -89,7 +78,7 @@ class ChatServer:
         return _run(self._answers(batch))
 
     def _headers(self) -> dict[str, str]:
-        fixed = {"Accept-Encoding": bounded.ENCODINGS}
+        fixed = {"Accept-Encoding": ENCODINGS}
         name = self._endpoint.key_variable
         if name is None:
             return fixed
@@ -177,7 +166,7 @@ async def _post(
 ) -> Response:
     try:
         async with asyncio.timeout(seconds), client.stream("POST", url, json=body) as response:
-            return await bounded.read_bounded(response)
+            return await read_bounded(response)
     except (httpx.HTTPError, httpx.StreamError, TimeoutError) as error:
         # The cause holds the request with its headers: it must not reach a traceback.
         raise TransientError(type(error).__name__) from None
@@ -205,10 +194,10 @@ def server_model(
 
     Args:
         endpoint: an `Endpoint`, or the name of one of `PRESETS`.
-        access: of the data, see `ChatServer`.
-        loopback_stays: see `ChatServer`.
-        override: see `ChatServer`.
-        read: see `ChatServer`.
+        access: of the data whose words will be sent (`open`, `private`, `credentialed`).
+        loopback_stays: the user's statement that a loopback address passes nothing on.
+        override: the user's named exception.
+        read: makes the answer of a response; its text if not given.
 
     Raises:
         AccessError: the data must not go there.

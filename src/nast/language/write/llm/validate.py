@@ -11,8 +11,7 @@ from typing import NamedTuple
 from nast.facts.conditions import CONDITIONS, Conditions
 from nast.language.read.lexicon import HINT, PSEUDO, UNSURE, UNSURE_AFTER, lexicon
 from nast.language.read.parse import cues
-from nast.language.write.llm.reach import unclear_denial
-from nast.language.write.llm.spans import kept_parts
+from nast.language.write.llm.denials import kept_parts, unclear_denial
 from nast.language.write.llm.vocabulary import readings_of, stray_words
 from nast.records import Fact
 

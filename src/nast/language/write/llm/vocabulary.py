@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from nast.facts.conditions import CONDITIONS, Conditions
-from nast.language.read.lexicon import AFTER, BEFORE, SIDES, SIZES, lexicon
+from nast.language.read.lexicon import BEFORE, SIDES, SIZES, lexicon
 from nast.language.read.parse import Reading, read
 from nast.records import Fact
 
@@ -39,13 +39,7 @@ _OTHER = _words("""
 _NEUTRAL = LINKS | SAID | _OTHER
 _PLACE = _words("zone zones lobe lobes lung lungs base apex side hemithorax field fields at")
 _DENY = re.compile(rf"\b(?:{'|'.join(BEFORE)})\b")
-_CUE = re.compile(rf"{AFTER.pattern}|\b(?:{'|'.join(BEFORE)})\b")
 _WORD = re.compile(r"[^\W_]+(?:[-'][^\W_]+)*")
-
-
-def cue_spans(text: str) -> list[tuple[int, int]]:
-    """Where the negation cues of a text stand (start and end offsets)."""
-    return [m.span() for m in _CUE.finditer(text.lower())]
 
 
 @lru_cache(maxsize=4096)

@@ -1,8 +1,9 @@
-"""Denials whose reach is plain to every reader, not to our sentence reader alone.
+"""What of a sentence denies: the parts beside its denials, and whether their reach is plain.
 
 "No edema, while a fracture is present" and "no edema, fracture and pneumonia present" can be read
 as denials of everything that follows. A text of a model is used only where such doubts cannot
-arise: a list that ends in "or", a cue for each finding, one cue for one list.
+arise for any reader, not for our sentence reader alone: a list that ends in "or", a cue for each
+finding, one cue for one list.
 """
 
 import re
@@ -11,15 +12,24 @@ from typing import NamedTuple
 
 from nast.facts.conditions import CONDITIONS, Conditions
 from nast.language.read.lexicon import AFTER, BEFORE
-from nast.language.write.llm.vocabulary import SAID, readings_of
+from nast.language.write.llm.vocabulary import LINKS, SAID, readings_of
 
 _CUE = re.compile(rf"(?P<after>{AFTER.pattern})|\b(?:{'|'.join(BEFORE)})\b")
 _FILL = re.compile(r"\b(?:any|a|an|the|either|both|of)\b")
-_VERB = re.compile(rf"\s*(?:is|are|was|were|{'|'.join(sorted(SAID))})\b")
-_WITH = re.compile(rf"(?:\s+(?:is|are|was|were|{'|'.join(sorted(SAID))}))*\s+with\b")
+_SAID = "|".join(sorted(SAID))
+_VERB = re.compile(rf"\s*(?:is|are|was|were|{_SAID})\b")
+_WITH = re.compile(rf"(?:\s+(?:is|are|was|were|{_SAID}))*\s+with\b")
 """In "no edema with fracture" the two may be denied together; a comma makes it plain."""
 _BARE = ("no", "not", "nor", "neither")
 """Cues that do not reach past "and": in "no edema and fracture" the fracture may be there."""
+_LINK = rf"(?:\b(?:{'|'.join(sorted(LINKS))})\b|[\s,;])"
+_BETWEEN = re.compile(rf"{_LINK}*")
+_BEFORE = re.compile(rf"{_LINK}+$")
+_OPENING = re.compile(
+    r"(?:\b(?:while|whereas|although|though|but|and|with|yet|however|despite|in|plus|along)\b|[\s,;])+",
+    re.IGNORECASE,
+)
+_SEEN = re.compile(rf"(?:\s+(?:is|are|was|were))?(?:\s+(?:{_SAID})\b)?")
 
 
 class _Mark(NamedTuple):
@@ -96,3 +106,45 @@ def _plain(text: str, cue: _Mark, reach: list[_Mark]) -> bool:
         re.search(r"\bthere (?:is|are|was|were)\s*(?:an?\s*)?$", before)
         or re.search(r"\b(?:is|was)\b", text[reach[-1].end : cue.end])
     )
+
+
+def kept_parts(text: str, conditions: Conditions = CONDITIONS) -> list[str]:
+    """The parts of a sentence beside its denials, byte for byte.
+
+    A denial is a cue with the findings that it denies, or a Table 5 phrase, with the words that tie
+    it to what stands before it ("but", "with", "there is") and its verb ("is seen"). The parts of
+    the two forms of a sentence are equal if they differ in the denials and nowhere else.
+    """
+    parts, place = [], 0
+    for start, end in _denials(text, conditions):
+        parts.append(text[place:start])
+        place = end
+    return [part for part in [*parts, text[place:]] if part]
+
+
+def without_denials(text: str, conditions: Conditions = CONDITIONS) -> str:
+    """What a sentence says beside its denials; blank where it says nothing."""
+    words = "".join(kept_parts(text, conditions))
+    opening = _OPENING.match(words)
+    words = words[opening.end() :] if opening else words
+    return words if re.search(r"\w", words) else ""
+
+
+def _denials(text: str, conditions: Conditions) -> list[tuple[int, int]]:
+    lowered = text.lower()
+    readings = readings_of(text, conditions)
+    marks = [(r.start, r.end) for r in readings if r.fact.existence == "absent"]
+    merged: list[tuple[int, int]] = []
+    for start, end in sorted([*marks, *(m.span() for m in _CUE.finditer(lowered))]):
+        if merged and _BETWEEN.fullmatch(lowered[merged[-1][1] : max(start, merged[-1][1])]):
+            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
+        else:
+            merged.append((start, end))
+    return [_widened(lowered, start, end) for start, end in merged]
+
+
+def _widened(text: str, start: int, end: int) -> tuple[int, int]:
+    """A denial with the links before it and the verb behind it."""
+    before = _BEFORE.search(text[:start])
+    verb = _SEEN.match(text, end)
+    return (before.start() if before else start), (verb.end() if verb else end)
