@@ -8,7 +8,7 @@ import polars as pl
 
 from nast.errors import InputError
 from nast.facts.conditions import CONDITIONS, NO_FINDING, Conditions
-from nast.sources.image_paths import entries_of, holders, refuse_outside
+from nast.sources.image_paths import folder_entries, holders, refuse_outside
 from nast.sources.io.label_tables import (
     labels_from,
     read_csv,
@@ -54,7 +54,7 @@ def read_chexpert(file: Path, conditions: Conditions = CONDITIONS) -> Source:
     refuse_duplicates(rows, file, ["Path"])
     refuse_outside(rows["Path"], file)
     rows = rows.with_columns(pl.col("Path").str.replace_all("\\", "/", literal=True))
-    labels = labels_from(rows, file, {name: name for name in names})
+    labels = labels_from(rows, file, names)
     parts = pl.format("{}/", pl.col("Path").str.strip_chars_end("/")).str.extract_groups(_PATTERN)
     rows = rows.select(
         _image_path().alias("image_path"),
@@ -141,7 +141,7 @@ def _place_images(file: Path, paths: pl.Series) -> tuple[Path | None, pl.Series]
     levels = [file.parent, *file.parent.parents][:3]
     known = holders(levels[0], _PATIENT, 3)
     for level in levels[1:]:
-        for entry in sorted(entries_of(level), key=lambda e: e.name):
+        for entry in sorted(folder_entries(level), key=lambda e: e.name):
             if entry.name in tops or entry.name.lower().startswith("chexpert"):
                 for patient, places in holders(Path(entry.path), _PATIENT, 2).items():
                     known.setdefault(patient, []).extend(places)

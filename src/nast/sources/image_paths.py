@@ -16,11 +16,7 @@ _OUTSIDE = r"^[/\\]|^[A-Za-z]:|(?:^|[/\\])\.\.(?:[/\\]|$)|\x00"
 
 
 def refuse_outside(paths: pl.Series, file: Path) -> None:
-    """Refuse image paths that could lead out of the data folder.
-
-    Args:
-        paths: relative paths, one a row.
-        file: the table they stand in, for the message.
+    """Refuse image paths, one a row of a table, that could lead out of the data folder.
 
     Raises:
         InputError: a path is absolute, or goes up with "..".
@@ -70,21 +66,15 @@ def image_problem(path: Path) -> str | None:
 
 
 def images_below(folder: Path, stems: Collection[str], depth: int = 3) -> dict[str, str]:
-    """Where images lie, whatever their folders are called.
+    """Name without suffix -> path below the folder, of those images that are there.
 
-    Args:
-        folder: where to look, with its subfolders; those called `images...` come first.
-        stems: names of the images without suffix.
-        depth: how many folders deep.
-
-    Returns:
-        Name -> path below the folder, of those that are there.
+    Subfolders are looked into, so many deep, whatever they are called; `images...` come first.
     """
     found: dict[str, str] = {}
     for place in _folders(folder, depth):
         here: dict[str, str] = {}
         # The order of names puts a PNG behind, and so before, a JPEG of the same image.
-        for name in sorted(entry.name for entry in entries_of(place)):
+        for name in sorted(entry.name for entry in folder_entries(place)):
             stem, suffix = os.path.splitext(name)
             if stem in stems and suffix.lower() in SUFFIXES:
                 here[stem] = (place / name).relative_to(folder).as_posix()
@@ -95,19 +85,13 @@ def images_below(folder: Path, stems: Collection[str], depth: int = 3) -> dict[s
 
 
 def holders(folder: Path, pattern: str, depth: int) -> dict[str, list[Path]]:
-    """In which folders the parts of a tree lie, for example the patients of CheXpert.
+    """Part of a tree, such as a patient of CheXpert -> the folders that hold it, the nearest first.
 
-    Args:
-        folder: where to look, with its subfolders.
-        pattern: of the parts' names; they are not looked into.
-        depth: how many folders deep.
-
-    Returns:
-        Name of a part -> the folders that hold one, the nearest first.
+    Subfolders are looked into, so many deep, but not parts, which are known by their names.
     """
     found: dict[str, list[Path]] = {}
     for place in _folders(folder, depth, pattern):
-        for entry in entries_of(place):
+        for entry in folder_entries(place):
             if re.fullmatch(pattern, entry.name) and entry.is_dir():
                 found.setdefault(entry.name, []).append(place)
     return found
@@ -123,7 +107,7 @@ def _folders(folder: Path, depth: int, leave_out: str = r"$.") -> Iterator[Path]
         below = [
             Path(entry.path)
             for place in level
-            for entry in entries_of(place)
+            for entry in folder_entries(place)
             if not entry.name.startswith(".")
             and not re.fullmatch(leave_out, entry.name)
             and entry.is_dir()
@@ -132,7 +116,7 @@ def _folders(folder: Path, depth: int, leave_out: str = r"$.") -> Iterator[Path]
         yield from level
 
 
-def entries_of(folder: Path) -> list[os.DirEntry[str]]:
+def folder_entries(folder: Path) -> list[os.DirEntry[str]]:
     """What a folder holds; nothing where it cannot be read."""
     try:
         with os.scandir(folder) as entries:

@@ -14,7 +14,7 @@ from nast.facts.conditions import CONDITIONS, NO_FINDING, Conditions
 from nast.hashes import content_hash
 from nast.language.read.parse import Reading, read
 from nast.records import Fact
-from nast.sources.image_paths import entries_of, images_below, is_inside
+from nast.sources.image_paths import folder_entries, images_below, is_inside
 from nast.sources.io.label_tables import read_csv
 from nast.sources.io.members import read_members
 from nast.sources.source import (
@@ -232,7 +232,7 @@ def _find_images(beside: Path, names: set[str]) -> tuple[Path | None, dict[str, 
     found = images_below(beside, names, 2)
     if found:
         return beside, found
-    for entry in sorted(entries_of(beside.parent), key=lambda e: e.name):
+    for entry in sorted(folder_entries(beside.parent), key=lambda e: e.name):
         if entry.name.lower().startswith(("nlmcxr", "images")):
             there = images_below(Path(entry.path), names, 1)
             found |= {image: f"{entry.name}/{path}" for image, path in there.items()}

@@ -16,6 +16,7 @@ from nast.sources.io.label_tables import (
     refuse_duplicates,
     refuse_split_patients,
     refuse_where,
+    require_columns,
     whole_ids,
 )
 from nast.sources.source import FRONTAL, Source, account_of, as_studies, is_phantom, rank_of_view
@@ -23,7 +24,6 @@ from nast.sources.source import FRONTAL, Source, account_of, as_studies, is_phan
 LABELERS = ("chexpert", "negbio", "radiologist")
 """Whose labels: the two labelers', or the radiologist's of 2.1.0's 687 test studies."""
 TERMS = "PhysioNet Credentialed Health Data License 1.5.0: no sharing, no online services"
-_TEST_NAMES = {"Airspace Opacity": "Lung Opacity"}
 
 
 def read_mimic_cxr_jpg(
@@ -58,7 +58,11 @@ def read_mimic_cxr_jpg(
     images, counts = _images(paths["metadata"], paths["split"])
     refuse_split_patients(images, paths["split"])
     studies = images.join(labels, on="study_id", how="inner", maintain_order="left")
-    places = {name: found[0] for name, found in _holders(root).items()}
+    # Group of patients (p10) -> the folder that holds it; the published `files` comes first.
+    places = {
+        group: min(folders, key=lambda p: p != root / "files")
+        for group, folders in holders(root, r"p\d\d", 3).items()
+    }
     phantom = is_phantom(root, *paths.values())
     names = conditions.labelled()
     cells = studies.select(names)
@@ -83,14 +87,6 @@ def read_mimic_cxr_jpg(
         splits=dict(images.select("subject_id", "split").unique().iter_rows()),
         phantom=phantom,
     )
-
-
-def _holders(root: Path) -> dict[str, list[Path]]:
-    """Group of patients (`p10`) -> the folders that hold it; the published `files` comes first."""
-    found = holders(root, r"p\d\d", 3)
-    return {
-        name: sorted(places, key=lambda p: p != root / "files") for name, places in found.items()
-    }
 
 
 def _placed(places: dict[str, Path], root: Path) -> pl.Expr:
@@ -129,19 +125,12 @@ def _table(root: Path, name: str) -> Path:
 
 def _labels(path: Path, names: list[str]) -> pl.DataFrame:
     rows = read_csv(path, ["study_id"])
-    rows = rows.rename(
-        {
-            old: new
-            for old, new in _TEST_NAMES.items()
-            if old in rows.columns and new not in rows.columns
-        }
-    )
-    for name in names:
-        if name not in rows.columns:
-            raise InputError(path, found="no such column", expected="a label column", column=name)
+    if "Lung Opacity" not in rows.columns:
+        rows = rows.rename({"Airspace Opacity": "Lung Opacity"}, strict=False)
+    require_columns(rows, path, names)
     rows = whole_ids(rows, path, ["study_id"])
     refuse_duplicates(rows, path, ["study_id"])
-    return rows.select("study_id", *labels_from(rows, path, {name: name for name in names}))
+    return rows.select("study_id", *labels_from(rows, path, names))
 
 
 def _images(metadata: Path, splits: Path) -> tuple[pl.DataFrame, dict[str, int]]:

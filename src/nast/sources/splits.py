@@ -16,16 +16,7 @@ TRAINING_SHARES = (("train", 7 / 8), ("validate", 1 / 8))
 
 
 def split_of(subject_id: str, seed: int = 0, shares: Sequence[tuple[str, float]] = SHARES) -> str:
-    """The split of one patient; it depends on the id and the seed only.
-
-    Args:
-        subject_id: the patient.
-        seed: another seed gives another division.
-        shares: the splits and what part of the patients each gets.
-
-    Returns:
-        `train`, `validate` or `test`.
-    """
+    """The split of one patient, after the id and the seed alone; `shares` are parts of patients."""
     place = seed_of(seed, "split", subject_id) / 2**63
     for name, share in shares:
         if place < share:

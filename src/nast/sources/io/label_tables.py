@@ -5,7 +5,6 @@ import difflib
 import io
 import re
 from pathlib import Path
-from typing import NoReturn
 
 import polars as pl
 
@@ -30,13 +29,9 @@ LONGEST_LINE = 16 * 2**20
 def read_text(
     path: Path, expected: str, encoding: str = "", remedy: str = "save the file as UTF-8"
 ) -> str:
-    """A text file, plain or gzip, in UTF-8 with or without a byte order mark.
+    """A text file, plain or gzip, in UTF-8 with or without a byte order mark, or another encoding.
 
-    Args:
-        path: the file.
-        expected: what the file should be, for messages.
-        encoding: another encoding.
-        remedy: what to do where the bytes are of none, for messages.
+    `expected` and `remedy` say in messages what the file should be, and what mends its bytes.
 
     Raises:
         InputError: the file is missing, cut, not in the encoding, one endless line or too large.
@@ -138,50 +133,30 @@ def require_columns(rows: pl.DataFrame, path: Path, required: list[str]) -> None
 def refuse_ragged(text: str, path: Path, separator: str) -> None:
     """Refuse rows with fewer cells than named columns; the table reader would fill in blanks."""
     # NIH's table of boxes ends its header with three commas more than its rows.
-    try:
-        header = pl.read_csv(
-            text.encode(), infer_schema=False, separator=separator, has_header=False, n_rows=1
-        ).row(0)
-    except pl.exceptions.PolarsError:
-        raise InputError(path, found="no whole header", expected="a table") from None
-    width = max((n for n, name in enumerate(header, 1) if name and name.strip()), default=0)
+    header = header_cells(text, separator)
+    width = max((n for n, name in enumerate(header, 1) if name.strip()), default=0)
     if '"' in text:
         # Cells in quotes may hold separators and line breaks; the standard reader knows them.
         limit = csv.field_size_limit(LONGEST_LINE)
         try:
-            cells = (len(row) for row in csv.reader(io.StringIO(text), delimiter=separator))
-            short = next(((n, c) for n, c in enumerate(cells) if n and 0 < c < width), None)
+            lengths = enumerate(map(len, csv.reader(io.StringIO(text), delimiter=separator)))
+            short = next(((n, c) for n, c in lengths if n and 0 < c < width), None)
         except csv.Error:
             raise InputError(path, found="quotes that do not end", expected="a table") from None
         finally:
             csv.field_size_limit(limit)
     else:
         lines = enumerate(text.split("\n"))
-        short = next(
-            (
-                (n, line.count(separator) + 1)
-                for n, line in lines
-                if n and line.strip("\r") and line.count(separator) < width - 1
-            ),
-            None,
-        )
+        cells = ((n, line.count(separator) + 1) for n, line in lines if n and line.strip("\r"))
+        short = next(((n, c) for n, c in cells if c < width), None)
     if short:
-        _ragged(path, *short, width)
-
-
-def _ragged(path: Path, row: int, found: int, width: int) -> NoReturn:
-    expected = f"{width}, rows of equal length"
-    raise InputError(path, found=f"{found} cells", expected=expected, row=row)
+        row, found = short
+        expected = f"{width}, rows of equal length"
+        raise InputError(path, found=f"{found} cells", expected=expected, row=row)
 
 
 def refuse_where(wrong: pl.Series, cells: pl.Series, path: Path, expected: str) -> None:
-    """Refuse a column in which a cell is wrong.
-
-    Args:
-        wrong: true where it is.
-        cells: the column.
-        path: the table, for the message.
-        expected: the rule.
+    """Refuse a column in which a cell is wrong (true in `wrong`), and name what is expected.
 
     Raises:
         InputError: at the first wrong cell.
@@ -216,23 +191,15 @@ def one_of(rows: pl.DataFrame, path: Path, column: str, allowed: list[str], expe
     refuse_where(~cells.is_in(allowed), cells, path, expected)
 
 
-def labels_from(rows: pl.DataFrame, path: Path, columns: dict[str, str]) -> list[pl.Expr]:
+def labels_from(rows: pl.DataFrame, path: Path, columns: list[str]) -> list[pl.Expr]:
     """Expressions that turn label columns (1, 0, -1, blank) into the four label names.
-
-    Args:
-        rows: the table, as strings.
-        path: the file, for messages.
-        columns: condition -> column name.
 
     Raises:
         InputError: a cell is none of 1, 0, -1 and blank.
     """
-    for column in columns.values():
+    for column in columns:
         one_of(rows, path, column, list(LABEL_OF), "1, 0, -1 or blank")
-    return [
-        pl.col(column).replace_strict(LABEL_OF, return_dtype=pl.String).alias(name)
-        for name, column in columns.items()
-    ]
+    return [pl.col(name).replace_strict(LABEL_OF, return_dtype=pl.String) for name in columns]
 
 
 def cells_of(labels: pl.DataFrame, *values: str) -> int:
@@ -261,12 +228,7 @@ def refuse_duplicates(rows: pl.DataFrame, path: Path, key: list[str]) -> None:
 
 
 def refuse_split_patients(studies: pl.DataFrame, path: Path | str, hint: str = "") -> None:
-    """Refuse a table in which one patient is in two splits.
-
-    Args:
-        studies: `subject_id` and `split`.
-        path: where it comes from, for the message.
-        hint: what else may be the cause, as the end of the message.
+    """Refuse studies in which one patient is in two splits; `hint` ends the message.
 
     Raises:
         InputError: counts the patients; their ids are not printed.

@@ -162,26 +162,17 @@ def is_plain(kind: pl.DataType) -> bool:
 
 
 def meanings(cells: pl.Series, words: Mapping[str, str]) -> pl.Series:
-    """What the words of a column mean, null for unknown ones.
-
-    Args:
-        cells: the column.
-        words: word in small letters -> meaning.
-    """
+    """What the words of a column mean, by the words in small letters; null for unknown ones."""
     cells = cells.alias(CELL)
     known = {cell: words.get(cell.lower()) for cell in cells.unique()}
     return cells.replace_strict(known, return_dtype=pl.String)
 
 
 def coded(cells: pl.Series, values: Mapping[str, str], file: Path, listed: str) -> pl.Series:
-    """What the values of a column mean, in small or capital letters.
+    """What the values of a column mean, by those that the file `listed` lists.
 
-    Args:
-        cells: the column.
-        values: cell -> meaning; a word in other letters means the same, unless two words that
-            differ in their letters only are listed with two meanings.
-        file: the table, for the message.
-        listed: the file in which the values are listed.
+    A word in other letters (small or capital) means the same, unless two words that differ in their
+    letters only are listed with two meanings.
 
     Raises:
         InputError: at the first cell with another value.
