@@ -59,7 +59,7 @@ class Profile:
         score: one number per block.
         low: lower ends of the 95 % intervals over conditions; None where there is none.
         high: upper ends.
-        within_noise: whether its range is too small to say anything (design row 2).
+        within_noise: whether its range is too small to say anything (decision 2).
         of: the model or the folder that it belongs to, for warnings.
 
     Example:

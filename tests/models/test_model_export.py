@@ -15,7 +15,7 @@ from nast.files import manifest_of, write_json
 from nast.models.images import open_image
 from nast.models.model_export import export_model
 from nast.models.registry import PHANTOM, load_model, quiet
-from nast.models.weights.clip_layout import to_openai, to_transformers
+from nast.models.weights.clip_layout import OPENAI, to_transformers
 from nast.training.lora import add_lora
 
 TEXTS = ["There is no pneumothorax.", "There is severe edema.", "Small left pleural effusion."]
@@ -99,7 +99,7 @@ def test_open_clip_folder_comes_back_equal(run, image, tmp_path):
 
 def test_conversion_and_its_inverse_are_exact():
     state = CLIPModel.from_pretrained(PHANTOM, dtype=torch.float32).state_dict()
-    back = to_transformers(to_openai(state))
+    back = to_transformers(OPENAI.back(state))
     assert back.keys() == state.keys()
     assert all(torch.equal(back[k], state[k]) for k in state)
 

@@ -1,4 +1,4 @@
-"""Which studies may serve, and balanced groups of label configurations (design section 5).
+"""Which studies may serve, and balanced groups of label configurations.
 
 Four studies of four patients whose labels give four different configurations of the same three
 conditions form a group: four questions with the same four options, each right exactly once.
@@ -42,7 +42,7 @@ def eligible(studies: pl.DataFrame, conditions: Conditions = CONDITIONS) -> pl.D
 
 
 def consistent(studies: pl.DataFrame, conditions: Conditions = CONDITIONS) -> pl.DataFrame:
-    """Studies whose labels do not contradict CheXpert's hierarchy (design row 11)."""
+    """Studies whose labels do not contradict CheXpert's hierarchy (decision 11)."""
     rows = studies.select(conditions.labelled()).iter_rows(named=True)
     agree = [not conditions.contradicts_hierarchy(row) for row in rows]
     return studies.filter(pl.Series(agree, dtype=pl.Boolean))

@@ -64,7 +64,7 @@ label."""
 
 @dataclass(frozen=True, slots=True)
 class Construction:
-    """How questions are made (design section 4, rows 9 and 10).
+    """How questions are made (decisions 9 and 10).
 
     Attributes:
         sampler: `all_triples`, `two_plus_one` (section 3.2 to the letter) or `appendix_b`.

@@ -82,7 +82,7 @@ def framed_groups(asked: GroupRequest, construction: str) -> Iterator[Group]:
 
 
 def plain_groups(asked: GroupRequest, like: Sequence[Group]) -> Iterator[Group]:
-    """Groups whose claims deny nothing, about the conditions of other groups (design row 18).
+    """Groups whose claims deny nothing, about the conditions of other groups (decision 18).
 
     Args:
         asked: of one split.

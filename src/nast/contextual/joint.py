@@ -1,4 +1,4 @@
-"""Joint values of one to three conditions: what claim sets choose between (design section 5).
+"""Joint values of one to three conditions: what claim sets choose between.
 
 A joint value states each condition of a frame as absent or as present at one resolution ("left",
 "small left"). Two different joint values exclude each other, so K of them held by K studies of

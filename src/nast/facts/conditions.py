@@ -2,7 +2,7 @@
 
 The only home of everything that is known about a condition. The package's table is
 `conditions.yaml`; a user's own file of the same form travels with the folders made with it, and is
-an argument of whatever reads them. Phrases are Table 5 of the paper; their classes (design row 11)
+an argument of whatever reads them. Phrases are Table 5 of the paper; their classes (decision 11)
 are our lay reading and not reviewed by a radiologist.
 """
 

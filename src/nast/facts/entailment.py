@@ -1,4 +1,4 @@
-"""What a study's facts say about a statement: true, false, or unknown (design row 16).
+"""What a study's facts say about a statement: true, false, or unknown (decision 16).
 
 The one table of entailment. "Unknown" is never used as true or false.
 """

@@ -1,4 +1,4 @@
-"""What sources say of one condition of one study, and what that makes true (design row 16).
+"""What sources say of one condition of one study, and what that makes true (decision 16).
 
 Half a million facts are about a thousand different annotations. What follows from one is worked
 out once, and studies are joined to it by number.

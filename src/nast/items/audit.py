@@ -1,4 +1,4 @@
-"""Can the words alone give the answer away? Baselines that never see an image (design section 5).
+"""Can the words alone give the answer away? Baselines that never see an image.
 
 Each baseline scores the options of an item; the best one is its guess, and equal scores count by
 the chance of picking right among them. In balanced groups every baseline that ignores the order

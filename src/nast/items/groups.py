@@ -1,4 +1,4 @@
-"""Balanced groups of items, which words alone cannot solve (design section 5).
+"""Balanced groups of items, which words alone cannot solve.
 
 K studies of K patients choose between K options in the same words, and each option is right for
 exactly one of them: whatever a strategy does with the text, it is right once in K.

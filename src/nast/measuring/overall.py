@@ -28,8 +28,8 @@ def overall(of: Metric, values: pl.DataFrame, seed: int) -> Iterator[Metric]:
 
     Yields:
         A row per form with its spread over seeds and its chance; `gap` (affirmative minus negated
-        over the items that have both), `gap to all` (affirmative minus the mean of both, design
-        row 17). A gap of R@k is called `R@k gap`.
+        over the items that have both), `gap to all` (affirmative minus the mean of both, 
+        docs/decisions.md). A gap of R@k is called `R@k gap`.
     """
     items = over_seeds(values)
     chance = mean_of(values["guess"])

@@ -3,7 +3,7 @@
 POS: s("There is X") for presence. NEG: s("There is no X") for absence; a model that does not hear
 "no" has NEG = 1 - POS, below one half. PNC: the softmax of the pair for presence, that is the
 difference of the two scores. Cohort search ranks the images by s("There is no X") and looks for
-those without X. An area is that of each seed, averaged (design row 24).
+those without X. An area is that of each seed, averaged (decision 24).
 """
 
 from collections.abc import Callable, Iterator

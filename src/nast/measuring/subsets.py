@@ -60,7 +60,7 @@ def subsets_of(items: pl.DataFrame, conditions: Conditions = CONDITIONS) -> pl.D
     """The subsets that each item is in, whatever its form.
 
     The condition's name, for each that it is about; `negations=N`: how many absences the right
-    option states; `denying`: at least one (design row 10); `truth=denies`, `affirms` or `mixed`;
+    option states; `denying`: at least one (decision 10); `truth=denies`, `affirms` or `mixed`;
     `cue=` the negators of the right option and `denial=` its constructions, in the negated form;
     `phrases=equivalent`: every denied condition's affirmative phrase says neither more nor less
     than its absence (row 11); `view=`. Imported items have words only.

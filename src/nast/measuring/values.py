@@ -106,7 +106,7 @@ def _values(rows: pl.DataFrame) -> pl.DataFrame:
 def over_seeds(values: pl.DataFrame) -> pl.DataFrame:
     """Values of one setting and metric, averaged over its seeds: `form`, `ITEM`, `value`, `guess`.
 
-    The mean over items of these is the mean over seeds of each seed's own metric (design row 24),
+    The mean over items of these is the mean over seeds of each seed's own metric (decision 24),
     for all seeds answer the same items.
     """
     key = ["form", *ITEM]

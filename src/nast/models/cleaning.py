@@ -1,10 +1,12 @@
-"""What OpenAI's CLIP and open_clip do to a text before they tokenise it, as part of the tokenizer.
+"""What models do to a text before they tokenise it.
 
-Theirs is ftfy, HTML entities resolved twice, white space collapsed. Of ftfy, this has what reports
-hold: quotation marks, ligatures, NFC. ftfy also mends wrongly decoded text ("Ã©"), full-width
-letters and control characters; such text is left as it is.
+OpenAI's CLIP and open_clip have it as a part of the tokenizer: ftfy, HTML entities resolved twice,
+white space collapsed. Of ftfy, this has what reports hold: quotation marks, ligatures, NFC. ftfy
+also mends wrongly decoded text ("Ã©"), full-width letters and control characters; such text is left
+as it is.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from tokenizers import Regex, normalizers
@@ -61,3 +63,17 @@ def with_cleaning(tokenizer: Any, clean: str = "whitespace") -> Any:
     own = [backend.normalizer] if backend.normalizer is not None else []
     backend.normalizer = normalizers.Sequence([*cleaning(), *CLEAN[clean], *own])
     return tokenizer
+
+
+TEXT_RULES = {
+    "lower": str.lower,
+    "no end marks": lambda text: text.rstrip("!?."),
+}
+"""Names that a specification may list under `text rules`, in the order they apply."""
+
+
+def apply_rules(text: str, rules: Sequence[str]) -> str:
+    """The text after each of `rules`, which are names of `TEXT_RULES`."""
+    for rule in rules:
+        text = TEXT_RULES[rule](text)
+    return text

@@ -15,9 +15,9 @@ import torch
 from PIL import Image
 from torch.nn.functional import normalize
 
+from nast.models.cleaning import apply_rules
 from nast.models.hardware import products, tf32
 from nast.models.images import open_image, read_ahead
-from nast.models.text_rules import apply_rules
 from nast.models.weights.fit import check_numbers, check_tokens
 
 IMAGES = 32
@@ -138,7 +138,7 @@ class DualEncoder:
         max_tokens: longest text, with its special tokens.
         logit_bias: added to scaled cosines by models with a sigmoid loss.
         padding: `longest` pads a batch to its longest text, `fixed` every text to `max_tokens`.
-        text_rules: what is done to a text before it is tokenised, see `nast.models.text_rules`.
+        text_rules: what is done to a text before it is tokenised, see `TEXT_RULES`.
         made_from: finished folders whose access class the model inherits: the runs it comes from.
         precision: of encoding and training, see `nast.models.hardware`.
         seed: of the run that it comes from; None for a model that is no run.

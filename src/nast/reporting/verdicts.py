@@ -29,7 +29,7 @@ FEW = "not judged on fewer than three seeds"
 SETTINGS = 10
 """Fewer settings cannot show a rank correlation."""
 CONTROL = re.compile(r"uniform|reversed|random|(front|top)-\d+")
-"""Layers that the trace is to be better than (design row 3)."""
+"""Layers that the trace is to be better than (decision 3)."""
 HEADER = ("Claim", "Paper", "Here", "Verdict")
 Line = tuple[str, str, str, str]
 
@@ -72,7 +72,7 @@ def _is_nast(joined: Joined, name: str) -> bool:
 
 def said_of(row: Row) -> str:
     """A difference in words: value and interval over items, corrected p, and the interval over
-    seeds where there are several (design row 24).
+    seeds where there are several (decision 24).
     """
     parts = [cell(row, sign=True)]
     parts += [corrected(row)] if corrected(row) else []

@@ -1,4 +1,4 @@
-"""Retrieval of single captions: R@1 and R@5 (Tables 1-2, design section 4 row 8).
+"""Retrieval of single captions: R@1 and R@5 (Tables 1-2, decision 8).
 
 Three readings stand side by side. `unique` (Tables 1-2): the gallery holds every text once, right
 are the image's own texts. `strict`: the gallery holds every row, right are the image's own rows, so

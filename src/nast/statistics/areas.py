@@ -64,7 +64,7 @@ def clustered_auc(
 
     Args:
         scores: one number per item, (n,), or one row per seed, (seeds, n): the AUC is then that of
-            each seed, averaged (design row 24).
+            each seed, averaged (decision 24).
         labels: true for the positive class, (n,).
         patients: of each item.
         seed: of the bootstrap.

@@ -1,4 +1,4 @@
-"""Intervals for clustered items (design section 5: by patient and by group).
+"""Intervals for clustered items (by patient and by group).
 
 All of them are percentile bootstrap intervals over whole clusters; the widest one is kept where
 items belong to patients and to groups. Tests and corrections are in `paired_tests`.

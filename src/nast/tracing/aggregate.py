@@ -1,4 +1,4 @@
-"""From a trace to one score per block, with intervals (paper section 4.2; design rows 2-4).
+"""From a trace to one score per block, with intervals (paper section 4.2; decisions 2 to 4).
 
 Which of these the paper averages cannot be told from its text. The independent units are the
 conditions that the caption pairs cover, so intervals come from resampling conditions, never images.
@@ -204,7 +204,7 @@ def _cube(rows: pl.DataFrame, column: str) -> np.ndarray:
 
 
 def within_noise(pairs: pl.DataFrame, aggregation: str = "cue", seed: int = 0) -> bool:
-    """Whether the profile's range is too small to say anything (design row 2).
+    """Whether the profile's range is too small to say anything (decision 2).
 
     Conditions are the units; their subsets are averaged first. The range of the mean profile
     must exceed 2 % of the whole effect (of the largest score for what is no CTE), and 95 % of the

@@ -11,9 +11,9 @@ from PIL import Image
 from nast.errors import ImageError, InputError
 from nast.facts.conditions import CONDITIONS
 from nast.language.write.templates import FORMS, STYLES, sentence
+from nast.models.cleaning import apply_rules
 from nast.models.contract import DualEncoder
 from nast.models.images import open_image
-from nast.models.text_rules import apply_rules
 from nast.phantom.draw import draw_frontal
 from nast.phantom.patients import patients
 from nast.records import Fact

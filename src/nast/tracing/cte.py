@@ -48,7 +48,7 @@ def trace_samples(
 ) -> tuple[pl.DataFrame, dict[str, Any]]:
     """CTE of every site, layer and position of caption pairs, over the images of each.
 
-    Samples whose d is not above the filter are left out of the mean of ratios (design row 4) and
+    Samples whose d is not above the filter are left out of the mean of ratios (decision 4) and
     counted; the sums over all samples stand beside it. With `failing` the samples are those with a
     negative d, whose foil the model prefers, and -d must be above the filter: CTE is then the
     share of the *wrong* preference that a state carries.

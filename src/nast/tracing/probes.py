@@ -10,8 +10,8 @@ import torch
 from nast.errors import InputError
 from nast.facts.conditions import CONDITIONS, Conditions
 from nast.language.write.templates import finish
+from nast.models.cleaning import apply_rules
 from nast.models.contract import DualEncoder
-from nast.models.text_rules import apply_rules
 from nast.tracing.trace_config import TEMPLATES
 from nast.vectors import Vectors
 
@@ -141,7 +141,7 @@ def probe_images(facts: pl.DataFrame) -> dict[tuple[str, str], list[tuple[str, s
     """(condition, subset) -> (subject_id, image_path) of training patients.
 
     A present finding must be severe (D.1); a denied one only definite, for an absence has no
-    grade (design row 14).
+    grade (decision 14).
     """
     training = facts.filter(pl.col("split") == "train")
     severe = (pl.col("existence") == "present") & (pl.col("severity") == "severe")

@@ -1,7 +1,7 @@
 """The losses of NAST (paper section 4.3) and of its rivals, on the same batches.
 
 Every objective is a weighted sum of the terms below. All of them read cosines of unit vectors;
-a pair of image and text is a positive, a negative or unknown by `truth` (design row 7).
+a pair of image and text is a positive, a negative or unknown by `truth` (decision 7).
 """
 
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from nast.training.batches import Batch
 
 
 def caption_loss(cosines: torch.Tensor, truth: torch.Tensor, scale: float) -> torch.Tensor:
-    """Symmetric contrastive loss with several positives and unknown pairs (design row 7).
+    """Symmetric contrastive loss with several positives and unknown pairs (decision 7).
 
     A text that an image's facts entail is a positive of that image, one they contradict a
     negative, and unknown ones are left out of the image's denominator; the same by columns.
@@ -46,7 +46,7 @@ def claim_loss(cosines: torch.Tensor, answers: torch.Tensor, scale: float) -> to
     """Cross-entropy of the true claim among its K claims.
 
     The paper prints it without the minus sign and without a scale; as printed it would lower the
-    true claim's score, and raw cosines cannot get below a loss of about one half (design row 6).
+    true claim's score, and raw cosines cannot get below a loss of about one half (decision 6).
 
     Args:
         cosines: (sets, K).

@@ -84,7 +84,7 @@ PAPER: dict[str, Any] = {
     "caption_polarity": "negated",
     "claim_scale": 1.0,
 }
-"""The paper's literal choices (design section 4), those of `protocol="paper"`."""
+"""The paper's literal choices (docs/decisions.md), those of `protocol="paper"`."""
 _CHOSEN: Any = None
 """Stands for a setting that is not given: that of the protocol, of the rival, or ours."""
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ class Recipe(NamedTuple):
         hard: whether each caption's denial is shown beside it.
         others: whether an image of which the denial is true is shown beside each pair.
         targets: `truth` counts every true caption as a positive and leaves unknown ones out
-            (design row 7), `diagonal` takes each image's own caption as its only positive.
+            (decision 7), `diagonal` takes each image's own caption as its only positive.
     """
 
     captions: int

@@ -1,4 +1,4 @@
-"""How much of the update went to which block (Table 4, design row 21)."""
+"""How much of the update went to which block (Table 4, decision 21)."""
 
 from typing import Any
 

@@ -89,14 +89,10 @@ Style = Callable[[list[Fact], list[Fact], Conditions], list[Piece]]
 
 
 def _present_first(tail: str, link: str, cue: str, instead: str, there: bool = False) -> Style:
-    """The present facts, then the denial: "P noted, no A".
+    """The present facts with a tail, a link, then the denial: "P noted, no A".
 
-    Args:
-        tail: said after the present facts, for example " noted".
-        link: between the two parts.
-        cue: begins the denial.
-        instead: stands in its place in the affirmative form.
-        there: whether the sentence begins with "there is".
+    `instead` stands in the cue's place in the affirmative form; with `there`, the sentence begins
+    with "there is".
     """
 
     def pieces(present: list[Fact], absent: list[Fact], conditions: Conditions) -> list[Piece]:

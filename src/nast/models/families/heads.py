@@ -1,4 +1,4 @@
-"""Projection heads, built from the keys that a specification names.
+"""Projection heads, and the image towers that they close, from what a specification names.
 
 Sizes and biases come from the weights themselves: a head cannot be of another size than its file.
 """
@@ -20,6 +20,12 @@ WEIGHTED = {
     "append": "a learned vector that is appended to each input vector",
 }
 """Layers whose value is the prefix of their keys (of `append`: the key)."""
+IMAGE_POOLING = {
+    "first": "the first vector: the class token of a ViT or DINOv2, a corner patch of a Swin",
+    "mean": "the mean of all vectors",
+    "mean_after_head": "the head on every vector, then the mean",
+}
+"""How patches (B, N, d) become one vector."""
 
 
 class Append(nn.Module):
@@ -40,6 +46,29 @@ class LastDimBatchNorm(nn.BatchNorm1d):
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """(..., d) -> (..., d)."""
         return super().forward(x.reshape(-1, x.shape[-1])).view_as(x)
+
+
+class ImageTower(nn.Module):
+    """An image encoder with its pooling rule and head.
+
+    Args:
+        encoder: pixels (B, 3, h, w) -> patches (B, N, d), or an output of transformers with them
+            in `last_hidden_state`.
+        head: vectors (..., d) -> (..., D).
+        pooling: a name of `IMAGE_POOLING`.
+    """
+
+    def __init__(self, encoder: nn.Module, head: nn.Module, pooling: str = "first") -> None:
+        super().__init__()
+        self.encoder, self.head, self.pooling = encoder, head, pooling
+
+    def forward(self, pixel_values: torch.Tensor) -> torch.Tensor:
+        """Pixels (B, 3, h, w) -> features (B, D)."""
+        out = self.encoder(pixel_values)
+        patches = out if torch.is_tensor(out) else out.last_hidden_state
+        if self.pooling == "mean_after_head":
+            return self.head(patches).mean(dim=1)
+        return self.head(patches[:, 0] if self.pooling == "first" else patches.mean(dim=1))
 
 
 def build_head(

@@ -19,9 +19,8 @@ from nast.errors import ModelError
 from nast.files import read_json
 from nast.hashes import content_hash, file_hash
 from nast.models.contract import DualEncoder
-from nast.models.families.heads import build_head
+from nast.models.families.heads import ImageTower, build_head
 from nast.models.families.hf import processor_spec
-from nast.models.families.image_towers import ImageTower
 from nast.models.families.spec import TextReading
 from nast.models.families.towers import two_towers
 from nast.models.weights.encoders import build_encoder

@@ -12,6 +12,7 @@ from transformers import CLIPModel
 
 from nast.errors import ModelError, UsageError
 from nast.files import read_json
+from nast.hashes import content_hash, file_hash
 from nast.models.clip_bpe import SIZE, clip_tokenizer
 from nast.models.contract import DualEncoder
 from nast.models.families.hf import dual_encoder
@@ -26,14 +27,18 @@ from nast.models.families.openclip_config import (
     weights_in,
 )
 from nast.models.families.openclip_images import chexzero_pixels, image_processor
-from nast.models.families.openclip_key import openclip_key
 from nast.models.families.openclip_siglip import SiglipSettings, siglip, siglip_settings
 from nast.models.families.openclip_towers import folder_tokenizer, load_towers
 from nast.models.weights.checkpoints import Layout, Weights, count_blocks, read_weights, recognise
-from nast.models.weights.clip_layout import END_TOKEN, clip_config, filled, to_transformers
+from nast.models.weights.clip_layout import END_TOKEN, clip_config, to_transformers
 from nast.models.weights.clip_resnet import clip_with_resnet
+from nast.models.weights.encoders import filled
 from nast.models.weights.fit import check_pixels
+from nast.models.weights.model_folders import tokenizer_key
 from nast.models.weights.pretrained import refuse_adapter
+
+CLIP_BPE = "CLIP's own tokenizer"
+"""Its part in a model's key, where no tokenizer's files lie beside the weights."""
 
 
 def load_openclip(place: str, name: str) -> DualEncoder:
@@ -72,7 +77,9 @@ def load_openclip(place: str, name: str) -> DualEncoder:
     try:
         found = _siglip_settings(file) if layout.image == "siglip" else None
         own_tokenizer = settings.own_tokenizer or layout.text == "bert"
-        key = openclip_key(file, settings, found, own_tokenizer)
+        tokenizer = tokenizer_key(file.parent) if own_tokenizer else CLIP_BPE
+        stated = [settings._asdict(), found and found._asdict()]
+        key = content_hash([file_hash(file), *stated, tokenizer])
         if found:
             model = _siglip(weights, settings, found, name, key, place, file)
         elif layout.text == "clip":

@@ -7,12 +7,7 @@ from typing import Any, NamedTuple
 
 from nast.errors import ModelError, UsageError
 from nast.files import read_json
-from nast.models.families.openclip_siglip import (
-    SIGLIP_MODEL,
-    SIGLIP_SAID,
-    SIGLIP_TEXT,
-    SIGLIP_VISION,
-)
+from nast.models.cleaning import CLEAN
 from nast.models.weights.checkpoints import Layout
 from nast.models.weights.torchscript import has_quick_gelu, is_torchscript
 
@@ -149,7 +144,9 @@ TRAINING_ONLY = (
     "patch_dropout",
     "hf_model_pretrained",
 )
-_MODEL: dict[str, tuple[Any, ...]] = {
+Known = dict[str, tuple[Any, ...]]
+"""Keys of a configuration that are understood, with the values that are, where not all are."""
+_MODEL: Known = {
     "embed_dim": (),
     "vision_cfg": (),
     "text_cfg": (),
@@ -160,38 +157,48 @@ _MODEL: dict[str, tuple[Any, ...]] = {
     "nonscalar_logit_scale": (),
     "output_dict": (),
 }
-_VISION: dict[str, tuple[Any, ...]] = {
-    "image_size": (),
-    "layers": (),
-    "width": (),
-    "patch_size": (),
-    "mlp_ratio": (),
-    "head_width": (),
-    "timm_model_name": (),
-    "timm_pool": ("", "token"),
-    "timm_proj": ("linear",),
-    "timm_proj_bias": (),
-    "output_tokens": (False,),
-}
-_TEXT: dict[str, tuple[Any, ...]] = {
+_VISION: Known = {"image_size": (), "timm_model_name": (), "output_tokens": (False,)}
+_TEXT: Known = {
     "context_length": (),
     "vocab_size": (),
     "width": (),
     "heads": (),
     "layers": (),
     "mlp_ratio": (),
-    "hf_model_name": (),
     "hf_tokenizer_name": (),
-    "hf_proj_type": (),
-    "hf_pooler_type": ("cls_last_hidden_state_pooler",),
     "output_tokens": (False,),
     "embed_cls": (False,),
+}
+_CLIP_VISION: Known = _VISION | {
+    "layers": (),
+    "width": (),
+    "patch_size": (),
+    "mlp_ratio": (),
+    "head_width": (),
+    "timm_pool": ("", "token"),
+    "timm_proj": ("linear",),
+    "timm_proj_bias": (),
+}
+_CLIP_TEXT: Known = _TEXT | {
+    "hf_model_name": (),
+    "hf_proj_type": (),
+    "hf_pooler_type": ("cls_last_hidden_state_pooler",),
     "pool_type": ("argmax", "eos"),
     "eos_id": (),
     "norm_kwargs": (None,),
     "no_causal_mask": (False,),
 }
-"""Keys of a configuration that are understood, with the values that are, where not all are."""
+_SIGLIP_VISION: Known = _VISION | {"timm_pool": ("map",), "timm_proj": ("none",)}
+_SIGLIP_TEXT: Known = _TEXT | {
+    "no_causal_mask": (True,),
+    "proj_bias": (True,),
+    "pool_type": ("last",),
+    "tokenizer_kwargs": ({}, *({"clean": name} for name in CLEAN)),
+    "act_kwargs": (None, {"approximate": "tanh"}),
+    "norm_kwargs": (),
+}
+_SIGLIP_SAID = ("no_causal_mask", "proj_bias", "pool_type", "hf_tokenizer_name")
+"""Keys that SigLIP's text tower must have: without them open_clip builds CLIP's."""
 
 
 def settings_of_folder(arch: str, folder: Path) -> Settings:
@@ -207,12 +214,14 @@ def settings_of_folder(arch: str, folder: Path) -> Settings:
     model = read_json(path).get("model_cfg", {})
     vision, text = model.get("vision_cfg", {}), model.get("text_cfg", {})
     siglip = "siglip" in str(vision.get("timm_model_name"))
-    tables = (SIGLIP_MODEL, SIGLIP_VISION, SIGLIP_TEXT) if siglip else (_MODEL, _VISION, _TEXT)
+    tables = (_MODEL, _CLIP_VISION, _CLIP_TEXT)
+    if siglip:
+        tables = (_MODEL | {"quick_gelu": (False,)}, _SIGLIP_VISION, _SIGLIP_TEXT)
     for part, values, known in zip(
         ("", "vision_cfg.", "text_cfg."), (model, vision, text), tables, strict=True
     ):
         _understood(path, part, values, known)
-    if siglip and (lacking := [key for key in SIGLIP_SAID if key not in text]):
+    if siglip and (lacking := [key for key in _SIGLIP_SAID if key not in text]):
         raise ModelError(
             f"{path}: no text_cfg.{lacking[0]}; beside an image tower with pooling by "
             "attention, expected the text tower of SigLIP"
@@ -261,9 +270,7 @@ def weights_in(folder: Path) -> Path:
     raise ModelError(f"{folder}: no weights; expected one of {', '.join(WEIGHTS)}")
 
 
-def _understood(
-    path: Path, part: str, values: Mapping[str, Any], known: Mapping[str, tuple[Any, ...]]
-) -> None:
+def _understood(path: Path, part: str, values: Mapping[str, Any], known: Known) -> None:
     for key, value in values.items():
         if key in TRAINING_ONLY:
             continue

@@ -12,9 +12,9 @@ from nast.errors import ModelError
 from nast.files import atomic, read_json, write_json
 from nast.models.clip_bpe import is_clip_bpe
 from nast.models.families.openclip_config import CONFIG, WEIGHTS
-from nast.models.weights.clip_layout import to_openai
+from nast.models.weights.clip_layout import OPENAI
 from nast.models.weights.clip_resnet import STRIDE, ClipWithResNet, ResNetSizes, resnet_to_openai
-from nast.models.weights.timm_layout import vit_to_timm
+from nast.models.weights.timm_layout import TIMM_VIT
 
 CHECKPOINT = "checkpoint.pt"
 _FILTERS = {2: "bilinear", 3: "bicubic"}
@@ -44,7 +44,7 @@ def write_open_clip(
     if isinstance(network, ClipWithResNet):
         state = resnet_to_openai(network)
     else:
-        state = to_openai(network.state_dict())
+        state = OPENAI.back(network.state_dict())
     if bias:
         config["model_cfg"]["init_logit_bias"] = bias
         state["logit_bias"] = torch.tensor(bias)
@@ -75,7 +75,7 @@ def write_towers(
             f"{source}: of open_clip's layouts those of CLIP are written, and BiomedCLIP's with "
             f"its {CONFIG} beside the weights; export --to hf"
         )
-    state = vit_to_timm(network["image"].encoder.state_dict())
+    state = TIMM_VIT.back(network["image"].encoder.state_dict())
     state |= {f"text.transformer.{k}": v for k, v in network["text"].state_dict().items()}
     heads = {"visual.head.proj": network["image"].head[0]}
     linear = [layer for layer in network["text_head"] if isinstance(layer, torch.nn.Linear)]

@@ -11,8 +11,7 @@ from transformers import CLIPImageProcessorPil
 from transformers.image_utils import SizeDict
 
 from nast.errors import ModelError
-
-_FILTERS = {"bicubic": Image.Resampling.BICUBIC, "bilinear": Image.Resampling.BILINEAR}
+from nast.models.preprocess import INTERPOLATION
 
 
 class OpenClipProcessor(CLIPImageProcessorPil):
@@ -71,7 +70,7 @@ def image_processor(side: int, preprocessing: Mapping[str, Any]) -> OpenClipProc
         "squash": square,
         "longest": {"max_height": side, "max_width": side},
     }
-    if mode not in sizes or filter_name not in _FILTERS:
+    if mode not in sizes or filter_name not in INTERPOLATION:
         raise ModelError(
             f"preprocess_cfg: found resize_mode {mode!r} with {filter_name!r}, "
             f"expected {', '.join(sizes)} with bicubic or bilinear"
@@ -80,7 +79,7 @@ def image_processor(side: int, preprocessing: Mapping[str, Any]) -> OpenClipProc
         size=sizes[mode],
         do_center_crop=mode != "squash",
         crop_size=square,
-        resample=_FILTERS[filter_name],
+        resample=INTERPOLATION[filter_name],
         image_mean=list(preprocessing["mean"]),
         image_std=list(preprocessing["std"]),
     )

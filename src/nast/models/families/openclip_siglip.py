@@ -14,13 +14,13 @@ import torch
 from transformers import SiglipConfig, SiglipModel
 
 from nast.errors import ModelError
-from nast.models.cleaning import CLEAN
 from nast.models.weights.checkpoints import Weights, count_blocks
-from nast.models.weights.clip_layout import filled, text_sizes, to_transformers
-from nast.models.weights.timm_layout import rename_blocks
+from nast.models.weights.clip_layout import text_sizes, to_transformers
+from nast.models.weights.encoders import filled
+from nast.models.weights.renaming import Renaming
 
 _TRUNK = "visual.trunk."
-_STEM = {
+_PATHS = {
     "patch_embed.proj": "embeddings.patch_embedding",
     "norm": "post_layernorm",
     "attn_pool.proj": "head.attention.out_proj",
@@ -28,54 +28,27 @@ _STEM = {
     "attn_pool.mlp.fc1": "head.mlp.fc1",
     "attn_pool.mlp.fc2": "head.mlp.fc2",
 }
-_BLOCK = {
-    "norm1": "layer_norm1",
-    "norm2": "layer_norm2",
-    "attn.proj": "self_attn.out_proj",
-    "mlp.fc1": "mlp.fc1",
-    "mlp.fc2": "mlp.fc2",
-}
+_IMAGE = Renaming(
+    what="SigLIP's image tower",
+    same={
+        f"{_TRUNK}{ours}.{kind}": f"vision_model.{theirs}.{kind}"
+        for ours, theirs in _PATHS.items()
+        for kind in ("weight", "bias")
+    },
+    towers={_TRUNK + "blocks.": "vision_model.encoder.layers."},
+    block={
+        "norm1": "layer_norm1",
+        "norm2": "layer_norm2",
+        "attn.proj": "self_attn.out_proj",
+        "mlp.fc1": "mlp.fc1",
+        "mlp.fc2": "mlp.fc2",
+    },
+    fused="attn.qkv.",
+    attention="self_attn.",
+)
 HEADS = {"base": 12, "large": 16, "so400m": 16, "giantopt": 16}
 """Attention heads of timm's towers, which their weights do not tell."""
 _NAME = re.compile(rf"vit_({'|'.join(HEADS)})_patch(14|16|32)_siglip_(\d+)")
-SIGLIP_MODEL: dict[str, tuple[Any, ...]] = {
-    "embed_dim": (),
-    "vision_cfg": (),
-    "text_cfg": (),
-    "quick_gelu": (False,),
-    "custom_text": (),
-    "init_logit_scale": (),
-    "init_logit_bias": (),
-    "nonscalar_logit_scale": (),
-    "output_dict": (),
-}
-SIGLIP_VISION: dict[str, tuple[Any, ...]] = {
-    "image_size": (),
-    "timm_model_name": (),
-    "timm_pool": ("map",),
-    "timm_proj": ("none",),
-    "output_tokens": (False,),
-}
-SIGLIP_TEXT: dict[str, tuple[Any, ...]] = {
-    "context_length": (),
-    "vocab_size": (),
-    "width": (),
-    "heads": (),
-    "layers": (),
-    "mlp_ratio": (),
-    "hf_tokenizer_name": (),
-    "no_causal_mask": (True,),
-    "proj_bias": (True,),
-    "pool_type": ("last",),
-    "output_tokens": (False,),
-    "embed_cls": (False,),
-    "tokenizer_kwargs": ({}, *({"clean": name} for name in CLEAN)),
-    "act_kwargs": (None, {"approximate": "tanh"}),
-    "norm_kwargs": (),
-}
-"""Keys of a SigLIP's configuration that are understood, with the values that are."""
-SIGLIP_SAID = ("no_causal_mask", "proj_bias", "pool_type", "hf_tokenizer_name")
-"""Keys that its text tower must have: without them open_clip builds CLIP's."""
 GELU, TANH = "gelu", "gelu_pytorch_tanh"
 
 
@@ -178,24 +151,15 @@ def vision_to_transformers(weights: Mapping[str, torch.Tensor]) -> Weights:
     Raises:
         ModelError: keys that no layer of the tower has; they are listed.
     """
-    left = {k.removeprefix(_TRUNK): v for k, v in weights.items() if k.startswith("visual.")}
+    left = {k: v for k, v in weights.items() if k.startswith("visual.")}
     found = {
-        "embeddings.position_embedding.weight": left.pop("pos_embed")[0],
-        "head.probe": left.pop("attn_pool.latent"),
+        "embeddings.position_embedding.weight": left.pop(f"{_TRUNK}pos_embed")[0],
+        "head.probe": left.pop(f"{_TRUNK}attn_pool.latent"),
     }
     for kind in ("weight", "bias"):
-        for a, b in _STEM.items():
-            if (key := f"{a}.{kind}") in left:
-                found[f"{b}.{kind}"] = left.pop(key)
-        parts = [left.pop(f"attn_pool.{name}.{kind}") for name in ("q", "kv")]
+        parts = [left.pop(f"{_TRUNK}attn_pool.{name}.{kind}") for name in ("q", "kv")]
         found[f"head.attention.in_proj_{kind}"] = torch.cat(parts)
-    found |= rename_blocks(left, _BLOCK, "encoder.layers.", "self_attn.")
-    if left:
-        raise ModelError(
-            f"{len(left)} keys are of no layer of SigLIP's image tower: "
-            f"{', '.join(sorted(left)[:8])}"
-        )
-    return {f"vision_model.{k}": v for k, v in found.items()}
+    return _IMAGE.forward(left) | {f"vision_model.{k}": v for k, v in found.items()}
 
 
 def _vision_sizes(weights: Mapping[str, torch.Tensor], settings: SiglipSettings) -> dict[str, Any]:

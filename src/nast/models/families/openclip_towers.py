@@ -9,18 +9,17 @@ from transformers import CLIPVisionConfig, CLIPVisionModel
 from nast.errors import ModelError
 from nast.models.cleaning import with_cleaning
 from nast.models.contract import DualEncoder
-from nast.models.families.heads import build_head
-from nast.models.families.image_towers import ImageTower
+from nast.models.families.heads import ImageTower, build_head
 from nast.models.families.openclip_config import Settings, check_image_size
 from nast.models.families.openclip_images import image_processor
 from nast.models.families.spec import TextReading
 from nast.models.families.towers import two_towers
 from nast.models.weights.checkpoints import Layout, Weights
-from nast.models.weights.clip_layout import filled, to_transformers, vision_sizes
-from nast.models.weights.encoders import build_encoder
+from nast.models.weights.clip_layout import to_transformers, vision_sizes
+from nast.models.weights.encoders import build_encoder, filled
 from nast.models.weights.model_folders import check_keys
 from nast.models.weights.pretrained import load_tokenizer
-from nast.models.weights.timm_layout import bert_sizes, bert_weights, vit_sizes, vit_to_transformers
+from nast.models.weights.timm_layout import BERT, bert_sizes, vit_sizes, vit_to_transformers
 
 
 def load_towers(
@@ -56,10 +55,11 @@ def load_towers(
     last = "text.proj" if "text.proj.weight" in left else "text.proj.2"
     first: list[Any] = [] if last == "text.proj" else [{"linear": "text.proj.0"}, "gelu"]
     head = build_head([*first, {"linear": last}], left)
-    bert = build_encoder("bert", bert_sizes(left), bert_weights(left), str(file))
+    named = {k.removeprefix(BERT): v for k, v in left.items() if k.startswith(BERT)}
+    bert = build_encoder("bert", bert_sizes(left), named, str(file))
     tower = _timm if layout.image == "timm" else _clip
     image = tower(left, settings, str(file))
-    used = ("text.transformer.", "visual.")
+    used = (BERT, "visual.")
     check_keys(str(file), [], [k for k in left if not k.startswith(used)])
     tokenizer = folder_tokenizer(file.parent)
     text = TextReading(pooling="cls", max_tokens=settings.context)

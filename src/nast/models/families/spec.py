@@ -2,15 +2,17 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, Field
+from pydantic_core import PydanticCustomError
 
 from nast.errors import InputError, ModelError
-from nast.models import bert, preprocess, text_rules
-from nast.models.families import heads, image_towers
+from nast.models import bert, preprocess
+from nast.models.cleaning import TEXT_RULES
+from nast.models.families import heads
 from nast.models.weights import encoders
-from nast.yaml_files import StrictModel, UnfitError, as_found, read_yaml
+from nast.yaml_files import StrictModel, read_yaml
 
 SPECS = Path(__file__).parent / "specs"
 """Specifications that ship with the package; their file names are those of the published files."""
@@ -19,7 +21,6 @@ PADDING = {
     "fixed": "every text is padded to max_tokens",
     "own length": "no text is padded",
 }
-Number = int | float
 
 
 def _is_text(value: Any) -> bool:
@@ -43,10 +44,6 @@ def _is_layer(value: Any) -> bool:
     return len(kinds) == 1 and _is_text(value[kinds[0]]) and not set(value) - {*kinds, "eps"}
 
 
-def _are_layers(value: list[Any]) -> bool:
-    return all(map(_is_layer, value))
-
-
 def _are_sizes(value: Any) -> bool:
     return isinstance(value, dict) or _is_text(value)
 
@@ -62,20 +59,21 @@ def _one_of(names: Any) -> str:
     return f"one of {', '.join(map(str, names))}"
 
 
-class Section(StrictModel):
-    """A part of a specification; `tests` are what a value must pass beyond its kind."""
+def _fits(test: Callable[[Any], bool]) -> AfterValidator:
+    """A test beyond a value's kind; where it fails, the description of the field is the error."""
 
-    tests: ClassVar[dict[str, Callable[[Any], bool]]] = {}
-
-    @field_validator("*")
-    @classmethod
-    def _fits(cls, value: Any, info: ValidationInfo) -> Any:
-        name = str(info.field_name)
-        if name in cls.tests and not cls.tests[name](value):
-            raise UnfitError(as_found(value), cls.model_fields[name].description or "another value")
+    def checked(value: Any) -> Any:
+        if not test(value):
+            raise PydanticCustomError("unfit", "another value")
         return value
 
+    return AfterValidator(checked)
 
+
+_Files = Annotated[Any, _fits(_are_files)]
+_Sizes = Annotated[Any, _fits(_are_sizes)]
+_Layers = Annotated[list[Any], _fits(lambda value: all(map(_is_layer, value)))]
+_Channels = Annotated[list[int | float], _fits(lambda value: len(value) in (1, 3))]
 FILES = "a file or folder, relative to this one, or a list of them"
 HEAD = (
     f"a list of layers: {', '.join(heads.PLAIN)}, or one key such as {{linear: KEY}} of "
@@ -87,88 +85,76 @@ MASKS = ("normal", "none")
 ENCODERS = [*(k for k in encoders.CLASSES if k != "bert"), "resnet"]
 
 
-class TextReading(Section):
+class TextReading(StrictModel):
     """How a text becomes tokens, and their states one vector."""
 
-    tests: ClassVar = {
-        "pooling": bert.POOLING.__contains__,
-        "mask": MASKS.__contains__,
-        "padding": PADDING.__contains__,
-        "rules": lambda rules: all(rule in text_rules.TEXT_RULES for rule in rules),
-    }
-    pooling: str = Field(description=_one_of(bert.POOLING))
+    pooling: Annotated[str, _fits(bert.POOLING.__contains__)] = Field(
+        description=_one_of(bert.POOLING)
+    )
     layers: list[int] = Field(default=[-1], description="a list of layers, 1-based, -1 the last")
-    mask: str = Field(default="normal", description=_one_of(MASKS))
-    padding: str = Field(default="longest", description=_one_of(PADDING))
+    mask: Annotated[str, _fits(MASKS.__contains__)] = Field(
+        default="normal", description=_one_of(MASKS)
+    )
+    padding: Annotated[str, _fits(PADDING.__contains__)] = Field(
+        default="longest", description=_one_of(PADDING)
+    )
     max_tokens: int = Field(gt=0, description="a number of tokens")
-    rules: list[str] = Field(
-        default=[], description=f"a list of {', '.join(map(repr, text_rules.TEXT_RULES))}"
+    rules: Annotated[list[str], _fits(lambda rules: set(rules) <= TEXT_RULES.keys())] = Field(
+        default=[], description=f"a list of {', '.join(map(repr, TEXT_RULES))}"
     )
 
 
 class TextSection(TextReading):
     """The text tower: its files, their layout, and how it reads."""
 
-    tests: ClassVar = TextReading.tests | {
-        "weights": _are_files,
-        "config": _are_sizes,
-        "head": _are_layers,
-    }
     tokenizer: str = Field(description="a folder, relative to this file, or a hub id")
-    weights: Any = Field(description=FILES)
-    config: Any = Field(description=SIZES)
+    weights: _Files = Field(description=FILES)
+    config: _Sizes = Field(description=SIZES)
     prefix: str = Field(default="", description=PREFIX)
-    head: list[Any] = Field(description=HEAD)
+    head: _Layers = Field(description=HEAD)
 
 
-class ImageSection(Section):
+class ImageSection(StrictModel):
     """The image tower: its files and their layout."""
 
-    tests: ClassVar = {
-        "weights": _are_files,
-        "encoder": ENCODERS.__contains__,
-        "config": _are_sizes,
-        "pooling": image_towers.POOLING.__contains__,
-        "head": _are_layers,
-    }
-    weights: Any = Field(description=FILES)
-    encoder: str = Field(description=_one_of(ENCODERS))
-    config: Any = Field(default={}, description=SIZES)
+    weights: _Files = Field(description=FILES)
+    encoder: Annotated[str, _fits(ENCODERS.__contains__)] = Field(description=_one_of(ENCODERS))
+    config: _Sizes = Field(default={}, description=SIZES)
     prefix: str = Field(default="", description=PREFIX)
-    pooling: str = Field(description=_one_of(image_towers.POOLING))
-    head: list[Any] = Field(description=HEAD)
+    pooling: Annotated[str, _fits(heads.IMAGE_POOLING.__contains__)] = Field(
+        description=_one_of(heads.IMAGE_POOLING)
+    )
+    head: _Layers = Field(description=HEAD)
 
 
-class PixelSection(Section):
+class PixelSection(StrictModel):
     """How an image becomes pixels, see `nast.models.preprocess.to_pixels`."""
 
-    tests: ClassVar = {
-        "geometry": preprocess.GEOMETRY.__contains__,
-        "interpolation": preprocess.INTERPOLATION.__contains__,
-        "range": (1, 255).__contains__,
-        "mean": lambda numbers: len(numbers) in (1, 3),
-        "std": lambda numbers: len(numbers) in (1, 3),
-    }
     size: int = Field(gt=0, description="a number of pixels")
     resize: int | None = Field(default=None, gt=0, description="a number of pixels")
-    geometry: str = Field(description=_one_of(preprocess.GEOMETRY))
-    interpolation: str = Field(description=_one_of(preprocess.INTERPOLATION))
+    geometry: Annotated[str, _fits(preprocess.GEOMETRY.__contains__)] = Field(
+        description=_one_of(preprocess.GEOMETRY)
+    )
+    interpolation: Annotated[str, _fits(preprocess.INTERPOLATION.__contains__)] = Field(
+        description=_one_of(preprocess.INTERPOLATION)
+    )
     grey: bool = Field(default=False, description="true or false")
     stretch: bool = Field(default=False, description="true or false")
-    range: int = Field(default=1, description="1 or 255, what white becomes")
-    mean: list[Number] = Field(description="a list of one number or three")
-    std: list[Number] = Field(description="a list of one number or three")
+    range: Literal[1, 255] = Field(default=1, description="1 or 255, what white becomes")
+    mean: _Channels = Field(description="a list of one number or three")
+    std: _Channels = Field(description="a list of one number or three")
 
 
-class TowerSpec(Section):
+class TowerSpec(StrictModel):
     """All that a two-tower model is."""
 
-    tests: ClassVar = {"scale": _is_scale}
     name: str = Field(description="a name")
     licence: str = Field(default="not stated", description="the licence of the weights")
     trained_on: list[str] = Field(default=[], description="a list of texts")
     weights: str = Field(default="not stated", description="where the files are published")
-    scale: Any = Field(description="a number, or {key: KEY of its logarithm, max: number}")
+    scale: Annotated[Any, _fits(_is_scale)] = Field(
+        description="a number, or {key: KEY of its logarithm, max: number}"
+    )
     ignore: list[str] = Field(default=[], description="a list of texts")
     text: TextSection = Field(description="a section of keys")
     image: ImageSection = Field(description="a section of keys")

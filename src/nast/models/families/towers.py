@@ -11,7 +11,7 @@ from transformers import CLIPVisionModel, ViTModel
 from nast.errors import ModelError
 from nast.models.bert import BertTextTower
 from nast.models.contract import DualEncoder, TextTower
-from nast.models.families.image_towers import ImageTower
+from nast.models.families.heads import ImageTower
 from nast.models.families.spec import TextReading
 from nast.models.weights.fit import check_pixels
 

@@ -17,8 +17,7 @@ from nast.errors import ModelError
 from nast.files import read_json
 from nast.hashes import content_hash, file_hash
 from nast.models.contract import DualEncoder
-from nast.models.families.heads import build_head
-from nast.models.families.image_towers import ImageTower
+from nast.models.families.heads import ImageTower, build_head
 from nast.models.families.spec import ImageSection, TextSection, TowerSpec, read_spec
 from nast.models.families.towers import two_towers
 from nast.models.preprocess import to_pixels

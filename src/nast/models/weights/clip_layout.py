@@ -12,41 +12,44 @@ from transformers import CLIPConfig
 
 from nast.errors import ModelError
 from nast.models.weights.checkpoints import Weights, count_blocks, grid_side
-from nast.models.weights.model_folders import check_keys
-from nast.models.weights.pretrained import SAFELY, refusing
+from nast.models.weights.renaming import Renaming
 
 HEAD_WIDTH = 64
 END_TOKEN = 49407
-_BLOCK = {
-    "ln_1": "layer_norm1",
-    "ln_2": "layer_norm2",
-    "attn.out_proj": "self_attn.out_proj",
-    "mlp.c_fc": "mlp.fc1",
-    "mlp.c_proj": "mlp.fc2",
-}
-_SAME = {
-    "logit_scale": "logit_scale",
-    "token_embedding.weight": "text_model.embeddings.token_embedding.weight",
-    "positional_embedding": "text_model.embeddings.position_embedding.weight",
-    "ln_final.weight": "text_model.final_layer_norm.weight",
-    "ln_final.bias": "text_model.final_layer_norm.bias",
-    "visual.class_embedding": "vision_model.embeddings.class_embedding",
-    "visual.positional_embedding": "vision_model.embeddings.position_embedding.weight",
-    "visual.conv1.weight": "vision_model.embeddings.patch_embedding.weight",
-    "visual.ln_pre.weight": "vision_model.pre_layrnorm.weight",
-    "visual.ln_pre.bias": "vision_model.pre_layrnorm.bias",
-    "visual.ln_post.weight": "vision_model.post_layernorm.weight",
-    "visual.ln_post.bias": "vision_model.post_layernorm.bias",
-}
-_TRANSPOSED = {
-    "text_projection": "text_projection.weight",
-    "visual.proj": "visual_projection.weight",
-}
-_TOWERS = {
-    "transformer.resblocks.": "text_model.encoder.layers.",
-    "visual.transformer.resblocks.": "vision_model.encoder.layers.",
-}
-_Q_K_V = ("q_proj", "k_proj", "v_proj")
+OPENAI = Renaming(
+    what="CLIP",
+    same={
+        "logit_scale": "logit_scale",
+        "token_embedding.weight": "text_model.embeddings.token_embedding.weight",
+        "positional_embedding": "text_model.embeddings.position_embedding.weight",
+        "ln_final.weight": "text_model.final_layer_norm.weight",
+        "ln_final.bias": "text_model.final_layer_norm.bias",
+        "visual.class_embedding": "vision_model.embeddings.class_embedding",
+        "visual.positional_embedding": "vision_model.embeddings.position_embedding.weight",
+        "visual.conv1.weight": "vision_model.embeddings.patch_embedding.weight",
+        "visual.ln_pre.weight": "vision_model.pre_layrnorm.weight",
+        "visual.ln_pre.bias": "vision_model.pre_layrnorm.bias",
+        "visual.ln_post.weight": "vision_model.post_layernorm.weight",
+        "visual.ln_post.bias": "vision_model.post_layernorm.bias",
+    },
+    transposed={
+        "text_projection": "text_projection.weight",
+        "visual.proj": "visual_projection.weight",
+    },
+    towers={
+        "transformer.resblocks.": "text_model.encoder.layers.",
+        "visual.transformer.resblocks.": "vision_model.encoder.layers.",
+    },
+    block={
+        "ln_1": "layer_norm1",
+        "ln_2": "layer_norm2",
+        "attn.out_proj": "self_attn.out_proj",
+        "mlp.c_fc": "mlp.fc1",
+        "mlp.c_proj": "mlp.fc2",
+    },
+    fused="attn.in_proj_",
+    attention="self_attn.",
+)
 
 
 def to_transformers(weights: Mapping[str, torch.Tensor]) -> Weights:
@@ -55,46 +58,9 @@ def to_transformers(weights: Mapping[str, torch.Tensor]) -> Weights:
     Raises:
         ModelError: keys that no layer of CLIP has; they are listed.
     """
-    left = dict(weights)
-    found: Weights = {}
-    for ours, theirs in _SAME.items():
-        if ours in left:
-            found[theirs] = left.pop(ours)
+    found = OPENAI.forward(weights)
     if "logit_scale" in found:
         found["logit_scale"] = found["logit_scale"].reshape(())
-    for ours, theirs in _TRANSPOSED.items():
-        if ours in left:
-            found[theirs] = left.pop(ours).T.contiguous()
-    for ours, theirs in _TOWERS.items():
-        for block in range(count_blocks(weights, ours)):
-            for kind in ("weight", "bias"):
-                for a, b in _BLOCK.items():
-                    if (key := f"{ours}{block}.{a}.{kind}") in left:
-                        found[f"{theirs}{block}.{b}.{kind}"] = left.pop(key)
-                if (key := f"{ours}{block}.attn.in_proj_{kind}") in left:
-                    for name, part in zip(_Q_K_V, left.pop(key).chunk(3), strict=True):
-                        found[f"{theirs}{block}.self_attn.{name}.{kind}"] = part.clone()
-    if left:
-        raise ModelError(f"{len(left)} keys are of no layer of CLIP: {', '.join(sorted(left)[:8])}")
-    return found
-
-
-def to_openai(weights: Mapping[str, torch.Tensor]) -> Weights:
-    """The names of `CLIPModel` -> OpenAI's: the inverse of `to_transformers`.
-
-    Weights of one tower give that tower.
-    """
-    found = {ours: weights[theirs] for ours, theirs in _SAME.items() if theirs in weights}
-    for ours, theirs in _TRANSPOSED.items():
-        if theirs in weights:
-            found[ours] = weights[theirs].T.contiguous()
-    for ours, theirs in _TOWERS.items():
-        for block in range(count_blocks(weights, theirs)):
-            for kind in ("weight", "bias"):
-                for a, b in _BLOCK.items():
-                    found[f"{ours}{block}.{a}.{kind}"] = weights[f"{theirs}{block}.{b}.{kind}"]
-                parts = [weights[f"{theirs}{block}.self_attn.{n}.{kind}"] for n in _Q_K_V]
-                found[f"{ours}{block}.attn.in_proj_{kind}"] = torch.cat(parts)
     return found
 
 
@@ -174,31 +140,6 @@ def clip_config(
         vision_config={**vision, "hidden_act": activation},
         projection_dim=vision["projection_dim"],
     )
-
-
-def filled(model_class: Any, config: Any, weights: Weights, source: str) -> Any:
-    """A network of transformers with exactly these weights.
-
-    Args:
-        model_class: for example `CLIPModel`.
-        config: of the same sizes.
-        weights: under the class's own names.
-        source: the file, for messages.
-
-    Raises:
-        ModelError: a tensor is missing, left over or of another shape.
-    """
-    with refusing(f"{source}: weights do not fit"):
-        network, loading = model_class.from_pretrained(
-            None,
-            config=config,
-            state_dict=weights,
-            dtype=torch.float32,
-            output_loading_info=True,
-            **SAFELY,
-        )
-    check_keys(source, loading["missing_keys"], loading["unexpected_keys"])
-    return network
 
 
 def _heads(width: int, head_width: int) -> int:

@@ -15,38 +15,13 @@ from transformers import CLIPConfig, CLIPModel
 
 from nast.errors import ModelError
 from nast.models.weights.checkpoints import Weights, count_blocks, grid_side
-from nast.models.weights.clip_layout import text_sizes, to_openai, to_transformers
+from nast.models.weights.clip_layout import OPENAI, text_sizes, to_transformers
 from nast.models.weights.model_folders import check_keys
+from nast.models.weights.resnet import STAGES, add_stages
 
 STRIDE = 32
 """Pixels along one side of a cell of the last feature map."""
-STAGES = ("layer1", "layer2", "layer3", "layer4")
 _VISUAL = "visual."
-
-
-class ClipBottleneck(nn.Module):
-    """1x1, 3x3 and 1x1 convolutions of stride 1; a strided block averages before the last one."""
-
-    def __init__(self, inputs: int, width: int, stride: int) -> None:
-        super().__init__()
-        outputs = 4 * width
-        self.conv1, self.bn1 = nn.Conv2d(inputs, width, 1, bias=False), nn.BatchNorm2d(width)
-        self.conv2 = nn.Conv2d(width, width, 3, padding=1, bias=False)
-        self.bn2 = nn.BatchNorm2d(width)
-        self.conv3, self.bn3 = nn.Conv2d(width, outputs, 1, bias=False), nn.BatchNorm2d(outputs)
-        self.pool = nn.AvgPool2d(stride) if stride > 1 else nn.Identity()
-        self.downsample = None
-        if stride > 1 or inputs != outputs:
-            self.downsample = nn.Sequential(
-                nn.Conv2d(inputs, outputs, 1, bias=False), nn.BatchNorm2d(outputs)
-            )
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """(B, inputs, h, w) -> (B, 4 width, h / stride, w / stride)."""
-        out = torch.relu(self.bn1(self.conv1(x)))
-        out = self.pool(torch.relu(self.bn2(self.conv2(out))))
-        out = self.bn3(self.conv3(out))
-        return torch.relu(out + (x if self.downsample is None else self.downsample(self.pool(x))))
 
 
 class AttentionPool(nn.Module):
@@ -96,13 +71,7 @@ class ClipResNet(nn.Module):
         self.conv3 = nn.Conv2d(half, sizes.width, 3, padding=1, bias=False)
         self.bn1, self.bn2 = nn.BatchNorm2d(half), nn.BatchNorm2d(half)
         self.bn3 = nn.BatchNorm2d(sizes.width)
-        inputs = sizes.width
-        for stage, (name, depth) in enumerate(zip(STAGES, sizes.depths, strict=True)):
-            channels, blocks = sizes.width * 2**stage, []
-            for i in range(depth):
-                blocks.append(ClipBottleneck(inputs, channels, 2 if stage and not i else 1))
-                inputs = 4 * channels
-            setattr(self, name, nn.Sequential(*blocks))
+        inputs = add_stages(self, sizes.depths, sizes.width, averaged=True)
         self.attnpool = AttentionPool(sizes.grid, inputs, sizes.heads, sizes.outputs)
 
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
@@ -156,7 +125,7 @@ def resnet_to_openai(network: ClipWithResNet) -> Weights:
     """The weights under OpenAI's names."""
     state, prefix = network.state_dict(), "vision_model."
     image = {k: v for k, v in state.items() if k.startswith(prefix)}
-    text = to_openai({k: v for k, v in state.items() if k not in image})
+    text = OPENAI.back({k: v for k, v in state.items() if k not in image})
     return text | {_VISUAL + k.removeprefix(prefix): v for k, v in image.items()}
 
 

@@ -64,10 +64,29 @@ def build_encoder(
     # Swin's pooler is a mean without weights; the others' is a layer that no dual encoder reads.
     options = {} if kind in ("dinov2", "clip") else {"add_pooling_layer": pooler}
     with refusing(f"{source}: weights do not fit this {kind}"):
+        return filled(model_class, config_class(**config), dict(weights), source, **options)
+
+
+def filled(
+    model_class: Any, config: Any, weights: dict[str, torch.Tensor], source: str, **options: Any
+) -> Any:
+    """A network of transformers with exactly these weights.
+
+    Args:
+        model_class: for example `CLIPModel`.
+        config: of the same sizes.
+        weights: under the class's own names.
+        source: the file, for messages.
+        options: further arguments of the class.
+
+    Raises:
+        ModelError: a tensor is missing, left over or of another shape.
+    """
+    with refusing(f"{source}: weights do not fit"):
         network, loading = model_class.from_pretrained(
             None,
-            config=config_class(**config),
-            state_dict=dict(weights),
+            config=config,
+            state_dict=weights,
             dtype=torch.float32,
             output_loading_info=True,
             **SAFELY,

@@ -8,6 +8,8 @@ and raw memory included, so each name stands for a box here that keeps nothing.
 
 from typing import Any
 
+import numpy
+
 _FUNCTIONS = (
     *(
         f"numpy.{core}.multiarray.{name}"
@@ -18,52 +20,7 @@ _FUNCTIONS = (
     "numpy.dtype",
     "numpy.ndarray",
 )
-_KINDS = (
-    "bool",
-    "int8",
-    "int16",
-    "int32",
-    "int64",
-    "uint8",
-    "uint16",
-    "uint32",
-    "uint64",
-    "float16",
-    "float32",
-    "float64",
-    "longdouble",
-    "complex64",
-    "complex128",
-    "clongdouble",
-    "str",
-    "bytes",
-    "void",
-    "datetime64",
-    "timedelta64",
-)
-_CLASSES = (
-    "Bool",
-    "Int8",
-    "Int16",
-    "Int32",
-    "Int64",
-    "UInt8",
-    "UInt16",
-    "UInt32",
-    "UInt64",
-    "Float16",
-    "Float32",
-    "Float64",
-    "LongDouble",
-    "Complex64",
-    "Complex128",
-    "Str",
-    "Bytes",
-    "Void",
-    "DateTime64",
-    "TimeDelta64",
-)
-
+_TYPES = [numpy.dtype(code) for code in numpy.typecodes["All"]]
 _VALUES = (
     *(
         f"pathlib{part}.{name}"
@@ -91,8 +48,9 @@ BOXED: list[Any] = [
     for name in (
         *_FUNCTIONS,
         *_VALUES,
-        *(f"numpy.{kind}{end}" for kind in _KINDS for end in ("", "_")),
-        *(f"numpy.dtypes.{name}DType" for name in _CLASSES),
+        # numpy 1 calls some of its scalars bool_ and str_, numpy 2 bool and str.
+        *(f"numpy.{t.type.__name__.removesuffix('_')}{end}" for t in _TYPES for end in ("", "_")),
+        *(f"numpy.dtypes.{type(t).__name__}" for t in _TYPES),
     )
 ]
 """For `torch.serialization.safe_globals`: what is called in place of each name."""

@@ -5,10 +5,11 @@ answers, not the model, is what makes two runs equal.
 """
 
 import json
-import os
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+
+from pydantic import BaseModel
 
 from nast.errors import InputError
 from nast.hashes import content_hash
@@ -24,6 +25,14 @@ def request_key(model: LanguageModel, messages: Messages) -> str:
     return content_hash([[dict(m) for m in messages], model.name, dict(model.decoding)])
 
 
+class _Line(BaseModel):
+    """What counts of a line of the file."""
+
+    key: str
+    answer: str
+    refused: list[str] = []
+
+
 class AnswerCache:
     """Answers in a file of JSON lines that only grows; several runs may share it.
 
@@ -37,10 +46,7 @@ class AnswerCache:
     """
 
     def __init__(self, path: Path | None = None) -> None:
-        """Open a file of answers.
-
-        Args:
-            path: the file, made when the first answer comes; None keeps answers in memory only.
+        """Open a file of answers, made when the first one comes; None keeps them in memory only.
 
         Raises:
             InputError: the path is a folder.
@@ -53,7 +59,9 @@ class AnswerCache:
         if self.path is not None and self.path.is_dir():
             raise InputError(self.path, found="a folder", expected="a file of answers (JSON lines)")
         if self.path is not None and self.path.is_file():
-            self._seal(self.path)
+            # End a half-written last line, so that the next one starts on its own.
+            if not self.path.read_bytes().endswith(b"\n") and self.path.stat().st_size:
+                _append(self.path, "\n")
             self._catch_up(self.path)
 
     def get(self, key: str) -> str | None:
@@ -80,15 +88,6 @@ class AnswerCache:
         _append(self.path, "".join(json.dumps(line, sort_keys=True) + "\n" for line in lines))
         self._catch_up(self.path)
 
-    def _seal(self, path: Path) -> None:
-        """End a half-written last line, so that the next one starts on its own."""
-        with open(path, "rb") as file:
-            size = file.seek(0, os.SEEK_END)
-            file.seek(max(0, size - 1))
-            ended = file.read(1) in (b"\n", b"")
-        if not ended:
-            _append(path, "\n")
-
     def _catch_up(self, path: Path) -> None:
         """Read what was appended since, by this run and by others."""
         with open(path, "rb") as file:
@@ -97,25 +96,13 @@ class AnswerCache:
             new = file.read().rpartition(b"\n")[0]
         self._read_to += len(new) + 1 if new else 0
         for line in new.splitlines():
-            entry = _entry(line)
-            if entry is None:
+            try:
+                row = _Line.model_validate_json(line)
+            except (ValueError, RecursionError):
                 self.dropped += bool(line.strip())
-            elif entry[0] not in self._answers:
-                key, self._answers[key], self._refused[key] = entry[0], entry[1], entry[2]
-
-
-def _entry(line: bytes) -> tuple[str, str, list[str]] | None:
-    try:
-        row = json.loads(line)
-    except (ValueError, RecursionError):
-        return None
-    if not isinstance(row, dict):
-        return None
-    key, answer = row.get("key"), row.get("answer")
-    refused = row.get("refused", [])
-    if not isinstance(key, str) or not isinstance(answer, str) or not isinstance(refused, list):
-        return None
-    return key, answer, [str(what) for what in refused]
+                continue
+            if row.key not in self._answers:
+                self._answers[row.key], self._refused[row.key] = row.answer, row.refused
 
 
 def _append(path: Path, text: str) -> None:
@@ -132,14 +119,9 @@ def ask(
 ) -> list[str | None]:
     """Answers to some conversations: from the cache, else from the model, each asked once.
 
-    Blank answers are not kept.
-
-    Args:
-        model: answers what the cache lacks, `model.chunk` conversations at a time.
-        batch: conversations; equal ones are asked once.
-        cache: gets the new answers after every chunk.
-        counts: `answers from the cache`, `requests to the model` and, for each thing that the
-            server refused, `answers: WHAT` go up.
+    The model is asked for what the cache lacks, `model.chunk` conversations at a time; the cache
+    gets the answers that are not blank after each. Of `counts`, `answers from the cache`, `requests
+    to the model` and, for each thing that the server refused, `answers: WHAT` go up.
 
     Returns:
         An answer for each conversation, None where the model gave none.

@@ -41,9 +41,7 @@ class _Mark(NamedTuple):
 def unclear_denial(text: str, conditions: Conditions = CONDITIONS) -> str | None:
     """The first cue of a sentence whose reach may be read in two ways, or None.
 
-    Args:
-        text: a sentence whose facts have been read and are the wanted ones.
-        conditions: the table of conditions.
+    The facts of the sentence have been read, and are the wanted ones.
     """
     lowered = text.lower()
     marks = _marks(lowered, conditions)

@@ -102,13 +102,9 @@ def _hear(task: Task, answer: str | None, rejected: Counter[str]) -> None:
 def labelled_lines(answer: str, labels: Sequence[str]) -> dict[str, str]:
     """The texts of an answer by label, tidied.
 
-    A line counts where it starts with a label and one of `: . )`; marks around them, code fences,
-    other lines and the thoughts of reasoning models are passed over. The first line of a label
-    counts.
-
-    Args:
-        answer: of a model.
-        labels: such as A, B, Stem.
+    A line counts where it starts with a label (A, B, Stem) and one of `: . )`; marks around them,
+    code fences, other lines and the thoughts of reasoning models are passed over. The first line of
+    a label counts.
     """
     names = "|".join(map(re.escape, labels))
     line = re.compile(rf"[\W_]*(?:(?:option|claim|sentence)\s+)?({names})[\"*_]*\s*[:.)](.*)", re.I)

@@ -24,12 +24,7 @@ class Parameters:
     """
 
     def __init__(self, decoding: Mapping[str, Any], wished: Sequence[Mapping[str, Any]]) -> None:
-        """Begin with everything.
-
-        Args:
-            decoding: settings of every request.
-            wished: see `Endpoint.wished`.
-        """
+        """Begin with everything: `Endpoint.decoding` and the first of `Endpoint.wished`."""
         self._decoding = dict(decoding)
         self._wishes = [*map(dict, wished), {}]
         self._wish = 0
@@ -52,14 +47,7 @@ class Parameters:
         return {str(k): v for k, v in kept.items()} | self._wishes[max(wish, self._wish)]
 
     def give_up(self, refusal: bytes) -> bool:
-        """Learn from a refusal of what `sent` gave.
-
-        Args:
-            refusal: the body of the response.
-
-        Returns:
-            Whether there is something to try; False once all has been given up.
-        """
+        """Learn from a response that refuses what `sent` gave; False once all has been given up."""
         now = self.sent()
         name = _named(refusal, now)
         if name is not None and any(name in wish for wish in self._wishes):

@@ -47,12 +47,7 @@ class Response(NamedTuple):
 
 
 class TransientError(Exception):
-    """A fault that may pass.
-
-    Args:
-        why: the fault in words that hold nothing of the request.
-        wait: seconds that the server asks to wait, where it says so.
-    """
+    """A fault that may pass: in words that hold nothing of the request, with seconds to wait."""
 
     def __init__(self, why: str, wait: float = 0.0) -> None:
         super().__init__(why)
@@ -93,11 +88,7 @@ def wait_before(number: int, fault: TransientError) -> float:
 
 
 def first_choice(response: Response, address: str) -> Mapping[str, Any]:
-    """The first choice of a response, whose `message` has the text; empty where there is none.
-
-    Args:
-        response: of `chat/completions`.
-        address: of the server, for messages.
+    """The first choice of a response of `chat/completions`; empty where there is none.
 
     Raises:
         TransientError: the fault may pass: 408, 425, 429, 5xx but 501, no JSON, another form.
@@ -149,11 +140,10 @@ def ending_of(choice: Mapping[str, Any]) -> str:
     if _STOPPED.search(reason):
         return CUT_OFF
     message = choice["message"] if choice else {}
-    content = message.get("content")
-    parts = (
-        [part for part in content if isinstance(part, dict)] if isinstance(content, list) else []
+    parts = message.get("content") if isinstance(message.get("content"), list) else []
+    refused = message.get("refusal") or any(
+        isinstance(part, dict) and part.get("type") == "refusal" for part in parts
     )
-    refused = message.get("refusal") or any(part.get("type") == "refusal" for part in parts)
     return WITHHELD if refused or _KEPT_BACK.search(reason) else ""
 
 

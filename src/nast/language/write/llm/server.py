@@ -78,10 +78,9 @@ class ChatServer:
         return _run(self._answers(batch))
 
     def _headers(self) -> dict[str, str]:
-        fixed = {"Accept-Encoding": ENCODINGS}
         name = self._endpoint.key_variable
         if name is None:
-            return fixed
+            return {"Accept-Encoding": ENCODINGS}
         key = os.environ.get(name, "").strip()
         if not key:
             raise UsageError(f"set the environment variable {name} to the key of the server")
@@ -90,7 +89,7 @@ class ChatServer:
                 f"the environment variable {name} holds a character that is no plain "
                 "ASCII, which no key has; set it to the key alone"
             )
-        return {**fixed, "Authorization": f"Bearer {key}"}
+        return {"Accept-Encoding": ENCODINGS, "Authorization": f"Bearer {key}"}
 
     def _client(self) -> httpx.AsyncClient:
         try:

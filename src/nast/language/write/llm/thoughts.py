@@ -18,9 +18,7 @@ _HIDDEN = re.compile("[\u00ad\u200b-\u200f\u2060\ufeff]")
 def spoken(reply: str, lead: str = "\n") -> str:
     """What a reply says beside thoughts and marks; blank where a thought stays open.
 
-    Args:
-        reply: any text of a model.
-        lead: stands for the mark that begins an answer.
+    `lead` stands for the mark that begins an answer.
     """
     if len(reply) > LONGEST:
         return ""

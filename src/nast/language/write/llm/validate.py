@@ -56,16 +56,7 @@ def tidy(text: str) -> str:
 def check_negated(
     text: str, facts: Collection[Fact], conditions: Conditions = CONDITIONS
 ) -> Fault | None:
-    """Whether a sentence states some facts, absences by negation, and nothing else.
-
-    Args:
-        text: the sentence.
-        facts: what it must say.
-        conditions: the table of conditions.
-
-    Returns:
-        The first fault, or None.
-    """
+    """The first fault of a sentence that must state some facts, absences by negation, and no more."""
     fault = _check_form(text) or _check_hedges(text) or _check_facts(text, facts, conditions)
     if fault:
         return fault
@@ -86,19 +77,10 @@ def check_negated(
 def check_affirmative(
     text: str, negated: str, facts: Collection[Fact], conditions: Conditions = CONDITIONS
 ) -> Fault | None:
-    """Whether a sentence is the affirmative form of a negated one (paper section 3, Appendix B).
+    """The first fault of the affirmative form of a negated text (paper section 3, Appendix B).
 
     No negation is left, Table 5's phrases stand for the absences, and outside the denials the two
-    are equal byte for byte.
-
-    Args:
-        text: the affirmative form.
-        negated: the negated form, which has passed `check_negated`.
-        facts: what both must say.
-        conditions: the table of conditions.
-
-    Returns:
-        The first fault, or None.
+    are equal byte for byte. The negated form has passed `check_negated`; both say the same facts.
     """
     left = cues(text)
     if left:
@@ -114,12 +96,12 @@ def check_affirmative(
 def check_omitted(
     text: str, facts: Collection[Fact], conditions: Conditions = CONDITIONS
 ) -> Fault | None:
-    """Whether a sentence states the present facts alone, without any negation."""
+    """The first fault of a sentence that must state the present facts alone, without negation."""
     return check_negated(text, [f for f in facts if f.existence == "present"], conditions)
 
 
 def check_stem(text: str, conditions: Conditions = CONDITIONS) -> Fault | None:
-    """Whether a stem is one short question that names no finding."""
+    """The first fault of a stem, which must be one short question that names no finding."""
     if not text.endswith("?") or len(text) > LONGEST or re.search(r"[.!?]\s", text):
         return Fault("form", "must be one question")
     known, lowered = lexicon(conditions), text.lower()

@@ -54,14 +54,7 @@ def stray_words(
     """Words that say something beside the facts that were read: other findings, other attributes.
 
     Cues such as "not clearly seen" and "has resolved" say more than absence, and are among them.
-
-    Args:
-        text: a sentence.
-        readings: what `parse.read` found in it, all of it wanted.
-        conditions: the table of conditions.
-
-    Returns:
-        The words in small letters, in order.
+    The words come in small letters, in order.
     """
     lowered = text.lower()
     known = lexicon(conditions)
