@@ -140,7 +140,8 @@ def ending_of(choice: Mapping[str, Any]) -> str:
     if _STOPPED.search(reason):
         return CUT_OFF
     message = choice["message"] if choice else {}
-    parts = message.get("content") if isinstance(message.get("content"), list) else []
+    content = message.get("content")
+    parts = content if isinstance(content, list) else []
     refused = message.get("refusal") or any(
         isinstance(part, dict) and part.get("type") == "refusal" for part in parts
     )

@@ -56,7 +56,7 @@ def tidy(text: str) -> str:
 def check_negated(
     text: str, facts: Collection[Fact], conditions: Conditions = CONDITIONS
 ) -> Fault | None:
-    """The first fault of a sentence that must state some facts, absences by negation, and no more."""
+    """The first fault of a sentence that must state some facts, absences by negation."""
     fault = _check_form(text) or _check_hedges(text) or _check_facts(text, facts, conditions)
     if fault:
         return fault
