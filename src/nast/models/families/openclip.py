@@ -19,7 +19,7 @@ from nast.models.families.hf import dual_encoder
 from nast.models.families.openclip_config import (
     CONFIG,
     FOLDER,
-    Settings,
+    Checkpoint,
     architecture,
     check_image_size,
     settings_of_folder,
@@ -80,12 +80,11 @@ def load_openclip(place: str, name: str) -> DualEncoder:
         tokenizer = tokenizer_key(file.parent) if own_tokenizer else CLIP_BPE
         stated = [settings._asdict(), found and found._asdict()]
         key = content_hash([file_hash(file), *stated, tokenizer])
+        given = Checkpoint(weights, layout, settings, file, place, name, key)
         if found:
-            model = _siglip(weights, settings, found, name, key, place, file)
-        elif layout.text == "clip":
-            model = _clip(weights, settings, name, key, place, file)
+            model = _siglip(given, found)
         else:
-            model = load_towers(weights, layout, settings, name, key, place, file)
+            model = _clip(given) if layout.text == "clip" else load_towers(given)
     except KeyError as error:
         raise ModelError(f"{file}: no tensor {error} among the weights") from None
     if bias is not None:
@@ -93,30 +92,29 @@ def load_openclip(place: str, name: str) -> DualEncoder:
     return model
 
 
-def _clip(
-    weights: Weights, settings: Settings, name: str, key: str, place: str, file: Path
-) -> DualEncoder:
+def _clip(given: Checkpoint) -> DualEncoder:
     """A `CLIPModel`, or a `ClipWithResNet`, with its tokenizer and preprocessing."""
-    tokenizer = _tokenizer(weights, settings, file)
+    weights, settings, file = given.weights, given.settings, given.file
+    tokenizer = _tokenizer(given)
     if settings.end_token == 2:
         raise ModelError(f"{file}: text_cfg.eos_id is 2, which transformers keeps for another rule")
     # 2 stands for the largest id of a row, which is how open_clip reads a text unless told.
     end = settings.end_token or (2 if settings.own_tokenizer else END_TOKEN)
-    given: dict[str, Any] = {
+    sizes: dict[str, Any] = {
         "head_width": settings.head_width,
         "text_heads": settings.text_heads,
         "end_token": end,
     }
     network: Any
     if "visual.attnpool.positional_embedding" in weights:
-        network, side = clip_with_resnet(weights, settings.activation, str(file), **given)
+        network, side = clip_with_resnet(weights, settings.activation, str(file), **sizes)
     else:
-        config: Any = clip_config(weights, settings.activation, **given)
+        config: Any = clip_config(weights, settings.activation, **sizes)
         network = filled(CLIPModel, config, to_transformers(weights), str(file))
         side = config.vision_config.image_size
     check_image_size(settings, side, file)
     processor = image_processor(side, settings.preprocessing)
-    model = dual_encoder(network, tokenizer, processor, name, key, place)
+    model = dual_encoder(network, tokenizer, processor, given.name, given.key, given.place)
     model.spec["family"] = "openclip"
     if settings.chexzero:
         check_pixels(str(file), chexzero_pixels, side)
@@ -125,22 +123,14 @@ def _clip(
     return model
 
 
-def _siglip(
-    weights: Weights,
-    settings: Settings,
-    found: SiglipSettings,
-    name: str,
-    key: str,
-    place: str,
-    file: Path,
-) -> DualEncoder:
+def _siglip(given: Checkpoint, found: SiglipSettings) -> DualEncoder:
     """A `SiglipModel`; its configuration beside the weights says what they do not."""
-    network = siglip(weights, found, str(file))
+    network = siglip(given.weights, found, str(given.file))
     side = network.config.vision_config.image_size
-    check_image_size(settings, side, file)
-    tokenizer = _tokenizer(weights, settings, file, found.clean)
-    processor = image_processor(side, settings.preprocessing)
-    model = dual_encoder(network, tokenizer, processor, name, key, place)
+    check_image_size(given.settings, side, given.file)
+    tokenizer = _tokenizer(given, found.clean)
+    processor = image_processor(side, given.settings.preprocessing)
+    model = dual_encoder(network, tokenizer, processor, given.name, given.key, given.place)
     # The tokenizer itself does to a text what its configuration asks for.
     model.text_rules = model.spec["text rules"] = []
     model.spec["family"] = "openclip"
@@ -162,7 +152,8 @@ def _siglip_settings(file: Path) -> SiglipSettings:
     return siglip_settings(read_json(path)["model_cfg"], path)
 
 
-def _tokenizer(weights: Weights, settings: Settings, file: Path, clean: str = "whitespace") -> Any:
+def _tokenizer(given: Checkpoint, clean: str = "whitespace") -> Any:
+    weights, settings, file = given.weights, given.settings, given.file
     positions = len(weights["positional_embedding"])
     if settings.context != positions:
         raise ModelError(f"{file}: {positions} text positions, expected {settings.context}")

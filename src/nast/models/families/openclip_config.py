@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from nast.errors import ModelError, UsageError
 from nast.files import read_json
 from nast.models.cleaning import CLEAN
-from nast.models.weights.checkpoints import Layout
+from nast.models.weights.checkpoints import Layout, Weights
 from nast.models.weights.torchscript import has_quick_gelu, is_torchscript
 
 QUICK = "-quickgelu"
@@ -88,6 +88,28 @@ class Settings(NamedTuple):
         "interpolation": "bicubic",
         "resize_mode": "shortest",
     }
+
+
+class Checkpoint(NamedTuple):
+    """A checkpoint that has been read, and how results call the model.
+
+    Attributes:
+        weights: under open_clip's names.
+        layout: the kinds of its towers.
+        settings: what the tensors do not say.
+        file: the checkpoint; its tokenizer's files, where it has any, lie beside it.
+        place: `ARCH:CHECKPOINT`.
+        name: how results call the model.
+        key: hash of everything that decides a vector.
+    """
+
+    weights: Weights
+    layout: Layout
+    settings: Settings
+    file: Path
+    place: str
+    name: str
+    key: str
 
 
 def architecture(arch: str) -> Architecture:

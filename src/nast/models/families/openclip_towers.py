@@ -10,11 +10,11 @@ from nast.errors import ModelError
 from nast.models.cleaning import with_cleaning
 from nast.models.contract import DualEncoder
 from nast.models.families.heads import ImageTower, build_head
-from nast.models.families.openclip_config import Settings, check_image_size
+from nast.models.families.openclip_config import Checkpoint, Settings, check_image_size
 from nast.models.families.openclip_images import image_processor
 from nast.models.families.spec import TextReading
 from nast.models.families.towers import two_towers
-from nast.models.weights.checkpoints import Layout, Weights
+from nast.models.weights.checkpoints import Weights
 from nast.models.weights.clip_layout import to_transformers, vision_sizes
 from nast.models.weights.encoders import build_encoder, filled
 from nast.models.weights.model_folders import check_keys
@@ -22,33 +22,16 @@ from nast.models.weights.pretrained import load_tokenizer
 from nast.models.weights.timm_layout import BERT, bert_sizes, vit_sizes, vit_to_transformers
 
 
-def load_towers(
-    weights: Weights,
-    layout: Layout,
-    settings: Settings,
-    name: str,
-    key: str,
-    place: str,
-    file: Path,
-) -> DualEncoder:
+def load_towers(given: Checkpoint) -> DualEncoder:
     """Build the two towers of a checkpoint.
 
     The text is read at [CLS] of the last block, not through BERT's tanh pooler, and projected by
     an MLP without biases; timm's image tower always runs with GELU.
 
-    Args:
-        weights: under open_clip's names.
-        layout: what `recognise` found.
-        settings: what the tensors do not say.
-        name: how results call the model.
-        key: hash of everything that decides a vector.
-        place: `ARCH:CHECKPOINT`.
-        file: the checkpoint; the tokenizer's files lie beside it.
-
     Raises:
         ModelError: keys are missing or left over, or there is no tokenizer.
     """
-    left = dict(weights)
+    settings, file, left = given.settings, given.file, dict(given.weights)
     if "logit_scale" not in left:
         raise ModelError(f"{file}: no logit_scale among the weights")
     scale = float(left.pop("logit_scale").exp())
@@ -57,7 +40,7 @@ def load_towers(
     head = build_head([*first, {"linear": last}], left)
     named = {k.removeprefix(BERT): v for k, v in left.items() if k.startswith(BERT)}
     bert = build_encoder("bert", bert_sizes(left), named, str(file))
-    tower = _timm if layout.image == "timm" else _clip
+    tower = _timm if given.layout.image == "timm" else _clip
     image = tower(left, settings, str(file))
     used = (BERT, "visual.")
     check_keys(str(file), [], [k for k in left if not k.startswith(used)])
@@ -68,7 +51,16 @@ def load_towers(
     check_image_size(settings, side, file)
     pixels = partial(image_processor(side, settings.preprocessing), return_tensors="pt")
     model = two_towers(
-        bert, head, image, tokenizer, pixels, scale, text, name=name, source=place, key=key
+        bert,
+        head,
+        image,
+        tokenizer,
+        pixels,
+        scale,
+        text,
+        name=given.name,
+        source=given.place,
+        key=given.key,
     )
     model.spec |= {"family": "openclip", "preprocessing": {"size": side, **settings.preprocessing}}
     return model
