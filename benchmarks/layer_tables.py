@@ -17,7 +17,6 @@ from nast.records import METRICS_SCHEMA
 from nast.sources.collect import read_facts
 from nast.tracing.aggregate import merged
 from nast.tracing.trace import trace
-from nast.training.updates import top_share
 from nast.vectors import Vectors
 
 SHOWN = (
@@ -90,7 +89,7 @@ def print_concentration(scores: Path, runs: dict[str, list[Path]]) -> None:
             continue
         for folder in folders:
             setting = run_setting(manifest_of(folder))
-            share = top_share(read_json(folder / "updates.json")["parameters"], 3)
+            share = sum(sorted(read_json(folder / "updates.json")["parameters"])[-3:])
             if setting:
                 points.setdefault(label, []).append((share, accuracy[label, setting.seed]))
     # Seeds of one setting share its concentration: settings are the units, runs stand beside.

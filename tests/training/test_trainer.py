@@ -24,8 +24,7 @@ from nast.training.run import STATE, build_run
 from nast.training.train import train
 from nast.training.train_config import TrainConfig
 from nast.training.trainer import fine_tune
-from nast.training.updates import top_share
-from nast.training.validation import claim_validation
+from nast.training.training_data import claim_validation
 from nast.vectors import Vectors
 
 CONFIG = TrainConfig(steps=5, captions=4, claims=3)
@@ -178,11 +177,6 @@ def test_only_the_text_tower_changes(model, batches):
 def test_bad_config(options):
     with pytest.raises(UsageError, match=r"lambda|mode|lora"):
         TrainConfig(**options)
-
-
-def test_top_share():
-    assert top_share([1 / 12] * 12, 3) == approx(3 / 12)
-    assert top_share([0.1, 0.5, 0.4], 2) == approx(0.9)
 
 
 @pytest.mark.parametrize("blocks", [3, 5])

@@ -4,7 +4,7 @@ import torch
 from pytest import approx
 
 from nast.training.lora import add_lora, lora_by_layer
-from nast.training.updates import UpdateMeter, top_share
+from nast.training.updates import UpdateMeter
 
 
 def test_shares_of_a_known_change(model):
@@ -74,8 +74,3 @@ def test_the_change_of_the_product_in_each_step(model):
         wanted.append(float((products() - before).norm()))
     assert [row["product"] for row in meter.steps] == approx(wanted, rel=1e-4)
     assert wanted[0] != approx(wanted[1], rel=1e-2)
-
-
-def test_top_share():
-    assert top_share([1 / 12] * 12, 3) == approx(0.25)
-    assert top_share([0.1, 0.5, 0.2, 0.2], 2) == approx(0.7)

@@ -77,3 +77,8 @@ def lora_by_layer(model: torch.nn.Module) -> dict[int, dict[str, torch.nn.Parame
         if block and "lora_" in name:
             found.setdefault(int(block[1]) + 1, {})[name] = parameter
     return dict(sorted(found.items()))
+
+
+def lora_parameters(model: torch.nn.Module) -> dict[str, torch.nn.Parameter]:
+    """Name -> LoRA parameter, the first block first."""
+    return {n: p for named in lora_by_layer(model).values() for n, p in named.items()}

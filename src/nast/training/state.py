@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 
 from nast.errors import InputError
 from nast.files import atomic
-from nast.training.lora import lora_by_layer
+from nast.training.lora import lora_parameters
 from nast.training.updates import UpdateMeter
 
 STEP = ("step", "block", "parameters", "product", "gradient")
@@ -49,7 +49,7 @@ class RunState:
 def save_state(path: Path, run: RunState) -> None:
     """Write the state, whole or not at all."""
     tensors: dict[str, torch.Tensor]
-    tensors = {f"lora/{n}": p for n, p in _parameters(run.network).items()}
+    tensors = {f"lora/{n}": p for n, p in lora_parameters(run.network).items()}
     tensors |= {f"start/{n}": p for n, p in run.meter.start.items()}
     tensors |= {f"best/{n}": p for n, p in (run.best or {}).items()}
     for number, values in run.optimizer.state_dict()["state"].items():
@@ -115,7 +115,7 @@ def _load_state(path: Path, run: RunState) -> None:
     for name, value in read.items():
         kind, _, rest = name.partition("/")
         tensors[kind][rest] = value
-    parameters = _parameters(run.network)
+    parameters = lora_parameters(run.network)
     found = {name: value.shape for name, value in tensors["lora"].items()}
     if found != {name: parameter.shape for name, parameter in parameters.items()}:
         raise ValueError("LoRA weights of other blocks or ranks")
@@ -137,7 +137,3 @@ def _load_state(path: Path, run: RunState) -> None:
     run.history, run.waited = numbers["history"], numbers["waited"]
     if numbers["best_score"] is not None:
         run.best, run.best_score = tensors["best"], numbers["best_score"]
-
-
-def _parameters(network: Any) -> dict[str, torch.nn.Parameter]:
-    return {n: p for named in lora_by_layer(network).values() for n, p in named.items()}

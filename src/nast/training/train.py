@@ -17,7 +17,7 @@ from nast.layers import LayerWeights, uniform
 from nast.models.contract import DualEncoder
 from nast.naming import run_name
 from nast.sources.collect import Facts, read_facts
-from nast.training.lora import lora_by_layer
+from nast.training.lora import lora_parameters
 from nast.training.run import asked_layers
 from nast.training.run_files import by_step
 from nast.training.train_config import TrainConfig
@@ -106,7 +106,7 @@ def train(
     )
     validate = partial(data.validate, tuned) if data.validate else None
     outcome = fine_tune(tuned, data.captions, data.claims, weights, config, report, validate)
-    parameters = _lora(tuned)
+    parameters = lora_parameters(tuned.network)
     with torch.no_grad():
         for name, best in (outcome.best or {}).items():
             parameters[name].copy_(best)
@@ -118,7 +118,3 @@ def train(
         digest.update(parameters[name].detach().cpu().contiguous().numpy().tobytes())
     tuned.key = content_hash([model.key, digest.hexdigest()])
     return TrainedModel(tuned, by_step(outcome.history), by_step(outcome.updates), outcome.shares)
-
-
-def _lora(model: DualEncoder) -> dict[str, torch.nn.Parameter]:
-    return {n: p for named in lora_by_layer(model.network).values() for n, p in named.items()}

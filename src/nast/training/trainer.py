@@ -16,7 +16,7 @@ from nast.layers import LayerWeights
 from nast.models.contract import DualEncoder
 from nast.training.batches import CaptionData, ClaimData, draw
 from nast.training.layer_scaling import layer_groups, scale_gradients
-from nast.training.lora import add_lora, lora_by_layer
+from nast.training.lora import add_lora, lora_parameters
 from nast.training.objectives import TERMS
 from nast.training.processes import processes
 from nast.training.state import RunState, load_state, save_state
@@ -168,6 +168,5 @@ def _keep_best(run: RunState, figures: dict[str, float]) -> None:
     score = sum(figures.values()) / len(figures)
     run.waited += 1
     if score > run.best_score:
-        named = [g for g in lora_by_layer(run.network).values()]
-        run.best = {n: p.detach().clone() for group in named for n, p in group.items()}
+        run.best = {n: p.detach().clone() for n, p in lora_parameters(run.network).items()}
         run.best_score, run.waited = score, 0

@@ -4,9 +4,7 @@ from typing import Any
 
 import torch
 
-from nast.training.lora import lora_by_layer
-
-TOPS = (3, 5)
+from nast.training.lora import lora_by_layer, lora_parameters
 
 
 class UpdateMeter:
@@ -44,11 +42,7 @@ class UpdateMeter:
             )
 
     def _parameters(self) -> dict[str, torch.Tensor]:
-        return {
-            n: p.detach().clone()
-            for named in lora_by_layer(self.model).values()
-            for n, p in named.items()
-        }
+        return {n: p.detach().clone() for n, p in lora_parameters(self.model).items()}
 
     def shares(self) -> dict[str, list[float]]:
         """Share of each block (1..L) in the total.
@@ -96,8 +90,3 @@ def _product_change(named: dict[str, torch.nn.Parameter], old: dict[str, torch.T
 def _share(values: list[float]) -> list[float]:
     total = sum(values)
     return [v / total if total else 0.0 for v in values]
-
-
-def top_share(shares: list[float], k: int) -> float:
-    """Share of the k blocks with the largest updates; k / L when all are equal."""
-    return sum(sorted(shares, reverse=True)[:k])
