@@ -10,7 +10,7 @@ import pytest
 
 from nast.facts.conditions import CONDITIONS
 from nast.phantom.anatomy import Anatomy
-from nast.phantom.draw import draw_frontal, heart_fraction
+from nast.phantom.draw import chest_shape, draw_frontal, drawn_findings
 from nast.phantom.lateral import draw_lateral
 from nast.records import Fact
 
@@ -119,7 +119,8 @@ def test_severity_grows(condition, seed):
 )
 def test_the_heart_is_as_wide_as_its_ratio(severity, expected):
     facts = [Fact("Cardiomegaly", "present", severity=severity)] if severity else []
-    ratio = heart_fraction(STRAIGHT, facts, rng())
+    findings = drawn_findings(facts, int(rng().integers(0, 2**63)))
+    ratio = chest_shape(STRAIGHT, findings).heart_fraction
     assert ratio == pytest.approx(expected, abs=0.015)
     film = draw_frontal(facts, rng(), 224, STRAIGHT)
     bright = film[100:158] > 150

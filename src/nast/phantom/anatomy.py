@@ -4,13 +4,18 @@ Lengths are fractions of the image width. `u` runs from -0.5 at the image's left
 right) to 0.5, `y` from 0 at the top to 1. Side -1 is the patient's right, +1 the patient's left.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import affine_transform
 
 from nast.phantom.canvas import Map, Stroke, cos, exp, grid, ink, power, sin, soft, texture
+
+
+def _drawn(usual: float, low: float, high: float) -> float:
+    """A number of a patient: its usual value, and between which ends it is drawn."""
+    return field(default=usual, metadata={"between": (low, high)})
 
 
 @dataclass(frozen=True)
@@ -33,7 +38,8 @@ class Anatomy:
         rotation: turn of the patient about the long axis, -1 to 1 (about 5 degrees).
         tilt: turn of the image, degrees, -4 to 4.
         zoom: magnification, 0.95 to 1.05.
-        offset: shift of the image (down, right), each -0.025 to 0.025.
+        down: shift of the image, -0.025 to 0.025.
+        right: the same to the right.
         soft_tissue: thickness of the chest wall, 0.03 to 0.07.
         breast: density of the breast shadows, 0 to 0.08.
         contrast: slope of the tone curve, 0.9 to 1.15.
@@ -41,27 +47,28 @@ class Anatomy:
         noise: standard deviation of the grain, grey levels of 255, 2 to 5.
     """
 
-    width: float = 0.375
-    apex: float = 0.11
-    dome: float = 0.73
-    dome_gap: float = 0.025
-    heart_fraction: float = 0.45
-    heart_lean: float = 0.66
-    mediastinum: float = 0.054
-    knob: float = 0.031
-    rib_phase: float = 0.5
-    rib_spacing: float = 0.074
-    rib_drop: float = 0.15
-    rib_density: float = 0.08
-    rotation: float = 0.0
-    tilt: float = 0.0
-    zoom: float = 1.0
-    offset: tuple[float, float] = (0.0, 0.0)
-    soft_tissue: float = 0.045
-    breast: float = 0.0
-    contrast: float = 1.0
-    exposure: float = 0.0
-    noise: float = 3.0
+    width: float = _drawn(0.375, 0.35, 0.40)
+    apex: float = _drawn(0.11, 0.09, 0.13)
+    dome: float = _drawn(0.73, 0.70, 0.76)
+    dome_gap: float = _drawn(0.025, 0.015, 0.035)
+    heart_fraction: float = _drawn(0.45, 0.42, 0.48)
+    heart_lean: float = _drawn(0.66, 0.63, 0.70)
+    mediastinum: float = _drawn(0.054, 0.048, 0.060)
+    knob: float = _drawn(0.031, 0.026, 0.036)
+    rib_phase: float = _drawn(0.5, 0, 1)
+    rib_spacing: float = _drawn(0.074, 0.068, 0.080)
+    rib_drop: float = _drawn(0.15, 0.12, 0.18)
+    rib_density: float = _drawn(0.08, 0.06, 0.10)
+    rotation: float = _drawn(0.0, -1, 1)
+    tilt: float = _drawn(0.0, -4, 4)
+    zoom: float = _drawn(1.0, 0.95, 1.05)
+    down: float = _drawn(0.0, -0.025, 0.025)
+    right: float = _drawn(0.0, -0.025, 0.025)
+    soft_tissue: float = _drawn(0.045, 0.03, 0.07)
+    breast: float = _drawn(0.0, -0.08, 0.08)
+    contrast: float = _drawn(1.0, 0.9, 1.15)
+    exposure: float = _drawn(0.0, -0.05, 0.05)
+    noise: float = _drawn(3.0, 2, 5)
 
     @classmethod
     def sample(cls, rng: np.random.Generator) -> "Anatomy":
@@ -70,29 +77,8 @@ class Anatomy:
         Args:
             rng: the only source of randomness.
         """
-        return cls(
-            width=rng.uniform(0.35, 0.40),
-            apex=rng.uniform(0.09, 0.13),
-            dome=rng.uniform(0.70, 0.76),
-            dome_gap=rng.uniform(0.015, 0.035),
-            heart_fraction=rng.uniform(0.42, 0.48),
-            heart_lean=rng.uniform(0.63, 0.70),
-            mediastinum=rng.uniform(0.048, 0.060),
-            knob=rng.uniform(0.026, 0.036),
-            rib_phase=rng.uniform(0, 1),
-            rib_spacing=rng.uniform(0.068, 0.080),
-            rib_drop=rng.uniform(0.12, 0.18),
-            rib_density=rng.uniform(0.06, 0.10),
-            rotation=rng.uniform(-1, 1),
-            tilt=rng.uniform(-4, 4),
-            zoom=rng.uniform(0.95, 1.05),
-            offset=(rng.uniform(-0.025, 0.025), rng.uniform(-0.025, 0.025)),
-            soft_tissue=rng.uniform(0.03, 0.07),
-            breast=max(0.0, rng.uniform(-0.08, 0.08)),
-            contrast=rng.uniform(0.9, 1.15),
-            exposure=rng.uniform(-0.05, 0.05),
-            noise=rng.uniform(2, 5),
-        )
+        drawn = {each.name: rng.uniform(*each.metadata["between"]) for each in fields(cls)}
+        return cls(**drawn | {"breast": max(0.0, drawn["breast"])})
 
 
 def develop(attenuation: Map, anatomy: Anatomy, rng: np.random.Generator) -> NDArray[np.uint8]:
@@ -100,7 +86,7 @@ def develop(attenuation: Map, anatomy: Anatomy, rng: np.random.Generator) -> NDA
 
     Args:
         attenuation: shape (size, size), 0 for air outside the body, about 0.8 for the heart.
-        anatomy: tilt, zoom, offset, contrast, exposure and noise.
+        anatomy: tilt, zoom, shift, contrast, exposure and noise.
         rng: the source of the grain.
 
     Returns:
@@ -111,7 +97,7 @@ def develop(attenuation: Map, anatomy: Anatomy, rng: np.random.Generator) -> NDA
     turn = np.array([[cos(angle), sin(angle)], [-sin(angle), cos(angle)]])
     turn /= anatomy.zoom
     centre = np.full(2, (size - 1) / 2)
-    moved = centre + np.asarray(anatomy.offset) * size
+    moved = centre + np.array([anatomy.down, anatomy.right]) * size
     # Not as a matrix product, whose last digits are those of the processor.
     start = centre - (turn[:, 0] * moved[0] + turn[:, 1] * moved[1])
     placed = affine_transform(attenuation, turn, start, order=1, mode="nearest")

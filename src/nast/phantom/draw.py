@@ -72,11 +72,6 @@ def draw_frontal(
     return develop(attenuation, body, child(key, "grain"))
 
 
-def heart_fraction(anatomy: Anatomy, present: Sequence[Fact], rng: np.random.Generator) -> float:
-    """The cardiothoracic ratio that `draw_frontal` draws with the same arguments."""
-    return chest_shape(anatomy, drawn_findings(present, int(rng.integers(0, 2**63)))).heart_fraction
-
-
 def child(key: int, name: str) -> np.random.Generator:
     """A generator of its own for one part of a film, so that parts do not disturb each other."""
     return np.random.Generator(np.random.PCG64([key, crc32(name.encode())]))

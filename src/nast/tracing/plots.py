@@ -11,10 +11,10 @@ import polars as pl
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
+from nast.tracing.aggregate import TRACED
+
 ROLES = ("start", "before cue", "cue", "finding", "other", "full stop", "end")
 TITLES = {"residual": "Residual stream", "attention": "Attention output", "mlp": "MLP output"}
-UNIT = {"cue", "scope", "drop", "input", "module"}
-"""Aggregations whose scores are in units of the whole effect."""
 STYLE: Any = {"font.size": 9, "axes.spines.top": False, "axes.spines.right": False}
 
 
@@ -65,7 +65,7 @@ def plot_profiles(scores: pl.DataFrame) -> Figure:
         scores: merged rows of `SCORES_SCHEMA`.
     """
     names = scores["aggregation"].unique(maintain_order=True).to_list()
-    names.sort(key=lambda n: (n not in UNIT, n))
+    names.sort(key=lambda n: (n not in TRACED, n))
     layers = scores["layer"].n_unique()
     figure = Figure(figsize=(2.6 + 0.55 * layers, 3.6), layout="constrained")
     axis = figure.subplots()
@@ -73,18 +73,18 @@ def plot_profiles(scores: pl.DataFrame) -> Figure:
     for i, name in enumerate(names):
         part = scores.filter(aggregation=name)
         value, low, high = _columns(part)
-        whole = 1.0 if name in UNIT else np.nanmax(np.abs(value)) or 1.0
+        whole = 1.0 if name in TRACED else np.nanmax(np.abs(value)) or 1.0
         # Side by side, so that intervals of one block do not hide each other.
         at = part["layer"].to_numpy() + 0.09 * (i - (len(names) - 1) / 2)
         axis.plot(
             at,
             value / whole,
-            "-" if name in UNIT else "--",
+            "-" if name in TRACED else "--",
             marker="o",
             markersize=3,
             linewidth=1,
             color=f"C{i}",
-            label=name if name in UNIT else f"{name} / {whole:.2g}",
+            label=name if name in TRACED else f"{name} / {whole:.2g}",
         )
         axis.vlines(at, low / whole, high / whole, color=f"C{i}", linewidth=1, alpha=0.6)
     axis.set(xlabel="block", ylabel="score (1 = whole effect, or the largest)")
