@@ -59,7 +59,10 @@ def facts(
         )
         return
     if check:
-        _check([Path(s) for s in sources])
+        from nast.sources.splits import patients_by_split
+
+        found = patients_by_split([Path(s) for s in sources])
+        print(f"no patient is in two splits; patients: {summary(found)}")
         return
     if not sources or out is None:
         raise UsageError("give sources and a folder: nast facts chexpert:train.csv -o facts")
@@ -75,18 +78,7 @@ def facts(
     for name, counts in manifest["sources"].items():
         print(f"{name}: {summary(counts)}")
         print(f"{name}, annotations: {summary(manifest['annotations'][name])}")
-    _tell_conflicts(manifest.get("conflicts", {}))
-    print(f"{out}: {summary(manifest['counts'])}; access class {manifest['access']}")
-    for terms in manifest["terms"]:
-        print(visible(f"terms of {terms}"))
-    if not manifest["images"] and not manifest["bad_images"]:
-        print("no images beside the labels: questions can be built, not scored")
-
-
-def _tell_conflicts(conflicts: dict[str, int]) -> None:
-    """Say what equal ids were taken for."""
-    from nast.sources.source import summary
-
+    conflicts = manifest["conflicts"]
     apart = {what: n for what, n in conflicts.items() if n and what.endswith("kept apart")}
     torn = {what: n for what, n in conflicts.items() if n and what not in apart}
     if apart:
@@ -96,11 +88,8 @@ def _tell_conflicts(conflicts: dict[str, int]) -> None:
         )
     if torn:
         print(f"{summary(torn)}: these labels are uncertain now")
-
-
-def _check(folders: list[Path]) -> None:
-    from nast.sources.source import summary
-    from nast.sources.splits import patients_by_split
-
-    found = patients_by_split(folders)
-    print(f"no patient is in two splits; patients: {summary(found)}")
+    print(f"{out}: {summary(manifest['counts'])}; access class {manifest['access']}")
+    for terms in manifest["terms"]:
+        print(visible(f"terms of {terms}"))
+    if not manifest["images"] and not manifest["bad_images"]:
+        print("no images beside the labels: questions can be built, not scored")

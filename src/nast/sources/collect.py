@@ -31,7 +31,7 @@ from nast.sources.mimic_cxr_jpg import LABELERS, read_mimic_cxr_jpg
 from nast.sources.nih_cxr import read_nih_cxr
 from nast.sources.own_table.read_table import read_table_file
 from nast.sources.padchest import read_padchest
-from nast.sources.source import Source, as_studies
+from nast.sources.source import Source, as_studies, fact_columns
 from nast.stages import stage
 
 READERS: dict[str, Callable[..., Source]] = {
@@ -229,17 +229,7 @@ def collect(sources: Sequence[Source], conditions: Conditions = CONDITIONS) -> T
     )
     existences = pl.col("existence").n_unique().over("study_id", "condition")
     facts, torn = facts.filter(existences == 1), len(facts.filter(existences > 1))
-    facts = facts.sort(
-        "study_id",
-        "condition",
-        "existence",
-        "side",
-        "zone",
-        "severity",
-        "source",
-        "words",
-        nulls_last=True,
-    )
+    facts = facts.sort([c for c in fact_columns() if c != "subject_id"], nulls_last=True)
     facts = facts.with_columns(pl.Series("fact_id", fact_ids(facts), dtype=pl.String))
     named = dict(zip(numbered(sources), sources, strict=True))
     report: dict[str, Any] = {
@@ -322,12 +312,7 @@ def _images(studies: pl.DataFrame) -> dict[str, Any]:
 
 
 def require_images(manifest: dict[str, Any], max_bad: int, folder: Path | None = None) -> None:
-    """Fail when more than `max_bad` images cannot be read.
-
-    Args:
-        manifest: of the facts.
-        max_bad: how many are passed over.
-        folder: where they are listed, for the message.
+    """Fail when more than `max_bad` images of a manifest cannot be read; `folder` lists them.
 
     Raises:
         InputError: with the number and what is wrong with them.

@@ -32,11 +32,6 @@ def refuse_outside(paths: pl.Series, file: Path) -> None:
         )
 
 
-def slashes(path: str) -> str:
-    """A path as every machine reads it: Windows writes `images\\a.png`."""
-    return path.replace("\\", "/")
-
-
 def is_inside(path: str) -> bool:
     """Whether a path stays below the folder that it is relative to."""
     return not re.search(_OUTSIDE, path)

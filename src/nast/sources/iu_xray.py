@@ -83,7 +83,10 @@ def read_iu_xray(file: Path, conditions: Conditions = CONDITIONS) -> Source:
         raise InputError(file, found="no .xml file", expected="Open-i reports")
     beside = file if file.is_dir() else file.parent
     metadata = next(iter(sorted(beside.glob(METADATA))), None)
-    views = _views(metadata) if metadata else {}
+    views: dict[str, str] = {}
+    if metadata:
+        columns = ["imageid", "View Position"]
+        views = dict(read_csv(metadata, columns).select(columns).iter_rows())
     names = {image for report in reports.values() for image in report.images}
     root, images = _find_images(beside, names)
     account, counts = tally(), Counter[str](reports=len(reports))
@@ -210,11 +213,6 @@ def _labels(report: Report, found: list[FoundFact], conditions: Conditions) -> l
         *(known.get(name) or "not_mentioned" for name in conditions.labelled()),
         "present" if normal else "not_mentioned",
     ]
-
-
-def _views(metadata: Path) -> dict[str, str]:
-    rows = read_csv(metadata, ["imageid", "View Position"])
-    return dict(rows.select("imageid", "View Position").iter_rows())
 
 
 def _image(report: Report, views: dict[str, str]) -> tuple[str, str]:

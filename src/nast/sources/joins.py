@@ -65,8 +65,9 @@ def _spaces(sources: Sequence[Source]) -> list[str]:
     spaces = [source.ids for source in sources]
     names = numbered(sources)
     for n, source in enumerate(sources):
-        earlier = [s.studies for s in sources[:n] if s.name == source.name and s.ids == source.ids]
-        if source.name in DATA_SETS and any(_shared(source.studies, other) for other in earlier):
+        earlier = [s for s in sources[:n] if s.name == source.name and s.ids == source.ids]
+        known = {study for other in earlier for study in other.studies["study_id"]}
+        if source.name in DATA_SETS and not known.isdisjoint(source.studies["study_id"]):
             # What lies in the folder of a second MIMIC tree speaks of that tree.
             folders = {file.parent for file in source.files}
             for place, other in enumerate(sources):
@@ -74,11 +75,6 @@ def _spaces(sources: Sequence[Source]) -> list[str]:
                 if place == n or (beside and folders & {file.parent for file in other.files}):
                     spaces[place] = names[n]
     return spaces
-
-
-def _shared(one: pl.DataFrame, other: pl.DataFrame) -> bool:
-    """Whether two tables have a study in common."""
-    return not one.join(other, on="study_id", how="semi").is_empty()
 
 
 def prefixed(source: Source, prefix: str) -> Source:

@@ -60,7 +60,11 @@ def read_nih_cxr(root: Path, conditions: Conditions = CONDITIONS) -> Source:
             have a patient in both.
     """
     root = Path(root)
-    entry = root if root.is_file() else _find(root)
+    tables = [_maybe(root, name) for name in ("Data_Entry_2017*.csv*", "sample_labels.csv*")]
+    entry = root if root.is_file() else tables[0] or tables[1]
+    if entry is None:
+        expected = "Data_Entry_2017*.csv of NIH ChestX-ray14, or sample_labels.csv of its sample"
+        raise InputError(root, found="no such file", expected=expected)
     root = entry.parent
     rows = read_csv(entry, ["Image Index", "Finding Labels", "Patient ID", "View Position"])
     rows = whole_ids(rows, entry, ["Patient ID"])
@@ -105,14 +109,6 @@ def read_nih_cxr(root: Path, conditions: Conditions = CONDITIONS) -> Source:
 
 def _maybe(root: Path, pattern: str) -> Path | None:
     return next(iter(sorted(root.glob(pattern))), None)
-
-
-def _find(root: Path) -> Path:
-    path = _maybe(root, "Data_Entry_2017*.csv*") or _maybe(root, "sample_labels.csv*")
-    if path is None:
-        expected = "Data_Entry_2017*.csv of NIH ChestX-ray14, or sample_labels.csv of its sample"
-        raise InputError(root, found="no such file", expected=expected)
-    return path
 
 
 class _Found(NamedTuple):

@@ -125,11 +125,7 @@ def is_phantom(folder: Path, *tables: Path) -> bool:
     """Whether a data folder carries the phantom's mark.
 
     A phantom's data are open, so that the mark alone must not make a real tree one: it names the
-    hashes of the tables that were written with it.
-
-    Args:
-        folder: of the data.
-        tables: that are read from it.
+    hashes of the tables that were written with it, and those that are read must be among them.
 
     Raises:
         InputError: the mark does not know a table.

@@ -13,7 +13,7 @@ from nast.access import AccessClass
 from nast.errors import InputError, shown
 from nast.facts.conditions import CONDITIONS, Conditions
 from nast.records import SEVERITIES, SIDES, SPLITS, ZONES, Label
-from nast.sources.image_paths import is_inside, slashes
+from nast.sources.image_paths import is_inside
 from nast.sources.own_table.cells import whole_number
 from nast.sources.source import DATA_SETS
 from nast.yaml_files import StrictModel, UnfitError, likely, line_of, read_yaml
@@ -154,7 +154,7 @@ def _separator(separator: str) -> str:
 
 def _images(images: str, info: ValidationInfo) -> str:
     """The folder of the images. An absolute one is the user's own word, and taken."""
-    images = slashes(images)
+    images = images.replace("\\", "/")
     if not Path(images).is_absolute() and not is_inside(images):
         raise UnfitError("a folder outside the mapping's", "one below it, or a full path")
     if not (_around(info).folder / images).is_dir():

@@ -73,8 +73,11 @@ def read_table_file(file: Path, conditions: Conditions = CONDITIONS) -> Source:
     table = scan_table(file, mapping.encoding, mapping.separator)
     cells = text_columns(table, file, mapping.used(file, table.collect_schema().names()))
     rows = _rows(cells, mapping, file)
-    studies, facts, counts = _studies(rows, mapping), None, Counter[str]()
+    # One row per study, in the order of the table: the image that stands for it.
+    studies = best_images(rows, pl.col("image_path") == "", rank_of_view("view"))
     stated = rows if mapping.columns.split else rows.clear()
+    studies = studies if mapping.columns.split else add_split(studies)
+    facts, counts = None, Counter[str]()
     if mapping.layout == "wide":
         labels, account = _wide(cells, rows, mapping, file)
     else:
@@ -138,12 +141,6 @@ def _rows(cells: pl.DataFrame, mapping: Mapping, file: Path) -> pl.DataFrame:
     if "split" in given:
         refuse_split_patients(rows, file)
     return rows
-
-
-def _studies(rows: pl.DataFrame, mapping: Mapping) -> pl.DataFrame:
-    """One row per study, in the order of the table: the image that stands for it."""
-    chosen = best_images(rows, pl.col("image_path") == "", rank_of_view("view"))
-    return chosen if mapping.columns.split else add_split(chosen)
 
 
 def _wide(
