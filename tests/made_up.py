@@ -3,8 +3,7 @@
 import polars as pl
 
 from nast.measuring.measure import Scored
-from nast.measuring.read import TABLES
-from nast.records import HITS_SCHEMA, ITEMS_SCHEMA, SCORES_SCHEMA
+from nast.records import HITS_SCHEMA, ITEMS_SCHEMA, SCORE_TABLES, SCORES_SCHEMA
 from nast.reporting.numbers import pick
 
 FORMS = ("negated", "affirmative")
@@ -135,9 +134,9 @@ def hits_of(found, model="m", seed=None, direction="image to text", reading="uni
 
 def scored(items=None, scores=None, models=None, **more):
     """What was scored; tables that are not given are empty."""
-    tables = {name: pl.DataFrame(schema=schema) for name, schema in TABLES.items()}
+    tables = {name: pl.DataFrame(schema=schema) for name, schema in SCORE_TABLES.items()}
     tables |= {"scores": tables["scores"] if scores is None else scores}
-    tables |= {name: more.pop(name) for name in TABLES if name in more}
+    tables |= {name: more.pop(name) for name in SCORE_TABLES if name in more}
     named = [t["model"].drop_nulls() for name, t in tables.items() if name != "controls"]
     known = pl.concat(named).unique(maintain_order=True).to_list()
     rest = {"g": {}, "protocols": {}, "conditions": {}} | more

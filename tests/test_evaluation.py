@@ -12,9 +12,8 @@ from nast.errors import InputError, UsageError
 from nast.evaluation import METRICS, evaluate
 from nast.files import read_table
 from nast.items.table import read_items
-from nast.measuring.read import TABLES
 from nast.models.registry import load_model
-from nast.records import METRICS_SCHEMA
+from nast.records import METRICS_SCHEMA, SCORE_TABLES
 from nast.scoring.neutral import neutral_sentences
 from nast.scoring.prompt_sets import SETS
 
@@ -50,7 +49,7 @@ def made(model, vectors, data, tmp_path_factory):
 
 
 def table(out, name):
-    return read_table(out / f"{name}.parquet", TABLES[name])
+    return read_table(out / f"{name}.parquet", SCORE_TABLES[name])
 
 
 # What is written.
@@ -185,7 +184,7 @@ def test_other_models_weights_or_data_need_fresh(made, model, other, data, vecto
 
 def test_same_seed_same_bytes(made, model, data, vectors, tmp_path):
     evaluate([model], data, tmp_path / "again", vectors=vectors)
-    for name in (*TABLES, "metrics"):
+    for name in (*SCORE_TABLES, "metrics"):
         first = made[1] / f"{name}.parquet"
         again = tmp_path / "again" / first.name
         assert first.exists() == again.exists()

@@ -15,9 +15,8 @@ from nast.evaluation import METRICS, evaluate, measure_again, metrics, score
 from nast.files import manifest_of, read_table, write_table
 from nast.folders import identity
 from nast.items.table import read_items
-from nast.measuring.read import TABLES
 from nast.models.registry import load_model
-from nast.records import ITEMS_SCHEMA, METRICS_SCHEMA
+from nast.records import ITEMS_SCHEMA, METRICS_SCHEMA, SCORE_TABLES
 from nast.scoring.neutral import neutral_sentences
 
 
@@ -46,7 +45,7 @@ def work(made, tmp_path):
 
 def test_scores_in_memory_are_those_of_a_folder(model, made, tmp_path):
     scored = score([model], [made / "questions", made / "contextual"], seed=3)
-    for name, schema in TABLES.items():
+    for name, schema in SCORE_TABLES.items():
         there = made / "out" / f"{name}.parquet"
         rows = getattr(scored, name)
         assert dict(rows.schema) == schema
@@ -174,7 +173,7 @@ def seeing(right, name="NAST (lr)", seed=None):
 def test_seeds_of_one_setting_are_one_row(group, tmp_path):
     models = [seeing(4, "base"), seeing(4, seed=0), seeing(2, seed=1), seeing(3, seed=2)]
     made = evaluate(models, [group], tmp_path / "out")
-    scores = read_table(tmp_path / "out" / "scores.parquet", TABLES["scores"])
+    scores = read_table(tmp_path / "out" / "scores.parquet", SCORE_TABLES["scores"])
     assert set(scores.select("model", "seed").rows()) == {
         ("base", None),
         *(("NAST (lr)", s) for s in range(3)),
@@ -207,7 +206,7 @@ def test_runs_of_one_setting_are_its_seeds_whatever_their_folders_are_called(
     call = ["evaluate", f"base=hf:{tiny_clip}"]
     call += [f"run:{tmp_path / name}" for name in ("where", "some")]
     assert run([*call, str(made / "questions"), "--limit", "4", "-o", str(tmp_path / "out")]) == 0
-    scores = read_table(tmp_path / "out" / "scores.parquet", TABLES["scores"])
+    scores = read_table(tmp_path / "out" / "scores.parquet", SCORE_TABLES["scores"])
     found = scores.select("model", "seed").unique(maintain_order=True).rows()
     assert found == [("base", None), ("LoRA uniform", 1), ("LoRA uniform", 0)]
     numbers = read_table(tmp_path / "out" / METRICS, METRICS_SCHEMA)

@@ -14,12 +14,12 @@ from nast.language.write.llm.cache import AnswerCache
 from nast.lock import locked
 from nast.measuring.compare import MARGIN
 from nast.measuring.measure import Scored, measure
-from nast.measuring.read import TABLES, as_scored, read_scored
+from nast.measuring.read import read_scored, scored_of
 from nast.measuring.ties import TIES
 from nast.models.contract import DualEncoder
 from nast.naming import run_setting
 from nast.ranges import FRACTION
-from nast.records import METRICS_SCHEMA
+from nast.records import METRICS_SCHEMA, SCORE_TABLES
 from nast.scoring.chat import ChatModel
 from nast.scoring.data import Data, data_of, identities
 from nast.scoring.retrieval import gallery_size
@@ -72,7 +72,7 @@ def score(
     means = Means(vectors, strictest_of(folders))
     wanted = Wanted(gallery=gallery, controls=controls, seed=seed)
     done = score_models(models, tables, means, wanted)
-    return as_scored(done.tables, done.data, [_record(m) for m in models], gallery)
+    return scored_of(done.tables, done.data, [_record(m) for m in models], gallery)
 
 
 def metrics(
@@ -121,7 +121,7 @@ def evaluate(
         models: loaded dual encoders; files of scores and chat models (items only).
         data: folders of `nast benchmark build`, `nast contextual build` or `nast facts` (prompt
             pairs on its labels). A data set is known by the name of its folder.
-        folder: gets `metrics.parquet` and the tables that it is made from (`measuring.read.TABLES`,
+        folder: gets `metrics.parquet` and the tables that it is made from (`records.SCORE_TABLES`,
             those that have rows).
         split: which patients; `all` for every split.
         seed: of the bootstrap, of sampled galleries and of shuffled images.
@@ -180,9 +180,9 @@ def evaluate(
         done = score_models(models, tables, means, wanted)
         for name, rows in done.tables.items():
             if len(rows) or name == "scores":
-                write_table(out / f"{name}.parquet", rows, TABLES[name])
+                write_table(out / f"{name}.parquet", rows, SCORE_TABLES[name])
         records = [_record(m) for m in models]
-        scored = as_scored(done.tables, done.data, records, gallery)
+        scored = scored_of(done.tables, done.data, records, gallery)
         found = measure(scored, ties=ties, seed=seed, margin=margin)
         write_table(out / METRICS, found, METRICS_SCHEMA)
         return _account(done, tables, records, servers)

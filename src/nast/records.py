@@ -186,6 +186,23 @@ REPLIES_SCHEMA: dict[str, Any] = {
 }
 """Columns of `replies.parquet`, a row per item that a chat model was asked: `outcome` says how an
 option was chosen, or why none was."""
+NEUTRAL_SCHEMA: dict[str, Any] = {
+    "model": pl.String,
+    "seed": pl.Int64,
+    "group": pl.String,
+    "sentence": pl.String,
+    "vector": pl.List(pl.Float32),
+}
+"""Columns of `neutral.parquet`: the vectors of sentences in which nothing is found or denied."""
+SCORE_TABLES: dict[str, dict[str, Any]] = {
+    "scores": SCORES_SCHEMA,
+    "hits": HITS_SCHEMA,
+    "pairs": PAIRS_SCHEMA,
+    "controls": {**SCORES_SCHEMA, "control": pl.String},
+    "neutral": NEUTRAL_SCHEMA,
+    "replies": REPLIES_SCHEMA,
+}
+"""The tables that scoring leaves, each in a Parquet file of that name."""
 METRICS_SCHEMA: dict[str, Any] = {
     **dict.fromkeys(("model", "reference"), pl.String),
     "seeds": pl.Int64,

@@ -8,7 +8,8 @@ from scipy.stats import spearmanr
 
 from nast.measuring.drift import LOWEST, _quantile, _rank_correlation
 from nast.measuring.measure import measure
-from nast.scoring.neutral import NEUTRAL_SCHEMA, neutral_sentences
+from nast.records import NEUTRAL_SCHEMA
+from nast.scoring.neutral import neutral_sentences
 from nast.statistics.areas import levels_of
 
 RNG = np.random.default_rng(4)

@@ -16,7 +16,6 @@ from PIL import Image
 
 from nast.cli import run
 
-
 # Tables of a report.
 
 LATEX = {

@@ -5,8 +5,8 @@ import polars as pl
 from nast.files import write_table
 from nast.folders import identity
 from nast.measuring.measure import measure
-from nast.measuring.read import TABLES, as_scored
-from nast.records import ITEMS_SCHEMA, METRICS_SCHEMA
+from nast.measuring.read import scored_of
+from nast.records import ITEMS_SCHEMA, METRICS_SCHEMA, SCORE_TABLES
 from nast.scoring.data import data_of, identities
 from nast.stages import stage
 
@@ -51,20 +51,20 @@ def evaluated(folder, data, records, said=None, asked=None, **tables):
         records: of `record`.
         said: more for the manifest.
         asked: other settings than `ASKED`.
-        tables: a key of `TABLES` -> its rows.
+        tables: a key of `SCORE_TABLES` -> its rows.
     """
     config = ASKED | (asked or {}) | {"models": records}
-    rows = {table: pl.DataFrame(schema=schema) for table, schema in TABLES.items()}
+    rows = {table: pl.DataFrame(schema=schema) for table, schema in SCORE_TABLES.items()}
     for table, part in tables.items():
         named = part.with_columns(data=pl.lit(data[0].name)) if "data" in part.columns else part
-        rows[table] = named.select(*TABLES[table])
+        rows[table] = named.select(*SCORE_TABLES[table])
 
     def make(out):
         for table, part in rows.items():
             if len(part) or table == "scores":
-                write_table(out / f"{table}.parquet", part, TABLES[table])
+                write_table(out / f"{table}.parquet", part, SCORE_TABLES[table])
         read = data_of(data, config["split"], config["limit"])
-        scored = as_scored(rows, read, records, config["gallery"])
+        scored = scored_of(rows, read, records, config["gallery"])
         found = measure(scored, ties=config["ties"], margin=config["margin"])
         write_table(out / "metrics.parquet", found, METRICS_SCHEMA)
         return {"counts": {}, "data": identities(read), "models": records, **(said or {})}

@@ -11,8 +11,8 @@ from pytest import approx
 
 from nast.evaluation import evaluate
 from nast.measuring.measure import measure
-from nast.measuring.read import CONTROLS_SCHEMA
 from nast.models.registry import load_model
+from nast.records import SCORE_TABLES
 from nast.scoring.choice import option_rows, score_items
 from nast.scoring.controls import (
     assert_order_free,
@@ -57,7 +57,7 @@ def seeing():
 def test_a_model_that_sees_and_reads(group):
     vectors = seeing()
     scores, controls = score_items(vectors, group, "d"), control_scores(vectors, group, "d")
-    assert dict(controls.schema) == CONTROLS_SCHEMA
+    assert dict(controls.schema) == SCORE_TABLES["controls"]
     metrics = measure(scored(group, scores, controls=controls))
     assert one(metrics, model="table", form="negated", statistic="accuracy")["value"] == 1
     own = metrics.filter(form="negated", model="table").drop_nulls("control")

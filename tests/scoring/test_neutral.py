@@ -6,7 +6,8 @@ from pytest import approx
 
 from nast.language.read.parse import cues, facts_of
 from nast.models.registry import load_model
-from nast.scoring.neutral import NEUTRAL_SCHEMA, neutral_sentences, neutral_vectors
+from nast.records import NEUTRAL_SCHEMA
+from nast.scoring.neutral import neutral_sentences, neutral_vectors
 from nast.vectors import Vectors
 
 

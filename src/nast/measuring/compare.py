@@ -57,7 +57,7 @@ def comparisons(
                 here, model=model, reference=reference, margin=margin if judged else None
             )
             after, before = (over_seeds(sides[name]) for name in (model, reference))
-            both = after.join(before, on=ITEM, maintain_order="left")
+            both = after.join(before, on=ITEM, maintain_order="left", suffix="_before")
             if len(both):
                 steps = _steps(sides[reference], sides[model])
                 found.append((_difference(metric, both, steps, seed), both))
@@ -65,14 +65,15 @@ def comparisons(
         for (metric, both), p in zip(found, corrected, strict=True):
             yield replace(metric, p_holm=p)
             if not gap:
-                yield from discordant(replace(metric, margin=None, low=None, high=None), both)
+                bare = replace(metric, margin=None, low=None, high=None)
+                yield from discordant(bare, both["value_before"], both["value"])
 
 
 def _difference(metric: Metric, both: pl.DataFrame, steps: list[float], seed: int) -> Metric:
-    """The mean of `value` minus `value_right`, with the interval and p of clusters, and the spread
+    """The mean of `value` minus `value_before`, with the interval and p of clusters, and the spread
     of its seeds.
     """
-    change = (both["value"] - both["value_right"]).to_numpy()
+    change = (both["value"] - both["value_before"]).to_numpy()
     clusters = clusters_of(both, metric)
     return replace(
         put(metric, clustered_mean(change, clusters, seed)),
@@ -91,7 +92,7 @@ def _side(values: pl.DataFrame, form: str) -> pl.DataFrame:
             *ITEM,
             seed=pl.lit(name, pl.Int64),
             form=pl.lit(GAP),
-            value=pl.col("value") - pl.col("value_right"),
+            value=pl.col("value") - pl.col("value_negated"),
             guess=pl.lit(None, pl.Float64),
         )
         for (name,), part in values.group_by("seed", maintain_order=True)

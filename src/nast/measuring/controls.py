@@ -8,7 +8,7 @@ import polars as pl
 from nast.items.audit import audit_table
 from nast.measuring.overall import clusters_of, mean_of
 from nast.measuring.rows import Metric, empty, put
-from nast.measuring.values import METRIC, choice_values, over_seeds
+from nast.measuring.values import METRIC_KEY, choice_values, over_seeds
 from nast.records import FORMS
 from nast.statistics.bootstrap import clustered_share, exact_interval
 
@@ -26,9 +26,9 @@ def controlled(scores: pl.DataFrame, items: pl.DataFrame, seed: int) -> Iterator
     """
     for (model, control), part in scores.group_by("model", "control", maintain_order=True):
         values = choice_values(part.drop("control"), items, "expected")
-        for key, rows in values.group_by(METRIC, maintain_order=True):
+        for key, rows in values.group_by(METRIC_KEY, maintain_order=True):
             of = empty(
-                model=str(model), control=str(control), **dict(zip(METRIC, key, strict=True))
+                model=str(model), control=str(control), **dict(zip(METRIC_KEY, key, strict=True))
             )
             found = over_seeds(rows)
             for form in FORMS:

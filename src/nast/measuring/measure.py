@@ -15,7 +15,7 @@ from nast.measuring.replies import reply_metrics
 from nast.measuring.rows import Metric, empty, put, table_of
 from nast.measuring.subsets import described
 from nast.measuring.ties import TIES
-from nast.measuring.values import IMAGE_TO_TEXT, METRIC, choice_values, hit_values
+from nast.measuring.values import IMAGE_TO_TEXT, METRIC_KEY, choice_values, hit_values
 from nast.statistics.bootstrap import Estimate
 
 BLIND = "training frequency"
@@ -119,12 +119,12 @@ def _joined(scored: Scored, model: str, of: Metric) -> pl.DataFrame:
 def _by_metric(values: pl.DataFrame) -> Iterator[tuple[tuple[object, ...], pl.DataFrame]]:
     """Values of each metric, sorted by name so that the order of data sets decides nothing."""
     yield from sorted(
-        values.group_by(METRIC, maintain_order=True), key=lambda p: tuple(map(str, p[0]))
+        values.group_by(METRIC_KEY, maintain_order=True), key=lambda p: tuple(map(str, p[0]))
     )
 
 
 def _of(key: Sequence[object]) -> Metric:
-    columns = dict(zip(METRIC, key, strict=True))
+    columns = dict(zip(METRIC_KEY, key, strict=True))
     return empty(**{n: None if v is None else str(v) for n, v in columns.items()})
 
 

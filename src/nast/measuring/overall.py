@@ -28,16 +28,15 @@ def overall(of: Metric, values: pl.DataFrame, seed: int) -> Iterator[Metric]:
 
     Yields:
         A row per form with its spread over seeds and its chance; `gap` (affirmative minus negated
-        over the items that have both), `gap to all` (affirmative minus the mean of both, 
-        docs/decisions.md). A gap of R@k is called `R@k gap`.
+        over the items that have both), `gap to all` (affirmative minus the mean of both). A
+        gap of R@k is called `R@k gap`.
     """
     items = over_seeds(values)
-    chance = mean_of(values["guess"])
     for form in FORMS:
         rows = items.filter(form=form)
         if len(rows):
             spread = seed_spread(values.filter(form=form))
-            metric = replace(of, form=form, seed_sd=spread, chance=chance)
+            metric = replace(of, form=form, seed_sd=spread, chance=mean_of(rows["guess"]))
             yield put(
                 metric, clustered_share(rows["value"].to_numpy(), clusters_of(rows, of), seed)
             )
@@ -63,33 +62,34 @@ def _gaps(of: Metric, items: pl.DataFrame, seed: int) -> Iterator[Metric]:
         yield put(of, clustered_difference(*parts[0], *parts[1], "texts", seed))
         return
     both = both_forms(items)
-    change = (both["value"] - both["value_right"]).to_numpy()
+    change = (both["value"] - both["value_negated"]).to_numpy()
     clusters = clusters_of(both, of)
     yield put(of, clustered_mean(change, clusters, seed))
     yield put(
         replace(of, statistic=f"{of.statistic} to all"), clustered_mean(change / 2, clusters, seed)
     )
-    yield from discordant(of, both)
+    yield from discordant(of, both["value_negated"], both["value"])
 
 
-def discordant(of: Metric, both: pl.DataFrame) -> Iterator[Metric]:
+def discordant(of: Metric, first: pl.Series, second: pl.Series) -> Iterator[Metric]:
     """McNemar's exact test as a row, where every answer is right or wrong.
 
     It takes items as independent; `p` of a comparison does not.
 
     Args:
         of: the difference that is tested.
-        both: `value` and `value_right` of the same items.
+        first: values of the items on one side.
+        second: of the same items on the other, from which the first is subtracted.
     """
-    answers = both.select("value_right", "value").to_numpy()
-    if not len(answers) or of.task != "choice" or not np.isin(answers, (0, 1)).all():
+    answers = np.array([first, second])
+    if not len(first) or of.task != "choice" or not np.isin(answers, (0, 1)).all():
         return
-    tested = mcnemar(answers[:, 0], answers[:, 1])
+    tested = mcnemar(*answers)
     yield replace(
         of,
         statistic=f"{of.statistic} (McNemar)",
-        value=(tested.only_second - tested.only_first) / len(answers),
-        n=len(answers),
+        value=(tested.only_second - tested.only_first) / len(first),
+        n=len(first),
         method=f"exact, both {tested.both}, only first {tested.only_first}, only second "
         f"{tested.only_second}, neither {tested.neither}",
         p=tested.p,

@@ -213,10 +213,12 @@ def _pairs(of: Metric, items: Items, values: pl.DataFrame) -> list[Column]:
     """
     on = ["seed", *ITEM]
     sides = [values.filter(form=f) for f in ("affirmative", "negated")]
-    both = sides[0].join(sides[1], on=on, nulls_equal=True, maintain_order="left")
+    both = sides[0].join(
+        sides[1], on=on, nulls_equal=True, maintain_order="left", suffix="_negated"
+    )
     if not len(both):
         return []
-    affirmative, negated = pl.col("value"), pl.col("value_right")
+    affirmative, negated = pl.col("value"), pl.col("value_negated")
     cells = both.group_by(ITEM, maintain_order=True).agg(
         (affirmative * negated).mean().alias("both right"),
         ((1 - affirmative) * negated).mean().alias("only negated"),

@@ -11,20 +11,8 @@ from nast.errors import InputError
 from nast.files import manifest_of, read_table
 from nast.folders import identity, input_folders
 from nast.measuring.measure import Scored
-from nast.records import HITS_SCHEMA, ITEMS_SCHEMA, PAIRS_SCHEMA, REPLIES_SCHEMA, SCORES_SCHEMA
+from nast.records import ITEMS_SCHEMA, SCORE_TABLES
 from nast.scoring.data import Data, data_of
-from nast.scoring.neutral import NEUTRAL_SCHEMA
-
-CONTROLS_SCHEMA: dict[str, Any] = {**SCORES_SCHEMA, "control": pl.String}
-TABLES: dict[str, dict[str, Any]] = {
-    "scores": SCORES_SCHEMA,
-    "hits": HITS_SCHEMA,
-    "pairs": PAIRS_SCHEMA,
-    "controls": CONTROLS_SCHEMA,
-    "neutral": NEUTRAL_SCHEMA,
-    "replies": REPLIES_SCHEMA,
-}
-"""The tables that scoring leaves, each in a Parquet file of that name."""
 
 
 def read_scored(folders: Sequence[Path], data: Sequence[Path] = ()) -> Scored:
@@ -40,14 +28,14 @@ def read_scored(folders: Sequence[Path], data: Sequence[Path] = ()) -> Scored:
     made = [manifest_of(folder) for folder in folders]
     tables = {
         name: pl.concat(_table(folder / f"{name}.parquet", schema) for folder in folders)
-        for name, schema in TABLES.items()
+        for name, schema in SCORE_TABLES.items()
     }
     # One ranking for all images is the same in every evaluation of a data set.
     tables["hits"] = tables["hits"].unique(maintain_order=True)
     records = [record for manifest in made for record in manifest["models"]]
     places = [*map(Path, data), *(p for folder in folders for p in input_folders(folder))]
     gallery = made[0]["config"]["gallery"]
-    return as_scored(tables, _data_behind(folders, places), records, gallery)
+    return scored_of(tables, _data_behind(folders, places), records, gallery)
 
 
 def _data_behind(evaluations: Sequence[Path], places: Sequence[Path]) -> list[Data]:
@@ -86,7 +74,7 @@ def _data_behind(evaluations: Sequence[Path], places: Sequence[Path]) -> list[Da
     ]
 
 
-def as_scored(
+def scored_of(
     tables: Mapping[str, pl.DataFrame],
     data: Sequence[Data],
     records: Sequence[Mapping[str, Any]],
@@ -95,7 +83,7 @@ def as_scored(
     """What is measured, from the tables of scores and the data behind them.
 
     Args:
-        tables: a key of `TABLES` -> its rows.
+        tables: a key of `records.SCORE_TABLES` -> its rows.
         data: the tables that were scored.
         records: of each model its `name`, `seed` and, of an encoder, `g`.
         gallery: of the headline retrieval.

@@ -10,14 +10,14 @@ IMAGE_TO_TEXT, TEXT_TO_IMAGE = "image to text", "text to image"
 """Directions of retrieval. A query that is a text is its own cluster, and has one polarity only."""
 KS = (1, 5)
 """The k of R@k."""
-METRIC = ("data", "set", "world", "task", "reading", "direction", "statistic")
+METRIC_KEY = ("data", "set", "world", "task", "reading", "direction", "statistic")
 """What makes two values part of one metric, whatever the form."""
 ITEM = ("pair_id", "group_id", "subject")
 """What makes two values those of one item, in one form or in two."""
 VALUES = {
     "model": pl.String,
     "seed": pl.Int64,
-    **dict.fromkeys((*METRIC, "form", *ITEM), pl.String),
+    **dict.fromkeys((*METRIC_KEY, "form", *ITEM), pl.String),
     "value": pl.Float64,
     "guess": pl.Float64,
 }
@@ -114,7 +114,7 @@ def over_seeds(values: pl.DataFrame) -> pl.DataFrame:
 
 
 def both_forms(items: pl.DataFrame) -> pl.DataFrame:
-    """Items of `over_seeds`: `value` in the affirmative and `value_right` in the negated form."""
+    """Items of `over_seeds`: `value` in the affirmative and `value_negated` in the other form."""
     return items.filter(form="affirmative").join(
-        items.filter(form="negated"), on=ITEM, maintain_order="left"
+        items.filter(form="negated"), on=ITEM, maintain_order="left", suffix="_negated"
     )

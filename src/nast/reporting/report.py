@@ -15,9 +15,9 @@ from nast.records import METRICS_SCHEMA
 from nast.reporting.figures import figure3
 from nast.reporting.findings import comparison_table, findings
 from nast.reporting.harm import harm_tables
+from nast.reporting.item_folders import audits_of, example_of, short_names
 from nast.reporting.joined import Joined, data_sets, join_evaluations, of_data
 from nast.reporting.runs import by_setting, depth, even_steps, update_shares
-from nast.reporting.scored import audits_of, example_of, short_names
 from nast.reporting.tables import Table, tables_of
 from nast.reporting.trace_figures import CAPTIONS, draw_trace
 from nast.reporting.update_figures import CAPTION, draw_updates

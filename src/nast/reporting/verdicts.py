@@ -17,9 +17,9 @@ from scipy.stats import t as student
 from nast.errors import InputError
 from nast.files import read_json
 from nast.measuring.compare import harm
+from nast.reporting.item_folders import short_names
 from nast.reporting.joined import Joined
 from nast.reporting.numbers import CLAIMS, Row, cell, corrected, minus, pick, sign_of
-from nast.reporting.scored import short_names
 from nast.reporting.tables import Table, UpdateShares
 from nast.statistics.bootstrap import LEVEL
 

@@ -20,7 +20,7 @@ from nast.language.write.llm.server import server_model
 from nast.records import REPLIES_SCHEMA
 from nast.scoring.chat_images import image_url
 from nast.scoring.chat_request import ASKED, Request, messages_of, requests_of
-from nast.scoring.choice import as_scores, option_rows
+from nast.scoring.choice import option_rows, score_table
 from nast.scoring.data import Data, as_rows
 from nast.scoring.letters import (
     BY_LETTERS,
@@ -171,7 +171,7 @@ def score_chat(
         outcome=pl.col("item_id").replace_strict(outcomes, return_dtype=pl.String),
     )
     return Asked(
-        as_scores(scored, model.name, None, data.name),
+        score_table(scored, model.name, None, data.name),
         as_rows(replies, REPLIES_SCHEMA, model.name, None, data.name),
         {what: sorted(some) for what, some in notes.items()},
     )

@@ -79,7 +79,7 @@ def score_rows(vectors: "Vectors", rows: pl.DataFrame, data: str) -> pl.DataFram
         score=pl.Series(scores.double().numpy()),
         truncated=pl.Series([cut[t] for t in rows["text"]], dtype=pl.Boolean),
     )
-    return as_scores(one_where_rounded(scored), model.name, model.seed, data)
+    return score_table(one_where_rounded(scored), model.name, model.seed, data)
 
 
 def one_where_rounded(rows: pl.DataFrame) -> pl.DataFrame:
@@ -133,7 +133,7 @@ def _works(encode: Encode, value: str) -> bool:
     return True
 
 
-def as_scores(rows: pl.DataFrame, model: str, seed: int | None, data: str) -> pl.DataFrame:
+def score_table(rows: pl.DataFrame, model: str, seed: int | None, data: str) -> pl.DataFrame:
     """Rows of `option_rows` with `score` and `truncated`, as `SCORES_SCHEMA`."""
     best = (pl.col("score") == pl.col("score").max().over("item_id")).fill_null(False)
     table = rows.with_columns(

@@ -6,20 +6,14 @@ in a chest radiograph's report (technique, views, comparison, devices), and ever
 
 from functools import cache
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import polars as pl
 
+from nast.records import NEUTRAL_SCHEMA
+
 if TYPE_CHECKING:
     from nast.vectors import Vectors
-
-NEUTRAL_SCHEMA: dict[str, Any] = {
-    "model": pl.String,
-    "seed": pl.Int64,
-    "group": pl.String,
-    "sentence": pl.String,
-    "vector": pl.List(pl.Float32),
-}
 
 
 @cache

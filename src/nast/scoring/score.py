@@ -10,9 +10,8 @@ from nast.errors import InputError, ModelError, UsageError
 from nast.files import read_table
 from nast.language.write.llm.backends import LanguageModel
 from nast.language.write.llm.cache import AnswerCache
-from nast.measuring.read import TABLES
 from nast.models.contract import DualEncoder
-from nast.records import CAPTIONS_SCHEMA
+from nast.records import CAPTIONS_SCHEMA, SCORE_TABLES
 from nast.scoring.caption_truths import Truths, lost_facts, truths_behind
 from nast.scoring.chat import SKIPPED, ChatModel, score_chat
 from nast.scoring.chat_images import readable_images
@@ -76,7 +75,7 @@ class Scoring:
     """What all models leave.
 
     Attributes:
-        tables: a key of `measuring.read.TABLES` -> its rows.
+        tables: a key of `records.SCORE_TABLES` -> its rows.
         data: the items that were scored, the same for every model.
         left_out: the others: table -> reason -> ids.
         broken: how many images cannot be read.
@@ -118,7 +117,9 @@ def score_models(
             expected="whole groups with readable images",
         )
     facts = _facts_of(kept)
-    frames: dict[str, list[pl.DataFrame]] = {n: [pl.DataFrame(schema=s)] for n, s in TABLES.items()}
+    frames: dict[str, list[pl.DataFrame]] = {
+        n: [pl.DataFrame(schema=s)] for n, s in SCORE_TABLES.items()
+    }
     notes: dict[str, dict[str, list[str]]] = {}
     for model in models:
         said: dict[str, list[str]] = {}

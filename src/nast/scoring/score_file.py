@@ -10,7 +10,7 @@ import polars as pl
 from nast.errors import InputError, UsageError
 from nast.hashes import file_hash
 from nast.records import FORMS
-from nast.scoring.choice import as_scores, option_rows
+from nast.scoring.choice import option_rows, score_table
 from nast.scoring.data import Data
 
 _ENDING = rf"-({'|'.join(FORMS)})$"
@@ -131,7 +131,7 @@ def score_from_file(model: ScoreFile, data: Data) -> tuple[pl.DataFrame, list[st
     found = found.filter(pl.col("score").is_not_null().any().over("set", "form"))
     missing = found.filter(pl.col("score").is_null())["item_id"].unique(maintain_order=True)
     scored = found.with_columns(truncated=pl.lit(False))
-    return as_scores(scored, model.name, None, data.name), list(missing)
+    return score_table(scored, model.name, None, data.name), list(missing)
 
 
 def _refuse_options(model: ScoreFile, given: pl.DataFrame, rows: pl.DataFrame) -> None:

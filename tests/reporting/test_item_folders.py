@@ -11,8 +11,8 @@ from evaluated import data_folder, evaluated
 
 from nast.files import read_json, write_json
 from nast.folders import identity
+from nast.reporting.item_folders import short_names
 from nast.reporting.report import build_report
-from nast.reporting.scored import short_names
 from nast.stages import stage
 
 LAYERS, HEADS = 6, 2
