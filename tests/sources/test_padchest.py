@@ -15,8 +15,15 @@ from small import only_nast_errors, picture
 from nast.errors import InputError, NastError
 from nast.facts.conditions import CONDITIONS, NO_FINDING, load_conditions
 from nast.sources.collect import collect
-from nast.sources.padchest import SENTENCES, read_padchest
-from nast.sources.padchest_words import LABELS, LABELS_OF, NO_FINDINGS, PLACES, read_sentences
+from nast.sources.padchest import (
+    LABELS,
+    LABELS_OF,
+    NO_FINDINGS,
+    PLACES,
+    SENTENCES,
+    read_padchest,
+    read_sentences,
+)
 from nast.sources.source import conserved, fact_columns, study_columns
 from nast.sources.splits import split_of
 

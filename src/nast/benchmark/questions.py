@@ -13,8 +13,7 @@ from nast.facts.conditions import CONDITIONS, Conditions
 from nast.hashes import content_hash, seed_of
 from nast.items.groups import Group
 from nast.items.table import KEYS, items_table, option_texts, rows_of
-from nast.language.write.llm.realise import Written
-from nast.language.write.llm.sets import set_key
+from nast.language.write.llm.realise import Written, set_key
 from nast.language.write.templates import FORMS, STEM, STYLES
 from nast.records import Statement
 

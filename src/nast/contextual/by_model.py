@@ -22,9 +22,14 @@ from nast.language.write.caption_forms import caption, caption_forms
 from nast.language.write.llm.backends import LanguageModel
 from nast.language.write.llm.cache import AnswerCache, ask
 from nast.language.write.llm.dialogue import Task, converse
-from nast.language.write.llm.prompts import Messages, load_prompt, version_of
-from nast.language.write.llm.realise import realise
-from nast.language.write.llm.sets import fields_of, labels_of, set_key
+from nast.language.write.llm.prompts import (
+    Messages,
+    fields_of,
+    labels_of,
+    load_prompt,
+    version_of,
+)
+from nast.language.write.llm.realise import realise, set_key
 from nast.language.write.llm.validate import check_negated
 
 BATCH = 12

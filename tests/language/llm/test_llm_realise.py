@@ -16,8 +16,7 @@ from nast.facts.conditions import CONDITIONS, load_conditions
 from nast.language.read.parse import facts_of
 from nast.language.write.llm.dialogue import labelled_lines
 from nast.language.write.llm.prompts import load_prompt, version_of
-from nast.language.write.llm.realise import realise
-from nast.language.write.llm.sets import set_key
+from nast.language.write.llm.realise import realise, set_key
 from nast.language.write.templates import FORMS, STEM, STYLES, sentence
 from nast.records import STUDIES_SCHEMA, Fact
 

@@ -2,19 +2,24 @@
 
 The wording is ours, after the specification of the paper's Appendices B (options, rewriting) and C
 (claims). A file holds the turns of a conversation under `[system]`, `[user]` and `[assistant]`;
-`$name` marks a field.
+`$name` marks a field. All that a field can hold comes from here: names of the table of conditions,
+present or absent, and attributes of closed vocabularies. Studies and patients are not known.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from string import Template
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
+from nast.facts.conditions import CONDITIONS, Conditions
 from nast.hashes import content_hash
+from nast.language.write.templates import normal_phrase
+from nast.records import Fact, Statement
 
 PROMPTS = Path(__file__).with_name("prompts")
+Kind = Literal["options", "claims"]
 Messages = tuple[Mapping[str, Any], ...]
 """A conversation: turns with `role` (system, user, assistant) and `content`: words, or a list of
 parts where images belong to it."""
@@ -51,3 +56,55 @@ def load_prompt(name: str) -> Prompt:
 def version_of(names: Sequence[str]) -> str:
     """One version for the prompts that took part in a text, 12 hexadecimal digits."""
     return content_hash([load_prompt(name).version for name in names])[:12]
+
+
+def labels_of(number: int) -> list[str]:
+    """The labels of a set's texts: A, B, ..."""
+    return [chr(ord("A") + i) for i in range(number)]
+
+
+def fields_of(
+    kind: Kind, statements: Sequence[Statement], conditions: Conditions = CONDITIONS
+) -> dict[str, str]:
+    """The fields of the first prompt of a set."""
+    labels = labels_of(len(statements))
+    if kind == "claims":
+        rows = ("; ".join(_words(f, conditions) for f in facts) for facts in statements)
+        return {"facts": _rows(labels, rows)}
+    names = ", ".join(conditions[f.condition].term for f in statements[0])
+    rows = (", ".join(_words(f, conditions) for f in facts) for facts in statements)
+    return {"findings": names, "configurations": _rows(labels, rows)}
+
+
+def rewriting(
+    statements: Mapping[str, Statement],
+    negated: Mapping[str, str],
+    conditions: Conditions = CONDITIONS,
+) -> str:
+    """The field of the second prompt: each text to be rewritten, with the phrases of its denials.
+
+    Statements and texts are found by their labels; each of the statements denies something.
+    """
+    rows = []
+    for label, facts in statements.items():
+        rows.append(f"{label}: {negated[label]}")
+        rows += [
+            f"   {conditions[f.condition].term} absent = {normal_phrase(f.condition, conditions)}"
+            for f in facts
+            if f.existence == "absent"
+        ]
+    return "\n".join(rows)
+
+
+def _rows(labels: Sequence[str], rows: Iterable[str]) -> str:
+    return "\n".join(f"{label}: {row}" for label, row in zip(labels, rows, strict=True))
+
+
+def _words(fact: Fact, conditions: Conditions) -> str:
+    """A fact as the prompts have it: "pleural effusion present, side left, severity small"."""
+    condition = conditions[fact.condition]
+    words = [f"{condition.term} {fact.existence}"]
+    words += [f"side {fact.side}"] if fact.side else []
+    words += [f"place {fact.zone} zone"] if fact.zone else []
+    words += [f"severity {condition.grades[fact.severity]}"] if fact.severity else []
+    return ", ".join(words)

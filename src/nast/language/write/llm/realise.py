@@ -22,8 +22,14 @@ from nast.language.write.llm.cache import AnswerCache, ask
 from nast.language.write.llm.denials import without_denials
 from nast.language.write.llm.dialogue import STEM as STEM_LABEL
 from nast.language.write.llm.dialogue import Task, converse
-from nast.language.write.llm.prompts import load_prompt, version_of
-from nast.language.write.llm.sets import Kind, fields_of, labels_of, rewriting, set_key
+from nast.language.write.llm.prompts import (
+    Kind,
+    fields_of,
+    labels_of,
+    load_prompt,
+    rewriting,
+    version_of,
+)
 from nast.language.write.llm.validate import (
     check_affirmative,
     check_negated,
@@ -32,9 +38,41 @@ from nast.language.write.llm.validate import (
     tidy,
 )
 from nast.language.write.templates import FORMS, STEM, STYLES, Form, sentence
-from nast.records import Statement
+from nast.records import ZONES, Fact, Statement
 
 _FORMS: dict[Kind, tuple[Form, ...]] = {"options": FORMS, "claims": ("negated", "affirmative")}
+MOST = 26
+"""Texts of a set: each has a letter for its label."""
+
+
+def set_key(
+    statements: Iterable[Iterable[Fact]], conditions: Conditions = CONDITIONS
+) -> tuple[Statement, ...]:
+    """The key of a set of options or claims: equal for equal sets, whatever their order.
+
+    Args:
+        statements: each a tuple of facts.
+        conditions: the table of conditions.
+
+    Raises:
+        UsageError: a condition is unknown or has no phrase, an absent fact has attributes (Table 5
+            has no phrase for "no large effusion"), a grade or zone is not of the table, or there
+            are no statements, an empty one, two equal ones or more than 26.
+    """
+    rows = tuple(sorted((tuple(facts) for facts in statements), key=repr))
+    for fact in (f for row in rows for f in row):
+        condition = conditions.get(fact.condition)
+        if condition is None or condition.normal is None:
+            raise UsageError("a condition is not in the table or has no affirmative phrase")
+        if fact.existence == "absent" and (fact.side or fact.zone or fact.severity):
+            raise UsageError("an absent fact with attributes has no affirmative form")
+        if fact.severity and fact.severity not in condition.grades:
+            raise UsageError(f"{fact.condition} is not graded")
+        if fact.zone and fact.zone not in (*ZONES, *condition.zones):
+            raise UsageError(f"{fact.condition} is said to be in a zone that the table lacks")
+    if not all(rows) or not rows or len(set(rows)) != len(rows) or len(rows) > MOST:
+        raise UsageError(f"a set has 1 to {MOST} different options or claims, each with a fact")
+    return rows
 
 
 class Written(NamedTuple):
@@ -87,7 +125,7 @@ def realise(
         manifest. Equal answers and seeds give equal words.
 
     Raises:
-        UsageError: see `sets.set_key`.
+        UsageError: see `set_key`.
         ModelError: the model cannot be reached; what it answered is kept in the cache.
     """
     keys = list(dict.fromkeys(set_key(one, conditions) for one in sets))
