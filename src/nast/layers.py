@@ -6,7 +6,6 @@ few blocks alone, or a file (`layer_weights.json`, small and made to be edited b
 """
 
 import math
-import re
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -15,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from nast.errors import InputError, UsageError
+from nast.errors import InputError
 from nast.files import read_json
 
 FLOOR = 0.05
@@ -33,8 +32,6 @@ AGGREGATIONS = {
     "gradnorm": "gradient norm of the claim loss over parameter norm (Auto-RGN)",
 }
 """How a trace becomes one score per block: the names of its profiles."""
-CHOICES = f"uniform, nast, {', '.join(AGGREGATIONS)}, reversed, random, front-K, top-K, or a .json"
-_COUNTED = re.compile(r"(front|top)-(\d+)")
 
 
 class LayerRule(NamedTuple):
@@ -99,23 +96,6 @@ class LayerWeights:
     name: str = field(default="given", compare=False)
     beta: float | None = field(default=None, compare=False)
     protocol: str = field(default="default", compare=False)
-
-
-@dataclass(frozen=True)
-class TracedLayers:
-    """What a finished trace says of one choice of layers.
-
-    Attributes:
-        weights: those that the trace chose itself.
-        profile: the trace's own choice, or the one that was asked for.
-        rule: how the trace makes weights of scores.
-        protocol: that the trace was made with.
-    """
-
-    weights: LayerWeights
-    profile: Profile
-    rule: LayerRule
-    protocol: str = "default"
 
 
 def layer_weights(
@@ -271,89 +251,6 @@ def controls(
         f"top-{k}": only(layers, top),
     }
     return {name: replace(found, name=name) for name, found in made.items()}
-
-
-def follows_trace(name: str) -> bool:
-    """Whether a choice of layers needs a trace."""
-    return name in ("nast", "reversed", "random", *AGGREGATIONS) or bool(
-        re.fullmatch(r"top-\d+", name)
-    )
-
-
-def named_layers(
-    name: str,
-    layers: int,
-    traced: TracedLayers | None = None,
-    *,
-    beta: float | None = None,
-    protocol: str = "default",
-    seed: int = 0,
-) -> LayerWeights:
-    """The layer weights of a choice by its name.
-
-    Args:
-        name: `uniform`; `nast` (the trace's chosen profile) or an aggregation's name (that profile
-            of the same trace, by the same rule: norm, floor, renorm and noise); `reversed` and
-            `random` (the values of `nast` in another order); `front-K` (the first K blocks alone,
-            as Omni-NegCLIP), `top-K` (the K with the highest scores); or a file.
-        layers: blocks of the text tower.
-        traced: what a trace says, for the choices that follow one.
-        beta: sharpness; the trace's own if not given.
-        protocol: `paper` for its rule instead of the trace's: min-max without a floor, largest
-            scale 1. A trace that was made with the paper's protocol has it, and is taken as it is.
-        seed: of `random`.
-
-    Returns:
-        The weights; uniform ones, with a warning, for a profile within its noise.
-
-    Raises:
-        UsageError: an unknown name, a choice without the trace that it needs, or K out of range.
-        InputError: the file is none of layer weights.
-
-    Example:
-        >>> named_layers("front-2", 4).scale
-        [2.0, 2.0, 0.0, 0.0]
-    """
-    counted = _COUNTED.fullmatch(name)
-    k = int(counted[2]) if counted else 1
-    if not 1 <= k <= layers:
-        raise UsageError(f"--layers {name}: the text tower has {layers} blocks")
-    if follows_trace(name):
-        if traced is None:
-            raise UsageError(f"--layers {name} follows a trace; say --trace FOLDER of nast trace")
-        found = _following(name, traced, beta, protocol, k, seed)
-    elif name == "uniform":
-        found = uniform(layers)
-    elif counted:
-        found = replace(only(layers, list(range(1, k + 1))), name=name)
-    elif name.endswith(".json"):
-        found = read_layer_weights(Path(name))
-    else:
-        raise UsageError(f"--layers {name}: no such choice; choose {CHOICES}")
-    return replace(found, protocol=protocol)
-
-
-def _following(
-    name: str, traced: TracedLayers, beta: float | None, protocol: str, k: int, seed: int
-) -> LayerWeights:
-    """The weights of a choice that follows a trace."""
-    profile, own = traced.profile, traced.protocol == "paper"
-    literal = protocol == "paper" and not own
-    rule = PROTOCOLS["paper"]._replace(beta=traced.rule.beta) if literal else traced.rule
-    rule = rule if beta is None else rule._replace(beta=beta)
-    flat = profile.within_noise and not (literal or own)
-    if flat and not name.startswith("top"):
-        said = f"the {profile.name} profile of {profile.of} is within its noise: uniform weights"
-        warnings.warn(said, stacklevel=4)
-    weights = uniform(len(profile.score)) if name in AGGREGATIONS else traced.weights
-    if literal or ((beta is not None or name in AGGREGATIONS) and not flat):
-        weights = _scaled(profile.score, rule)
-    weights = replace(weights, beta=rule.beta)
-    if name in AGGREGATIONS:
-        return replace(weights, name=name)
-    if name == "nast":
-        return replace(weights, name=f"nast/{profile.name}")
-    return controls(weights, profile.score, k=k, seed=seed)[name]
 
 
 def read_layer_weights(path: Path) -> LayerWeights:

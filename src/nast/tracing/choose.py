@@ -1,27 +1,50 @@
-"""What a folder of `nast trace` says of the layers of a text tower."""
+"""The layers of a run by the name of the choice, and what a folder of `nast trace` says of them."""
 
+import re
 import warnings
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from nast.errors import InputError
+from nast.errors import InputError, UsageError
 from nast.files import read_json, read_table
 from nast.layers import (
     AGGREGATIONS,
+    PROTOCOLS,
     LayerRule,
     LayerWeights,
     Profile,
-    TracedLayers,
-    follows_trace,
+    controls,
     layer_weights,
-    named_layers,
+    only,
     read_layer_weights,
+    uniform,
 )
 from nast.models.contract import DualEncoder
 from nast.models.hardware import key_at
 from nast.tracing.aggregate import ALL, BOTH, SCORES_SCHEMA, within_noise
+
+CHOICES = f"uniform, nast, {', '.join(AGGREGATIONS)}, reversed, random, front-K, top-K, or a .json"
+_COUNTED = re.compile(r"(front|top)-(\d+)")
+
+
+@dataclass(frozen=True)
+class TracedLayers:
+    """What a finished trace says of one choice of layers.
+
+    Attributes:
+        weights: those that the trace chose itself.
+        profile: the trace's own choice, or the one that was asked for.
+        rule: how the trace makes weights of scores.
+        protocol: that the trace was made with.
+    """
+
+    weights: LayerWeights
+    profile: Profile
+    rule: LayerRule
+    protocol: str = "default"
 
 
 def choose_layers(
@@ -34,24 +57,74 @@ def choose_layers(
     seed: int = 0,
     model: DualEncoder | None = None,
 ) -> LayerWeights:
-    """The layer weights of a choice by its name, with the folder of the trace that it follows.
+    """The layer weights of a choice by its name.
 
     Args:
-        name: see `nast.layers.named_layers`, as the other arguments.
+        name: `uniform`; `nast` (the trace's chosen profile) or an aggregation's name (that profile
+            of the same trace, by the same rule: norm, floor, renorm and noise); `reversed` and
+            `random` (the values of `nast` in another order); `front-K` (the first K blocks alone,
+            as Omni-NegCLIP), `top-K` (the K with the highest scores); or a file.
         layers: blocks of the text tower.
         trace: a folder of `nast trace`, for the choices that follow one.
         beta: sharpness; the trace's own if not given.
-        protocol: `default` or `paper`.
+        protocol: `paper` for its rule instead of the trace's: min-max without a floor, largest
+            scale 1. A trace that was made with the paper's protocol has it, and is taken as it is.
         seed: of `random`.
         model: that will be trained; a trace of another one gives a warning.
 
+    Returns:
+        The weights; uniform ones, with a warning, for a profile within its noise.
+
     Raises:
         UsageError: an unknown name, a choice without the trace that it needs, or K out of range.
-        InputError: the trace lacks the profile.
+        InputError: the trace lacks the profile, or the file is none of layer weights.
+
+    Example:
+        >>> choose_layers("front-2", 4).scale
+        [2.0, 2.0, 0.0, 0.0]
     """
-    follows = trace is not None and follows_trace(name)
-    traced = read_traced(Path(trace), name, model) if trace is not None and follows else None
-    return named_layers(name, layers, traced, beta=beta, protocol=protocol, seed=seed)
+    counted = _COUNTED.fullmatch(name)
+    k = int(counted[2]) if counted else 1
+    if not 1 <= k <= layers:
+        raise UsageError(f"--layers {name}: the text tower has {layers} blocks")
+    top = counted is not None and counted[1] == "top"
+    if top or name in ("nast", "reversed", "random", *AGGREGATIONS):
+        if trace is None:
+            raise UsageError(f"--layers {name} follows a trace; say --trace FOLDER of nast trace")
+        traced = read_traced(Path(trace), name, model)
+        found = _following(name, traced, beta, protocol, k, seed)
+    elif name == "uniform":
+        found = uniform(layers)
+    elif counted:
+        found = replace(only(layers, list(range(1, k + 1))), name=name)
+    elif name.endswith(".json"):
+        found = read_layer_weights(Path(name))
+    else:
+        raise UsageError(f"--layers {name}: no such choice; choose {CHOICES}")
+    return replace(found, protocol=protocol)
+
+
+def _following(
+    name: str, traced: TracedLayers, beta: float | None, protocol: str, k: int, seed: int
+) -> LayerWeights:
+    """The weights of a choice that follows a trace."""
+    profile, own = traced.profile, traced.protocol == "paper"
+    literal = protocol == "paper" and not own
+    rule = PROTOCOLS["paper"]._replace(beta=traced.rule.beta) if literal else traced.rule
+    rule = rule if beta is None else rule._replace(beta=beta)
+    flat = profile.within_noise and not (literal or own)
+    if flat and not name.startswith("top"):
+        said = f"the {profile.name} profile of {profile.of} is within its noise: uniform weights"
+        warnings.warn(said, stacklevel=3)
+    weights = uniform(len(profile.score)) if name in AGGREGATIONS else traced.weights
+    if literal or ((beta is not None or name in AGGREGATIONS) and not flat):
+        weights = layer_weights(profile.score, **rule._asdict())
+    weights = replace(weights, beta=rule.beta)
+    if name in AGGREGATIONS:
+        return replace(weights, name=name)
+    if name == "nast":
+        return replace(weights, name=f"nast/{profile.name}")
+    return controls(weights, profile.score, k=k, seed=seed)[name]
 
 
 def read_traced(trace: Path, name: str = "nast", model: DualEncoder | None = None) -> TracedLayers:

@@ -36,8 +36,8 @@ def read_grid(path: Path) -> list[Cell]:
     """The cells of a grid: every combination of the values of a YAML file.
 
     The file maps names to a value or a list of values: fields of `TrainConfig` (`lambda` for
-    lambda_), `layers` (see `nast.layers.named_layers`) and `beta`. A list of such mappings is the
-    cells of each, one after the other; what a mapping leaves out has its default there.
+    lambda_), `layers` (see `choose_layers`) and `beta`. A list of such mappings is the cells of
+    each, one after the other; what a mapping leaves out has its default there.
 
     Raises:
         InputError: no mapping, an unknown name, a value of another kind, or an empty list.

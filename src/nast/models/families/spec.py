@@ -1,6 +1,7 @@
 """The specification of a two-tower model: one YAML file, checked key by key."""
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -55,10 +56,6 @@ def _is_scale(value: Any) -> bool:
     return _is_number(value) and value > 0
 
 
-def _one_of(names: Any) -> str:
-    return f"one of {', '.join(map(str, names))}"
-
-
 def _fits(test: Callable[[Any], bool]) -> AfterValidator:
     """A test beyond a value's kind; where it fails, the description of the field is the error."""
 
@@ -70,17 +67,32 @@ def _fits(test: Callable[[Any], bool]) -> AfterValidator:
     return AfterValidator(checked)
 
 
-_Files = Annotated[Any, _fits(_are_files)]
-_Sizes = Annotated[Any, _fits(_are_sizes)]
-_Layers = Annotated[list[Any], _fits(lambda value: all(map(_is_layer, value)))]
-_Channels = Annotated[list[int | float], _fits(lambda value: len(value) in (1, 3))]
+def _one_of(names: Iterable[str], default: Any = ...) -> Any:
+    """A field that takes one of some names."""
+    known = "|".join(map(re.escape, names))
+    said = f"one of {', '.join(names)}"
+    return Field(default, pattern=f"^({known})$", description=said)
+
+
 FILES = "a file or folder, relative to this one, or a list of them"
 HEAD = (
     f"a list of layers: {', '.join(heads.PLAIN)}, or one key such as {{linear: KEY}} of "
     f"{', '.join(heads.WEIGHTED)}"
 )
 SIZES = "a mapping of sizes, or a config.json"
-PREFIX = "the start of the encoder's keys"
+RULES = f"a list of {', '.join(map(repr, TEXT_RULES))}"
+Files = Annotated[Any, _fits(_are_files), Field(description=FILES)]
+Sizes = Annotated[Any, _fits(_are_sizes), Field(description=SIZES)]
+Layers = Annotated[
+    list[Any], _fits(lambda value: all(map(_is_layer, value))), Field(description=HEAD)
+]
+Prefix = Annotated[str, Field(description="the start of the encoder's keys")]
+Channels = Annotated[
+    list[int | float],
+    _fits(lambda value: len(value) in (1, 3)),
+    Field(description="a list of one number or three"),
+]
+YesNo = Annotated[bool, Field(description="true or false")]
 MASKS = ("normal", "none")
 ENCODERS = [*(k for k in encoders.CLASSES if k != "bert"), "resnet"]
 
@@ -88,19 +100,13 @@ ENCODERS = [*(k for k in encoders.CLASSES if k != "bert"), "resnet"]
 class TextReading(StrictModel):
     """How a text becomes tokens, and their states one vector."""
 
-    pooling: Annotated[str, _fits(bert.POOLING.__contains__)] = Field(
-        description=_one_of(bert.POOLING)
-    )
+    pooling: str = _one_of(bert.POOLING)
     layers: list[int] = Field(default=[-1], description="a list of layers, 1-based, -1 the last")
-    mask: Annotated[str, _fits(MASKS.__contains__)] = Field(
-        default="normal", description=_one_of(MASKS)
-    )
-    padding: Annotated[str, _fits(PADDING.__contains__)] = Field(
-        default="longest", description=_one_of(PADDING)
-    )
+    mask: str = _one_of(MASKS, "normal")
+    padding: str = _one_of(PADDING, "longest")
     max_tokens: int = Field(gt=0, description="a number of tokens")
     rules: Annotated[list[str], _fits(lambda rules: set(rules) <= TEXT_RULES.keys())] = Field(
-        default=[], description=f"a list of {', '.join(map(repr, TEXT_RULES))}"
+        default=[], description=RULES
     )
 
 
@@ -108,23 +114,21 @@ class TextSection(TextReading):
     """The text tower: its files, their layout, and how it reads."""
 
     tokenizer: str = Field(description="a folder, relative to this file, or a hub id")
-    weights: _Files = Field(description=FILES)
-    config: _Sizes = Field(description=SIZES)
-    prefix: str = Field(default="", description=PREFIX)
-    head: _Layers = Field(description=HEAD)
+    weights: Files
+    config: Sizes
+    prefix: Prefix = ""
+    head: Layers
 
 
 class ImageSection(StrictModel):
     """The image tower: its files and their layout."""
 
-    weights: _Files = Field(description=FILES)
-    encoder: Annotated[str, _fits(ENCODERS.__contains__)] = Field(description=_one_of(ENCODERS))
-    config: _Sizes = Field(default={}, description=SIZES)
-    prefix: str = Field(default="", description=PREFIX)
-    pooling: Annotated[str, _fits(heads.IMAGE_POOLING.__contains__)] = Field(
-        description=_one_of(heads.IMAGE_POOLING)
-    )
-    head: _Layers = Field(description=HEAD)
+    weights: Files
+    encoder: str = _one_of(ENCODERS)
+    config: Sizes = Field(default={})
+    prefix: Prefix = ""
+    pooling: str = _one_of(heads.IMAGE_POOLING)
+    head: Layers
 
 
 class PixelSection(StrictModel):
@@ -132,17 +136,13 @@ class PixelSection(StrictModel):
 
     size: int = Field(gt=0, description="a number of pixels")
     resize: int | None = Field(default=None, gt=0, description="a number of pixels")
-    geometry: Annotated[str, _fits(preprocess.GEOMETRY.__contains__)] = Field(
-        description=_one_of(preprocess.GEOMETRY)
-    )
-    interpolation: Annotated[str, _fits(preprocess.INTERPOLATION.__contains__)] = Field(
-        description=_one_of(preprocess.INTERPOLATION)
-    )
-    grey: bool = Field(default=False, description="true or false")
-    stretch: bool = Field(default=False, description="true or false")
+    geometry: str = _one_of(preprocess.GEOMETRY)
+    interpolation: str = _one_of(preprocess.INTERPOLATION)
+    grey: YesNo = False
+    stretch: YesNo = False
     range: Literal[1, 255] = Field(default=1, description="1 or 255, what white becomes")
-    mean: _Channels = Field(description="a list of one number or three")
-    std: _Channels = Field(description="a list of one number or three")
+    mean: Channels
+    std: Channels
 
 
 class TowerSpec(StrictModel):
