@@ -9,7 +9,7 @@ from built import contextual_set, question_set, resealed
 from made_up import one
 
 from nast.errors import InputError, UsageError
-from nast.evaluation import METRICS, evaluate
+from nast.evaluation import METRICS, evaluate, score
 from nast.files import read_table
 from nast.items.table import read_items
 from nast.models.registry import load_model
@@ -201,6 +201,12 @@ def test_names_of_rows_that_are_no_model(model, data, tmp_path, name):
     with pytest.raises(UsageError, match=f"'{name}' is the name of a row"):
         evaluate([called], data, tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_a_gallery_that_is_none(model, data):
+    """It is refused before a model works."""
+    with pytest.raises(UsageError, match="gallery"):
+        score([model], data, gallery="some")
 
 
 def test_two_models_of_one_name(model, data, tmp_path):

@@ -23,7 +23,7 @@ from nast.records import METRICS_SCHEMA, SCORE_TABLES
 from nast.scoring.chat import ChatModel
 from nast.scoring.data import Data, data_of, identities
 from nast.scoring.retrieval import gallery_size
-from nast.scoring.score import Means, Model, Scoring, Wanted, score_models
+from nast.scoring.score import Model, Resources, Scoring, Wanted, score_models
 from nast.stages import stage
 
 RESERVED = ("blind", "chance")
@@ -60,18 +60,19 @@ def score(
 
     Raises:
         InputError: an item cannot be scored, or a folder has nothing to score.
-        UsageError: two models, or two data sets, have one name.
+        UsageError: two models, or two data sets, have one name, or `gallery` is unknown.
 
     Example:
         >>> scored = nast.score([nast.load_model("phantom")], "benchmark")
         >>> nast.metrics(scored).filter(statistic="accuracy")  # doctest: +SKIP
     """
     check_models(models)
+    gallery_size(gallery)
     folders = [Path(data)] if isinstance(data, Path | str) else [Path(d) for d in data]
     tables = _tables(folders, split, limit)
-    means = Means(vectors, strictest_of(folders))
+    resources = Resources(vectors, strictest_of(folders))
     wanted = Wanted(gallery=gallery, controls=controls, seed=seed)
-    done = score_models(models, tables, means, wanted)
+    done = score_models(models, tables, resources, wanted)
     return scored_of(done.tables, done.data, [_record(m) for m in models], gallery)
 
 
@@ -172,12 +173,12 @@ def evaluate(
         "models": [{"name": m.name, "seed": m.seed, "key": m.key} for m in models],
     }
     servers = {m.name: m.server(strictest_of(data)) for m in models if isinstance(m, ChatModel)}
-    means = Means(vectors, strictest_of(inputs), AnswerCache(answers), servers)
+    resources = Resources(vectors, strictest_of(inputs), AnswerCache(answers), servers)
 
     def make(out: Path) -> dict[str, Any]:
         tables = _tables([Path(d) for d in data], split, limit)
         wanted = Wanted(gallery, controls, ties != "default", max_bad, seed)
-        done = score_models(models, tables, means, wanted)
+        done = score_models(models, tables, resources, wanted)
         for name, rows in done.tables.items():
             if len(rows) or name == "scores":
                 write_table(out / f"{name}.parquet", rows, SCORE_TABLES[name])

@@ -5,6 +5,7 @@ import pytest
 from asked import question
 from made_up import answered, choices, hits_of, items_of, one, scored
 
+from nast.errors import UsageError
 from nast.facts.conditions import CONDITIONS, Condition, Conditions
 from nast.measuring.measure import BLIND, measure
 from nast.records import METRICS_SCHEMA
@@ -36,6 +37,12 @@ def whole():
 @pytest.fixture(scope="module")
 def metrics(whole):
     return measure(whole)
+
+
+@pytest.mark.parametrize("asked", [{"ties": "fair"}, {"margin": 1.5}, {"margin": float("nan")}])
+def test_an_option_that_is_none(whole, asked):
+    with pytest.raises(UsageError, match=next(iter(asked))):
+        measure(whole, **asked)
 
 
 def test_columns_and_order(metrics):

@@ -4,7 +4,7 @@ import polars as pl
 import pytest
 
 from nast.measuring.rows import Metric, table_of
-from nast.reporting.numbers import cell, corrected, minus, pick, sign_of
+from nast.reporting.numbers import ANY, cell, corrected, minus, pick, sign_of
 
 
 def row(**columns):
@@ -28,10 +28,17 @@ def metrics():
 
 def test_a_number_of_one_model_on_all_items(metrics):
     assert len(pick(metrics, model="a")) == 1
-    assert [r["condition"] for r in pick(metrics, model="a", condition="any")] == ["Edema"]
-    assert [r["subset"] for r in pick(metrics, subset="any")] == ["denying"]
-    assert len(pick(metrics, reference="any")) == 2
+    assert [r["condition"] for r in pick(metrics, model="a", condition=ANY)] == ["Edema"]
+    assert [r["subset"] for r in pick(metrics, subset=ANY)] == ["denying"]
+    assert len(pick(metrics, reference=ANY)) == 2
     assert pick(metrics, model=None) == []
+
+
+def test_a_model_may_have_any_name():
+    """The word for "whatever it is" is no name that a model could have."""
+    metrics = table_of([row(model=name, form="negated") for name in ("a", "any", "True")])
+    assert [r["model"] for r in pick(metrics, model="any")] == ["any"]
+    assert len(pick(metrics, model=ANY)) == 3
 
 
 def test_a_difference_turns_round(metrics):

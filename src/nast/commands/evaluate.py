@@ -137,13 +137,13 @@ def _print(out: Path) -> None:
     """The tables of a finished evaluation, and its areas under the curve."""
     from nast.errors import visible
     from nast.reporting.joined import join_evaluations
-    from nast.reporting.numbers import cell, pick
+    from nast.reporting.numbers import ANY, cell, pick
     from nast.reporting.tables import tables_of
     from nast.reporting.written import markdown
 
     joined = join_evaluations([out])
     for table in tables_of(joined, {}):
         print(markdown(table))
-    for row in pick(joined.metrics, task="prompts", reading="prompt pairs", condition="any"):
+    for row in pick(joined.metrics, task="prompts", reading="prompt pairs", condition=ANY):
         said = f"{row['model']}  {row['data']}, {row['condition']}, {row['statistic']}"
         print(visible(f"{said}: {cell(row)} n {row['n']}"))

@@ -1,10 +1,11 @@
 """Accuracy that remains under a control, and what words alone solve."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 import polars as pl
 
+from nast.facts.conditions import CONDITIONS, Conditions
 from nast.items.audit import audit_table
 from nast.measuring.overall import clusters_of, mean_of
 from nast.measuring.rows import Metric, empty, put
@@ -39,11 +40,14 @@ def controlled(scores: pl.DataFrame, items: pl.DataFrame, seed: int) -> Iterator
                     yield put(metric, clustered_share(some["value"].to_numpy(), clusters, seed))
 
 
-def text_only(items: pl.DataFrame, seed: int) -> Iterator[Metric]:
+def text_only(
+    items: pl.DataFrame, known: Mapping[str, Conditions], seed: int
+) -> Iterator[Metric]:
     """The best baseline of the audit that never sees an image, for each set and form.
 
     Args:
         items: `ITEMS_SCHEMA` rows with `data`.
+        known: data set -> the table that its facts are named by.
         seed: of the audit's folds.
     """
     # Sorted, so that the order in which data are given decides nothing.
@@ -57,7 +61,7 @@ def text_only(items: pl.DataFrame, seed: int) -> Iterator[Metric]:
             control="text only",
             statistic="accuracy",
         )
-        for form, rows in audit_table(part, seed).items():
+        for form, rows in audit_table(part, seed, known.get(data, CONDITIONS)).items():
             best = max(rows, key=lambda r: r["accuracy"])
             low, high = exact_interval(best["accuracy"], best["n"])
             yield replace(

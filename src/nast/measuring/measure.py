@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 import polars as pl
 
+from nast.errors import UsageError
 from nast.facts.conditions import CONDITIONS, Conditions
 from nast.measuring.compare import MARGIN, comparisons, losses
 from nast.measuring.controls import controlled, text_only
@@ -16,6 +17,7 @@ from nast.measuring.rows import Metric, empty, put, table_of
 from nast.measuring.subsets import described
 from nast.measuring.ties import TIES
 from nast.measuring.values import IMAGE_TO_TEXT, METRIC_KEY, choice_values, hit_values
+from nast.ranges import FRACTION
 from nast.statistics.bootstrap import Estimate
 
 BLIND = "training frequency"
@@ -74,7 +76,13 @@ def measure(
     Returns:
         `METRICS_SCHEMA` rows: each setting's own metrics in the order of the settings, then the
         controls, then comparisons.
+
+    Raises:
+        UsageError: `ties` or `margin` is none.
     """
+    if ties not in TIES:
+        raise UsageError(f"--ties is {ties!r}; choose {', '.join(TIES)}")
+    FRACTION.check("--margin", margin)
     values = pl.concat(
         [choice_values(scored.scores, scored.items, TIES[ties]), hit_values(scored.hits)]
     )
@@ -82,7 +90,7 @@ def measure(
         *_own(scored, values, seed),
         *_blind(values.filter(pl.col("model").is_null()), seed),
         *controlled(scored.controls, scored.items, seed),
-        *(text_only(scored.items, seed) if len(scored.controls) else ()),
+        *(text_only(scored.items, scored.conditions, seed) if len(scored.controls) else ()),
         *_compared(scored, values, seed, margin),
     ]
     return table_of(_completed(metric, scored) for metric in made)

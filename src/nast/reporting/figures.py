@@ -76,7 +76,8 @@ def figure3(joined: Joined, metrics: pl.DataFrame, folder: Path, data: str = "")
         at = [i + 0.26 * (step - 1) for i, _ in drawn]
         axis.bar(at, values, 0.25, color=color, label=form)
         axis.errorbar(at, values, [below, above], fmt="none", ecolor="black", elinewidth=0.8)
-    axis.axhline(0.25, color="black", linestyle=":", linewidth=0.8, label="chance")
+    for chance in dict.fromkeys(r["chance"] for r in found if r["chance"]):
+        axis.axhline(chance, color="black", linestyle=":", linewidth=0.8, label="chance")
     axis.set_xticks(range(len(models)), [literal(m) for m in models])
     axis.set_ylabel("question accuracy")
     axis.set_ylim(0, 1)

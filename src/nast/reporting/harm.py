@@ -5,7 +5,7 @@ import polars as pl
 from nast.measuring.compare import harm
 from nast.measuring.drift import LOWEST
 from nast.reporting.joined import Joined, data_sets, of_data
-from nast.reporting.numbers import Row, cell, pick
+from nast.reporting.numbers import ANY, Row, cell, pick
 from nast.reporting.tables import Table
 
 MOVED = {"cosine": "cosine", LOWEST: "5th percentile", "geometry": "geometry"}
@@ -39,7 +39,7 @@ def _columns(joined: Joined) -> dict[str, Column]:
 def _lost(joined: Joined, part: pl.DataFrame) -> Table:
     part = part.filter(pl.col("margin").is_not_null())
     found = {
-        title: {(r["model"], r["reference"]): r for r in pick(part, reference="any", **column)}
+        title: {(r["model"], r["reference"]): r for r in pick(part, reference=ANY, **column)}
         for title, column in _columns(joined).items()
     }
     found = {title: rows for title, rows in found.items() if rows}
@@ -63,7 +63,7 @@ def _verdict(row: Row | None) -> str:
 
 
 def _moved(metrics: pl.DataFrame) -> Table:
-    rows = pick(metrics, task="neutral", reference="any", subset="any")
+    rows = pick(metrics, task="neutral", reference=ANY, subset=ANY)
     groups = list(dict.fromkeys(r["subset"] for r in rows))
     known = {(r["model"], r["reference"], r["subset"], r["statistic"]): r for r in rows}
     pairs = dict.fromkeys((r["model"], r["reference"]) for r in rows)

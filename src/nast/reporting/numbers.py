@@ -9,20 +9,22 @@ Row = Mapping[str, Any]
 """A row of `metrics.parquet`, column -> value."""
 CLAIMS = {"task": "choice", "set": "claims", "statistic": "accuracy"}
 """The columns of claim accuracy."""
+ANY = True
+"""For `pick`: any value but none."""
 PLAIN = ("reference", "condition", "subset", "control")
 """Columns that are empty in a number of one model on all items."""
 
 
-def pick(metrics: pl.DataFrame, **columns: str | None) -> list[Row]:
+def pick(metrics: pl.DataFrame, **columns: str | bool | None) -> list[Row]:
     """The rows with these values, in their order.
 
     Args:
         metrics: `METRICS_SCHEMA`.
-        columns: column -> its value; None for an empty one, `any` for any value but none. The
+        columns: column -> its value; None for an empty one, `ANY` for any value but none. The
             columns of `PLAIN` are empty if they are not named.
     """
     for name, value in {**dict.fromkeys(PLAIN), **columns}.items():
-        if value == "any":
+        if value is ANY:
             metrics = metrics.filter(pl.col(name).is_not_null())
         else:
             metrics = metrics.filter(pl.col(name).eq_missing(pl.lit(value, pl.String)))

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import polars as pl
 
+from nast.measuring.measure import BLIND
 from nast.measuring.overall import gap_name
 from nast.reporting.joined import Joined, data_sets, of_data
 from nast.reporting.numbers import CLAIMS, Row, cell, pick
@@ -80,7 +81,7 @@ def _table(joined: Joined, part: pl.DataFrame, name: str, caption: str, form: st
         for model in joined.models
         if any(model in c for c in columns.values())
     ]
-    blind = [found(s, control="any", **joined.retrieval) for s in ("R@1", "R@5")]
+    blind = [found(s, control=BLIND, **joined.retrieval) for s in ("R@1", "R@5")]
     if any(blind):
         cells = (cell(r[0] if r else None, sign=form is None) for r in blind)
         rows.append(("blind", *cells, "-"))
@@ -100,8 +101,9 @@ def _questions(joined: Joined, part: pl.DataFrame) -> Table:
         for model in joined.models
         if any(model in c for c in columns)
     ]
+    guess = "".join({f", chance {r['chance']:.3f}": None for r in found if r["chance"]})
     header = ("Model", "Negated", "Affirmative", "Omitted", "Gap")
-    return Table("questions", "Question accuracy (Figure 3), chance 0.250", header, rows)
+    return Table("questions", f"Question accuracy (Figure 3){guess}", header, rows)
 
 
 def _update_table(updates: UpdateShares) -> Table:

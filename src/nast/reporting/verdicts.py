@@ -26,8 +26,8 @@ from nast.statistics.bootstrap import LEVEL
 HARM = {"not inferior": "shown", "inferior": "harm is shown", "not shown": "not shown"}
 SEEDS = 3
 FEW = "not judged on fewer than three seeds"
-SETTINGS = 10
-"""Fewer settings cannot show a rank correlation."""
+FEWEST, SETTINGS = 3, 10
+"""Settings without which a rank correlation is not computed, and not judged."""
 CONTROL = re.compile(r"uniform|reversed|random|(front|top)-\d+")
 """Layers that the trace is to be better than (decision 3)."""
 HEADER = ("Claim", "Paper", "Here", "Verdict")
@@ -196,7 +196,7 @@ def _concentration(metrics: pl.DataFrame, updates: UpdateShares) -> Iterator[Lin
         for name, seeds in updates.items()
         if name in accuracy
     ]
-    if len(pairs) < SEEDS or any(len(set(side)) == 1 for side in zip(*pairs, strict=True)):
+    if len(pairs) < FEWEST or any(len(set(side)) == 1 for side in zip(*pairs, strict=True)):
         return
     tested = spearmanr(*zip(*pairs, strict=True))
     rho, p = float(tested.statistic), float(tested.pvalue)

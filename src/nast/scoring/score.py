@@ -35,7 +35,7 @@ NO_FACTS = (
 
 
 @dataclass(frozen=True)
-class Means:
+class Resources:
     """What scoring reads and asks.
 
     Attributes:
@@ -90,14 +90,14 @@ class Scoring:
 
 
 def score_models(
-    models: Sequence[Model], tables: Sequence[Data], means: Means, wanted: Wanted
+    models: Sequence[Model], tables: Sequence[Data], resources: Resources, wanted: Wanted
 ) -> Scoring:
     """Score models on tables. Which items are scored depends on the data alone.
 
     Args:
         models: dual encoders, files of scores and chat models (items only).
         tables: of `data_of`.
-        means: see `Means`.
+        resources: see `Resources`.
         wanted: see `Wanted`.
 
     Raises:
@@ -107,7 +107,9 @@ def score_models(
         UsageError: a file of scores cannot tell the items of two data sets apart.
     """
     encoders = {
-        id(m): Vectors(m, means.vectors, means.access) for m in models if isinstance(m, DualEncoder)
+        id(m): Vectors(m, resources.vectors, resources.access)
+        for m in models
+        if isinstance(m, DualEncoder)
     }
     kept, left_out, broken = _kept(list(encoders.values()), tables, wanted)
     if not kept:
@@ -117,16 +119,14 @@ def score_models(
             expected="whole groups with readable images",
         )
     facts = _facts_of(kept)
-    frames: dict[str, list[pl.DataFrame]] = {
-        n: [pl.DataFrame(schema=s)] for n, s in SCORE_TABLES.items()
-    }
+    frames = {table: [pl.DataFrame(schema=columns)] for table, columns in SCORE_TABLES.items()}
     notes: dict[str, dict[str, list[str]]] = {}
     for model in models:
         said: dict[str, list[str]] = {}
         if isinstance(model, ScoreFile):
             made = _from_file(model, kept, said)
         elif isinstance(model, ChatModel):
-            made = _by_chat(model, kept, means, wanted.seed, said)
+            made = _by_chat(model, kept, resources, wanted.seed, said)
         else:
             made = _by_encoder(encoders[id(model)], kept, facts, wanted, said)
         for table, rows in made:
@@ -223,7 +223,7 @@ def _blind(data: Data, truths: Truths | None, wanted: Wanted) -> pl.DataFrame:
 def _by_chat(
     model: ChatModel,
     tables: Sequence[Data],
-    means: Means,
+    resources: Resources,
     seed: int,
     notes: dict[str, list[str]],
 ) -> Rows:
@@ -231,7 +231,7 @@ def _by_chat(
         if data.kind != "items":
             notes.setdefault(SKIPPED, []).append(f"{data.name} {data.kind}")
             continue
-        asked = score_chat(model, means.servers[model.name], data, seed, means.answers)
+        asked = score_chat(model, resources.servers[model.name], data, seed, resources.answers)
         yield "scores", asked.scores
         yield "replies", asked.replies
         for what, some in asked.notes.items():
