@@ -144,7 +144,6 @@ def test_entities_of_xml_are_refused(tmp_path, text, encoding):
 def test_short_rows_are_not_filled_up_without_end(tmp_path, monkeypatch):
     monkeypatch.setattr(tables, "MOST_CELLS", 10_000)
     monkeypatch.setattr("nast.sources.own_table.cells.MOST_CELLS", 10_000)
-    monkeypatch.setattr("nast.sources.own_table.json_lines.MOST_CELLS", 10_000)
     wide_mapping(tmp_path / "t.mapping.yaml")
     names = [f"n{i}" for i in range(200)]
     (tmp_path / "t.csv").write_text(",".join(names) + "\n" + "1\n" * 100)

@@ -30,9 +30,6 @@ def part_ids(sources: Sequence[Source]) -> tuple[list[Source], dict[str, int]]:
     The ids of a source stay as they are, unless an earlier source that does not share them has one
     of them too: then all ids of the later source begin with its name, for example `table#2:`.
 
-    Args:
-        sources: as they were read.
-
     Returns:
         The sources, and how many ids of patients and of studies stood in two of them.
     """

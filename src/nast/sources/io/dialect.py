@@ -41,11 +41,7 @@ def header_cells(text: str, separator: str) -> list[str]:
 
 
 def separator_of(text: str, usual: str) -> str:
-    """What parts the cells of a table of which nothing is known.
-
-    Args:
-        text: the table.
-        usual: what it should be by the file's name; taken where nothing speaks for another.
+    """What parts the cells of a table; `usual`, by its name, where nothing speaks for another.
 
     Returns:
         Tab, semicolon, comma or bar: the one by which the header has most cells, of those by

@@ -17,11 +17,7 @@ _BLANKS = re.compile(r"[ \t\r\n]*")
 
 
 def read_json_items(file: Path, expected: str) -> Iterator[Any]:
-    """The items of a JSON list, in order; the file may be gzip.
-
-    Args:
-        file: the file.
-        expected: what the file should be, for messages.
+    """The items of a JSON list, in order; the file may be gzip, and should be what is expected.
 
     Raises:
         InputError: the file is missing, cut, not UTF-8, no JSON list, or an object in it has one

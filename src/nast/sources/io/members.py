@@ -15,14 +15,9 @@ LARGEST = 2 * 2**20
 
 
 def read_members(path: Path, suffix: str, expected: str) -> Iterator[tuple[str, bytes]]:
-    """Name and content of every file with a suffix, in the order of the numbers in their names.
+    """Name and content of every file with a suffix such as ".xml", ordered by numbers in names.
 
-    Links are not followed, in folders or archives.
-
-    Args:
-        path: a tar archive (plain, gzip, bzip2, xz) or a folder.
-        suffix: of the wanted files, for example ".xml".
-        expected: what the path should be, for messages.
+    The path is a tar archive (plain, gzip, bzip2, xz) or a folder; links are not followed.
 
     Raises:
         InputError: no such path, a damaged archive, or a member that would leave its folder or

@@ -1,15 +1,17 @@
 """Tables in four formats (CSV, TSV, Parquet, JSONL) as columns of stripped text."""
 
+import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import polars as pl
 import polars.selectors as cs
 
 from nast.errors import InputError
 from nast.sources.io.dialect import marked_encoding, separator_of, without_sep_line
+from nast.sources.io.json_list import BrokenError, keys_once
 from nast.sources.io.label_tables import (
     MOST_CELLS,
     parse_csv,
@@ -18,7 +20,6 @@ from nast.sources.io.label_tables import (
     refuse_ragged,
     refuse_where,
 )
-from nast.sources.own_table.json_lines import table_of_lines
 
 T = TypeVar("T")
 CELL = "cell"
@@ -29,6 +30,9 @@ WINDOWS = "cp1252"
 """The encoding of most tables of western Europe that are not UTF-8."""
 EXPECTED = "a table: .csv, .tsv, .jsonl, .ndjson (each also .gz) or .parquet"
 RENAME = "; give a text table one of these names, its separator and encoding are found"
+MOST_COLUMNS = 2_000
+"""A file of objects with more names has keys that are no column names."""
+_OBJECTS = "one object a line"
 _THOUSANDS = r"^[1-9][0-9]{0,2}\.(?:[0-9]{3}\.)*(?:[1-9][0-9]{2}|0[1-9][0-9]|00[1-9])$"
 _PARTS = r"\.[0-9]{1,2}$|\.[0-9]{4,}$"
 _FORMULA = r'^="(.*)"$'
@@ -68,7 +72,7 @@ def scan_table(file: Path, encoding: str = "", separator: str = "") -> pl.LazyFr
         return _quiet(file, lambda: _scan_parquet(file))
     text = table_text(file, encoding)
     if kind in LINES:
-        return table_of_lines(file, text).lazy()
+        return _table_of_lines(file, text).lazy()
     text, named = without_sep_line(text.lstrip("\r\n"))
     separator = separator or named or separator_of(text, SEPARATORS[kind])
     rows = _quiet(file, lambda: parse_csv(text, file, separator))
@@ -121,14 +125,9 @@ def guess_encoding(file: Path) -> str:
 
 
 def text_columns(table: pl.LazyFrame, file: Path, columns: Iterable[str]) -> pl.DataFrame:
-    """Some columns of a table as stripped text; what is null, or not a number, is "".
+    """Some columns of `scan_table` as stripped text; what is null, or not a number, is "".
 
     Whole numbers have no decimals: a column that was saved as floats reads like the others.
-
-    Args:
-        table: from `scan_table`.
-        file: the file, for messages.
-        columns: names of the table's columns.
 
     Raises:
         InputError: there are no rows, or a column is nested, binary or of dates.
@@ -229,3 +228,56 @@ def _scan_parquet(file: Path) -> pl.LazyFrame:
     table = pl.scan_parquet(file, glob=False, hive_partitioning=False)
     table.collect_schema()
     return table
+
+
+def _table_of_lines(file: Path, text: str) -> pl.DataFrame:
+    """Objects, one a line, as columns of text; a column with a list or an object in it is of lists.
+
+    A row that lacks a name has null there, as for `null` and `NaN`. Numbers stay as they are
+    written. Lines without anything are passed over.
+    """
+    lines = [line for line in text.split("\n") if line.strip()]
+    columns: dict[str, list[Any]] = {}
+    decoder = json.JSONDecoder(
+        object_pairs_hook=keys_once,
+        parse_int=str,
+        parse_float=str,
+        parse_constant=lambda word: None,
+    )
+    for row, line in enumerate(lines, 1):
+        record = _record(file, row, line, decoder)
+        for name in record:
+            if name not in columns:
+                columns[name] = [None] * (row - 1)
+        if len(columns) > MOST_COLUMNS or len(columns) * len(lines) > MOST_CELLS:
+            found = f"{len(columns):,} names in {len(lines):,} lines"
+            expected = f"at most {MOST_COLUMNS:,} names and {MOST_CELLS:,} cells"
+            raise InputError(file, found=found, row=row, expected=expected)
+        for name, cells in columns.items():
+            cells.append(record.get(name))
+    if not lines:
+        raise InputError(file, found="no rows", expected=_OBJECTS)
+    return pl.DataFrame([_column(name, cells) for name, cells in columns.items()])
+
+
+def _column(name: str, cells: list[Any]) -> pl.Series:
+    kinds = set(map(type, cells))
+    if kinds & {dict, list}:
+        return pl.Series(name, [None] * len(cells), pl.List(pl.String))
+    if bool in kinds:
+        cells = [str(cell).lower() if isinstance(cell, bool) else cell for cell in cells]
+    return pl.Series(name, cells, pl.String)
+
+
+def _record(file: Path, row: int, line: str, decoder: json.JSONDecoder) -> dict[str, Any]:
+    try:
+        record = decoder.decode(line.strip())
+        if "\\u" in line:
+            # Half of a character that takes two: no text, and no file could hold it.
+            json.dumps(record, ensure_ascii=False).encode()
+    except (ValueError, RecursionError) as error:
+        found = str(error) if isinstance(error, BrokenError) else "no JSON"
+        raise InputError(file, found=found, expected=_OBJECTS, row=row) from None
+    if not isinstance(record, dict):
+        raise InputError(file, found="JSON that is no object", expected=_OBJECTS, row=row)
+    return record
