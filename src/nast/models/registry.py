@@ -33,6 +33,7 @@ KINDS = {
     "pad:MODEL": "any of these, its images padded to squares with black instead of cropped",
 }
 """What a MODEL string may be."""
+FAMILIES = {"hf": load_hf, "openclip": load_openclip, "two-tower": load_two_tower}
 
 
 def load_model(
@@ -79,12 +80,8 @@ def _load(spec: str, name: str | None) -> DualEncoder:
         return load_hf(PHANTOM, name or spec)
     if spec == "phantom-minilm":
         return load_minilm(name or spec)
-    if kind == "hf" and place:
-        return load_hf(place, name or spec)
-    if kind == "openclip" and place:
-        return load_openclip(place, name or spec)
-    if kind == "two-tower" and place:
-        return load_two_tower(place, name or spec)
+    if kind in FAMILIES and place:
+        return FAMILIES[kind](place, name or spec)
     if kind == "pad" and place:
         padded = pad_images(_load(place, name))
         padded.name = name or f"pad:{padded.name}"

@@ -10,6 +10,8 @@ import numpy as np
 import polars as pl
 from scipy.stats import rankdata
 
+from nast.layers import Profile
+
 TRACED = ("cue", "scope", "drop", "input", "module")
 """Those in units of the whole effect (CTE = 1)."""
 PAIRS_SCHEMA: dict[str, Any] = {
@@ -220,6 +222,24 @@ def within_noise(pairs: pl.DataFrame, aggregation: str = "cue", seed: int = 0) -
     whole = 1.0 if aggregation in TRACED else float(np.abs(profiles.mean(0)).max())
     found = np.ptp(profiles.mean(0))
     return bool(found <= max(MIN_RANGE * whole, float(np.quantile(shuffled, 0.95))))
+
+
+def profile_of(scores: pl.DataFrame, aggregation: str, of: str) -> Profile:
+    """The score of each block over all conditions, its interval, and whether it says anything.
+
+    Args:
+        scores: `SCORES_SCHEMA`.
+        aggregation: which score; None stands for a block without one.
+        of: the model or the folder, for warnings.
+
+    Raises:
+        ValueError: an unknown aggregation, or one that was not computed.
+    """
+    rows = merged(scores, aggregation)
+    score, low, high = (rows[name].to_list() for name in ("score", "low", "high"))
+    # A condition's row of both subsets is the mean of its pairs: what the noise is judged by.
+    each = scores.filter(pl.col("condition") != ALL, subset=BOTH)
+    return Profile(aggregation, score, low, high, within_noise(each, aggregation), of)
 
 
 def rank_correlation(

@@ -6,8 +6,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import polars as pl
-
 from nast.errors import InputError, UsageError
 from nast.files import read_json, read_table
 from nast.layers import (
@@ -24,7 +22,7 @@ from nast.layers import (
 )
 from nast.models.contract import DualEncoder
 from nast.models.hardware import key_at
-from nast.tracing.aggregate import ALL, BOTH, SCORES_SCHEMA, within_noise
+from nast.tracing.aggregate import SCORES_SCHEMA, profile_of
 
 CHOICES = f"uniform, nast, {', '.join(AGGREGATIONS)}, reversed, random, front-K, top-K, or a .json"
 _COUNTED = re.compile(r"(front|top)-(\d+)")
@@ -178,16 +176,13 @@ def _rule(file: Path, known: Any) -> LayerRule:
 def _profile(trace: Path, aggregation: str) -> Profile:
     """The scores of one aggregation by block, and whether they are within their noise."""
     file = trace / "layer_scores.parquet"
-    table = read_table(file, SCORES_SCHEMA).filter(aggregation=aggregation, subset=BOTH)
-    rows = table.filter(condition=ALL).sort("layer")
-    score = rows["score"].to_list()
-    if not score or None in score:
+    scores = read_table(file, SCORES_SCHEMA)
+    known = aggregation in set(scores["aggregation"])
+    found = profile_of(scores, aggregation, str(trace)) if known else None
+    if found is None or None in found.score:
         raise InputError(
             file,
             found=f"no score of {aggregation} for every block",
             expected="captions that the model prefers to their foils",
         )
-    # A condition's row of both subsets is the mean of its pairs: what the noise is judged by.
-    noise = within_noise(table.filter(pl.col("condition") != ALL), aggregation)
-    low, high = (rows[end].to_list() for end in ("low", "high"))
-    return Profile(aggregation, score, low, high, noise, str(trace))
+    return found

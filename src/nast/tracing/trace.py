@@ -13,10 +13,9 @@ from nast.sources.collect import Facts, read_facts
 from nast.tracing.aggregate import (
     TRACED,
     layer_scores,
-    merged,
     pair_scores,
+    profile_of,
     rank_correlation,
-    within_noise,
 )
 from nast.tracing.cte import trace_samples
 from nast.tracing.gradient_norms import gradient_norms
@@ -67,9 +66,8 @@ class Trace:
             ValueError: an unknown name.
             InputError: no sample is above the filter on d, so that blocks have no score.
         """
-        rows = merged(self.scores, name)
-        score = rows["score"].to_list()
-        if None in score:
+        found = profile_of(self.scores, name, self.model)
+        if None in found.score:
             failing = "failing samples of" in self.summary
             below, tau = "-d" if failing else "d", self.summary["tau"] or 0
             does = "does not prefer" if failing else "prefers"
@@ -78,9 +76,7 @@ class Trace:
                 found=f"no sample of {self.summary['samples']} with {below} above {tau:.3g}",
                 expected=f"captions that the model {does} to their foils",
             )
-        noise = within_noise(self.pairs, name)
-        low, high = (rows[end].to_list() for end in ("low", "high"))
-        return Profile(name, score, low, high, noise, self.model)
+        return found
 
     def plot(self, what: str = "cte") -> "Figure":
         """A picture of the trace, as a figure of matplotlib.

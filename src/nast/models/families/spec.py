@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
 from nast.errors import InputError, ModelError
@@ -30,12 +30,6 @@ def _is_text(value: Any) -> bool:
 
 def _is_number(value: Any) -> bool:
     return type(value) in (int, float)
-
-
-def _are_files(value: Any) -> bool:
-    return _is_text(value) or (
-        isinstance(value, list) and value != [] and all(map(_is_text, value))
-    )
 
 
 def _is_layer(value: Any) -> bool:
@@ -81,7 +75,11 @@ HEAD = (
 )
 SIZES = "a mapping of sizes, or a config.json"
 RULES = f"a list of {', '.join(map(repr, TEXT_RULES))}"
-Files = Annotated[Any, _fits(_are_files), Field(description=FILES)]
+Files = Annotated[
+    list[Annotated[str, Field(min_length=1)]],
+    BeforeValidator(lambda value: [value] if isinstance(value, str) else value),
+    Field(min_length=1, description=FILES),
+]
 Sizes = Annotated[Any, _fits(_are_sizes), Field(description=SIZES)]
 Layers = Annotated[
     list[Any], _fits(lambda value: all(map(_is_layer, value))), Field(description=HEAD)

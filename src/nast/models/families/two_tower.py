@@ -46,7 +46,8 @@ def load_two_tower(place: str, name: str) -> DualEncoder:
     sections: dict[str, TextSection | ImageSection] = {"text": spec.text, "image": spec.image}
     configs = {part: _config(path, section.config) for part, section in sections.items()}
     files = {
-        part: _files(path, f"{part}.weights", section.weights) for part, section in sections.items()
+        part: tuple(_file(path, f"{part}.weights", one) for one in section.weights)
+        for part, section in sections.items()
     }
     read = {group: _read(path, group, spec.ignore) for group in set(files.values())}
     text, image = (read[files[part]] for part in ("text", "image"))
@@ -70,7 +71,8 @@ def load_two_tower(place: str, name: str) -> DualEncoder:
     )
     for group, left in read.items():
         check_keys(f"{_names(group)} (`ignore` lists what no vector depends on)", [], left)
-    folder = _folder(path, spec.text.tokenizer)
+    inside = path.parent / spec.text.tokenizer
+    folder = inside if inside.is_dir() else hub_folder(spec.text.tokenizer, weights=False)
     pixels = spec.preprocessing.model_dump()
     model = two_towers(
         bert,
@@ -99,10 +101,6 @@ def _key(
         said[part] = own | {"config": config}
     hashes = {part: [file_hash(file) for file in group] for part, group in files.items()}
     return content_hash([said, tokenizer_key(tokenizer), hashes])
-
-
-def _files(spec: Path, key: str, entry: str | list[str]) -> Files:
-    return tuple(_file(spec, key, one) for one in ([entry] if isinstance(entry, str) else entry))
 
 
 def _names(files: Files) -> str:
@@ -153,11 +151,6 @@ def _config(spec: Path, given: Any) -> dict[str, Any]:
     if not file.is_file():
         raise ModelError(f"{spec}: config: found no file {file}, expected a config.json")
     return read_json(file)
-
-
-def _folder(spec: Path, given: str) -> Path:
-    inside = spec.parent / given
-    return inside if inside.is_dir() else hub_folder(given, weights=False)
 
 
 def _scale(spec: Path, given: Any, files: list[Weights]) -> float:
