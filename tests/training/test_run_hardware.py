@@ -50,9 +50,9 @@ def test_a_run_stopped_on_another_device_goes_on_there(tiny_clip, batches, tmp_p
         assert {p.device for p in weights.values()} == {torch.device(name)}
     for row, expected in zip(found.history, wanted.history, strict=True):
         assert row == approx(expected, abs=1e-4)
-    for measure, shares in wanted.shares.items():
-        assert found.shares[measure] == approx(shares, abs=1e-3)
-    assert len(found.updates) == len(wanted.updates)
+    for measure, shares in wanted.meter.shares().items():
+        assert found.meter.shares()[measure] == approx(shares, abs=1e-3)
+    assert len(found.meter.steps) == len(wanted.meter.steps)
     for group in lora_by_layer(near.network).values():
         for parameter, values in group.items():
             assert torch.allclose(weights[parameter].near, values, atol=1e-4)

@@ -58,7 +58,7 @@ def test_stopped_and_unstopped_runs_are_equal(tiny_clip, batches, tmp_path, monk
     assert state.is_file()
     model, found = run(tiny_clip, batches, state)
     assert found.history == wanted.history
-    assert found.shares == wanted.shares and found.updates == wanted.updates
+    assert found.meter.shares() == wanted.meter.shares() and found.meter.steps == wanted.meter.steps
     for name, parameter in weights_of(whole).items():
         assert torch.equal(weights_of(model)[name], parameter)
         assert torch.equal(found.best[name], wanted.best[name])

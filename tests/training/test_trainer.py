@@ -99,7 +99,7 @@ def test_the_true_claim_gains(model, batches, steps):
 
 
 def test_alpha_zero_has_no_lora_and_no_change(model, batches):
-    shares = fine_tune(model, *batches, PROFILE, CONFIG).shares
+    shares = fine_tune(model, *batches, PROFILE, CONFIG).meter.shares()
     assert list(lora_by_layer(model.network)) == [1, 2, 4]
     for values in shares.values():
         assert len(values) == 4
@@ -112,7 +112,7 @@ def test_the_mlp_is_trained_by_the_same_scales(tiny_clip, batches, lora):
     config = replace(CONFIG, lora=lora)
     models = [load_model(f"hf:{tiny_clip}") for _ in range(2)]
     found = [
-        fine_tune(m, *batches, w, config).shares
+        fine_tune(m, *batches, w, config).meter.shares()
         for m, w in zip(models, (PROFILE, uniform(4)), strict=True)
     ]
     assert list(lora_by_layer(models[0].network)) == [1, 2, 4]
@@ -134,7 +134,7 @@ def test_gradients_are_scaled_before_they_are_clipped(tiny_clip, batches):
         model = load_model(f"hf:{tiny_clip}")
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="mode='gradient'")
-            updates = fine_tune(model, *batches, weights, replace(config, mode=mode)).updates
+            updates = fine_tune(model, *batches, weights, replace(config, mode=mode)).meter.steps
         norms[mode] = [row["gradient"] for row in updates]
         assert sum(n**2 for n in norms[mode]) ** 0.5 == approx(1e-3, rel=1e-3)
     scaled = [n * s for n, s in zip(norms["lr"], profile.scale, strict=True)]
@@ -146,7 +146,7 @@ def test_rates_move_the_update_towards_the_profile(tiny_clip, batches):
     profile = LayerWeights([1.0, 0.6, 0.3, 0.1], [2.0, 1.2, 0.6, 0.2])
     found = {}
     for name, weights in (("uniform", uniform(4)), ("lr", profile)):
-        shares = fine_tune(load_model(f"hf:{tiny_clip}"), *batches, weights, CONFIG).shares
+        shares = fine_tune(load_model(f"hf:{tiny_clip}"), *batches, weights, CONFIG).meter.shares()
         found[name] = shares["parameters"]
     wanted = [0.5, 0.3, 0.15, 0.05]
     assert found["uniform"] == approx([0.25] * 4, abs=0.05)
@@ -157,7 +157,7 @@ def test_gradient_mode_warns_and_hardly_moves_the_update(tiny_clip, batches):
     profile = LayerWeights([1.0, 0.6, 0.3, 0.1], [2.0, 1.2, 0.6, 0.2])
     config = TrainConfig(steps=5, captions=4, claims=3, mode="gradient")
     with pytest.warns(UserWarning, match=r"mode='gradient' under AdamW"):
-        shares = fine_tune(load_model(f"hf:{tiny_clip}"), *batches, profile, config).shares
+        shares = fine_tune(load_model(f"hf:{tiny_clip}"), *batches, profile, config).meter.shares()
     assert shares["parameters"] == approx([0.25] * 4, abs=0.05)
     assert shares["gradient"][0] > 2 * shares["gradient"][3]
 

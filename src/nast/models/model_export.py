@@ -1,6 +1,6 @@
 """A model as others load it: plain transformers, open_clip, or the LoRA weights alone for peft."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -51,7 +51,9 @@ def export_model(
     def make(out: Path) -> dict[str, Any]:
         usage = FORMATS[to](model, out)
         write_json(out / "model.json", model.spec)
-        write_text(out / "README.md", _card(model, usage))
+        title = f"{model.name}, exported by nast"
+        card = weights_card(title, model.spec["source"], usage, model.made_from)
+        write_text(out / "README.md", card)
         return {"counts": {"files": sum(p.is_file() for p in out.rglob("*"))}}
 
     return stage(folder, settings, model.made_from, make, fresh=fresh)
@@ -183,17 +185,23 @@ def _hf_processor(model: DualEncoder) -> Any:
     return processor
 
 
-def _card(model: DualEncoder, usage: str) -> str:
-    """The card of the weights; it lies beside them, so that it goes where they go."""
-    terms = sorted({t for m in manifests_of(model.made_from) for t in m.get("terms", [])})
+def weights_card(title: str, base: str, usage: str, inputs: Sequence[Path]) -> str:
+    """The card of weights; it lies beside them, so that it goes where they go.
+
+    Args:
+        title: what they are.
+        base: the MODEL that they come from.
+        usage: how they are loaded.
+        inputs: finished folders whose access class and terms they inherit.
+    """
+    terms = sorted({t for m in manifests_of(inputs) for t in m.get("terms", [])})
     trained = "".join(f"- {line}\n" for line in terms)
     access = (
-        f"Access class: **{strictest_of(model.made_from)}**. Weights are made from the data: share "
+        f"Access class: **{strictest_of(inputs)}**. Weights are made from the data: share "
         f"them under the data's terms only.\n\n{trained}"
-        if model.made_from
+        if inputs
         else "No data of nast went into these weights; their own licence holds.\n"
     )
     return (
-        f"# {model.name}, exported by nast\n\nBase: `{model.spec['source']}`. {usage}\n\n"
-        f"Research use; not a medical device.\n\n{access}"
+        f"# {title}\n\nBase: `{base}`. {usage}\n\nResearch use; not a medical device.\n\n{access}"
     )

@@ -20,6 +20,8 @@ INTERPOLATION = {
     "bilinear": Image.Resampling.BILINEAR,
     "bicubic": Image.Resampling.BICUBIC,
 }
+FILTERS = {int(number): name for name, number in INTERPOLATION.items()}
+"""Pillow's number of a filter -> its name."""
 
 
 def pad_images(model: DualEncoder) -> DualEncoder:

@@ -97,17 +97,17 @@ def build_run(
         known = Vectors(model, vectors, strictest_of(inputs))
         data = training_data(known, read_facts(facts), Path(contextual), config)
         validate = partial(data.validate, model) if data.validate else None
-        outcome = fine_tune(
+        run = fine_tune(
             model, data.captions, data.claims, weights, config, report, validate, out / STATE
         )
-        write_run(out, model, split_name(base)[1], inputs, outcome)
+        write_run(out, model, split_name(base)[1], inputs, run)
         (out / STATE).unlink(missing_ok=True)
         return {
             "g": 1.0,
-            "counts": {"steps": len(outcome.history)},
-            "update shares": outcome.shares,
-            "losses": ends(outcome.history),
-            "validation": validations(outcome.history),
+            "counts": {"steps": len(run.history)},
+            "update shares": run.meter.shares(),
+            "losses": ends(run.history),
+            "validation": validations(run.history),
             "machine": machine(model),
         }
 

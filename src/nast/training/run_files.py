@@ -7,14 +7,15 @@ from typing import Any
 
 import polars as pl
 import torch
-from safetensors.torch import save_file
 
 from nast.files import atomic, write_json, write_text
-from nast.folders import manifests_of, strictest_of
+from nast.models.adapter import WEIGHTS
 from nast.models.contract import DualEncoder
+from nast.models.model_export import weights_card
 from nast.models.registry import located
+from nast.models.weights.checkpoints import write_safetensors
 from nast.training.processes import processes
-from nast.training.trainer import Outcome
+from nast.training.state import RunState
 
 History = list[dict[str, float]]
 
@@ -53,9 +54,7 @@ def machine(model: DualEncoder) -> dict[str, Any]:
     }
 
 
-def write_run(
-    out: Path, model: DualEncoder, base: str, inputs: list[Path], outcome: Outcome
-) -> None:
+def write_run(out: Path, model: DualEncoder, base: str, inputs: list[Path], run: RunState) -> None:
     """Write everything but the manifest.
 
     Args:
@@ -63,27 +62,28 @@ def write_run(
         model: with the last LoRA weights.
         base: the MODEL that loads the base again.
         inputs: folders that the run was made from.
-        outcome: of the training.
+        run: at its end.
     """
     model.network.save_pretrained(out / "lora", save_embedding_layers=False)
     folders = [out, out / "lora"]
-    if outcome.best:
+    if run.best:
         model.network.save_pretrained(out / "lora-last", save_embedding_layers=False)
         folders.append(out / "lora-last")
         # The names under which peft saves lack the name of the weights' set.
-        best = {n.replace(".default.", "."): p for n, p in outcome.best.items()}
-        with atomic(out / "lora" / "adapter_model.safetensors") as temporary:
-            save_file(best, temporary, {"format": "pt"})
-    for name, rows in (("losses.csv", outcome.history), ("updates.csv", outcome.updates)):
+        best = {n.replace(".default.", "."): p for n, p in run.best.items()}
+        write_safetensors(out / "lora" / WEIGHTS, best)
+    for name, rows in (("losses.csv", run.history), ("updates.csv", run.meter.steps)):
         table = by_step(rows)
         with atomic(out / name) as temporary:
             table.write_csv(temporary)
-    write_json(out / "updates.json", outcome.shares)
+    write_json(out / "updates.json", run.meter.shares())
     at = {"base_at": located(base)} if located(base) != base else {}
-    run = {"base": base, **at, "base_key": model.key, "precision": model.precision}
-    write_json(out / "run.json", run)
+    record = {"base": base, **at, "base_key": model.key, "precision": model.precision}
+    write_json(out / "run.json", record)
+    title = "LoRA weights trained by nast"
+    usage = "Text tower only; load with peft, or as `run:FOLDER` in nast."
     for folder in folders:
-        write_text(folder / "README.md", _card(base, inputs))
+        write_text(folder / "README.md", weights_card(title, base, usage, inputs))
 
 
 def by_step(rows: History) -> pl.DataFrame:
@@ -93,15 +93,3 @@ def by_step(rows: History) -> pl.DataFrame:
     """
     table = pl.DataFrame(rows, infer_schema_length=None)
     return table if "step" in table.columns else table.with_row_index("step", 1)
-
-
-def _card(base: str, inputs: list[Path]) -> str:
-    """The card of the weights; it lies beside them, so that it goes where they go."""
-    terms = sorted({t for m in manifests_of(inputs) for t in m.get("terms", [])})
-    lines = "\n".join(f"- {line}" for line in terms)
-    return (
-        f"# LoRA weights trained by nast\n\nBase: `{base}`. Text tower only; load with peft, or as "
-        "`run:FOLDER` in nast. Research use; not a medical device.\n\n"
-        f"Access class: **{strictest_of(inputs)}**. Weights are made from the data: share them "
-        f"under the data's terms only.\n\n{lines}\n"
-    )

@@ -105,10 +105,10 @@ def train(
         Vectors(tuned, None, strictest_of(inputs)), known_facts, Path(contextual), config
     )
     validate = partial(data.validate, tuned) if data.validate else None
-    outcome = fine_tune(tuned, data.captions, data.claims, weights, config, report, validate)
+    run = fine_tune(tuned, data.captions, data.claims, weights, config, report, validate)
     parameters = lora_parameters(tuned.network)
     with torch.no_grad():
-        for name, best in (outcome.best or {}).items():
+        for name, best in (run.best or {}).items():
             parameters[name].copy_(best)
     setting = {"stage": "train", **asdict(config), **asked_layers(weights)}
     tuned.name, tuned.seed, tuned.g = run_name({"config": setting}), config.seed, 1.0
@@ -117,4 +117,5 @@ def train(
     for name in sorted(parameters):
         digest.update(parameters[name].detach().cpu().contiguous().numpy().tobytes())
     tuned.key = content_hash([model.key, digest.hexdigest()])
-    return TrainedModel(tuned, by_step(outcome.history), by_step(outcome.updates), outcome.shares)
+    tables = by_step(run.history), by_step(run.meter.steps)
+    return TrainedModel(tuned, *tables, run.meter.shares())

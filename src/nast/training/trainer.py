@@ -5,7 +5,6 @@ import time
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -24,24 +23,6 @@ from nast.training.step import accumulate
 from nast.training.train_config import TrainConfig, weights_of
 from nast.training.updates import UpdateMeter
 
-
-class Outcome(NamedTuple):
-    """What a training leaves beside the model.
-
-    Attributes:
-        history: losses of each step, and the validation's figures where there was one.
-        shares: the update shares of Table 4.
-        updates: per step and block, the norm of the change of LoRA's parameters and of B A, and
-            of the scaled gradient.
-        best: LoRA parameters at the best validation, by name; None without validation.
-    """
-
-    history: list[dict[str, float]]
-    shares: dict[str, list[float]]
-    updates: list[dict[str, float]]
-    best: dict[str, torch.Tensor] | None
-
-
 Report = Callable[[int, dict[str, float]], None]
 Validate = Callable[[], dict[str, float]]
 """Figures of the model as it stands, higher is better."""
@@ -58,7 +39,7 @@ def fine_tune(
     report: Report | None = None,
     validate: Validate | None = None,
     state: Path | None = None,
-) -> Outcome:
+) -> RunState:
     """Fine-tune the model's text tower in place.
 
     Order within a step: backward, sum over processes, scale (mode `gradient`), clip, step.
@@ -74,7 +55,8 @@ def fine_tune(
         state: file that the run is saved to and, if it is there, goes on from, bit for bit.
 
     Returns:
-        See `Outcome`.
+        The run at its end: the history of losses and validations, the meter of the update shares
+        (Table 4), and the best LoRA parameters where there was a validation.
 
     Raises:
         UsageError: the weights are of a tower with another number of blocks.
@@ -96,7 +78,7 @@ def fine_tune(
         if state and processes()[0] == 0 and (valid or time.monotonic() - saved > SAVE_SECONDS):
             save_state(state, run)
             saved = time.monotonic()
-    return Outcome(run.history, run.meter.shares(), run.meter.steps, run.best)
+    return run
 
 
 def _start(model: DualEncoder, weights: LayerWeights, config: TrainConfig) -> RunState:

@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save_file
 from torch.nn import ModuleDict
 from transformers import CLIPModel, ViTModel
 
@@ -12,12 +11,13 @@ from nast.errors import ModelError
 from nast.files import atomic, read_json, write_json
 from nast.models.clip_bpe import is_clip_bpe
 from nast.models.families.openclip_config import CONFIG, WEIGHTS
+from nast.models.preprocess import FILTERS
+from nast.models.weights.checkpoints import write_safetensors
 from nast.models.weights.clip_layout import OPENAI
 from nast.models.weights.clip_resnet import STRIDE, ClipWithResNet, ResNetSizes, resnet_to_openai
 from nast.models.weights.timm_layout import TIMM_VIT
 
 CHECKPOINT = "checkpoint.pt"
-_FILTERS = {2: "bilinear", 3: "bicubic"}
 _MODES = {"shortest_edge": "shortest", "max_height": "longest"}
 
 
@@ -91,8 +91,7 @@ def write_towers(
 def _write(out: Path, config: Any, weights: dict[str, torch.Tensor]) -> None:
     state = {k: v.detach().contiguous() for k, v in weights.items()}
     write_json(out / CONFIG, config)
-    with atomic(out / WEIGHTS[0]) as temporary:
-        save_file(state, temporary)
+    write_safetensors(out / WEIGHTS[0], state)
     with atomic(out / CHECKPOINT) as temporary:
         torch.save({"epoch": 0, "name": "nast", "state_dict": state}, temporary)
 
@@ -161,15 +160,15 @@ def _preprocessing(processor: Any) -> dict[str, Any]:
             "gives the weights without one"
         )
     settings = processor.to_dict()
-    if settings["resample"] not in _FILTERS:
+    if settings["resample"] not in FILTERS:
         raise ModelError(
-            f"open_clip resizes with {' or '.join(_FILTERS.values())}; this model's "
+            f"open_clip resizes with {' or '.join(FILTERS.values())}; this model's "
             f"filter is Pillow's number {settings['resample']}"
         )
     return {
         "mean": list(settings["image_mean"]),
         "std": list(settings["image_std"]),
-        "interpolation": _FILTERS[settings["resample"]],
+        "interpolation": FILTERS[settings["resample"]],
         "resize_mode": next(
             (mode for edge, mode in _MODES.items() if edge in settings["size"]), "squash"
         ),

@@ -8,25 +8,23 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
-import torch
 import yaml
 from peft import LoraConfig, PeftModel, get_peft_model, get_peft_model_state_dict
 from peft.utils import set_peft_model_state_dict
-from safetensors.torch import save_file
 
 from nast.errors import ModelError
-from nast.files import atomic, write_text
+from nast.files import write_text
 from nast.models.contract import DualEncoder
 from nast.models.families.heads import describe_head
-from nast.models.preprocess import INTERPOLATION
+from nast.models.preprocess import FILTERS
 from nast.models.registry import quiet
+from nast.models.weights.checkpoints import write_safetensors
 from nast.models.weights.encoders import CLASSES
 from nast.models.weights.model_folders import save_tokenizer
 from nast.models.weights.resnet import ResNet
 
 SPEC = "SPEC.yaml"
 TEXT_HEAD, IMAGE = "text_head.safetensors", "image.safetensors"
-_FILTERS = {int(number): name for name, number in INTERPOLATION.items()}
 _TEXT = {
     "pooling": "pooling",
     "layers": "layers",
@@ -74,8 +72,9 @@ def write_two_towers(network: Any, model: DualEncoder, pixels: Any, out: Path) -
     text.save_pretrained(out / "text")
     save_tokenizer(model.tokenizer, out / "text")
     if len(head):
-        _save({f"text_head.{k}": v for k, v in head.state_dict().items()}, out / TEXT_HEAD)
-    _save(image.state_dict(), out / IMAGE)
+        named = {f"text_head.{k}": v for k, v in head.state_dict().items()}
+        write_safetensors(out / TEXT_HEAD, named)
+    write_safetensors(out / IMAGE, image.state_dict())
     write_text(out / SPEC, yaml.safe_dump(spec, sort_keys=False))
 
 
@@ -122,7 +121,7 @@ def _preprocessing(model: DualEncoder, pixels: Any) -> dict[str, Any]:
         return dict(keywords["settings"])
     processor: Any = getattr(pixels, "func", None)
     settings = processor.to_dict() if hasattr(processor, "to_dict") else {}
-    size, how = settings.get("size", {}), _FILTERS.get(int(settings.get("resample", -1)))
+    size, how = settings.get("size", {}), FILTERS.get(int(settings.get("resample", -1)))
     crop = settings.get("crop_size") if settings.get("do_center_crop") else size
     if how is None or "max_height" in size or not crop or crop.get("height") != crop.get("width"):
         raise ModelError(
@@ -138,8 +137,3 @@ def _preprocessing(model: DualEncoder, pixels: Any) -> dict[str, Any]:
         "mean": list(settings["image_mean"]),
         "std": list(settings["image_std"]),
     }
-
-
-def _save(weights: dict[str, torch.Tensor], path: Path) -> None:
-    with atomic(path) as temporary:
-        save_file({k: v.detach().contiguous() for k, v in weights.items()}, temporary)

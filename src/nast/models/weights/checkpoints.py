@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from nast.errors import ModelError
+from nast.files import atomic
 from nast.models.weights.containers import Weights, plain_names, unwrapped, within_modules
 from nast.models.weights.numpy_names import BOXED
 from nast.models.weights.pretrained import refusing
@@ -185,6 +186,13 @@ def read_safetensors(path: Path) -> Weights:
     """
     with refusing(f"{path}: a broken safetensors file; fetch it again"):
         return load_file(path)
+
+
+def write_safetensors(path: Path, weights: Mapping[str, torch.Tensor]) -> None:
+    """Write tensors as a safetensors file, whole or not at all."""
+    with atomic(path) as temporary:
+        whole = {name: value.detach().contiguous() for name, value in weights.items()}
+        save_file(whole, temporary, {"format": "pt"})
 
 
 def _saved_by_torch(path: Path) -> Any:

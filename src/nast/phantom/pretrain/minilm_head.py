@@ -12,15 +12,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
 from torch import nn
 from torch.nn.functional import cross_entropy, normalize
 from transformers import AutoModel, AutoTokenizer, CLIPModel
 
-from nast.files import atomic
 from nast.hashes import seed_of
 from nast.models.families.minilm import HEAD, MAX_TOKENS, PHANTOM, load_minilm, minilm_folder
 from nast.models.families.two_tower_export import write_two_towers
+from nast.models.weights.checkpoints import write_safetensors
 from nast.models.weights.pretrained import SAFELY
 from nast.phantom.patients import patients
 from nast.phantom.pretrain.image_tower import draw_all, pooled, schedule
@@ -71,10 +70,9 @@ def train_minilm(
     texts = [report_of(s.facts, config.negation_rate, rng) for s in studies for _ in range(REPORTS)]
     vectors = _encode(texts, report_step).reshape(len(studies), REPORTS, -1)
     head, scale = fit_head(features, vectors, report_step, config.steps)
-    weights = {k: v.detach().half() for k, v in head.state_dict().items()}
-    folder.mkdir(parents=True, exist_ok=True)
-    with atomic(folder / HEAD.name) as temporary:
-        save_file(weights | {"logit_scale": scale.detach().half().reshape(1)}, temporary)
+    weights = {k: v.half() for k, v in head.state_dict().items()}
+    named = weights | {"logit_scale": scale.half().reshape(1)}
+    write_safetensors(folder / HEAD.name, named)
     model = load_minilm("phantom-minilm", folder / HEAD.name)
     write_two_towers(model.network, model, model.pixels, folder)
 
