@@ -94,12 +94,6 @@ def _identity(made: dict[str, Any]) -> str:
     return content_hash([made["config"], sorted(made["inputs"].values()), exact])
 
 
-def contents(folder: Path) -> str:
-    """The hash of all data of a finished folder, the last digits of its numbers included."""
-    files = manifest_of(folder)["files"]
-    return content_hash({n: v for n, v in files.items() if n.endswith(DATA)})
-
-
 def input_folders(folder: Path) -> list[Path]:
     """The folders that a finished folder was made from, as far as they are where they were."""
     folder = Path(folder)
