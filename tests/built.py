@@ -12,7 +12,7 @@ from nast.benchmark.build import build_benchmark
 from nast.contextual.build import build_contextual
 from nast.files import MANIFEST
 from nast.folders import seal_folder
-from nast.models.contract import DualEncoder
+from nast.models.contract import DualEncoder, text_vectors
 
 
 @cache
@@ -127,3 +127,9 @@ def resealed(folder, **said):
     made = json.loads(path.read_text()) if path.is_file() else {"access": "open", "terms": []}
     seal_folder(Path(folder), made | said)
     return folder
+
+
+@torch.no_grad()
+def text_vector(tower, ids, mask=None):
+    """Unit vector (D,) of one text, its blocks run one by one."""
+    return text_vectors(tower, ids[None], None if mask is None else mask[None])[0]

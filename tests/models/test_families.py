@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
+from built import text_vector
 from tiny_models import FAMILIES, TWO_TOWERS, loaded, place, two_tower, write_image
 
 from nast.errors import ModelError
@@ -16,7 +17,7 @@ from nast.models.contract import text_vectors
 from nast.models.registry import load_model
 from nast.models.weights.checkpoints import read_tensors
 from nast.tracing.check import check_model
-from nast.tracing.patching import SITES, sweep, text_vector
+from nast.tracing.patching import SITES, sweep
 from nast.training.lora import add_lora, lora_by_layer
 
 TEXTS = [

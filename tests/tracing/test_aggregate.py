@@ -4,6 +4,7 @@ import numpy as np
 import polars as pl
 import pytest
 import torch
+from built import text_vector
 from pytest import approx
 from torch.nn.functional import normalize
 
@@ -15,7 +16,7 @@ from nast.tracing.aggregate import (
     rank_correlation,
     within_noise,
 )
-from nast.tracing.patching import SITES, sweep, text_vector
+from nast.tracing.patching import SITES, sweep
 
 
 def table_of(cells):

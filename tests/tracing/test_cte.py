@@ -3,6 +3,7 @@
 import polars as pl
 import pytest
 import torch
+from built import text_vector
 from pytest import approx
 from torch.nn.functional import normalize
 
@@ -10,7 +11,7 @@ from nast.errors import InputError
 from nast.models.registry import load_model
 from nast.sources.collect import read_facts
 from nast.tracing.cte import TAU_SHARE, TRACE_SCHEMA, trace_samples
-from nast.tracing.patching import SITES, sweep, text_vector
+from nast.tracing.patching import SITES, sweep
 from nast.tracing.probes import Sample, make_probes, make_samples, probe_images
 from nast.vectors import Vectors
 

@@ -5,12 +5,13 @@ import re
 
 import pytest
 import torch
+from built import text_vector
 from peft import LoraConfig, get_peft_model
 
 from nast.models.registry import load_model
 from nast.tracing import packing, patching
 from nast.tracing.packing import run_on_batched
-from nast.tracing.patching import SITES, sweep, text_vector
+from nast.tracing.patching import SITES, sweep
 
 TEXTS = ("There is no pleural effusion.", "There is severe pleural effusion.")
 

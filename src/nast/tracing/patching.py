@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import torch
 
-from nast.models.contract import TextTower, text_vectors
+from nast.models.contract import TextTower
 from nast.tracing.packing import groups_of_positions, run_on_batched, run_on_packed
 
 SITES = ("residual", "attention", "mlp")
@@ -204,11 +204,3 @@ def _read(
     """Vectors (n, D) of n copies of one text, states (n, T, d) by layer."""
     n = len(next(iter(states.values())))
     return tower.read(states, ids.expand(n, -1), None if mask is None else mask.expand(n, -1))
-
-
-@torch.no_grad()
-def text_vector(
-    tower: TextTower, ids: torch.Tensor, mask: torch.Tensor | None = None
-) -> torch.Tensor:
-    """Unit vector (D,) of one text, ids and mask (T,), block by block."""
-    return text_vectors(tower, ids[None], None if mask is None else mask[None])[0]

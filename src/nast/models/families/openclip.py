@@ -67,15 +67,17 @@ def load_openclip(place: str, name: str) -> DualEncoder:
     file = weights_in(path) if path.is_dir() else path
     weights = read_weights(file)
     layout = recognise(weights, file)
-    said = settings_of_folder(arch, path) if path.is_dir() else None
+    of_folder = settings_of_folder(arch, path) if path.is_dir() else None
     if arch != FOLDER:
         _check_architecture(arch, layout, weights, file)
-    settings = said or settings_of_name(arch, layout, file)
+    settings = of_folder or settings_of_name(arch, layout, file)
     if layout in (("timm", "clip"), ("resnet", "bert"), ("siglip", "bert")):
         raise ModelError(f"{file}: {' + '.join(layout)} towers (image + text) are not built here")
     bias = None if layout.image == "siglip" else weights.pop("logit_bias", None)
     try:
-        found = _siglip_settings(file) if layout.image == "siglip" else None
+        beside = file.parent / CONFIG
+        said = read_json(beside)["model_cfg"] if layout.image == "siglip" else None
+        found = siglip_settings(said, beside) if said else None
         own_tokenizer = settings.own_tokenizer or layout.text == "bert"
         tokenizer = tokenizer_key(file.parent) if own_tokenizer else CLIP_BPE
         stated = [settings._asdict(), found and found._asdict()]
@@ -145,11 +147,6 @@ def _number(bias: torch.Tensor, file: Path) -> float:
             "number, which is added to every score"
         )
     return float(bias)
-
-
-def _siglip_settings(file: Path) -> SiglipSettings:
-    path = file.parent / CONFIG
-    return siglip_settings(read_json(path)["model_cfg"], path)
 
 
 def _tokenizer(given: Checkpoint, clean: str = "whitespace") -> Any:

@@ -18,8 +18,8 @@ from nast.models.weights.checkpoints import Weights, count_blocks
 from nast.models.weights.clip_layout import text_sizes, to_transformers
 from nast.models.weights.encoders import filled
 from nast.models.weights.renaming import Renaming
+from nast.models.weights.timm_layout import TRUNK
 
-_TRUNK = "visual.trunk."
 _PATHS = {
     "patch_embed.proj": "embeddings.patch_embedding",
     "norm": "post_layernorm",
@@ -31,11 +31,11 @@ _PATHS = {
 _IMAGE = Renaming(
     what="SigLIP's image tower",
     same={
-        f"{_TRUNK}{ours}.{kind}": f"vision_model.{theirs}.{kind}"
+        f"{TRUNK}{ours}.{kind}": f"vision_model.{theirs}.{kind}"
         for ours, theirs in _PATHS.items()
         for kind in ("weight", "bias")
     },
-    towers={_TRUNK + "blocks.": "vision_model.encoder.layers."},
+    towers={TRUNK + "blocks.": "vision_model.encoder.layers."},
     block={
         "norm1": "layer_norm1",
         "norm2": "layer_norm2",
@@ -153,26 +153,26 @@ def vision_to_transformers(weights: Mapping[str, torch.Tensor]) -> Weights:
     """
     left = {k: v for k, v in weights.items() if k.startswith("visual.")}
     found = {
-        "embeddings.position_embedding.weight": left.pop(f"{_TRUNK}pos_embed")[0],
-        "head.probe": left.pop(f"{_TRUNK}attn_pool.latent"),
+        "embeddings.position_embedding.weight": left.pop(f"{TRUNK}pos_embed")[0],
+        "head.probe": left.pop(f"{TRUNK}attn_pool.latent"),
     }
     for kind in ("weight", "bias"):
-        parts = [left.pop(f"{_TRUNK}attn_pool.{name}.{kind}") for name in ("q", "kv")]
+        parts = [left.pop(f"{TRUNK}attn_pool.{name}.{kind}") for name in ("q", "kv")]
         found[f"head.attention.in_proj_{kind}"] = torch.cat(parts)
     return _IMAGE.forward(left) | {f"vision_model.{k}": v for k, v in found.items()}
 
 
 def _vision_sizes(weights: Mapping[str, torch.Tensor], settings: SiglipSettings) -> dict[str, Any]:
-    width, _, _, patch = weights[f"{_TRUNK}patch_embed.proj.weight"].shape
-    cells = weights[f"{_TRUNK}pos_embed"].shape[1]
+    width, _, _, patch = weights[f"{TRUNK}patch_embed.proj.weight"].shape
+    cells = weights[f"{TRUNK}pos_embed"].shape[1]
     side = round(cells**0.5)
     if side * side != cells:
         raise ModelError(f"{cells} image positions; expected a square of patches")
     return {
         "hidden_size": width,
-        "num_hidden_layers": count_blocks(weights, f"{_TRUNK}blocks."),
+        "num_hidden_layers": count_blocks(weights, f"{TRUNK}blocks."),
         "num_attention_heads": settings.image_heads,
-        "intermediate_size": len(weights[f"{_TRUNK}blocks.0.mlp.fc1.bias"]),
+        "intermediate_size": len(weights[f"{TRUNK}blocks.0.mlp.fc1.bias"]),
         "image_size": side * patch,
         "patch_size": patch,
         "hidden_act": settings.image_activation,

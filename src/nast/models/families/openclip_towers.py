@@ -19,7 +19,7 @@ from nast.models.weights.clip_layout import to_transformers, vision_sizes
 from nast.models.weights.encoders import build_encoder, filled
 from nast.models.weights.model_folders import check_keys
 from nast.models.weights.pretrained import load_tokenizer
-from nast.models.weights.timm_layout import BERT, bert_sizes, vit_sizes, vit_to_transformers
+from nast.models.weights.timm_layout import BERT, TIMM_VIT, TRUNK, bert_sizes, vit_sizes
 
 
 def load_towers(given: Checkpoint) -> DualEncoder:
@@ -87,7 +87,8 @@ def folder_tokenizer(folder: Path, clean: str = "whitespace") -> Any:
 
 def _timm(weights: Weights, settings: Settings, source: str) -> ImageTower:
     head = build_head([{"linear": "visual.head.proj"}], weights)
-    encoder = build_encoder("vit", vit_sizes(weights), vit_to_transformers(weights), source)
+    named = TIMM_VIT.forward({k: v for k, v in weights.items() if k.startswith(TRUNK)})
+    encoder = build_encoder("vit", vit_sizes(weights), named, source)
     return ImageTower(encoder, head, "first")
 
 

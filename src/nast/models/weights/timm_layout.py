@@ -8,23 +8,23 @@ from typing import Any
 
 import torch
 
-from nast.models.weights.checkpoints import Weights, count_blocks, grid_side
+from nast.models.weights.checkpoints import count_blocks, grid_side
 from nast.models.weights.renaming import Renaming
 
 HEAD_WIDTH = 64
-_TRUNK = "visual.trunk."
+TRUNK = "visual.trunk."
 BERT = "text.transformer."
 TIMM_VIT = Renaming(
     what="a ViT",
     same={
-        _TRUNK + "cls_token": "embeddings.cls_token",
-        _TRUNK + "pos_embed": "embeddings.position_embeddings",
-        _TRUNK + "patch_embed.proj.weight": "embeddings.patch_embeddings.projection.weight",
-        _TRUNK + "patch_embed.proj.bias": "embeddings.patch_embeddings.projection.bias",
-        _TRUNK + "norm.weight": "layernorm.weight",
-        _TRUNK + "norm.bias": "layernorm.bias",
+        TRUNK + "cls_token": "embeddings.cls_token",
+        TRUNK + "pos_embed": "embeddings.position_embeddings",
+        TRUNK + "patch_embed.proj.weight": "embeddings.patch_embeddings.projection.weight",
+        TRUNK + "patch_embed.proj.bias": "embeddings.patch_embeddings.projection.bias",
+        TRUNK + "norm.weight": "layernorm.weight",
+        TRUNK + "norm.bias": "layernorm.bias",
     },
-    towers={_TRUNK + "blocks.": "layers."},
+    towers={TRUNK + "blocks.": "layers."},
     block={
         "norm1": "layernorm_before",
         "norm2": "layernorm_after",
@@ -37,31 +37,22 @@ TIMM_VIT = Renaming(
 )
 
 
-def vit_to_transformers(weights: Mapping[str, torch.Tensor]) -> Weights:
-    """A ViT of timm (`visual.trunk.*`) under the names of `ViTModel` without its pooler.
-
-    Raises:
-        ModelError: keys that no layer of a plain ViT has; they are listed.
-    """
-    return TIMM_VIT.forward({k: v for k, v in weights.items() if k.startswith(_TRUNK)})
-
-
 def vit_sizes(weights: Mapping[str, torch.Tensor]) -> dict[str, Any]:
     """The sizes of timm's ViT, as arguments of `ViTConfig`; its activation is always GELU.
 
     Raises:
         ModelError: the positions are no square grid with one class position.
     """
-    width, channels, _, patch = weights[f"{_TRUNK}patch_embed.proj.weight"].shape
+    width, channels, _, patch = weights[f"{TRUNK}patch_embed.proj.weight"].shape
     return {
         "hidden_size": width,
-        "num_hidden_layers": count_blocks(weights, f"{_TRUNK}blocks."),
+        "num_hidden_layers": count_blocks(weights, f"{TRUNK}blocks."),
         "num_attention_heads": width // HEAD_WIDTH,
-        "intermediate_size": len(weights[f"{_TRUNK}blocks.0.mlp.fc1.bias"]),
-        "image_size": grid_side(weights[f"{_TRUNK}pos_embed"].shape[1]) * patch,
+        "intermediate_size": len(weights[f"{TRUNK}blocks.0.mlp.fc1.bias"]),
+        "image_size": grid_side(weights[f"{TRUNK}pos_embed"].shape[1]) * patch,
         "patch_size": patch,
         "num_channels": channels,
-        "qkv_bias": f"{_TRUNK}blocks.0.attn.qkv.bias" in weights,
+        "qkv_bias": f"{TRUNK}blocks.0.attn.qkv.bias" in weights,
         "hidden_act": "gelu",
         "layer_norm_eps": 1e-6,
         "hidden_dropout_prob": 0.0,
