@@ -27,7 +27,7 @@ NETWORK = {
 KNOWN = {
     # The client of chat servers, and its parts.
     "language/write/llm/server.py": {"httpx"},
-    "language/write/llm/bounded.py": {"httpx"},
+    "language/write/llm/retry.py": {"httpx"},
     "language/write/llm/endpoints.py": {"httpx"},
     # The hub, for what is not in the cache.
     "models/weights/model_folders.py": {"huggingface_hub"},

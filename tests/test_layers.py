@@ -17,7 +17,7 @@ from nast.layers import (
     uniform,
 )
 from nast.models.registry import load_model
-from nast.tracing.aggregate import SCORES_SCHEMA
+from nast.tracing.aggregate import LAYER_SCORES_SCHEMA
 from nast.tracing.build import build_trace
 from nast.tracing.choose import choose_layers
 from nast.tracing.trace_config import TraceConfig
@@ -173,7 +173,7 @@ def test_build_trace_leaves_a_readable_profile(tiny_clip, facts, tmp_path):
     }
     assert read_layer_weights(tmp_path / "trace" / "controls" / "uniform.json") == uniform(4)
     assert set(
-        read_table(tmp_path / "trace" / "layer_scores.parquet", SCORES_SCHEMA)["aggregation"]
+        read_table(tmp_path / "trace" / "layer_scores.parquet", LAYER_SCORES_SCHEMA)["aggregation"]
     ) == set(AGGREGATIONS)
     phantom = load_model("phantom")
     build_trace(phantom, facts, tmp_path / "phantom", TraceConfig(aggregation="scope"))

@@ -11,7 +11,13 @@ from nast.errors import InputError, UsageError
 from nast.files import write_table
 from nast.layers import AGGREGATIONS, layer_weights, uniform
 from nast.models.registry import load_model
-from nast.tracing.aggregate import PAIRS_SCHEMA, SCORES_SCHEMA, layer_scores, merged, within_noise
+from nast.tracing.aggregate import (
+    LAYER_SCORES_SCHEMA,
+    PAIR_SCORES_SCHEMA,
+    layer_scores,
+    merged,
+    within_noise,
+)
 from nast.tracing.build import build_trace
 from nast.tracing.choose import choose_layers
 from nast.tracing.trace import trace as trace_model
@@ -53,8 +59,8 @@ def profiles(trace):
                     (name, condition, subset, block, score, None, None)
                     for block, score in enumerate(scores, 1)
                 ]
-    pairs = pl.DataFrame(rows, schema=PAIRS_SCHEMA, orient="row")
-    write_table(trace / "layer_scores.parquet", layer_scores(pairs), SCORES_SCHEMA)
+    pairs = pl.DataFrame(rows, schema=PAIR_SCORES_SCHEMA, orient="row")
+    write_table(trace / "layer_scores.parquet", layer_scores(pairs), LAYER_SCORES_SCHEMA)
     return trace
 
 

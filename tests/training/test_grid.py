@@ -12,7 +12,7 @@ from pytest import approx
 from nast.errors import InputError
 from nast.files import write_json, write_table
 from nast.layers import layer_weights, uniform
-from nast.tracing.aggregate import PAIRS_SCHEMA, SCORES_SCHEMA, layer_scores
+from nast.tracing.aggregate import LAYER_SCORES_SCHEMA, PAIR_SCORES_SCHEMA, layer_scores
 from nast.training.grid import LAYER_KEYS, read_grid, train_grid
 from nast.training.train_config import TrainConfig
 
@@ -151,8 +151,8 @@ def test_layers_and_sharpness_come_from_one_trace(tiny_clip, facts, tmp_path, mo
         for condition in "abcdef"
         for block, score in enumerate(profile, 1)
     ]
-    pairs = pl.DataFrame(rows, schema=PAIRS_SCHEMA, orient="row")
-    write_table(trace / "layer_scores.parquet", layer_scores(pairs), SCORES_SCHEMA)
+    pairs = pl.DataFrame(rows, schema=PAIR_SCORES_SCHEMA, orient="row")
+    write_table(trace / "layer_scores.parquet", layer_scores(pairs), LAYER_SCORES_SCHEMA)
     known = {"score": scores["cue"], "alpha": [1] * 4, "scale": [1] * 4, "floor": 0.1}
     (trace / "layer_weights.json").write_text(json.dumps(known))
 

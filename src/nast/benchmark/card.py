@@ -9,7 +9,7 @@ import polars as pl
 
 from nast.facts.conditions import CONDITIONS, Conditions
 from nast.items.card import NOT_REVIEWED, audit_parts, card_text, markdown_table
-from nast.language.write.templates import FORMS
+from nast.language.write.templates import WRITTEN_FORMS
 
 PUBLISHED_F1 = {
     "Atelectasis": (0.462, 0.429),
@@ -93,7 +93,7 @@ def _how(config: dict[str, Any]) -> str:
 
 
 def _realisers(questions: pl.DataFrame) -> str:
-    realisers = questions.filter(form=FORMS[0])["realiser"]
+    realisers = questions.filter(form=WRITTEN_FORMS[0])["realiser"]
     kinds = Counter(r if r.startswith("llm:") else "templates" for r in realisers)
     parts = [f"{number:,} questions by {name}" for name, number in sorted(kinds.items())]
     return f"{realisers.n_unique()} ways of saying an option; {', '.join(parts)}."
@@ -116,7 +116,7 @@ def _conditions(asked: dict[str, int], source: dict[str, Any], conditions: Condi
 
 def _words_table(questions: pl.DataFrame) -> str:
     """Length and rarity of the words of each form."""
-    forms = {form: _tokens(questions, form) for form in FORMS}
+    forms = {form: _tokens(questions, form) for form in WRITTEN_FORMS}
     pooled = Counter(w for form in ("negated", "affirmative") for o in forms[form] for w in o)
     total = pooled.total()
     rows = []

@@ -19,7 +19,7 @@ from nast.items.groups import (
     condition_sets,
     holders_of,
 )
-from nast.language.write.templates import FORMS
+from nast.language.write.templates import WRITTEN_FORMS
 from nast.records import Fact, Statement
 
 OPTIONS = 4
@@ -92,7 +92,9 @@ def _split_groups(
     ids = studies["study_id"].to_list()
     for members in _in_rounds([h for h in triples if len(h) >= OPTIONS], draw, rng):
         chosen = tuple((ids[row], place) for place, row in enumerate(members.values()))
-        yield Group("questions", "balanced", split, tuple(members), chosen, FORMS, "annotated")
+        yield Group(
+            "questions", "balanced", split, tuple(members), chosen, WRITTEN_FORMS, "annotated"
+        )
 
 
 def _values(name: str, labels: pl.Series) -> ConditionValues:

@@ -17,7 +17,7 @@ from nast.errors import UsageError
 from nast.facts.conditions import CONDITIONS, Conditions
 from nast.hashes import seed_of
 from nast.items.groups import Group
-from nast.language.write.templates import FORMS
+from nast.language.write.templates import WRITTEN_FORMS
 from nast.records import Fact, Statement
 
 PAPER_COUNT = {"mimic-cxr-jpg": 6965}
@@ -154,7 +154,9 @@ def single_items(
             wrong = DISTRACTORS[how.distractors](right, rng)
             options = tuple(_statement(three, values) for values in (right, *wrong))
             members = ((study_id, 0),)
-            yield Group("questions", how.distractors, split, options, members, FORMS, "annotated")
+            yield Group(
+                "questions", how.distractors, split, options, members, WRITTEN_FORMS, "annotated"
+            )
             if len(asked) == how.per_study:
                 break
 

@@ -14,7 +14,7 @@ from nast.hashes import content_hash, seed_of
 from nast.items.groups import Group
 from nast.items.table import KEYS, items_table, option_texts, rows_of
 from nast.language.write.llm.realise import Written, set_key
-from nast.language.write.templates import FORMS, STEM, STYLES
+from nast.language.write.templates import STEM, STYLES, WRITTEN_FORMS
 from nast.records import Statement
 
 Writer = Callable[
@@ -57,7 +57,7 @@ def make_questions(
         for group, order in zip(groups, _orders(found, seed), strict=True)
         for row in _rows(group, order, keys, seed, written, conditions)
     ]
-    first = [row for row in rows if row["form"] == FORMS[0]]
+    first = [row for row in rows if row["form"] == WRITTEN_FORMS[0]]
     by_split = Counter(row["split"] for row in first)
     by_condition = Counter(name for row in first for name in row["conditions"])
     counts |= {

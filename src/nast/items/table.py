@@ -11,7 +11,7 @@ from nast.facts.conditions import CONDITIONS, Conditions
 from nast.facts.entailment import changed
 from nast.files import read_table
 from nast.items.groups import Group
-from nast.language.write.templates import FORMS, sentence
+from nast.language.write.templates import WRITTEN_FORMS, sentence
 from nast.records import ITEMS_SCHEMA, Statement
 
 FILE = "items.parquet"
@@ -24,7 +24,7 @@ LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 def option_texts(
     options: Sequence[Statement],
     style: str,
-    forms: Sequence[str] = FORMS,
+    forms: Sequence[str] = WRITTEN_FORMS,
     conditions: Conditions = CONDITIONS,
 ) -> dict[str, list[str]]:
     """The words of options in some forms (Appendices B and C): a text per option.

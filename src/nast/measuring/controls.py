@@ -40,9 +40,7 @@ def controlled(scores: pl.DataFrame, items: pl.DataFrame, seed: int) -> Iterator
                     yield put(metric, clustered_share(some["value"].to_numpy(), clusters, seed))
 
 
-def text_only(
-    items: pl.DataFrame, known: Mapping[str, Conditions], seed: int
-) -> Iterator[Metric]:
+def text_only(items: pl.DataFrame, known: Mapping[str, Conditions], seed: int) -> Iterator[Metric]:
     """The best baseline of the audit that never sees an image, for each set and form.
 
     Args:

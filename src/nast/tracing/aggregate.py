@@ -14,7 +14,7 @@ from nast.layers import Profile
 
 TRACED = ("cue", "scope", "drop", "input", "module")
 """Those in units of the whole effect (CTE = 1)."""
-PAIRS_SCHEMA: dict[str, Any] = {
+PAIR_SCORES_SCHEMA: dict[str, Any] = {
     "aggregation": pl.String,
     "condition": pl.String,
     "subset": pl.String,
@@ -23,7 +23,7 @@ PAIRS_SCHEMA: dict[str, Any] = {
     "sum_effect": pl.Float64,
     "sum_d": pl.Float64,
 }
-SCORES_SCHEMA: dict[str, Any] = {
+LAYER_SCORES_SCHEMA: dict[str, Any] = {
     "aggregation": pl.String,
     "condition": pl.String,
     "subset": pl.String,
@@ -55,8 +55,8 @@ def pair_scores(
         gradients: `GRADIENTS_SCHEMA`, for `gradnorm`.
 
     Returns:
-        `PAIRS_SCHEMA`; `score` is the mean of ratios above the filter on d, null where no sample
-        is; the sums run over all samples, and are null where there are none to sum.
+        `PAIR_SCORES_SCHEMA`; `score` is the mean of ratios above the filter on d, null where no
+        sample is; the sums run over all samples, null where there are none to sum.
     """
     residual = trace.filter(site="residual")
     cue = _mean(residual.filter(role="cue"))
@@ -84,7 +84,7 @@ def pair_scores(
     table = table.with_columns(
         pl.lit(None, pl.Float64).alias(c) for c in ("sum_effect", "sum_d") if c not in table.columns
     )
-    table = table.select(pl.col(c).cast(k) for c, k in PAIRS_SCHEMA.items())
+    table = table.select(pl.col(c).cast(k) for c, k in PAIR_SCORES_SCHEMA.items())
     return table.filter(pl.col("layer") > 0).sort("aggregation", "condition", "subset", "layer")
 
 
@@ -107,18 +107,18 @@ def layer_scores(pairs: pl.DataFrame, seed: int = 0) -> pl.DataFrame:
     resampled conditions; one condition alone has none.
 
     Args:
-        pairs: `PAIRS_SCHEMA`.
+        pairs: `PAIR_SCORES_SCHEMA`.
         seed: of the resampling.
 
     Returns:
-        `SCORES_SCHEMA`; merged rows have condition `all` and subset `both`.
+        `LAYER_SCORES_SCHEMA`; merged rows have condition `all` and subset `both`.
 
     Example:
         >>> import nast
         >>> import polars as pl
-        >>> from nast.tracing.aggregate import PAIRS_SCHEMA
+        >>> from nast.tracing.aggregate import PAIR_SCORES_SCHEMA
         >>> row = {"aggregation": "cue", "subset": "foil", "layer": 1, "condition": "Edema"}
-        >>> pairs = pl.DataFrame([row | {"score": 0.25}], schema=PAIRS_SCHEMA)
+        >>> pairs = pl.DataFrame([row | {"score": 0.25}], schema=PAIR_SCORES_SCHEMA)
         >>> nast.layer_scores(pairs)["score"].unique().to_list()
         [0.25]
     """
@@ -144,7 +144,7 @@ def layer_scores(pairs: pl.DataFrame, seed: int = 0) -> pl.DataFrame:
                 )
                 for i, layer in enumerate(layers)
             ]
-    return pl.DataFrame(found, schema=SCORES_SCHEMA, orient="row")
+    return pl.DataFrame(found, schema=LAYER_SCORES_SCHEMA, orient="row")
 
 
 def merged(scores: pl.DataFrame, aggregation: str) -> pl.DataFrame:
@@ -228,7 +228,7 @@ def profile_of(scores: pl.DataFrame, aggregation: str, of: str) -> Profile:
     """The score of each block over all conditions, its interval, and whether it says anything.
 
     Args:
-        scores: `SCORES_SCHEMA`.
+        scores: `LAYER_SCORES_SCHEMA`.
         aggregation: which score; None stands for a block without one.
         of: the model or the folder, for warnings.
 
@@ -248,7 +248,7 @@ def rank_correlation(
     """Spearman correlation of two profiles over blocks (Figure 5 against the CTE).
 
     Args:
-        pairs: `PAIRS_SCHEMA`.
+        pairs: `PAIR_SCORES_SCHEMA`.
         aggregation: one profile.
         other: the other one.
         seed: of the resampling.

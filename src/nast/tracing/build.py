@@ -11,7 +11,7 @@ from nast.layers import controls, layer_weights
 from nast.models.contract import DualEncoder
 from nast.sources.collect import read_facts
 from nast.stages import stage
-from nast.tracing.aggregate import SCORES_SCHEMA
+from nast.tracing.aggregate import LAYER_SCORES_SCHEMA
 from nast.tracing.cte import TRACE_SCHEMA
 from nast.tracing.selectivity import ATTENTION_SCHEMA
 from nast.tracing.trace import Trace, trace
@@ -69,7 +69,7 @@ def build_trace(
         )
         write_table(out / "trace.parquet", found.sites, TRACE_SCHEMA)
         write_table(out / "attention.parquet", found.attention, ATTENTION_SCHEMA)
-        write_table(out / "layer_scores.parquet", found.scores, SCORES_SCHEMA)
+        write_table(out / "layer_scores.parquet", found.scores, LAYER_SCORES_SCHEMA)
         _write_weights(out, model, found, config)
         if draw:
             draw(out, out / "figures")

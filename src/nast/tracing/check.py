@@ -10,7 +10,7 @@ from PIL import Image
 
 from nast.errors import ImageError, InputError
 from nast.facts.conditions import CONDITIONS
-from nast.language.write.templates import FORMS, STYLES, sentence
+from nast.language.write.templates import STYLES, WRITTEN_FORMS, sentence
 from nast.models.cleaning import apply_rules
 from nast.models.contract import DualEncoder
 from nast.models.images import open_image
@@ -119,7 +119,7 @@ def _words(model: DualEncoder) -> list[Finding]:
     names = [n for n, c in CONDITIONS.items() if c.normal]
     longest = max((len(CONDITIONS[n].normal or ""), n) for n in names)[1]
     facts = [Fact(longest, "absent"), Fact(names[0], "present"), Fact(names[1], "absent")]
-    texts = [sentence(facts, style, form) for style in STYLES for form in FORMS]
+    texts = [sentence(facts, style, form) for style in STYLES for form in WRITTEN_FORMS]
     tokens = max(model.token_count(t) for t in texts)
     fits = tokens <= model.max_tokens
     found = [

@@ -22,7 +22,7 @@ from nast.layers import (
 )
 from nast.models.contract import DualEncoder
 from nast.models.hardware import key_at
-from nast.tracing.aggregate import SCORES_SCHEMA, profile_of
+from nast.tracing.aggregate import LAYER_SCORES_SCHEMA, profile_of
 
 CHOICES = f"uniform, nast, {', '.join(AGGREGATIONS)}, reversed, random, front-K, top-K, or a .json"
 _COUNTED = re.compile(r"(front|top)-(\d+)")
@@ -176,7 +176,7 @@ def _rule(file: Path, known: Any) -> LayerRule:
 def _profile(trace: Path, aggregation: str) -> Profile:
     """The scores of one aggregation by block, and whether they are within their noise."""
     file = trace / "layer_scores.parquet"
-    scores = read_table(file, SCORES_SCHEMA)
+    scores = read_table(file, LAYER_SCORES_SCHEMA)
     known = aggregation in set(scores["aggregation"])
     found = profile_of(scores, aggregation, str(trace)) if known else None
     if found is None or None in found.score:

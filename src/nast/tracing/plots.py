@@ -62,7 +62,7 @@ def plot_profiles(scores: pl.DataFrame) -> Figure:
     """Every aggregation's profile on one axis: CTEs as they are, others over their largest value.
 
     Args:
-        scores: merged rows of `SCORES_SCHEMA`.
+        scores: merged rows of `LAYER_SCORES_SCHEMA`.
     """
     names = scores["aggregation"].unique(maintain_order=True).to_list()
     names.sort(key=lambda n: (n not in TRACED, n))
@@ -109,7 +109,7 @@ def plot_attention(attention: pl.DataFrame, means: pl.DataFrame) -> Figure:
 
     Args:
         attention: `ATTENTION_SCHEMA`.
-        means: merged rows of `SCORES_SCHEMA` of the aggregation `attention`.
+        means: merged rows of `LAYER_SCORES_SCHEMA` of the aggregation `attention`.
     """
     cells = attention_cells(attention)
     layers, heads = cells["layer"].n_unique(), cells["head"].n_unique()

@@ -37,8 +37,8 @@ class Trace:
         model: its name.
         sites: `TRACE_SCHEMA`, CTE(l, p) of every caption pair, site, layer and position.
         attention: `ATTENTION_SCHEMA`.
-        pairs: `PAIRS_SCHEMA`, one score per aggregation, caption pair and block.
-        scores: `SCORES_SCHEMA`, the same over pairs, with intervals.
+        pairs: `PAIR_SCORES_SCHEMA`, one score per aggregation, caption pair and block.
+        scores: `LAYER_SCORES_SCHEMA`, the same over pairs, with intervals.
         summary: captions, filters, samples kept, and how the attention's profile ranks the blocks
             against each of the CTE's.
 

@@ -17,7 +17,7 @@ from nast.language.read.parse import facts_of
 from nast.language.write.llm.dialogue import labelled_lines
 from nast.language.write.llm.prompts import load_prompt, version_of
 from nast.language.write.llm.realise import realise, set_key
-from nast.language.write.templates import FORMS, STEM, STYLES, sentence
+from nast.language.write.templates import STEM, STYLES, WRITTEN_FORMS, sentence
 from nast.records import STUDIES_SCHEMA, Fact
 
 NAMES = ("Cardiomegaly", "Edema", "Pneumothorax")
@@ -40,7 +40,7 @@ CLAIMS = [
 
 def by_template(style):
     """Form -> the texts of `ONE` as a template has them."""
-    return {form: [sentence(facts, style, form) for facts in ONE] for form in FORMS}
+    return {form: [sentence(facts, style, form) for facts in ONE] for form in WRITTEN_FORMS}
 
 
 def test_a_right_answer_is_used_in_three_forms():

@@ -11,8 +11,8 @@ from typing import Literal, NamedTuple
 from nast.facts.conditions import CONDITIONS, Conditions
 from nast.records import Fact
 
-Form = Literal["negated", "affirmative", "omitted"]
-FORMS: tuple[Form, ...] = ("negated", "affirmative", "omitted")
+WrittenForm = Literal["negated", "affirmative", "omitted"]
+WRITTEN_FORMS: tuple[WrittenForm, ...] = ("negated", "affirmative", "omitted")
 STEM = "Which of the following best describes this chest radiograph?"
 """The question of an item, where nobody wrote another one."""
 IMAGE_STEM = "Which of the following best describes this image?"
@@ -183,7 +183,7 @@ STYLES: dict[str, Style] = {
 
 
 def sentence(
-    facts: Sequence[Fact], style: str, form: Form, conditions: Conditions = CONDITIONS
+    facts: Sequence[Fact], style: str, form: WrittenForm, conditions: Conditions = CONDITIONS
 ) -> str:
     """One sentence that states several facts (an option, a claim).
 

@@ -37,10 +37,13 @@ from nast.language.write.llm.validate import (
     check_stem,
     tidy,
 )
-from nast.language.write.templates import FORMS, STEM, STYLES, Form, sentence
+from nast.language.write.templates import STEM, STYLES, WRITTEN_FORMS, WrittenForm, sentence
 from nast.records import ZONES, Fact, Statement
 
-_FORMS: dict[Kind, tuple[Form, ...]] = {"options": FORMS, "claims": ("negated", "affirmative")}
+_FORMS: dict[Kind, tuple[WrittenForm, ...]] = {
+    "options": WRITTEN_FORMS,
+    "claims": ("negated", "affirmative"),
+}
 MOST = 26
 """Texts of a set: each has a letter for its label."""
 
@@ -85,7 +88,7 @@ class Written(NamedTuple):
     """
 
     stem: str
-    texts: dict[Statement, dict[Form, str]]
+    texts: dict[Statement, dict[WrittenForm, str]]
     realiser: str
 
     def forms(self, statements: Iterable[Statement]) -> dict[str, list[str]]:
@@ -210,12 +213,12 @@ def _by_model(
     style: str,
     made: Counter[str],
     conditions: Conditions,
-) -> dict[Statement, dict[Form, str]]:
+) -> dict[Statement, dict[WrittenForm, str]]:
     """The model's texts by statement; the omitted form is cut from the negated one where it can be.
 
     Where nothing is affirmed, or the cut leaves no good sentence, a template says it.
     """
-    texts: dict[Statement, dict[Form, str]] = {}
+    texts: dict[Statement, dict[WrittenForm, str]] = {}
     for label, facts in zip(labels_of(len(statements)), statements, strict=True):
         text = negated[label]
         texts[facts] = {"negated": text, "affirmative": rewritten.get(label, text)}
