@@ -27,11 +27,11 @@ COMMANDS = [
     "facts mimic-cxr-jpg:tree cad-chest:tree/cad_disease.json -o facts",
     "benchmark build facts -o questions --limit 5",
     "contextual build facts -o claims --groups 8",
-    "embed {model} questions --store vectors",
+    "embed {model} questions --vectors vectors",
     "trace {model} facts -o trace --aggregation module --beta 0.7",
     "train {model} facts claims -o run --trace trace --layers module --beta 0.3 --steps 4 "
     "--captions 8 --claims 4",
-    "evaluate {model} run:run questions claims -o scores --store vectors",
+    "evaluate {model} run:run questions claims -o scores --vectors vectors",
     "report scores trace run -o report",
 ]
 RUN = """

@@ -102,6 +102,12 @@ def test_on_the_command_line(made, work, no_model, capsys):
     assert "no evaluation" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("option", [["--ties", "aro"], ["--seed", "1"], ["--fresh"]])
+def test_options_that_would_do_nothing_are_refused(made, option, capsys):
+    assert run(["evaluate", "--metrics-only", *option, "-o", str(made / "out")]) == 2
+    assert "leave the other options out" in capsys.readouterr().err
+
+
 def test_data_that_moved_are_given(made, work, no_model):
     (work / "moved").mkdir()
     for name in ("questions", "contextual"):

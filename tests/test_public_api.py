@@ -12,6 +12,7 @@ import pytest
 from built import contextual_set, question_set
 
 import nast
+from nast.reporting.joined import join_evaluations
 
 CALLED = sorted(
     name
@@ -94,3 +95,27 @@ def test_the_words_of_the_readme_in_python(workplace, monkeypatch):
     ]
     negated = table.filter(pl.col("reference") == model.name, form="negated", statistic="accuracy")
     assert negated["p_holm"].null_count() == 0
+
+
+def test_a_run_in_memory_is_known_for_a_run(workplace, monkeypatch, tmp_path):
+    """Its verdicts are those of a run from a folder: none below three seeds."""
+    monkeypatch.chdir(workplace)
+    model = nast.load_model("phantom")
+    run = nast.train(model, "facts", "contextual", steps=1, captions=8, claims=2, seed=5)
+    made = nast.evaluate([model, run.model], [Path("benchmark")], tmp_path / "scores")
+    assert "run" not in made["models"][0]
+    record = made["models"][1]["run"]
+    assert (record["objective"], record["layers"], record["seed"]) == ("nast", "uniform", 5)
+    assert "identity" not in record
+    joined = join_evaluations([tmp_path / "scores"])
+    assert set(joined.trained) == {"LoRA uniform"} and not joined.runs
+
+
+def test_vectors_are_kept_under_the_access_class_of_a_model_too(workplace, monkeypatch):
+    """What a model was trained on may be stricter than what it is scored on."""
+    monkeypatch.chdir(workplace)
+    model, asked = nast.load_model("phantom"), []
+    model.made_from = [Path("contextual")]
+    monkeypatch.setattr("nast.evaluation.strictest_of", lambda given: asked.extend(given) or "open")
+    nast.score([model], "benchmark", limit=1)
+    assert asked == [Path("benchmark"), Path("contextual")]

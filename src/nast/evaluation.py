@@ -24,6 +24,7 @@ from nast.scoring.chat import ChatModel
 from nast.scoring.data import Data, data_of, identities
 from nast.scoring.retrieval import gallery_size
 from nast.scoring.score import Model, Resources, Scoring, Wanted, score_models
+from nast.scoring.score_file import ScoreFile
 from nast.stages import stage
 
 RESERVED = ("blind", "chance")
@@ -32,7 +33,7 @@ METRICS = "metrics.parquet"
 
 
 def score(
-    models: Sequence[Model],
+    models: Sequence[DualEncoder | ScoreFile],
     data: Sequence[Path | str] | Path | str,
     *,
     split: str = "test",
@@ -45,7 +46,7 @@ def score(
     """Score models on data, in memory; `evaluate` does it with a folder.
 
     Args:
-        models: of `load_model`, or runs' models.
+        models: of `load_model`, runs' models, or files of scores; chat models are for `evaluate`.
         data: a folder, or several, of `nast benchmark build`, `nast contextual build` or `nast
             facts` (prompt pairs on its labels).
         split: which patients; `all` for every split.
@@ -70,7 +71,8 @@ def score(
     gallery_size(gallery)
     folders = [Path(data)] if isinstance(data, Path | str) else [Path(d) for d in data]
     tables = _tables(folders, split, limit)
-    resources = Resources(vectors, strictest_of(folders))
+    inputs = [*folders, *(place for m in models for place in m.made_from)]
+    resources = Resources(vectors, strictest_of(inputs))
     wanted = Wanted(gallery=gallery, controls=controls, seed=seed)
     done = score_models(models, tables, resources, wanted)
     return scored_of(done.tables, done.data, [_record(m) for m in models], gallery)
@@ -145,8 +147,8 @@ def evaluate(
         ModelError: a model's vectors are not finite or not of unit length; names the items. Or a
             chat model's server does not answer.
         AccessError: the data must not go to a chat model's server; nothing was sent.
-        UsageError: two folders of one name have tables of one kind, two models one name and seed,
-            a model has the name of a row that is none, or an option is unknown.
+        UsageError: two folders have one name, two models one name and seed, a model has the name
+            of a row that is none, or an option is unknown.
 
     Example:
         >>> model = nast.load_model("phantom")
@@ -256,10 +258,12 @@ def _record(model: Model) -> dict[str, Any]:
     record: dict[str, Any] = {"name": model.name, "seed": model.seed, "key": model.key}
     if isinstance(model, DualEncoder):
         record |= {"g": model.g, "specification": model.spec}
-        for run in model.made_from:
-            setting = run_setting(manifest_of(run))
-            if setting:
-                record["run"] = {**setting._asdict(), "identity": identity(run)}
+        if model.run is not None:
+            record["run"] = {**model.run._asdict()}
+        # A run in memory was made from data, and lies in no folder.
+        last = model.made_from[-1:]
+        if last and run_setting(manifest_of(last[0])):
+            record["run"]["identity"] = identity(last[0])
     return record
 
 

@@ -25,7 +25,7 @@ class Size(NamedTuple):
 FULL = Size(patients=500, questions=80, claims=150, seeds=3, steps=60)
 QUICK = Size(patients=240, questions=40, claims=60, seeds=1, steps=25)
 LEARNING_RATE = 2e-3
-"""Chosen on the validation patients; a text tower of width 64 wants more than a CLIP's 1e-4."""
+"""Chosen on the validation patients; a text tower of width 64 wants more than the default 1e-3."""
 PROFILE = "scope"
 """At the cue alone the phantom's profile is within its noise: block 1 moves all of the signal."""
 FOLLOWING = "nast"

@@ -100,3 +100,15 @@ def test_whole_numbers_are_not_rounded(call, value, tmp_path, capsys):
     assert run([*(a.format(out=tmp_path / "out") for a in call), value]) == 2
     assert "whole number" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("option", [["--endpoint", "gpt-5.1"], ["--loopback-stays"]])
+@pytest.mark.parametrize("command", ["benchmark", "contextual"])
+def test_options_of_a_language_model_without_one_are_refused(
+    facts, tmp_path, command, option, capsys
+):
+    """Templates would write, and the user would take them for the model's."""
+    called = [command, "build", str(facts), *option, "-o", str(tmp_path / "out")]
+    assert run(called) == 2
+    assert "are for --realiser llm" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()

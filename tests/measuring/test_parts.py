@@ -40,6 +40,18 @@ def test_wrong_options_by_hand(metrics):
     assert ties["form"].to_list() == ["negated"]
 
 
+def test_an_item_without_scores_is_no_tie():
+    """A reply that chose nothing, and an item that a file of scores lacks."""
+    answers = choices(QUESTIONS, picks(CHOSEN))
+    first = answers["item_id"][0]
+    missing = pl.when(item_id=first).then(None).otherwise(pl.col("score"))
+    rows = measure(scored(QUESTIONS, answers.with_columns(score=missing)))
+    form = QUESTIONS.filter(item_id=first)["form"][0]
+    assert value(rows, "chosen", form, subset="unanswered") == 1 / 8
+    ties = rows.filter(statistic="chosen", subset="tie")
+    assert ties["value"].to_list() == [1 / 8] and ties["form"].to_list() == ["negated"]
+
+
 def test_pairwise_by_hand(metrics):
     # q4 of truth 0 chose 1: 0 is not above 1; of the eight, the right option beats its
     # missed-denial options in q0, q2, q3 (all), q6 ties with 0 and 1, q4 and q7 not. q1, q5: none.

@@ -7,6 +7,7 @@ import pytest
 from built import TableModel, question_set, resealed
 from made_up import item, items_of
 
+from nast.contextual.build import build_contextual
 from nast.errors import InputError, UsageError
 from nast.evaluation import evaluate
 from nast.facts.conditions import CONDITIONS
@@ -152,14 +153,25 @@ def test_tables_are_read_by_split_and_named_by_their_folder(facts, questions):
     assert (studies.kind, studies.sets, len(studies.table)) == ("studies", ["studies"], 3)
 
 
-def test_two_folders_of_one_name_and_kind_are_refused(facts, tmp_path):
+def test_two_folders_of_one_name_are_refused(facts, tmp_path):
+    """Protocol, conditions and review are known by the name of a folder, whatever is in it."""
     shutil.copytree(question_set(facts), tmp_path / "questions")
-    said = r"two data sets with questions are called 'questions'.*rename one"
+    said = r"two data sets are called 'questions'.*rename one"
     with pytest.raises(UsageError, match=said):
         data_of([question_set(facts), tmp_path / "questions"], "test", None)
-    # Tables of two kinds are told apart by their kind.
     shutil.copytree(facts, tmp_path / "other" / "questions")
-    assert len(data_of([question_set(facts), tmp_path / "other" / "questions"], "test", 4)) == 2
+    with pytest.raises(UsageError, match=said):
+        data_of([question_set(facts), tmp_path / "other" / "questions"], "test", 4)
+
+
+def test_a_set_in_which_silence_means_two_things_is_refused(facts, tmp_path):
+    """As in all splits of matched claims, whose training split counts silence as absence."""
+    place = tmp_path / "claims"
+    build_contextual(facts, place, construction="matched", groups=20)
+    for split in ("train", "test"):
+        assert data_of([place], split, None)
+    with pytest.raises(UsageError, match=r"\(closed, described\).*one --split"):
+        data_of([place], "all", None)
 
 
 def test_an_item_that_stands_twice_is_refused(facts, tmp_path):

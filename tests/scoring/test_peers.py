@@ -16,6 +16,8 @@ from nast.evaluation import evaluate
 from nast.exchange.importing import import_items
 from nast.exchange.pair_readers import ARO_CASES
 from nast.measuring.ties import TIES
+from nast.reporting.joined import join_evaluations
+from nast.reporting.tables import tables_of
 
 
 class Texts(dict):
@@ -150,6 +152,15 @@ def accuracy(metrics):
     """Captions without negators: the whole file is in the affirmative form."""
     of = {"task": "choice", "set": "imported", "form": "affirmative", "statistic": "accuracy"}
     return one(metrics, model="table", **of)
+
+
+def test_imported_items_have_a_table(images, tmp_path):
+    """A command that scores them prints what it found."""
+    file, source, _ = aro(items_of(2, 0), tmp_path)
+    import_items(file, tmp_path / "data", source, image_root=images, access="open")
+    evaluate([model()], [tmp_path / "data"], tmp_path / "out")
+    (table,) = tables_of(join_evaluations([tmp_path / "out"]), {})
+    assert table.name == "imported" and table.header == ("Model", "Affirmative", "Plain")
 
 
 def beats(metrics):

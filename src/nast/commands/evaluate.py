@@ -43,7 +43,7 @@ def evaluate_command(
     split: str
         train, validate, test or all.
     seed: int
-        Of the bootstrap.
+        Of the bootstrap, sampled galleries, shuffled images and the order of a chat's options.
     limit: int
         At most so many items per table.
     max_bad: int
@@ -69,8 +69,8 @@ def evaluate_command(
     override: Path
         YAML file with the person, date and reason that let private data leave.
     metrics_only: bool
-        Make metrics.parquet again from the scores in --out, without a model; give data folders only
-        where they are not where they were.
+        Make metrics.parquet again from the scores in --out, without a model and as it was asked
+        for; give data folders only where they are not where they were, and no other option.
     fresh: bool
         Start over in a folder of another configuration.
     """
@@ -83,6 +83,12 @@ def evaluate_command(
     from nast.naming import split_name
 
     if metrics_only:
+        asked = (split, seed, limit, max_bad, vectors, gallery, ties, controls, margin, fresh)
+        if asked != ("test", 0, None, 0, None, "unique", "default", False, 0.01, False):
+            raise UsageError(
+                "--metrics-only measures as the evaluation was asked to, which its manifest says; "
+                "leave the other options out, or evaluate again"
+            )
         measure_again(out, [Path(argument) for argument in models_and_data])
         _print(out)
         return

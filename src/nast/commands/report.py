@@ -16,7 +16,7 @@ def report(
     Parameters
     ----------
     folders: Path
-        Folders of nast evaluate (at least one), trace, train, benchmark and contextual.
+        Folders of nast evaluate (at least one), trace, train, benchmark, contextual and facts.
     out: Path
         Output folder.
     fresh: bool

@@ -32,7 +32,8 @@ class WriterOptions:
         """The model of the endpoint, once the access class of the data allows it; else None.
 
         Raises:
-            UsageError: a language model is to write, and the endpoint is none.
+            UsageError: a language model is to write, and the endpoint is none; or templates are,
+                and an endpoint is given.
         """
         from nast.errors import UsageError
         from nast.folders import strictest_of
@@ -40,6 +41,10 @@ class WriterOptions:
         from nast.language.write.llm.server import server_model
 
         if self.realiser == "template":
+            if self != TEMPLATES:
+                raise UsageError(
+                    "--endpoint, --loopback-stays and --override are for --realiser llm"
+                )
             return None
         address, mark, name = (self.endpoint or "").partition("#")
         if address not in PRESETS and not (mark and name):

@@ -75,7 +75,7 @@ def gather(folder: Path, limit: int | None = None, *, images: bool = True) -> Ma
         raise InputError(
             folder,
             found="no image that can be used: " + ", ".join(f"{n} {why}" for why, n in times),
-            expected="8-bit JPEG or PNG files; --to csv and jsonl need none",
+            expected="8-bit JPEG or PNG files; --to csv, jsonl and hf-datasets need none",
         )
     whole = {name: _whole(rows, missing if images else ()) for name, rows in tables.items()}
     sets = {
@@ -88,7 +88,7 @@ def gather(folder: Path, limit: int | None = None, *, images: bool = True) -> Ma
         raise InputError(
             folder,
             found="no group whose images can all be used",
-            expected="whole groups; --to csv and jsonl need no images",
+            expected="whole groups; --to csv, jsonl and hf-datasets need no images",
         )
     conditions = conditions_of(folder)
     shown = {name: rows for name, rows in sets.items() if name.startswith("captions-")}

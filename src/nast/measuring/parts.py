@@ -165,9 +165,9 @@ def _wrong_options(
 
     Returns:
         `chosen`: share of all items in which an option of that kind (`subset`) is chosen, and
-        `tie` where none is; chance: its share among the options. `beats`: how often the right
-        option scores above an option of that kind, over the items that have one; a tie is not
-        above, chance 0.5.
+        `tie` where several score highest, or `unanswered` where none has a score; chance: its share
+        among the options. `beats`: how often the right option scores above an option of that kind,
+        over the items that have one; a tie is not above, chance 0.5.
     """
     one = ["seed", "item_id"]
     truth = pl.col("score").filter(pl.col("answer")).first().over(one)
@@ -176,6 +176,7 @@ def _wrong_options(
         chosen=(best & (best.sum().over(one) == 1)).cast(pl.Float64),
         beaten=(truth > pl.col("score")).cast(pl.Float64),
         part=1 / pl.len().over(one),
+        tied=(best.sum().over(one) > 1).cast(pl.Float64),
     )
     per_seed = rows.group_by("seed", "form", "kind", *ITEM, maintain_order=True).agg(
         pl.col("chosen", "part").sum(), pl.col("beaten").mean()
@@ -186,11 +187,13 @@ def _wrong_options(
     columns = []
     for form, right in items.right.items():
         had = np.where(np.isnan(right), np.nan, 0.0)
-        tied = had + 1
+        several = rows.filter(form=form).group_by(ITEM).agg(pl.col("tied").mean())
+        tied = had + np.nan_to_num(_column(items.rows, several, "tied"))
+        unanswered = had + 1 - tied
         chosen_of = replace(of, form=form, statistic="chosen")
         for (kind,), part in sorted(offered.filter(form=form).group_by("kind")):
             chosen = _column(items.rows, part, "chosen")
-            tied -= np.nan_to_num(chosen)
+            unanswered -= np.nan_to_num(chosen)
             if kind == "truth":
                 continue
             metric = replace(chosen_of, subset=str(kind))
@@ -199,9 +202,9 @@ def _wrong_options(
             columns.append(Column(metric, had + np.nan_to_num(chosen), offers))
             beaten = _column(items.rows, part, "beaten")
             columns.append(Column(replace(metric, statistic="beats"), beaten, had + 0.5))
-        tied = tied.round(12)
-        if np.nansum(tied):
-            columns.append(Column(replace(chosen_of, subset="tie"), tied, had))
+        for name, none in (("tie", tied), ("unanswered", unanswered.round(12))):
+            if np.nansum(none):
+                columns.append(Column(replace(chosen_of, subset=name), none, had))
     return columns
 
 

@@ -156,7 +156,7 @@ def detection_change(
         ]
         for name, part in zip(common, parts, strict=True):
             yield put(replace(here, condition=name), auc_difference(*part, seed))
-        if len(common) > 1:
+        if common:
             yield put(here, _macro(parts, seed))
 
 

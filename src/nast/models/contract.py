@@ -19,6 +19,7 @@ from nast.models.cleaning import apply_rules
 from nast.models.hardware import products, tf32
 from nast.models.images import open_image, read_ahead
 from nast.models.weights.fit import check_numbers, check_tokens
+from nast.naming import RunSetting
 
 IMAGES = 32
 """Images in one pass of the encoder."""
@@ -143,6 +144,7 @@ class DualEncoder:
         precision: of encoding and training, see `nast.models.hardware`.
         seed: of the run that it comes from; None for a model that is no run.
         g: how much of the run's change is in it, 1 for all; None for a model that is no run.
+        run: what the run that it comes from was asked for; None for a model that is no run.
     """
 
     name: str
@@ -162,6 +164,7 @@ class DualEncoder:
     precision: str = "float32"
     seed: int | None = None
     g: float | None = None
+    run: RunSetting | None = None
 
     def __post_init__(self) -> None:
         """Freeze the weights: only LoRA is ever trained, and batch statistics never move.

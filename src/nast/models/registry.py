@@ -103,7 +103,7 @@ def _run(folder: Path, name: str | None) -> DualEncoder:
             "base_key as nast train wrote them"
         )
     model = _base_of(run, folder, name or run_name(made))
-    model.seed, model.g = setting.seed, setting.g
+    model.seed, model.g, model.run = setting.seed, setting.g, setting
     merge(model)
     with quiet():
         model.network = put_lora(model.network, folder / "lora")

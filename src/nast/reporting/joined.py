@@ -77,7 +77,7 @@ def join_evaluations(folders: Sequence[Path], data: Sequence[Path] = ()) -> Join
         asked["gallery"],
         margin,
         {r["name"]: r["run"] for r in records if "run" in r},
-        {r["run"]["identity"]: r["name"] for r in records if "run" in r},
+        {r["run"]["identity"]: r["name"] for r in records if "identity" in r.get("run", {})},
         _claims(pl.concat(scores)),
     )
 

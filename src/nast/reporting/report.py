@@ -31,7 +31,8 @@ TITLES = {
     "table3": "Table 3",
     "table4": "Table 4",
     "questions": "Questions",
-    "verdicts": "Claims",
+    "imported": "Imported items",
+    "verdicts": "Verdicts",
     "harm": "No harm",
     "drift": "Drift",
 }

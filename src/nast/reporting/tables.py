@@ -13,6 +13,7 @@ import polars as pl
 
 from nast.measuring.measure import BLIND
 from nast.measuring.overall import gap_name
+from nast.records import FORMS
 from nast.reporting.joined import Joined, data_sets, of_data
 from nast.reporting.numbers import CLAIMS, Row, cell, pick
 from nast.reporting.runs import MEASURES
@@ -54,12 +55,13 @@ def tables_of(joined: Joined, updates: UpdateShares) -> list[Table]:
             _table(joined, part, "table1", f"Negated captions and claims{items}", "negated"),
             _table(joined, part, "table2", f"The same in affirmative words{items}", "affirmative"),
             _table(joined, part, "table3", "Polarity gap: affirmative minus negated", None),
-            _questions(joined, part),
+            _choices(joined, part, "questions", "Question accuracy (Figure 3)"),
+            _choices(joined, part, "imported", "Accuracy on imported items"),
         ):
             made.append(table._replace(data=data or ""))
     made += [_update_table(updates)] if updates else []
-    # Tables 1-4, each for every data set, then the questions.
-    made.sort(key=lambda t: (t.name == "questions", t.name))
+    # Tables 1-4, each for every data set, then the questions and other items.
+    made.sort(key=lambda t: (not t.name.startswith("table"), t.name != "questions", t.name))
     return [t for t in made if t.rows]
 
 
@@ -91,19 +93,26 @@ def _table(joined: Joined, part: pl.DataFrame, name: str, caption: str, form: st
     return Table(name, caption, ("Model", *columns), rows)
 
 
-def _questions(joined: Joined, part: pl.DataFrame) -> Table:
-    forms = ("negated", "affirmative", "omitted")
-    found = pick(part, task="choice", set="questions", statistic="accuracy")
+def _choices(joined: Joined, part: pl.DataFrame, name: str, caption: str) -> Table:
+    """Accuracy on a set of items of every model, in each form that some item has, and the gap
+    of those with both.
+    """
+    found = pick(part, task="choice", set=name, statistic="accuracy")
+    forms = [form for form in FORMS if any(r["form"] == form for r in found)]
     columns = [{r["model"]: r for r in found if r["form"] == form} for form in forms]
-    gaps = {r["model"]: r for r in pick(part, task="choice", set="questions", statistic="gap")}
+    gaps = {r["model"]: r for r in pick(part, task="choice", set=name, statistic="gap")}
     rows = [
-        (model, *(cell(c.get(model)) for c in columns), cell(gaps.get(model), sign=True))
+        (
+            model,
+            *(cell(c.get(model)) for c in columns),
+            *([cell(gaps.get(model), sign=True)] if gaps else []),
+        )
         for model in joined.models
         if any(model in c for c in columns)
     ]
     guess = "".join({f", chance {r['chance']:.3f}": None for r in found if r["chance"]})
-    header = ("Model", "Negated", "Affirmative", "Omitted", "Gap")
-    return Table("questions", f"Question accuracy (Figure 3){guess}", header, rows)
+    header = ("Model", *(form.capitalize() for form in forms), *(["Gap"] if gaps else []))
+    return Table(name, f"{caption}{guess}", header, rows)
 
 
 def _update_table(updates: UpdateShares) -> Table:

@@ -58,20 +58,32 @@ def data_of(folders: Iterable[Path], split: str, limit: int | None) -> list[Data
         limit: at most about so many items of each table, in whole groups.
 
     Raises:
-        UsageError: two folders of one name have items of one set, or tables of one kind.
+        UsageError: two folders have one name, or silence means two things in one set.
     """
     found = [d for folder in folders for d in _tables(Path(folder), split, limit)]
-    places: dict[tuple[str, str], Path] = {}
+    places: dict[str, Path] = {}
     for data in found:
-        for name in data.sets:
-            other = places.setdefault((data.name, name), data.folder)
-            if other != data.folder:
-                raise UsageError(
-                    f"two data sets with {name} are called {data.name!r} ({other} and "
-                    f"{data.folder}): results tell them apart by the name of the folder; rename "
-                    "one of them"
-                )
+        other = places.setdefault(data.name, data.folder)
+        if other != data.folder:
+            raise UsageError(
+                f"two data sets are called {data.name!r} ({other} and {data.folder}): results tell "
+                "them apart by the name of the folder; rename one of them"
+            )
+        if data.kind == "items":
+            _refuse_two_worlds(data)
     return found
+
+
+def _refuse_two_worlds(data: Data) -> None:
+    """Accuracies where silence means different things are no accuracy of one thing."""
+    worlds = data.table.group_by("set", maintain_order=True).agg(pl.col("world").unique())
+    for name, found in worlds.iter_rows():
+        if len(found) > 1:
+            raise UsageError(
+                f"{data.folder}: silence means another thing in some {name} than in others "
+                f"({', '.join(sorted(map(str, found)))}), as in the training split of matched "
+                "claims; score one --split"
+            )
 
 
 def _tables(folder: Path, split: str, limit: int | None) -> Iterator[Data]:

@@ -40,7 +40,7 @@ class Resources:
 
     Attributes:
         vectors: folder of vectors, shared between runs; memory only if None.
-        access: access class of the data.
+        access: the strictest access class of the data and of what the models were made from.
         answers: replies of chat models so far.
         servers: how to ask each chat model, by name.
     """
@@ -162,7 +162,8 @@ def _kept(
         good, bad = readable_images(good)
     found = [usable(d, good, wanted.equal_options) for d in tables]
     left_out = {f"{d.name} {d.kind}": why for d, why in found if why}
-    refuse_more_than(wanted.max_bad, len(bad), left_out, tables[0].folder)
+    where = next((d.folder for d, why in found if why), tables[0].folder)
+    refuse_more_than(wanted.max_bad, len(bad), left_out, where)
     return [d for d, _ in found if len(d.table)], left_out, len(bad)
 
 

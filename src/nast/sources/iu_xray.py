@@ -54,7 +54,7 @@ def read_iu_xray(file: Path, conditions: Conditions = CONDITIONS) -> Source:
     """Read the Indiana University collection.
 
     Present findings come from the manual index (`MeSH/major`), with side, zone and severity.
-    Absences come from FINDINGS and IMPRESSION, where `language.parse` reads a plain denial; a
+    Absences come from FINDINGS and IMPRESSION, where `language.read.parse` reads a plain denial; a
     condition that the index or the words affirm is not absent. One report is one patient.
 
     Args:

@@ -15,7 +15,7 @@ from nast.folders import strictest_of
 from nast.hashes import content_hash
 from nast.layers import LayerWeights, uniform
 from nast.models.contract import DualEncoder
-from nast.naming import run_name
+from nast.naming import run_name, run_setting
 from nast.sources.collect import Facts, read_facts
 from nast.training.lora import lora_parameters
 from nast.training.run import asked_layers
@@ -99,7 +99,7 @@ def train(
     config = TrainConfig(**settings)
     known_facts = facts if isinstance(facts, Facts) else read_facts(Path(facts))
     weights = uniform(model.text.n_layers) if weights is None else weights
-    inputs = [known_facts.folder, Path(contextual), *model.made_from]
+    inputs = [*model.made_from, known_facts.folder, Path(contextual)]
     tuned = deepcopy(model)
     data = training_data(
         Vectors(tuned, None, strictest_of(inputs)), known_facts, Path(contextual), config
@@ -111,7 +111,8 @@ def train(
         for name, best in (run.best or {}).items():
             parameters[name].copy_(best)
     setting = {"stage": "train", **asdict(config), **asked_layers(weights)}
-    tuned.name, tuned.seed, tuned.g = run_name({"config": setting}), config.seed, 1.0
+    tuned.name, tuned.run = run_name({"config": setting}), run_setting({"config": setting})
+    tuned.seed, tuned.g = config.seed, 1.0
     tuned.made_from = inputs
     digest = sha256()
     for name in sorted(parameters):

@@ -1,6 +1,6 @@
 """The words that the sentence reader knows: names of conditions, modifiers, cues.
 
-The cues and borders stand in `reading.cue_words`; all can be imported from here.
+The cues and borders stand in `language.read.cue_words`; all can be imported from here.
 """
 
 import re

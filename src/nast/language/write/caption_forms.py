@@ -1,8 +1,8 @@
 """Single captions: one statement in one sentence (paper section 4.1, format ii).
 
 The forms are a small grammar: ways of denying or stating times the frames that take them. A form
-has four fields: `{noun}` (the finding with its attributes), `{a}` (the same with its article),
-`{is}` (its verb) and nothing else, so that each is correct English for every condition.
+has three fields: `{noun}` (the finding with its attributes), `{a}` (the same with its article)
+and `{is}` (its verb), so that each is correct English for every condition.
 """
 
 from nast.facts.conditions import CONDITIONS, Conditions
