@@ -4,6 +4,7 @@ import pytest
 
 from nast.benchmark.build import build_benchmark
 from nast.cli import run
+from nast.commands.writer import WriterOptions
 from nast.contextual.build import build_contextual
 from nast.errors import UsageError
 
@@ -102,7 +103,9 @@ def test_whole_numbers_are_not_rounded(call, value, tmp_path, capsys):
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("option", [["--endpoint", "gpt-5.1"], ["--loopback-stays"]])
+@pytest.mark.parametrize(
+    "option", [["--endpoint", "gpt-5.1"], ["--key-variable", "KEY"], ["--loopback-stays"]]
+)
 @pytest.mark.parametrize("command", ["benchmark", "contextual"])
 def test_options_of_a_language_model_without_one_are_refused(
     facts, tmp_path, command, option, capsys
@@ -112,3 +115,15 @@ def test_options_of_a_language_model_without_one_are_refused(
     assert run(called) == 2
     assert "are for --realiser llm" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("endpoint", ["https://server.example/v1#m", "gpt-5.1"])
+def test_the_key_of_a_server_is_taken_from_the_variable_that_is_named(endpoint, monkeypatch):
+    asked = []
+    monkeypatch.setattr(
+        "nast.language.write.llm.server.server_model", lambda where, *_, **__: asked.append(where)
+    )
+    WriterOptions("llm", endpoint, key_variable="KEY_OF_OURS").model([])
+    WriterOptions("llm", endpoint).model([])
+    assert asked[0].key_variable == "KEY_OF_OURS"
+    assert asked[1].key_variable == (None if "#" in endpoint else "OPENAI_API_KEY")

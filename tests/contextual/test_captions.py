@@ -4,12 +4,12 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from in_memory import make_captions
 
 from nast.contextual import captions as module
 from nast.contextual.captions import (
     MOST_PARAPHRASES,
     caption_slices,
-    make_captions,
     plan_captions,
 )
 from nast.contextual.joint import study_facts

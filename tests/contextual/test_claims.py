@@ -4,8 +4,9 @@ from collections import Counter, defaultdict
 
 import polars as pl
 import pytest
+from in_memory import make_claims
 
-from nast.contextual.claims import make_claims
+from nast.contextual.claims import find_groups
 from nast.facts.conditions import CONDITIONS
 from nast.facts.entailment import truth
 from nast.language.read.parse import cues, facts_of
@@ -157,7 +158,7 @@ def test_many_conditions_serve(claims):
 )
 def test_how_many_claims(tables, k, construction, allowed):
     with pytest.raises(ValueError, match=allowed):
-        make_claims(*tables, k=k, construction=construction)
+        find_groups(*tables, k=k, construction=construction)
 
 
 def test_too_few_studies_give_no_group(tables):

@@ -4,9 +4,10 @@ from collections import Counter, defaultdict
 
 import polars as pl
 import pytest
+from in_memory import make_claims
 
 from nast.contextual.claim_groups import GroupRequest, check_group
-from nast.contextual.claims import CONSTRUCTIONS, find_groups, make_claims
+from nast.contextual.claims import CONSTRUCTIONS, find_groups
 from nast.contextual.joint import StudyFacts, holds, study_facts
 from nast.contextual.own import flip_sets
 from nast.facts.conditions import CONDITIONS

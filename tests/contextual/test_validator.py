@@ -4,8 +4,8 @@ import re
 
 import numpy as np
 import pytest
+from in_memory import make_captions
 
-from nast.contextual.captions import make_captions
 from nast.facts.conditions import CONDITIONS
 from nast.language.write.llm.validate import check_negated
 from nast.records import Fact

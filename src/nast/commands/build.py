@@ -62,7 +62,7 @@ def benchmark_build(
     distractors: str
         The wrong options: balanced, uniform or single_flip.
     uses: int
-        In how many balanced groups one study may serve.
+        In how many groups one study may serve, where they are balanced.
     per_study: int
         How many questions a study gives where groups are not balanced.
     protocol: str
@@ -73,7 +73,7 @@ def benchmark_build(
     seed: int
         Of groups, words and the order of options.
     limit: int
-        At most so many groups per split.
+        At most so many groups per split; sides have as many as the studies give.
     fresh: bool
         Start over in a folder of another configuration.
     """
@@ -127,9 +127,9 @@ def contextual_build(
     out: Path
         Output folder.
     k: int
-        Claims per set: 5 to 7; for single, single_flip and matched 3 to 7.
+        Claims per set: 5 to 7; for single, single_flip and matched 3 to 7; sides have 2 always.
     groups: int
-        At most so many groups per split.
+        At most so many groups per split; sides have as many as the studies give.
     construction: str
         balanced (joint claims that deny something), single (one condition), single_flip (the
         paper's: one attribute altered), matched (training, for small sources) or sides (left

@@ -1,7 +1,7 @@
 """What the commands share when a language model writes the sentences."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -18,6 +18,7 @@ class WriterOptions:
         realiser: template, or llm: a language model writes, and every text is read back.
         endpoint: of the language model: a preset (llama-3.1-8b, llama-3.1-8b:llama.cpp,
             llama-3.1-8b:ollama, gpt-5.1) or URL#NAME of a server that speaks OpenAI's protocol.
+        key_variable: name of the environment variable with the server's key.
         loopback_stays: state that nothing behind a loopback address passes data on to another
             machine.
         override: YAML file with the person, date and reason that let private data leave.
@@ -25,6 +26,7 @@ class WriterOptions:
 
     realiser: Literal["template", "llm"] = "template"
     endpoint: str | None = None
+    key_variable: str | None = None
     loopback_stays: bool = False
     override: Path | None = None
 
@@ -43,7 +45,8 @@ class WriterOptions:
         if self.realiser == "template":
             if self != TEMPLATES:
                 raise UsageError(
-                    "--endpoint, --loopback-stays and --override are for --realiser llm"
+                    "--endpoint, --key-variable, --loopback-stays and --override are for "
+                    "--realiser llm"
                 )
             return None
         address, mark, name = (self.endpoint or "").partition("#")
@@ -53,6 +56,8 @@ class WriterOptions:
                 "http://127.0.0.1:8000/v1#my-model"
             )
         where = PRESETS.get(address) or Endpoint(address, name)
+        if self.key_variable:
+            where = replace(where, key_variable=self.key_variable)
         override = override_of(self.override)
         return server_model(
             where, strictest_of(inputs), loopback_stays=self.loopback_stays, override=override

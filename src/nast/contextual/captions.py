@@ -62,40 +62,6 @@ class Plan(NamedTuple):
     seed: int
 
 
-def make_captions(
-    studies: pl.DataFrame,
-    facts: pl.DataFrame,
-    per_study: int = 2,
-    seed: int = 0,
-    *,
-    paraphrases: int = 1,
-    conditions: Conditions = CONDITIONS,
-) -> pl.DataFrame:
-    """True captions of every study, up to `per_study` statements of each polarity.
-
-    A negated caption denies a condition, a side, a zone or a grade ("no large pleural effusion");
-    an affirmative one states a present finding. Conditions take turns within a study.
-
-    Args:
-        studies: `STUDIES_SCHEMA`.
-        facts: `FACTS_SCHEMA`.
-        per_study: statements of each polarity, at most.
-        seed: of choices and words.
-        paraphrases: ways in which each of them is said.
-        conditions: that the facts are named by.
-
-    Returns:
-        `CAPTIONS_SCHEMA` rows, sorted by study, negated ones first.
-
-    Raises:
-        ValueError: `per_study` or `paraphrases` is outside its range.
-    """
-    plan = plan_captions(
-        studies, facts, per_study, seed, paraphrases=paraphrases, conditions=conditions
-    )
-    return pl.concat([pl.DataFrame(schema=CAPTIONS_SCHEMA), *caption_slices(plan)])
-
-
 def plan_captions(
     studies: pl.DataFrame,
     facts: pl.DataFrame,
@@ -106,11 +72,22 @@ def plan_captions(
     wordings: Wordings | None = None,
     conditions: Conditions = CONDITIONS,
 ) -> Plan:
-    """What the captions of any slice of studies are made from; see `make_captions`.
+    """What the captions of any slice of studies are made from: true statements of every study.
+
+    A negated caption denies a condition, a side, a zone or a grade ("no large pleural effusion");
+    an affirmative one states a present finding. Conditions take turns within a study.
 
     Args:
+        studies: `STUDIES_SCHEMA`.
+        facts: `FACTS_SCHEMA`.
+        per_study: statements of each polarity, at most.
+        seed: of choices and words.
+        paraphrases: ways in which each of them is said.
         wordings: other words than the templates', in the order of `sayable`'s statements.
         conditions: that the facts are named by.
+
+    Raises:
+        ValueError: `per_study` or `paraphrases` is outside its range.
     """
     if per_study < 1 or not PARAPHRASES.holds(paraphrases):
         raise ValueError(f"at least one statement a study, in 1 to {MOST_PARAPHRASES} ways")

@@ -33,21 +33,6 @@ Words = tuple[str, dict[str, list[str]]]
 """The realiser of a group's words, and form -> a text per claim."""
 
 
-def make_claims(
-    studies: pl.DataFrame,
-    facts: pl.DataFrame,
-    k: int = 5,
-    groups: int = 200,
-    uses: int = 10,
-    seed: int = 0,
-    construction: str = "balanced",
-    conditions: Conditions = CONDITIONS,
-) -> pl.DataFrame:
-    """Claim sets of every split, in template sentences; see `find_groups` and `claims_table`."""
-    found = find_groups(studies, facts, k, groups, uses, seed, construction, conditions)
-    return claims_table(found, studies, seed, conditions=conditions)
-
-
 def find_groups(
     studies: pl.DataFrame,
     facts: pl.DataFrame,
