@@ -32,7 +32,7 @@ FOLLOWING = "nast"
 """The choice of layers that follows the trace."""
 
 
-class Rows(NamedTuple):
+class TrainedRow(NamedTuple):
     """A row of Table 1 that is trained: how the blocks step, and by whose rule."""
 
     layers: str
@@ -41,10 +41,10 @@ class Rows(NamedTuple):
 
 
 TRAINED = {
-    "uniform": Rows("uniform"),
-    "nast": Rows(FOLLOWING),
+    "uniform": TrainedRow("uniform"),
+    "nast": TrainedRow(FOLLOWING),
     # Plain min-max, which freezes the weakest block, and factors on the gradient.
-    "as-printed": Rows(FOLLOWING, "gradient", "paper"),
+    "as-printed": TrainedRow(FOLLOWING, "gradient", "paper"),
 }
 """Folder of the runs -> what is trained."""
 

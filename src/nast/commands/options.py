@@ -8,7 +8,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from nast.ranges import COUNT, FRACTION, NOT_NEGATIVE, PATIENTS, POSITIVE, SEED, SHARE, whole
+from nast.ranges import COUNT, FRACTION, NOT_NEGATIVE, PATIENTS, SEED, SHARE, whole
 
 Count = Annotated[int, Parameter(converter=whole, validator=COUNT)]
 """A whole number of 1 or more."""
@@ -22,7 +22,5 @@ Fraction = Annotated[float, Parameter(validator=FRACTION)]
 """From 0 to below 1."""
 Share = Annotated[float, Parameter(validator=SHARE)]
 """From 0 to 1."""
-Positive = Annotated[float, Parameter(validator=POSITIVE)]
-"""Above 0, and finite."""
 NotNegativeNumber = Annotated[float, Parameter(validator=NOT_NEGATIVE)]
 """0 or above, and finite."""
