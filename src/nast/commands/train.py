@@ -1,6 +1,7 @@
 """nast train."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -70,52 +71,57 @@ def train_command(
         raise UsageError("with --grid all settings stand in its file, and there is no --log")
     if config.protocol == "paper" and not (trace or layers):
         raise UsageError("--protocol paper follows a trace; say --trace FOLDER of nast trace")
-    first = _join()
-    if grid:
-        _train_grid(model, facts, contextual, grid, out, trace, vectors, fresh, first)
-        return
-    from nast.models.registry import load_model
-    from nast.tracing.choose import choose_layers
-    from nast.training.run import build_run
+    with _joined() as first:
+        if grid:
+            _train_grid(model, facts, contextual, grid, out, trace, vectors, fresh, first)
+            return
+        from nast.models.registry import load_model
+        from nast.tracing.choose import choose_layers
+        from nast.training.run import build_run
 
-    base = load_model(model)
-    weights = choose_layers(
-        layers or ("nast" if trace else "uniform"),
-        base.text.n_layers,
-        trace,
-        beta=beta,
-        protocol=config.protocol,
-        seed=config.seed,
-        model=base,
-    )
-    if first:
-        _say(weights, config)
-        print(f"on {base.device}, {base.precision}")
-    progress, report = _reporter(config.steps, log if first else None, out, first)
-    made = build_run(
-        base,
-        model,
-        facts,
-        contextual,
-        out,
-        weights,
-        config,
-        trace=trace,
-        vectors=vectors,
-        fresh=fresh,
-        report=report,
-    )
-    progress.done()
-    if first:
-        _say_result(out, made)
+        base = load_model(model)
+        weights = choose_layers(
+            layers or ("nast" if trace else "uniform"),
+            base.text.n_layers,
+            trace,
+            beta=beta,
+            protocol=config.protocol,
+            seed=config.seed,
+            model=base,
+        )
+        if first:
+            _say(weights, config)
+            print(f"on {base.device}, {base.precision}")
+        progress, report = _reporter(config.steps, log if first else None, out, first)
+        made = build_run(
+            base,
+            model,
+            facts,
+            contextual,
+            out,
+            weights,
+            config,
+            trace=trace,
+            vectors=vectors,
+            fresh=fresh,
+            report=report,
+        )
+        progress.done()
+        if first:
+            _say_result(out, made)
 
 
-def _join() -> bool:
-    """Join the other processes of torchrun, if there are any; whether this is the first one."""
+@contextmanager
+def _joined() -> Iterator[bool]:
+    """Join the other processes of torchrun, if there are any; whether this is the first one.
+
+    They part when all are done: one that leaves while another still listens ends both badly.
+    """
     import os
 
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
-        return True
+        yield True
+        return
     import torch.distributed
 
     from nast.models.hardware import chosen_device
@@ -126,7 +132,11 @@ def _join() -> bool:
     # Vectors lie on the CPU, gradients where the model is.
     backends = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
     torch.distributed.init_process_group(backends)
-    return torch.distributed.get_rank() == 0
+    try:
+        yield torch.distributed.get_rank() == 0
+        torch.distributed.barrier()
+    finally:
+        torch.distributed.destroy_process_group()
 
 
 def _say(weights: "LayerWeights", config: TrainConfig) -> None:
