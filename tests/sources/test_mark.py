@@ -6,7 +6,8 @@ import pytest
 from small import mimic
 
 from nast.errors import InputError
-from nast.phantom.write import MARK, MARKER
+from nast.phantom import MARKER
+from nast.phantom.write import MARK
 from nast.sources.cad_chest import read_cad_chest
 from nast.sources.mimic_cxr_jpg import read_mimic_cxr_jpg
 

@@ -21,6 +21,7 @@ from nast.errors import UsageError
 from nast.facts.conditions import CONDITIONS, NO_FINDING
 from nast.files import MANIFEST, atomic, write_table, write_text
 from nast.hashes import file_hash, seed_of
+from nast.phantom import MARKER
 from nast.phantom.draw import draw_frontal
 from nast.phantom.lateral import draw_lateral
 from nast.phantom.patients import PRESENCE, PhantomStudy, patients
@@ -28,7 +29,6 @@ from nast.phantom.workers import spread_out
 from nast.records import Fact
 from nast.stages import stage
 
-MARKER = "PHANTOM"
 MARK = "Synthetic radiographs and labels. No patient, no hospital: do not mix with real data.\n"
 """How the marker begins. The hashes of the tables that it marks follow, so that it marks no others.
 """

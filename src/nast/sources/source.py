@@ -11,7 +11,7 @@ import polars as pl
 from nast.errors import InputError
 from nast.facts.conditions import CONDITIONS, NO_FINDING, Condition, Conditions
 from nast.hashes import file_hash
-from nast.phantom.write import MARKER
+from nast.phantom import MARKER
 from nast.records import FACTS_SCHEMA, STUDIES_SCHEMA
 from nast.sources.io.label_tables import cells_of
 
