@@ -12,7 +12,8 @@ from nast.facts.conditions import CONDITIONS
 from nast.files import manifest_of, write_table
 from nast.hashes import file_hash
 from nast.items.table import option_texts, read_items
-from nast.language.read.parse import cues, facts_of
+from nast.language.read.cues import cues
+from nast.language.read.parse import facts_of
 from nast.records import FACTS_SCHEMA, STUDIES_SCHEMA, Fact
 from nast.stages import stage
 

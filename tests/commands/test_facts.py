@@ -41,7 +41,9 @@ def test_what_became_of_the_annotations_is_printed(call, tmp_path):
     spec = labels(tmp_path / "t.csv", [1, 2], Edema="1.0", Fracture="-1.0")
     code, out, err = call(spec, "-o", tmp_path / "out")
     assert (code, err) == (0, "")
-    assert "chexpert, annotations: 4 present, 2 kept, 2 set aside: uncertain" in out
+    assert (
+        "chexpert, annotations: 4 found = 2 kept + 2 set aside\n  set aside: 2 uncertain\n" in out
+    )
     assert "2 studies, 2 patients, 2 facts, 0 facts both affirmed and denied" in out
     assert "terms of chexpert: Stanford research use agreement" in out
     assert "no images beside the labels" in out

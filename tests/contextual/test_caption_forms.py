@@ -6,7 +6,8 @@ from itertools import product
 import pytest
 
 from nast.facts.conditions import CONDITIONS
-from nast.language.read.parse import cues, facts_of
+from nast.language.read.cues import cues
+from nast.language.read.parse import facts_of
 from nast.language.write.caption_forms import (
     AFFIRMATIVE_CAPTIONS,
     NEGATED_CAPTIONS,

@@ -16,7 +16,8 @@ from nast.contextual.joint import study_facts
 from nast.contextual.statements import true_statements
 from nast.facts.conditions import CONDITIONS
 from nast.facts.entailment import truth
-from nast.language.read.parse import cues, facts_of
+from nast.language.read.cues import cues
+from nast.language.read.parse import facts_of
 from nast.records import CAPTIONS_SCHEMA, FACTS_SCHEMA, SEVERITIES, SIDES, Fact
 from nast.sources.collect import read_facts
 

@@ -9,7 +9,8 @@ from in_memory import make_claims
 from nast.contextual.claims import find_groups
 from nast.facts.conditions import CONDITIONS
 from nast.facts.entailment import truth
-from nast.language.read.parse import cues, facts_of
+from nast.language.read.cues import cues
+from nast.language.read.parse import facts_of
 from nast.language.write.templates import sentence
 from nast.records import Fact
 from nast.sources.collect import read_facts

@@ -13,7 +13,8 @@ from nast.contextual.own import flip_sets
 from nast.facts.conditions import CONDITIONS
 from nast.items.audit import audit_table
 from nast.items.groups import Group
-from nast.language.read.parse import cues, facts_of
+from nast.language.read.cues import cues
+from nast.language.read.parse import facts_of
 from nast.records import Fact
 from nast.sources.collect import read_facts
 

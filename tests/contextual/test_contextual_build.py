@@ -19,7 +19,8 @@ from nast.files import manifest_of, read_table, write_table
 from nast.hashes import file_hash
 from nast.items.audit import audit_table
 from nast.items.table import read_items
-from nast.language.read.parse import cues, facts_of
+from nast.language.read.cues import cues
+from nast.language.read.parse import facts_of
 from nast.records import (
     CAPTIONS_SCHEMA,
     FACTS_SCHEMA,

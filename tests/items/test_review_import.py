@@ -20,7 +20,8 @@ from nast.items.review.revision import write_conditions
 from nast.items.review.round_trip import export_review, import_review
 from nast.items.table import FILE, option_texts, read_items
 from nast.items.table import rows_of as item_rows
-from nast.language.read.parse import cues, facts_of
+from nast.language.read.cues import cues
+from nast.language.read.parse import facts_of
 from nast.language.write.llm.denials import kept_parts
 from nast.records import ITEMS_SCHEMA, Fact
 

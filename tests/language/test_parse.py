@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nast.facts.conditions import CONDITIONS
-from nast.language.read.parse import cues, facts_of, read
+from nast.language.read.cues import cues
+from nast.language.read.parse import facts_of, read
 from nast.language.write.caption_forms import AFFIRMATIVE_CAPTIONS, NEGATED_CAPTIONS, caption
 from nast.language.write.templates import (
     STYLES,
@@ -274,10 +275,10 @@ def test_readings_say_where():
 
 
 def test_places_count_in_the_text_as_given():
-    text = "İ fracture"
+    text = "İ. Fracture"
     (reading,) = read(text)
     assert len(text.lower()) == len(text) + 1
-    assert text[reading.start : reading.end] == "fracture"
+    assert text[reading.start : reading.end] == "Fracture"
 
 
 def test_cues_are_whole_words():

@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nast.facts.conditions import CONDITIONS
-from nast.language.read.parse import cues, read
+from nast.language.read.cues import cues
+from nast.language.read.parse import read
 from nast.language.write.llm.validate import check_affirmative, check_negated
 from nast.records import Fact
 

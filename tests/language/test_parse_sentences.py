@@ -7,39 +7,21 @@ wrong; a test tells when one is mended. The held-out sentences were written befo
 they test ("first") and after them ("second"), and read once before any rule was changed for them.
 """
 
-import csv
 from collections import Counter
-from pathlib import Path
+
+from read_by_hand import reading, rows
 
 from nast.facts.conditions import CONDITIONS
 from nast.language.read.parse import facts_of
-from nast.records import SEVERITIES, SIDES, Fact
 
-FILE = Path(__file__).with_name("sentences.tsv")
-with open(FILE, encoding="utf-8", newline="") as lines:
-    ROWS = list(csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE))
+ROWS = rows("sentences.tsv")
 ORIGINS = {"NegEx", "ConText", "CheXpert", "RadText", "Table 5", "reports", "own"}
 
 
-def reading(words):
-    """The facts that a cell of the table says."""
-    return frozenset() if words == "nothing" else frozenset(map(fact, words.split("; ")))
-
-
-def fact(words):
-    name, _, said = words.partition(": ")
-    existence, name = name.split(" ", 1)
-    attributes = {
-        "side" if word in SIDES else "severity" if word in SEVERITIES else "zone": word
-        for word in filter(None, said.split(", "))
-    }
-    return Fact(name, existence, **attributes)
-
-
-def misread(rows):
+def misread(told):
     return [
         f"{row['sentence']} -> {facts_of(row['sentence'])}, not {row['reading']}"
-        for row in rows
+        for row in told
         if facts_of(row["sentence"]) != reading(row["reading"])
     ]
 

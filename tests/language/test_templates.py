@@ -5,7 +5,7 @@ from itertools import combinations, product
 import pytest
 
 from nast.facts.conditions import CONDITIONS
-from nast.language.read.parse import cues
+from nast.language.read.cues import cues
 from nast.language.write.caption_forms import AFFIRMATIVE_CAPTIONS, NEGATED_CAPTIONS, caption
 from nast.language.write.templates import (
     STYLES,

@@ -77,7 +77,7 @@ PROBES = {
     "slice double negation": (["double negation"], ["without A"]),
     "slice pseudo-negation": (["pseudo-negation"], ["no A"]),
     "slice not only": (["pseudo-negation"], ["no A"]),
-    "slice uncertain": (["uncertain"], []),
+    "slice uncertain": (["uncertain"], ["A absent"]),
     "slice scope": (["no A"], ["no A", "no A or B"]),
 }
 

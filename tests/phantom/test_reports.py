@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from nast.facts.conditions import CONDITIONS
-from nast.language.read.parse import cues, facts_of
+from nast.language.read.cues import cues
+from nast.language.read.parse import facts_of
 from nast.phantom.patients import patients
 from nast.phantom.reports import report_of
 from nast.records import Fact

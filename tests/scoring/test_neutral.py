@@ -4,7 +4,8 @@ import numpy as np
 from built import TableModel
 from pytest import approx
 
-from nast.language.read.parse import cues, facts_of
+from nast.language.read.cues import cues
+from nast.language.read.parse import facts_of
 from nast.models.registry import load_model
 from nast.records import NEUTRAL_SCHEMA
 from nast.scoring.neutral import neutral_sentences, neutral_vectors

@@ -48,7 +48,7 @@ def facts(
     """
     from nast.errors import UsageError
     from nast.sources.collect import build_facts
-    from nast.sources.source import summary
+    from nast.sources.source import account_text, summary
 
     if init_mapping is not None:
         from nast.sources.own_table.guess import write_mapping
@@ -77,7 +77,7 @@ def facts(
     )
     for name, counts in manifest["sources"].items():
         print(f"{name}: {summary(counts)}")
-        print(f"{name}, annotations: {summary(manifest['annotations'][name])}")
+        print(f"{name}, annotations: {account_text(manifest['annotations'][name])}")
     conflicts = manifest["conflicts"]
     apart = {what: n for what, n in conflicts.items() if n and what.endswith("kept apart")}
     torn = {what: n for what, n in conflicts.items() if n and what not in apart}

@@ -16,7 +16,7 @@ from nast.exchange.pair_readers import read_aro, read_cc_neg, read_cxr_align
 from nast.exchange.peer_items import Caption, Item, Record
 from nast.files import RUN, manifest_of, write_table
 from nast.items.table import FILE
-from nast.language.read.parse import cues
+from nast.language.read.cues import cues
 from nast.records import CAPTIONS_SCHEMA, ITEMS_SCHEMA
 from nast.stages import stage
 

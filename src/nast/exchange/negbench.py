@@ -19,7 +19,7 @@ from nast.exchange.peer_items import Caption, Item
 from nast.files import write_json
 from nast.hashes import seed_of
 from nast.items.audit import Audited, audit_items
-from nast.language.read.parse import cues
+from nast.language.read.cues import cues
 from nast.sources.io.label_tables import read_csv
 
 OPTIONS = 4

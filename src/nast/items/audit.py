@@ -20,7 +20,8 @@ from scipy.stats import norm
 from nast.errors import NastError
 from nast.facts.conditions import CONDITIONS, Conditions
 from nast.hashes import seed_of
-from nast.language.read.parse import cues, facts_of
+from nast.language.read.cues import cues
+from nast.language.read.parse import facts_of
 from nast.records import FORMS
 from nast.statistics.paired_tests import holm
 

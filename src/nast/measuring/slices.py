@@ -8,24 +8,21 @@ interval.
 import re
 from functools import lru_cache
 
-from nast.language.read.cue_words import BORDER, DOUBLE, GONE
-from nast.language.read.lexicon import AFTER, PSEUDO
-from nast.language.read.lists import reach
-from nast.language.read.mentions import mentions
-from nast.language.read.scope import DENY
+from nast.language.read.cues import Cue, cues_of
 
-_UNCERTAIN = re.compile(
-    r"\b(?:can ?not|can['’]t|could not|not|difficult to|impossible to)(?: \w+){0,2}?"
-    r" (?:exclude|excluded|rule out|ruled out)\b|\bunlikely\b"
-)
 _FAMILIES = (
-    ("no evidence of A", re.compile(r"(?:no|without) (?:evidence|signs?)\b")),
-    ("no A", re.compile(r"(?:no|zero)$")),
-    ("without A", re.compile(r"without$")),
-    ("no A or B", re.compile(r"(?:neither|nor)$")),
-    ("does not show A", re.compile(r"not$|.*n['’]t$|never$|fail|can ?not see")),
+    ("no evidence of A", re.compile(r"(?:with )?(?:no|without)\b.* (?:evidence|signs?)\b")),
+    ("no A", re.compile(r"(?:no|nil|zero)\b")),
+    ("without A", re.compile(r"(?:without|with no|w/o)\b")),
+    ("no A or B", re.compile(r"(?:neither|nor)\b")),
+    ("does not show A", re.compile(r".*\bnot\b|.*n['’]t\b|never\b|fail|can ?not")),
 )
-_OR = re.compile(r"\bn?or\b")
+_NAMES = {
+    "gone": "A resolved",
+    "double": "double negation",
+    "uncertain": "uncertain",
+    "pseudo": "pseudo-negation",
+}
 
 
 @lru_cache(maxsize=1 << 16)
@@ -41,37 +38,24 @@ def denials(text: str) -> tuple[str, ...]:
     Args:
         text: of any domain; only "A and B are absent" needs findings that the reader knows.
     """
-    rest, found = text.lower(), set()
-    # Each rule blanks what it has used, as the sentence reader does.
-    for name, pattern in (("double negation", DOUBLE), ("uncertain", _UNCERTAIN)):
-        found |= {name for _ in pattern.finditer(rest)}
-        rest = _without(pattern, rest)
-    for cue in AFTER.finditer(rest):
-        found.add(_behind(cue.group()))
-        if len(reach(rest, cue, mentions(rest))) > 1:
-            found.add("no A or B")
-    rest = _without(AFTER, rest)
-    found |= {"pseudo-negation" for _ in PSEUDO.finditer(rest)}
-    rest = _without(PSEUDO, rest)
-    found |= {"A resolved" for _ in GONE.finditer(rest)}
-    cues = list(DENY.finditer(rest))
-    ends = [c.start() for c in cues] + [b.start() for b in BORDER.finditer(rest)] + [len(rest)]
-    for cue in cues:
-        found.add(_before(cue.group()))
-        if _OR.search(rest, cue.end(), min(end for end in ends if end >= cue.end())):
+    found = set()
+    for cue in cues_of(text):
+        found.add(_construction(cue))
+        if cue.several:
             found.add("no A or B")
     return tuple(sorted(found))
 
 
-def _without(pattern: re.Pattern[str], text: str) -> str:
-    return pattern.sub(lambda match: " " * len(match.group()), text)
-
-
-def _before(cue: str) -> str:
-    return next((name for name, pattern in _FAMILIES if pattern.match(cue)), "free of A")
-
-
-def _behind(cue: str) -> str:
-    if re.search(r"\bno longer\b|\bnot\b|n['’]t\b", cue):
-        return "A not seen"
-    return "A absent" if re.search(r"\b(?:none|absent|negative|no)\b", cue) else "A resolved"
+def _construction(cue: Cue) -> str:
+    """The construction of which a cue is the mark."""
+    if cue.kind == "before":
+        names = (name for name, pattern in _FAMILIES if pattern.match(cue.words))
+        return next(names, "free of A")
+    if cue.kind == "behind":
+        if re.search(r"\bno longer\b|\bnot\b|n['’]t\b", cue.words):
+            return "A not seen"
+        gone = not re.search(
+            r"\b(?:none|absent|negative|neg|no|nil|excluded|ruled out)\b", cue.words
+        )
+        return "A resolved" if gone else "A absent"
+    return _NAMES[cue.kind]

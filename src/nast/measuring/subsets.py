@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from nast.facts.conditions import CONDITIONS, Conditions
-from nast.language.read.parse import cues
+from nast.language.read.cues import cues
 from nast.measuring.slices import denials
 
 _PAIR_FORM = {"pair_id": pl.String, "form": pl.String}

@@ -16,7 +16,7 @@ import polars as pl
 from PIL import Image
 
 from nast.hashes import seed_of
-from nast.language.read.parse import cues
+from nast.language.read.cues import cues
 from nast.scoring.choice import option_rows, score_rows
 
 if TYPE_CHECKING:

@@ -12,7 +12,8 @@ import polars as pl
 from nast.errors import InputError
 from nast.facts.conditions import CONDITIONS, NO_FINDING, Conditions
 from nast.hashes import content_hash
-from nast.language.read.parse import Reading, read
+from nast.language.read.parse import survey
+from nast.language.read.readings import Reading
 from nast.records import Fact
 from nast.sources.image_paths import folder_entries, images_below, is_inside
 from nast.sources.io.label_tables import read_csv
@@ -175,7 +176,10 @@ def _denied(
     report: Report, indexed: Set[str], account: Counter[str], conditions: Conditions
 ) -> list[FoundFact]:
     """Absences from the words, each condition once and none that the index has as present."""
-    readings = read(report.text, conditions)
+    readings, unread = survey(report.text, conditions)
+    for mention in unread:
+        account["present"] += 1
+        account[f"not read: {mention.why}"] += 1
     affirmed = {r.fact.condition for r in readings if r.fact.existence == "present"}
     found: dict[str, FoundFact] = {}
     for reading in readings:

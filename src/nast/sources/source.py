@@ -36,7 +36,8 @@ class Source:
         access: `open`, `private` or `credentialed`.
         terms: the licence and what it forbids, in one line.
         annotations: what became of every annotation in the file: `present` of them were found,
-            and each is `kept`, or counted under `set aside: REASON` or `refused: REASON`.
+            and each is `kept`, or counted under `set aside: REASON`, `refused: REASON` or, where a
+            text names a finding, `not read: REASON` (`language.read.readings.UNREAD`).
         counts: other numbers worth printing.
         files: the files that were read, for hashes.
         splits: patient -> split, of all patients whose split the source itself states.
@@ -69,7 +70,7 @@ class Source:
 
 
 def conserved(annotations: Mapping[str, int]) -> bool:
-    """Whether kept + set aside + refused == present."""
+    """Whether kept + set aside + refused + not read == present."""
     return sum(n for name, n in annotations.items() if name != "present") == annotations["present"]
 
 
@@ -184,6 +185,27 @@ def fact_table(rows: Iterable[tuple[str, str, FoundFact]]) -> pl.DataFrame:
 def fact_columns() -> list[str]:
     """The columns of the facts that a reader returns, in order."""
     return [name for name in FACTS_SCHEMA if name not in ADDED]
+
+
+def account_text(annotations: Mapping[str, int]) -> str:
+    """An account of annotations as text: the sum in one line, then a line for each kind of reason.
+
+    Example:
+        >>> print(account_text({"present": 3, "kept": 2, "not read: doubt": 1}))
+        3 found = 2 kept + 1 not read
+          not read: 1 doubt
+    """
+    kinds: dict[str, Counter[str]] = {}
+    for name, number in annotations.items():
+        kind, _, reason = name.partition(": ")
+        if kind != "present":
+            kinds.setdefault(kind, Counter())[reason] += number
+    parts = " + ".join(f"{reasons.total():,} {kind}" for kind, reasons in kinds.items())
+    lines = [f"{annotations['present']:,} found = {parts}"]
+    for kind, reasons in kinds.items():
+        if any(reasons):
+            lines.append(f"  {kind}: {summary(dict(reasons.most_common()))}")
+    return "\n".join(lines)
 
 
 def summary(counts: Mapping[str, int]) -> str:

@@ -21,7 +21,8 @@ from nast.items.review.sheets import (
     in_words,
     pairs_of,
 )
-from nast.language.read.parse import cues, facts_of
+from nast.language.read.cues import cues
+from nast.language.read.parse import facts_of, survey
 from nast.language.write.templates import finish
 from nast.records import Fact
 
@@ -127,22 +128,25 @@ def phrase_fault(name: str, phrase: str, conditions: Conditions = CONDITIONS) ->
         return "found a sentence, expected a phrase in small letters without a full stop"
     if cues(phrase):
         return f"found the negation {cues(phrase)[0]!r}, expected affirmative words only"
-    if _said(name, phrase, phrase, conditions) != {Fact(name, "absent")}:
+    if facts_of(finish(phrase), _with_phrase(name, phrase, conditions)) != {Fact(name, "absent")}:
         return "found words that are not read as one phrase, expected plain words without doubt"
-    # A phrase of the table is read whole; what it holds shows while it is none.
-    held = _said(name, None, phrase, conditions)
-    if held:
+    # A phrase of the table is read whole; what it holds shows while it is none. It may say the same
+    # in other words: "heart size within normal limits".
+    readings, unread = survey(finish(phrase), _with_phrase(name, None, conditions))
+    held = {reading.fact for reading in readings} - {Fact(name, "absent")}
+    found = f"read as ({in_words(sorted(held, key=repr))})" if held else ""
+    found = found or ", ".join(f"name {one}" for one in sorted({u.condition for u in unread}))
+    if found:
         return (
-            f"found words that read as ({in_words(sorted(held, key=repr))}), expected words that "
-            "name no condition and hold no other phrase"
+            f"found words that {found}, expected words that name no condition and hold no other "
+            "phrase"
         )
     return None
 
 
-def _said(name: str, normal: str | None, phrase: str, conditions: Conditions) -> frozenset[Fact]:
-    """What a phrase says while a condition has some phrase, or none."""
-    table = Conditions({**conditions, name: replace(conditions[name], normal=normal)})
-    return facts_of(finish(phrase), conditions=table)
+def _with_phrase(name: str, normal: str | None, conditions: Conditions) -> Conditions:
+    """The table in which a condition has some phrase, or none."""
+    return Conditions({**conditions, name: replace(conditions[name], normal=normal)})
 
 
 def revised(items: pl.DataFrame, revision: Revision, round_: int) -> pl.DataFrame:

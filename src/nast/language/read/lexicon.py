@@ -1,38 +1,14 @@
-"""The words that the sentence reader knows: names of conditions, modifiers, cues.
-
-The cues and borders stand in `language.read.cue_words`; all can be imported from here.
-"""
+"""The names of conditions that the reader knows, and the words that place and grade them."""
 
 import re
 from functools import lru_cache
 from typing import NamedTuple
 
 from nast.facts.conditions import CONDITIONS, Conditions
-from nast.language.read.cue_words import AFTER, BEFORE, HINT, PSEUDO, UNSURE, UNSURE_AFTER
 from nast.language.read.places import tail_pattern
+from nast.language.read.plain_words import word_set
 
-__all__ = [
-    "AFTER",
-    "BEFORE",
-    "HARD",
-    "HINT",
-    "PSEUDO",
-    "SIDES",
-    "SIZES",
-    "SOFT",
-    "UNSURE",
-    "UNSURE_AFTER",
-    "ZONES",
-    "Lexicon",
-    "lexicon",
-]
-
-
-def _words(text: str) -> frozenset[str]:
-    return frozenset(text.split())
-
-
-HARD = _words("""
+HARD = word_set("""
     significant new displaced change changes increase increased interval further additional other
     recurrent worsening progressive tension loculated layering sizable sizeable substantial
     enlarging perihilar hilar compression vertebral calcified cavitary spiculated
@@ -41,20 +17,28 @@ HARD = _words("""
 SIZES = {
     **dict.fromkeys(("small", "tiny", "trace", "minimal", "mild", "mildly"), "mild"),
     **dict.fromkeys(("moderate", "moderately"), "moderate"),
-    **dict.fromkeys(("large", "severe", "massive", "severely", "markedly"), "severe"),
+    **dict.fromkeys(("large", "severe", "massive", "marked", "severely", "markedly"), "severe"),
+}
+_LOBES = {
+    "rul": ("right", "upper"),
+    "rml": ("right", "mid"),
+    "rll": ("right", "lower"),
+    "lul": ("left", "upper"),
+    "lll": ("left", "lower"),
 }
 SIDES = {
-    "left": "left",
-    "left-sided": "left",
-    "right": "right",
-    "right-sided": "right",
-    "bilateral": "bilateral",
+    **{lobe: side for lobe, (side, _) in _LOBES.items()},
+    **dict.fromkeys(("left", "left-sided", "lt", "l"), "left"),
+    **dict.fromkeys(("right", "right-sided", "rt", "r"), "right"),
+    **dict.fromkeys(("lingula", "lingular"), "left"),
+    **dict.fromkeys(("bilateral", "biapical"), "bilateral"),
     "bibasilar": "bilateral",
     "bibasal": "bilateral",
 }
 _BOTH = dict.fromkeys(("both", "bilaterally", "bases", "apices"), "bilateral")
 """Words for both sides that count only after a name: "both pneumothorax and effusion"."""
 ZONES = {
+    **{lobe: zone for lobe, (_, zone) in _LOBES.items()},
     "upper": "upper",
     "mid": "mid",
     "middle": "mid",
@@ -63,21 +47,41 @@ ZONES = {
     "basal": "lower",
     "bibasilar": "lower",
     "bibasal": "lower",
-    "apical": "apical",
+    **dict.fromkeys(("apical", "biapical"), "apical"),
     "retrocardiac": "retrocardiac",
 }
-_ENDS = {"base": "lower", "bases": "lower", "apex": "apical", "apices": "apical"}
+_ENDS = {
+    **dict.fromkeys(("base", "bases"), "lower"),
+    **dict.fromkeys(("apex", "apices"), "apical"),
+    **dict.fromkeys(("midlung", "mid-lung", "midlungs"), "mid"),
+}
 """Nouns that name a zone."""
-SOFT = _words("""
+SOFT = word_set("""
     focal acute definite visible suspicious xxxx obvious discrete evident radiographic frank overt
     confluent lobar lobe lung lungs zone pulmonary pleural airspace air space active any patchy
-    gross residual area areas of the a an sided sized appreciable rib ribs bony osseous
+    gross residual area areas amount amounts volume of the a an sided sized
+    appreciable rib ribs bony osseous
 """)
 """Modifiers that leave a denial a denial: "no focal consolidation"."""
+_HARDWARE = (
+    "(?:tube|catheter|wire|lead|line|screw|rod|plate|clip|pacemaker|stent|suture|hardware|device)s?"
+)
+_BODY = (
+    "(?:extremity|extremities|chest wall|breast|neck|skin|bone|joint|spinal|abdominal|pedal|cardiac"
+    "|subcutaneous|liver|knee|hip|elbow|ankle|shoulder|soft tissue|line|catheter|wound|osseous"
+    "|pericardial|mediastinal|thyroid|renal|hepatic|splenic)"
+)
 _NOT_MEANT = (
-    r"fractures? of the (?:tube|catheter|wire|lead|line)s?\b",
+    rf"fractures?(?:d| of)(?: the| a| one of the)?(?: \w+)?? {_HARDWARE}\b",
+    rf"{_HARDWARE} (?:(?:is|are) )?fractur(?:es?|ed)\b",
     r"mass[ -]effect\b",
-    r"(?:knee|hip|elbow|ankle|shoulder) effusions?\b",
+    rf"{_BODY} (?:edema|nodules?|mass(?:es)?|tumou?rs?|fluid collections?|infections?|effusions?"
+    r"|opacit(?:y|ies)|infiltrates?)\b",
+    r"(?:peripheral|body wall) edema\b|tumou?r embol\w+|paratracheal mass(?:es)?\b",
+    r"(?:surgical|interstitial) emphysema\b"
+    r"|emphysema (?:of|in|over) the (?:\w+ )?(?:chest wall|soft tissues?|neck)\b",
+    r"(?:(?:granulomatous|prior|previous|old|remote|healed|treated) )+"
+    r"(?:infections?|pneumonias?)\b",
 )
 """Words that hold a condition's name and mean something else, in any table."""
 
@@ -129,8 +133,12 @@ def lexicon(conditions: Conditions = CONDITIONS) -> Lexicon:
         known |= dict.fromkeys((condition.term, *condition.synonyms), condition.name)
     # The longest name first, so that a decoy wins over the synonym that it contains.
     ordered = sorted(known, key=lambda n: (-len(n), n))
-    patterns = [*_NOT_MEANT, *map(_pattern, ordered)]
-    meant = [*(None for _ in _NOT_MEANT), *(known[name] for name in ordered)]
+    # What sounds like another part of the body may be a condition of this table.
+    own = [name for name in ordered if any(re.fullmatch(p, name.lower()) for p in _NOT_MEANT)]
+    ordered = [*own, *(name for name in ordered if name not in own)]
+    patterns = [*map(_pattern, own), *_NOT_MEANT, *map(_pattern, ordered[len(own) :])]
+    meant = [known[name] for name in ordered]
+    meant[len(own) : len(own)] = [None] * len(_NOT_MEANT)
     phrases = {c.normal.lower(): c.name for c in conditions.values() if c.normal}
     zones = ZONES | {zone: zone for c in conditions.values() for zone in c.zones}
     grades = {
@@ -140,7 +148,7 @@ def lexicon(conditions: Conditions = CONDITIONS) -> Lexicon:
     }
     sizes = {adjective: grade for (_, adjective), grade in grades.items()} | SIZES
     return Lexicon(
-        re.compile(rf"\b(?:{'|'.join(patterns)})"),
+        re.compile(rf"\b(?:{'|'.join(patterns)})(?!-free\b)"),
         tuple((re.compile(p), name) for p, name in zip(patterns, meant, strict=True)),
         re.compile(rf"(?<!limits of )\b(?:{_any(phrases)})\b" if phrases else r"(?!)"),
         phrases,

@@ -1,84 +1,169 @@
-"""Lists of findings: which of them a cue behind them denies, and which are only alternatives."""
+"""Lists of findings: how far a denial before or behind them reaches, and what "or" leaves open."""
 
 import re
 from collections.abc import Sequence
-from itertools import pairwise
-from typing import Literal
+from typing import NamedTuple
 
+from nast.language.read.chunks import Chunk
 from nast.language.read.mentions import Mention
+from nast.language.read.plain_words import NEUTRAL, word_set
 
-Verdict = Literal["present", "absent", "open"]
-"""What a text says of a finding that it names."""
-_LINK = re.compile(r"(?:\b(?:both|and|or|nor|the|any|either|an?|all)\b|[\s,/])*")
-_TO_CUE = re.compile(
-    r"(?:\b(?:both|being|is|are|was|were|has|have|been|and|or|nor|the|any|either)\b|[\s,])*"
-)
-_OPENER = re.compile(
-    r"\b(?:there (?:is|are|was|were)|shows?|demonstrates?|reveals?|has|with)(?: (?:an?|the))?\s*$"
-)
-_ONE = re.compile(r"\s*(?:is|was|has)\b")
+JOIN = "(?:c?[ao]|c)"
+"""What parts two things of a list."""
+MORE = rf"(?:J{JOIN}(?=[JFG])|[JNsu])*"
+DENIED = rf"(?:(?:J{JOIN}(?=[JFG])|[JNs])*(?:G*FG*|[Ge]+))"
+"""A thing that can be denied. What follows a finding as its property is denied in its place."""
+STATED = rf"(?:{MORE}(?:(?:[Ge]+f{MORE})?[Ge]*F[Ge]*|P|[Ge]+(?:f{MORE}[Ge]+)*))"
+"""A thing that can be stated: "the tip of the catheter" has a catheter."""
+_THING = re.compile(rf"(?P<join>[aoc]*)(?P<thing>{STATED}|{DENIED})")
+_PLURAL = re.compile(r"(?:are|were|have|remain)\b")
+_SIZE = re.compile(r"\d|[cm]m$")
+_SINGULAR = re.compile(r"(?:is|was|has|appears|remains|seems)\b")
+_PLACED = re.compile(r"\b(?:on|in|at|within) ")
+_OWN = word_set("""
+    small tiny trace moderate mild minimal mildly moderately left right bilateral bibasilar
+""")
+"""What grades or places a finding that is there: nobody denies a small one."""
+_TOLD = frozenset(["patchy", "residual"])
+"""What tells of a finding that is there and narrows no denial."""
+_HEADS = word_set("""
+    disease process collection collections lesion lesions pattern patterns side sides lung lungs
+    chest line lines fluid
+""")
+"""Nouns behind a name that add nothing to it."""
+_SIDES = word_set("left right left-sided right-sided")
+GRADED = word_set("small tiny trace moderate mild minimal large severe massive marked")
+"""Grades that a denial of the first thing may share with the others."""
+_PLACES = frozenset(["left", "right", "upper", "mid", "middle", "lower"])
 
 
-def reach(text: str, cue: re.Match[str], mentions: Sequence[Mention]) -> list[int]:
-    """The mentions that a cue after them speaks of: the nearest, and the list that it closes.
+class Thing(NamedTuple):
+    """A thing in a list.
 
-    "There is A and B is absent" keeps A: what "there is" opens is said, and a verb in the singular
-    has the last name for its subject.
+    Attributes:
+        join: what parts it from the one before: letters of `constructions`, or nothing.
+        mentions: the sentence's mentions in it.
+        words: what is said of them: side, zone, grade.
+        adjectives: the words before it that describe it.
+        sided: whether its findings are ones of a side.
+        article: whether an article stands before it.
+        counted: whether a number or a state stands in it.
     """
-    near = [i for i, m in enumerate(mentions) if m.end <= cue.start()]
-    if not near or not _TO_CUE.fullmatch(text, mentions[near[-1]].end, cue.start()):
-        return []
-    group = [near[-1]]
-    while group[0] and _LINK.fullmatch(text, mentions[group[0] - 1].end, mentions[group[0]].start):
-        group.insert(0, group[0] - 1)
-    if len(group) == 1:
-        return group
-    first, last = mentions[group[0]], mentions[group[-1]]
-    opened = _OPENER.search(text, max(0, first.start - 40), first.start) is not None
-    singular = _ONE.match(text, last.end) is not None or _ONE.match(cue.group()) is not None
-    gaps = [text[mentions[a].end : mentions[b].start] for a, b in pairwise(group)]
-    broken = [k for k, gap in enumerate(gaps, 1) if re.match(r"\s*,\s*and\b", gap)]
-    if any("or" in gap.split() for gap in gaps) and not opened:
-        return group
-    if opened and not singular:
-        return group[broken[-1] :] if broken and broken[-1] < len(group) - 1 else group[-2:]
-    if singular and (opened or (len(group) == 2 and broken)):
-        return group[-1:]
-    return group
+
+    join: str
+    mentions: tuple[int, ...]
+    words: frozenset[str]
+    adjectives: frozenset[str]
+    sided: bool
+    article: bool
+    counted: bool
+
+    @property
+    def described(self) -> frozenset[str]:
+        """The adjectives that narrow it: "dominant", "old"."""
+        return self.adjectives - NEUTRAL
+
+    @property
+    def own(self) -> bool:
+        """Whether it is counted, graded or placed as what is there is: "small left effusion"."""
+        return self.counted or bool(self.words & _OWN)
+
+    @property
+    def bare(self) -> bool:
+        """Whether nothing marks it as a finding of its own."""
+        told = self.described or self.adjectives & _TOLD
+        return not (self.article or self.counted or self.words or told)
 
 
-_OR_BEFORE = re.compile(r"\bor\s*(?:an?\s+|the\s+)?$")
-_OR_AFTER = re.compile(r"\s*,?\s*(?:and\s*/\s*)?or\b")
-_SLASH = re.compile(r"\s*/\s*")
+def things(text: str, tags: str, row: Sequence[Chunk], found: Sequence[Mention]) -> list[Thing]:
+    """The things of a list, whose chunks have the letters `tags`."""
+    made = []
+    for match in _THING.finditer(tags):
+        own = row[match.start("thing") : match.end("thing")]
+        mentions = tuple(i for chunk in own for i in chunk.mentions)
+        before = own[: _finding(own)]
+        # "Pericardial or pleural effusion": the first adjective is not of this one.
+        apart = max((k for k, chunk in enumerate(before) if chunk.part in "oac"), default=-1)
+        adjectives = {text[c.start : c.end] for c in before[apart + 1 :] if c.part in "JG"}
+        # "No fracture of the left clavicle" denies less than "of the left side".
+        behind = {text[c.start : c.end] for c in own[_finding(own) :] if c.part == "G"}
+        adjectives |= behind - _HEADS
+        made.append(
+            Thing(
+                match["join"],
+                mentions,
+                frozenset(word for i in mentions for word in found[i].words),
+                frozenset(a for a in adjectives if not _SIZE.match(a)),
+                all(found[i].sided for i in mentions),
+                any(chunk.article for chunk in own),
+                bool(set("Nu") & set(match["thing"])),
+            )
+        )
+    return made
 
 
-def alternatives(text: str, mentions: Sequence[Mention], said: list[Verdict]) -> list[Verdict]:
-    """With "A or B" neither is asserted, nor is what a comma ties to them."""
-    for i in range(len(mentions) - 1, -1, -1):
-        if said[i] == "present" and (
-            _or_before(text, mentions, i) or _or_after(text, mentions, i, said)
-        ):
-            said[i] = "open"
-    return said
+def _finding(row: Sequence[Chunk]) -> int:
+    """Where the first finding of a row stands, or its length."""
+    return next((k for k, chunk in enumerate(row) if chunk.mentions), len(row))
 
 
-def _or_before(text: str, mentions: Sequence[Mention], i: int) -> bool:
-    start = mentions[i].start
-    last = mentions[i - 1] if i else None
-    if last and last.condition == mentions[i].condition:
+def denies_all(listed: Sequence[Thing], after: str, last: bool) -> bool:
+    """Whether a denial before a list reaches all of it.
+
+    Args:
+        listed: the things of the list.
+        after: the text from the end of the list to that of the sentence.
+        last: whether nothing more follows in the part, and nothing is said to be gone.
+    """
+    if len(listed) == 1:
+        return True
+    join = listed[-1].join
+    if "o" in join:
+        return not any(thing.own for thing in listed[1:] if thing.join == "c")
+    if any("o" in thing.join for thing in listed) or not all(t.bare for t in listed[1:]):
         return False
-    slash = last is not None and _SLASH.fullmatch(text, last.end, start) is not None
-    return slash or _OR_BEFORE.search(text, max(0, start - 12), start) is not None
+    # "No acute disease, cardiomegaly": what is denied there is not the finding. And of two, one
+    # with a side would be said with its side, if it were there.
+    if not all(t.mentions for t in listed) or (len(listed) == 2 and not listed[1].sided):
+        return False
+    if "a" in join:
+        if len(listed) > 2:
+            return join == "ca" or listed[-1].sided
+        return join == "a" and (not after or _PLURAL.match(after) is not None)
+    return last
 
 
-def _or_after(text: str, mentions: Sequence[Mention], i: int, said: list[Verdict]) -> bool:
-    end = mentions[i].end
-    follows = mentions[i + 1] if i + 1 < len(mentions) else None
-    if follows is None or follows.condition == mentions[i].condition:
-        return follows is None and _OR_AFTER.match(text, end) is not None
-    listed = said[i + 1] == "open" and text[end : follows.start].strip() == ","
-    return (
-        _OR_AFTER.match(text, end) is not None
-        or _SLASH.fullmatch(text, end, follows.start) is not None
-        or (listed and _OR_AFTER.match(text, follows.end) is not None)
-    )
+def denies_back(listed: Sequence[Thing], after: str) -> bool:
+    """Whether a denial behind a list reaches all of it; "after" begins with its verb."""
+    if len(listed) == 1:
+        return True
+    join = listed[-1].join
+    if join == "c" or (join == "ca" and len(listed) == 2):
+        return False
+    if "o" in join:
+        return True
+    return not _SINGULAR.match(after) and not any(t.own or t.described for t in listed)
+
+
+def shared_place(text: str, listed: Sequence[Thing], found: Sequence[Mention]) -> tuple[str, ...]:
+    """The place behind "A or B", or the side before it, which is that of both."""
+    if len(listed) < 2 or any("c" in t.join for t in listed) or not listed[-1].mentions:
+        return ()
+    first = {word for i in listed[0].mentions for word in found[i].words} & _SIDES
+    if first and not any(thing.words for thing in listed[1:]):
+        # "No right effusion or pneumothorax" denies the right one at least.
+        return tuple(first)
+    last = found[listed[-1].mentions[-1]]
+    placed = _PLACED.search(text, last.start, last.end)
+    return tuple(word for word in last.words if word in _PLACES) if placed else ()
+
+
+def alternatives(listed: Sequence[Thing]) -> set[int]:
+    """The mentions of a list that is closed by "or": none of them is asserted."""
+    closed = [k for k, thing in enumerate(listed) if "o" in thing.join]
+    if not closed:
+        return set()
+    first = closed[0] - 1
+    while first > 0 and listed[first].join == "c":
+        first -= 1
+    return {i for thing in listed[first : closed[-1] + 1] for i in thing.mentions}

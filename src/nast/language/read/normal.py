@@ -12,23 +12,31 @@ from nast.facts.conditions import CONDITIONS, Conditions
 
 _SUBJECTS = {
     "heart": r"heart(?: size| silhouette)?|cardiac (?:silhouette|size)|size of the heart",
-    "mediastinum": r"mediastin(?:um|al (?:and cardiac )?(?:contours?|silhouette|structures))",
-    "both": r"cardio-?mediastinal (?:silhouette|contours?|structures)"
-    r"|cardiac and mediastinal silhouettes?",
-    "vessels": r"pulmonary (?:vascularity|vasculature)",
+    "mediastinum": r"(?:upper )?mediastinum"
+    r"|(?:upper )?mediastinal (?:and cardiac )?(?:contours?|silhouette|structures)",
+    "both": r"cardi[oa][ -]?mediastinal (?:silhouettes?|contours?|structures|size)"
+    r"(?: and contours?)?|cardiac and mediastinal silhouettes?",
+    "vessels": r"pulmonary (?:vascularity|vasculature|vascular markings)",
     "angles": r"costophrenic (?:angles|sulci)",
-    "bones": r"(?:bony|osseous) (?:structures|thorax)|bones",
+    "bones": r"(?:bony|osseous) (?:structures|thorax)(?: of the (?:chest|thorax))?|bones",
     "pleura": r"pleural surfaces",
     "parenchyma": r"lung parenchyma",
     "fields": r"lung fields",
     "lungs": r"lungs",
     "other": r"hila|aorta|trachea|(?:pulmonary )?x{3,}|great vessels|hilar structures",
 }
-_FINE = r"normal|within normal limits?|unremarkable|of normal size"
+_FINE = (
+    r"(?:within )?normal limits?|normal|within limits of normal|unremarkable"
+    r"|of normal (?:size|width|caliber)"
+)
+_FOR = (
+    r"(?:overall )?(?:size|contour|configuration|appearance|caliber|shape|age|(?:ap )?technique"
+    r"|(?:the )?patient(?:['’]s)? age)"
+)
 _STATES = {
-    "fine": rf"(?:{_FINE})\b(?:,? (?:and )?(?:in |of |for )?(?:size|contour|configuration))*",
-    "not large": r"not (?:appear )?(?:enlarged|widened)",
-    "large": r"(?:(?:mildly|moderately|severely|markedly) )?(?:enlarged|widened)",
+    "fine": rf"(?:{_FINE})\b(?:,? (?:and )?(?:in |of |for )?{_FOR})*",
+    "not large": r"(?:not|no longer) (?:appear )?(?:enlarged|widened)",
+    "large": r"(?:(?:mildly|moderately|severely|markedly) )?(?:enlarged|widened|large)",
     "sharp": r"(?:sharp|clear)",
     "intact": r"intact",
     "smooth": r"smooth",
@@ -58,16 +66,18 @@ _NAMES = "|".join(_SUBJECTS.values())
 _LIST = rf"\b(?:{_NAMES})\b(?: ?(?:,? and|,)(?: the)? (?:{_NAMES})\b){{0,4}}"
 _VERB = (
     r"(?:,? (?:is|are|was|were|appears?|remains?|demonstrates?))?(?: to be)?"
-    r"(?: (?:grossly|again|also|now|both|stable and|otherwise))?"
+    r"(?: ?:| -)?(?: (?:grossly|again|also|now|both|still|currently|overall|otherwise"
+    r"|(?:stable|symmetric) and)){0,2}"
 )
 _CLAUSE = re.compile(
     rf"(?P<of>{_LIST}){_VERB} (?P<is>{'|'.join(_STATES.values())})\b(?! ?(?:to|or|/)\b)"
-    rf"|(?<!limits of )\bnormal(?:-sized| sized| size)? (?P<normal>{_LIST})"
+    r"|(?<!limits of )\b(?:normal(?:-sized| sized| size| and stable)?|unremarkable)"
+    rf" (?P<normal>{_LIST})"
 )
 _SUBJECT = re.compile("|".join(rf"\b(?P<{k}>{v})\b" for k, v in _SUBJECTS.items()))
 _STATE = {name: re.compile(pattern) for name, pattern in _STATES.items()}
 _CHEAP = re.compile(
-    r"normal|unremarkable|enlarged|widened|sharp|clear|intact|smooth|homog|aerated|expanded"
+    r"normal|unremarkable|enlarged|widened|large|sharp|clear|intact|smooth|homog|aerated|expanded"
 )
 
 
@@ -80,6 +90,7 @@ class OrganStatement(NamedTuple):
         start, end: the words that say so, without their subject: what stands beside them stays
             visible to the checks of generated texts, where only Table 5's own words may deny.
         grade: "mildly" in "mildly enlarged", or nothing.
+        clause: the place of the whole statement, its subject included.
     """
 
     condition: str
@@ -87,6 +98,7 @@ class OrganStatement(NamedTuple):
     start: int
     end: int
     grade: tuple[str, ...]
+    clause: tuple[int, int]
 
 
 def statements(text: str, conditions: Conditions = CONDITIONS) -> list[OrganStatement]:
@@ -109,7 +121,7 @@ def statements(text: str, conditions: Conditions = CONDITIONS) -> list[OrganStat
             if name in conditions
         }
         found += [
-            OrganStatement(name, state == "large", start, start + len(words), grade)
+            OrganStatement(name, state == "large", start, start + len(words), grade, clause.span())
             for name in sorted(names)
         ]
     return found

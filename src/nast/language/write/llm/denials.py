@@ -11,16 +11,15 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from nast.facts.conditions import CONDITIONS, Conditions
-from nast.language.read.lexicon import AFTER, BEFORE
+from nast.language.read.cues import cues_of
 from nast.language.write.llm.vocabulary import LINKS, SAID, readings_of
 
-_CUE = re.compile(rf"(?P<after>{AFTER.pattern})|\b(?:{'|'.join(BEFORE)})\b")
 _FILL = re.compile(r"\b(?:any|a|an|the|either|both|of)\b")
 _SAID = "|".join(sorted(SAID))
 _VERB = re.compile(rf"\s*(?:is|are|was|were|{_SAID})\b")
 _WITH = re.compile(rf"(?:\s+(?:is|are|was|were|{_SAID}))*\s+with\b")
 """In "no edema with fracture" the two may be denied together; a comma makes it plain."""
-_BARE = ("no", "not", "nor", "neither")
+_BARE = ("no", "not", "nor", "neither", "nil", "zero", "such")
 """Cues that do not reach past "and": in "no edema and fracture" the fracture may be there."""
 _LINK = rf"(?:\b(?:{'|'.join(sorted(LINKS))})\b|[\s,;])"
 _BETWEEN = re.compile(rf"{_LINK}*")
@@ -36,6 +35,7 @@ class _Mark(NamedTuple):
     kind: str
     start: int
     end: int
+    placed: bool = False
 
 
 def unclear_denial(text: str, conditions: Conditions = CONDITIONS) -> str | None:
@@ -61,9 +61,18 @@ def unclear_denial(text: str, conditions: Conditions = CONDITIONS) -> str | None
 def _marks(text: str, conditions: Conditions) -> list[_Mark]:
     """Cues and findings in order."""
     words = {"absent": "finding", "present": "present"}
-    found = [_Mark(words[r.fact.existence], r.start, r.end) for r in readings_of(text, conditions)]
+    found = [
+        _Mark(
+            words[r.fact.existence],
+            r.start,
+            r.end,
+            any((r.fact.side, r.fact.zone, r.fact.severity)),
+        )
+        for r in readings_of(text, conditions)
+    ]
     found += [
-        _Mark("after" if m["after"] else "before", m.start(), m.end()) for m in _CUE.finditer(text)
+        _Mark("after" if cue.kind == "behind" else "before", cue.start, cue.end)
+        for cue in cues_of(text, conditions)
     ]
     return sorted(found, key=lambda m: m.start)
 
@@ -88,6 +97,9 @@ def _plain(text: str, cue: _Mark, reach: list[_Mark]) -> bool:
         return False
     if len(reach) == 1:
         return True
+    if any(mark.placed for mark in reach[1:]):
+        # "No A or right B" may state the B.
+        return False
     *inner, last = (
         " ".join(_FILL.sub(" ", text[a.end : b.start]).split()) for a, b in pairwise(reach)
     )
@@ -99,7 +111,7 @@ def _plain(text: str, cue: _Mark, reach: list[_Mark]) -> bool:
     if re.search(r"\band\s*$", before) or re.match(r",?\s*and\b", after):
         return False
     if cue.kind == "before":
-        return word not in _BARE and not _VERB.match(after)
+        return word.split()[-1] not in _BARE and not _VERB.match(after)
     return not (
         re.search(r"\bthere (?:is|are|was|were)\s*(?:an?\s*)?$", before)
         or re.search(r"\b(?:is|was)\b", text[reach[-1].end : cue.end])
@@ -133,7 +145,8 @@ def _denials(text: str, conditions: Conditions) -> list[tuple[int, int]]:
     readings = readings_of(text, conditions)
     marks = [(r.start, r.end) for r in readings if r.fact.existence == "absent"]
     merged: list[tuple[int, int]] = []
-    for start, end in sorted([*marks, *(m.span() for m in _CUE.finditer(lowered))]):
+    cues = ((cue.start, cue.end) for cue in cues_of(lowered, conditions))
+    for start, end in sorted([*marks, *cues]):
         if merged and _BETWEEN.fullmatch(lowered[merged[-1][1] : max(start, merged[-1][1])]):
             merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
         else:

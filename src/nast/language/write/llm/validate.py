@@ -9,10 +9,13 @@ from collections.abc import Collection
 from typing import NamedTuple
 
 from nast.facts.conditions import CONDITIONS, Conditions
-from nast.language.read.lexicon import HINT, PSEUDO, UNSURE, UNSURE_AFTER, lexicon
-from nast.language.read.parse import cues
+from nast.language.read.chunks import pieces
+from nast.language.read.cues import cues, cues_of
+from nast.language.read.lexicon import lexicon
+from nast.language.read.mentions import mentions
+from nast.language.read.readings import UNREAD
 from nast.language.write.llm.denials import kept_parts, unclear_denial
-from nast.language.write.llm.vocabulary import readings_of, stray_words
+from nast.language.write.llm.vocabulary import readings_of, stray_words, unread_of
 from nast.records import Fact
 
 REASONS = {
@@ -20,6 +23,7 @@ REASONS = {
     "form": "no line with its label, not one sentence, or too long",
     "hedge": "a finding is suspected, not stated",
     "polarity": "a present finding is denied, or an absent one stated",
+    "unread": "a finding is named in words that cannot be read with certainty",
     "missing": "a finding is left out",
     "added": "another finding is stated",
     "repeated": "a finding is said twice",
@@ -31,6 +35,8 @@ REASONS = {
     "elsewhere": "the two forms differ outside their denials",
 }
 """Why texts are rejected, by code."""
+_HEDGES = frozenset("hyiq")
+"""Parts of a sentence (see `constructions`) that no plain statement has."""
 LONGEST = 400
 """Characters of a sentence at most."""
 _MARKS = re.compile(r"[^\w\s,;.'-]|\s-|-\s|\d|\n")
@@ -57,7 +63,8 @@ def check_negated(
     text: str, facts: Collection[Fact], conditions: Conditions = CONDITIONS
 ) -> Fault | None:
     """The first fault of a sentence that must state some facts, absences by negation."""
-    fault = _check_form(text) or _check_hedges(text) or _check_facts(text, facts, conditions)
+    fault = _check_form(text) or _check_hedges(text, conditions)
+    fault = fault or _check_facts(text, facts, conditions)
     if fault:
         return fault
     readings = readings_of(text, conditions)
@@ -120,16 +127,24 @@ def _check_form(text: str) -> Fault | None:
     return None
 
 
-def _check_hedges(text: str) -> Fault | None:
-    for pattern in (UNSURE, UNSURE_AFTER, HINT, PSEUDO):
-        match = pattern.search(text.lower())
-        if match:
-            return Fault("hedge", f'must state facts, not "{match.group()}"')
-    return None
+def _check_hedges(text: str, conditions: Conditions) -> Fault | None:
+    lowered = text.lower()
+    hedges = [
+        lowered[piece.start : piece.end]
+        for piece in pieces(lowered, mentions(lowered, conditions), conditions)
+        if piece.part in _HEDGES
+    ]
+    unsure = ("double", "uncertain", "pseudo")
+    hedges += [cue.words for cue in cues_of(text, conditions) if cue.kind in unsure]
+    return Fault("hedge", f'must state facts, not "{hedges[0]}"') if hedges else None
 
 
 def _check_facts(text: str, facts: Collection[Fact], conditions: Conditions) -> Fault | None:
     """The first difference between what a text says and what it must say."""
+    unread = unread_of(text, conditions)
+    if unread:
+        term = conditions[unread[0].condition].term
+        return Fault("unread", f"names {term} in words that are not plain: {UNREAD[unread[0].why]}")
     readings = readings_of(text, conditions)
     said, wanted = {r.fact for r in readings}, set(facts)
     for fact in sorted(wanted - said, key=repr):

@@ -9,26 +9,24 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from nast.facts.conditions import CONDITIONS, Conditions
-from nast.language.read.lexicon import BEFORE, SIDES, SIZES, lexicon
-from nast.language.read.parse import Reading, read
+from nast.language.read.cues import cues_of
+from nast.language.read.lexicon import SIDES, SIZES, lexicon
+from nast.language.read.parse import survey
+from nast.language.read.plain_words import word_set
+from nast.language.read.readings import Reading, Unread
 from nast.records import Fact
 
-
-def _words(text: str) -> frozenset[str]:
-    return frozenset(text.split())
-
-
-LINKS = _words("""
+LINKS = word_set("""
     a an the and or nor any either both of but with while whereas there is are was were also yet
     although though however despite in plus along together accompanied by
 """)
 """Words that tie the parts of a sentence together."""
-SAID = _words("""
+SAID = word_set("""
     seen noted present identified visible visualized visualised evident detected observed
     appreciated apparent demonstrated shown found
 """)
 """Words that say that something is there to be seen."""
-_OTHER = _words("""
+_OTHER = word_set("""
     this that these it its has have shows show showing demonstrates demonstrate demonstrating
     reveals reveal revealing displays display depicts depict exhibits presents contains
     evidence sign signs finding findings not absent
@@ -37,15 +35,23 @@ _OTHER = _words("""
     as well be been being
 """)
 _NEUTRAL = LINKS | SAID | _OTHER
-_PLACE = _words("zone zones lobe lobes lung lungs base apex side hemithorax field fields at")
-_DENY = re.compile(rf"\b(?:{'|'.join(BEFORE)})\b")
+_PLACE = word_set("zone zones lobe lobes lung lungs base apex side hemithorax field fields at")
 _WORD = re.compile(r"[^\W_]+(?:[-'][^\W_]+)*")
 
 
 @lru_cache(maxsize=4096)
+def _survey(text: str, conditions: Conditions) -> tuple[list[Reading], list[Unread]]:
+    return survey(text, conditions)
+
+
 def readings_of(text: str, conditions: Conditions = CONDITIONS) -> tuple[Reading, ...]:
-    """What `parse.read` finds in a text; kept, for each check of a text asks for it."""
-    return tuple(read(text, conditions))
+    """What `parse.survey` reads in a text; kept, for each check of a text asks for it."""
+    return tuple(_survey(text, conditions)[0])
+
+
+def unread_of(text: str, conditions: Conditions = CONDITIONS) -> tuple[Unread, ...]:
+    """The findings that a text names and that cannot be read."""
+    return tuple(_survey(text, conditions)[1])
 
 
 def stray_words(
@@ -62,7 +68,8 @@ def stray_words(
     said += [m.span() for m in known.phrase.finditer(lowered)]
     said = [(a, b) for a, b in said if any(r.start <= a < r.end for r in readings)]
     rest = lowered
-    for start, end in [*said, *(m.span() for m in _DENY.finditer(lowered))]:
+    denials = [(c.start, c.end) for c in cues_of(lowered, conditions) if c.kind == "before"]
+    for start, end in [*said, *denials]:
         rest = rest[:start] + " " * (end - start) + rest[end:]
     return [
         m.group()
