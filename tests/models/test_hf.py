@@ -268,6 +268,7 @@ def test_kinds_are_documented():
         "openclip:ARCH:FILE",
         "two-tower:SPEC.yaml",
         "run:FOLDER",
+        "run:FOLDER@G",
         "pad:MODEL",
     }
 

@@ -11,10 +11,10 @@ from transformers import AutoImageProcessor, AutoTokenizer, CLIPModel
 
 import nast.cli
 from nast.errors import ModelError, UsageError
-from nast.files import manifest_of, write_json
+from nast.files import manifest_of, read_json, write_json
 from nast.models.images import open_image
 from nast.models.model_export import export_model
-from nast.models.registry import PHANTOM, load_model, quiet
+from nast.models.registry import PHANTOM, load_model, located, quiet
 from nast.models.weights.clip_layout import OPENAI, to_transformers
 from nast.training.lora import add_lora
 
@@ -40,6 +40,56 @@ def make_run(base, folder, access="credentialed"):
 @pytest.fixture(scope="module")
 def run(tiny_clip, tmp_path_factory):
     return make_run(f"hf:{tiny_clip}", tmp_path_factory.mktemp("run"))
+
+
+@pytest.mark.parametrize("g", [0, 0.3, 1])
+def test_a_share_of_a_run_lies_between_its_base_and_the_run(run, tiny_clip, g, tmp_path):
+    """The weights are base + g (run - base), in the model and in both exports of it."""
+    base, whole, model = (load_model(m) for m in (f"hf:{tiny_clip}", run, f"{run}@{g}"))
+    ends = [
+        dict(m.network.merge_and_unload().state_dict() if m is whole else m.network.state_dict())
+        for m in (base, whole)
+    ]
+    texts = model.encode_texts(TEXTS)
+    for to in ("peft", "hf"):
+        export_model(model, to, tmp_path / to)
+    between = load_model(f"hf:{tmp_path / 'hf'}").network.state_dict()
+    for name, weight in ends[0].items():
+        wanted = weight + g * (ends[1][name] - weight)
+        assert torch.allclose(between[name], wanted, atol=1e-6), name
+    with quiet():
+        network = PeftModel.from_pretrained(CLIPModel.from_pretrained(tiny_clip), tmp_path / "peft")
+    for name, weight in network.merge_and_unload().state_dict().items():
+        assert torch.allclose(between[name], weight, atol=1e-6), name
+    if g == 0:
+        assert torch.equal(texts, base.encode_texts(TEXTS))
+    assert (model.key == load_model(run).key) is (g == 1)
+    assert (model.g, model.name) == (g, "LoRA uniform" + ("" if g == 1 else f" @{g:g}"))
+
+
+def test_a_share_is_one_and_a_folder_is_taken_by_its_name(run, tiny_clip, tmp_path):
+    for share in ("1.5", "2"):
+        with pytest.raises(UsageError, match=r"from 0 \(the base\) to 1"):
+            load_model(f"{run}@{share}")
+    odd = tmp_path / "run@0.5"
+    odd.mkdir()
+    assert load_model(make_run(f"hf:{tiny_clip}", odd)).g == 1
+    assert load_model(f"run:{odd}@0.25").g == 0.25
+    assert located(f"run:{odd}") == f"run:{odd}"
+    assert located(f"pad:run:{odd}@0.25") == f"pad:run:{odd}@0.25"
+
+
+def test_a_run_on_a_share_of_a_run_finds_its_base(run, tmp_path, monkeypatch):
+    place = Path(run.removeprefix("run:"))
+    monkeypatch.chdir(place.parent)
+    base = f"run:{place.name}@0.5"
+    assert located(base) == f"{run}@0.5"
+    top = make_run(base, tmp_path / "top")
+    record = read_json(tmp_path / "top" / "run.json")
+    write_json(tmp_path / "top" / "run.json", record | {"base_at": located(base)})
+    resealed(tmp_path / "top", access="open", terms=[], config=RUN)
+    monkeypatch.chdir(tmp_path)
+    assert load_model(top).g == 1
 
 
 @pytest.fixture(scope="module")

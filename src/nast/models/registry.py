@@ -1,12 +1,14 @@
 """One string names a model: `phantom`, `hf:FOLDER`, `run:FOLDER`, ..."""
 
 import os
+import re
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import torch
 from peft import PeftModel
 
 from nast.errors import ModelError, UsageError
@@ -30,9 +32,11 @@ KINDS = {
     "openclip:ARCH:FILE": "a checkpoint of OpenAI's CLIP or of open_clip: NegCLIP, BiomedCLIP, ...",
     "two-tower:SPEC.yaml": "a BERT and an image encoder: BioViL-T, MedCLIP, CXR-CLIP, yours",
     "run:FOLDER": "a run of nast train: its base with the LoRA weights",
+    "run:FOLDER@G": "the same with G times the change, from 0 (the base) to 1 (the run)",
     "pad:MODEL": "any of these, its images padded to squares with black instead of cropped",
 }
 """What a MODEL string may be."""
+_SHARE = re.compile(r"\d+(?:\.\d*)?|\.\d+")
 FAMILIES = {"hf": load_hf, "openclip": load_openclip, "two-tower": load_two_tower}
 
 
@@ -87,12 +91,35 @@ def _load(spec: str, name: str | None) -> DualEncoder:
         padded.name = name or f"pad:{padded.name}"
         return padded
     if kind == "run" and place:
-        return _run(Path(place), name)
+        return _run(*split_share(place), name)
     raise UsageError(f"{spec!r} is not a model; write one of {', '.join(KINDS)}")
 
 
-def _run(folder: Path, name: str | None) -> DualEncoder:
-    """The base of a run with its LoRA weights, named by its setting."""
+def split_share(place: str) -> tuple[Path, float]:
+    """The folder of a run, and how much of its change is taken: 1 where `@G` is left out.
+
+    A folder that has such a name is taken for itself.
+
+    Raises:
+        UsageError: the share is not from 0 to 1.
+
+    Example:
+        >>> split_share("runs/nast-0@0.5")
+        (PosixPath('runs/nast-0'), 0.5)
+    """
+    folder, mark, share = place.rpartition("@")
+    if Path(place).exists() or not mark or not _SHARE.fullmatch(share):
+        return Path(place), 1.0
+    if not 0 <= float(share) <= 1:
+        raise UsageError(
+            f"run:{place}: found {share} of the run's change, expected a share from 0 (the base) "
+            "to 1 (the whole run)"
+        )
+    return Path(folder), float(share)
+
+
+def _run(folder: Path, g: float, name: str | None) -> DualEncoder:
+    """The base of a run with g times the change of its LoRA weights, named by its setting."""
     made = manifest_of(folder)
     setting = run_setting(made)
     run = read_json(folder / "run.json")
@@ -102,36 +129,51 @@ def _run(folder: Path, name: str | None) -> DualEncoder:
             f"{folder / 'run.json'}: no record of a run's base; expected base and "
             "base_key as nast train wrote them"
         )
-    model = _base_of(run, folder, name or run_name(made))
-    model.seed, model.g, model.run = setting.seed, setting.g, setting
+    share = "" if g == 1 else f" @{g:g}"
+    model = _base_of(run, folder, name or f"{run_name(made)}{share}")
+    model.seed, model.g, model.run = setting.seed, g, setting._replace(g=g)
     merge(model)
     with quiet():
         model.network = put_lora(model.network, folder / "lora")
+    _scale(model, g)
     model.made_from = [*model.made_from, folder]
-    model.key = content_hash(
-        [run["base_key"], file_hash(checked(folder / "lora/adapter_model.safetensors"))]
-    )
+    weights = file_hash(checked(folder / "lora/adapter_model.safetensors"))
+    model.key = content_hash([run["base_key"], weights, *([] if g == 1 else [g])])
     return model
+
+
+def _scale(model: DualEncoder, g: float) -> None:
+    """Take g times the change of a model's LoRA weights (Wortsman et al. 2022, WiSE-FT).
+
+    The change of a weight is B A times a factor, so B alone is scaled.
+    """
+    with torch.no_grad():
+        for name, weight in model.network.named_parameters():
+            if "lora_B" in name:
+                weight.mul_(g)
 
 
 def located(spec: str) -> str:
     """A MODEL string with its path made absolute, so that it can be read from any working folder;
     unchanged where it names no file or folder that is there.
     """
-    head, path = _split(spec)
-    return f"{head}{os.path.abspath(path)}" if path and os.path.exists(path) else spec
+    head, path, share = _split(spec)
+    return f"{head}{os.path.abspath(path)}{share}" if path and os.path.exists(path) else spec
 
 
-def _split(spec: str) -> tuple[str, str]:
-    """What stands before the path in a MODEL string, and the path; empty where it has none."""
+def _split(spec: str) -> tuple[str, str, str]:
+    """What stands before the path in a MODEL string, the path or nothing, and `@G`."""
     kind, _, place = spec.partition(":")
     if kind == "pad":
-        head, path = _split(place)
-        return f"pad:{head}", path
+        head, path, share = _split(place)
+        return f"pad:{head}", path, share
     if kind == "openclip":
         architecture, _, place = place.partition(":")
-        return f"openclip:{architecture}:", place
-    return f"{kind}:", place
+        return f"openclip:{architecture}:", place, ""
+    if kind == "run" and split_share(place)[0] != Path(place):
+        folder, mark, share = place.rpartition("@")
+        return "run:", folder, f"{mark}{share}"
+    return f"{kind}:", place, ""
 
 
 def _base_of(run: dict[str, Any], folder: Path, name: str) -> DualEncoder:
