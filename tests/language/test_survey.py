@@ -52,6 +52,14 @@ def test_a_device_that_is_gone_is_not_all_devices():
     assert one.fact.existence == "absent"
 
 
+def test_a_grade_is_shared_by_what_has_none_of_its_own():
+    """ "No large A, B or left C" may be of the large A and B; of C it denies the left one."""
+    readings, unread = survey("No large effusion, pneumothorax, or left consolidation.")
+    said = {(r.fact.condition, r.fact.side, r.fact.severity) for r in readings}
+    assert said == {("Pleural Effusion", None, "severe"), ("Consolidation", "left", None)}
+    assert [(u.condition, u.why) for u in unread] == [("Pneumothorax", "limited denial")]
+
+
 @given(st.sampled_from(rows("sentences.tsv") + rows("cases.tsv")))
 def test_every_finding_is_read_or_not_read(row):
     """Each name of a sentence is in one of the two lists, with a reason of the table."""

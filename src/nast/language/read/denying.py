@@ -86,8 +86,8 @@ def _absent(
     # "No moderate A or B" may be of the moderate ones alone.
     graded = bool(listed[0].words & GRADED) and len(listed) > 1
     for thing in listed:
-        changes = changes or (graded and thing is not listed[0] and not thing.words)
+        shares = graded and thing is not listed[0] and not thing.words
         narrowed = thing.described if limited or why else thing.described & PAST
-        one = _LIMITED if narrowed or changes else Said("absent", place, why)
+        one = _LIMITED if narrowed or changes or shares else Said("absent", place, why)
         said |= dict.fromkeys(thing.mentions, one)
     return said

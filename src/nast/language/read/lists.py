@@ -16,7 +16,7 @@ DENIED = rf"(?:(?:J{JOIN}(?=[JFG])|[JNs])*(?:G*FG*|[Ge]+))"
 STATED = rf"(?:{MORE}(?:(?:[Ge]+f{MORE})?[Ge]*F[Ge]*|P|[Ge]+(?:f{MORE}[Ge]+)*))"
 """A thing that can be stated: "the tip of the catheter" has a catheter."""
 _THING = re.compile(rf"(?P<join>[aoc]*)(?P<thing>{STATED}|{DENIED})")
-_PLURAL = re.compile(r"(?:are|were|have|remain)\b")
+PLURAL = re.compile(r"\b(?:are|were|have|remain)\b")
 _SIZE = re.compile(r"\d|[cm]m$")
 _SINGULAR = re.compile(r"(?:is|was|has|appears|remains|seems)\b")
 _PLACED = re.compile(r"\b(?:on|in|at|within) ")
@@ -129,7 +129,7 @@ def denies_all(listed: Sequence[Thing], after: str, last: bool) -> bool:
     if "a" in join:
         if len(listed) > 2:
             return join == "ca" or listed[-1].sided
-        return join == "a" and (not after or _PLURAL.match(after) is not None)
+        return join == "a" and (not after or PLURAL.match(after) is not None)
     return last
 
 

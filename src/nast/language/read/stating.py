@@ -4,11 +4,10 @@ import re
 from collections.abc import Sequence
 
 from nast.language.read.chunks import Chunk
-from nast.language.read.lists import Thing, alternatives, things
+from nast.language.read.lists import PLURAL, Thing, alternatives, things
 from nast.language.read.plain_words import NEUTRAL, word_set
 from nast.language.read.said import PAST, Clause, Part, Said, Verdict
 
-_PLURAL = re.compile(r"\b(?:are|were|remain|have)\b")
 _PLACES = word_set("left right bilateral upper mid middle lower base bases")
 _NORMAL = word_set("clear normal unremarkable intact") | {
     "within normal limits",
@@ -88,7 +87,7 @@ def _goes_on(clause: Clause) -> bool:
         return True
     if before in ("denial", "unread") and bare[0] and len(listed) > 1 and not match.start("list"):
         # "No A, B and C are seen" has two lists only where the verb is of both.
-        return listed[-1].join != "a" or not _PLURAL.match(clause.after)
+        return listed[-1].join != "a" or not PLURAL.match(clause.after)
     return False
 
 
@@ -103,7 +102,7 @@ def _behind(clause: Clause) -> tuple[str, ...]:
 def _of_all(part: Part, listed: list[Thing]) -> tuple[str, ...]:
     """The place of a plural verb is that of all: "A and B are present on the left"."""
     last = part.found[listed[-1].mentions[-1]] if listed[-1].mentions else None
-    if last is None or len(listed) == 1 or not _PLURAL.search(part.text, last.start, last.end):
+    if last is None or len(listed) == 1 or not PLURAL.search(part.text, last.start, last.end):
         return ()
     return tuple(word for word in last.words if word in _PLACES)
 
