@@ -59,7 +59,7 @@ def test_every_task_is_scored(made):
     out = made[1]
     assert set(table(out, "scores")["set"]) == {"questions", "claims"}
     hits = table(out, "hits")
-    assert set(hits["reading"]) == {"unique", "strict", "fact"}
+    assert set(hits["reading"]) == {"lists", "unique", "strict", "fact"}
     assert set(hits["direction"]) == {"image to text", "text to image"}
     assert set(hits["model"]) == {"tiny", None}
     assert set(table(out, "pairs")["prompts"]) == set(SETS)

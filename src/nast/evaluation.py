@@ -50,7 +50,7 @@ def score(
         data: a folder, or several, of `nast benchmark build`, `nast contextual build` or `nast
             facts` (prompt pairs on its labels).
         split: which patients; `all` for every split.
-        gallery: of the headline retrieval: `unique`, `full`, `sampled:N` or `candidates`.
+        gallery: of the retrieval among captions: `unique`, `full` or `sampled:N`.
         controls: also score without the image, with a wrong one, and without the negators.
         vectors: folder for vectors, shared between calls; memory only if not given.
         limit: at most so many items per table, for a look.
@@ -133,7 +133,7 @@ def evaluate(
         vectors: folder for vectors, shared between runs; memory only if not given.
         answers: file of chat models' replies, outside of `folder`; a run that was killed goes on
             from it. Memory only if not given.
-        gallery: of the headline retrieval: `unique`, `full`, `sampled:N` or `candidates`.
+        gallery: of the retrieval among captions: `unique`, `full` or `sampled:N`.
         ties: how a tie for the best option counts, a key of `TIES`.
         controls: also score without the image, with a wrong one, and without the negators.
         margin: largest loss of accuracy, recall or AUC that counts as no harm, in [0, 1).

@@ -32,6 +32,7 @@ EXACT = (
     "conditions.yaml",
     "items.parquet",
     "captions.parquet",
+    "candidates.parquet",
 )
 """Tables of words and labels: equal on every machine, so that they are part of what a folder is.
 Tables of scores and weights are not, for their last digits differ between processors."""

@@ -129,6 +129,16 @@ CAPTIONS_SCHEMA: dict[str, Any] = {
     "fact": FACT_STRUCT,
     "realiser": pl.String,
 }
+CANDIDATES_SCHEMA: dict[str, Any] = {
+    "list_id": pl.String,
+    **_STUDY_KEYS,
+    "polarity": pl.String,
+    "candidates": pl.List(pl.String),
+    "facts": pl.List(FACT_STRUCT),
+    "answer": pl.Int64,
+}
+"""Columns of `candidates.parquet`: a row per list of statements of one polarity, of which the one
+at `answer` is true of the image and the others are contradicted."""
 MODEL_KEYS: dict[str, Any] = {"model": pl.String, "seed": pl.Int64, "data": pl.String}
 """What made a score: the name of a setting, its seed (null for a model without), the data set."""
 SCORES_SCHEMA: dict[str, Any] = {
@@ -162,6 +172,8 @@ HITS_SCHEMA: dict[str, Any] = {
 """Columns of `hits.parquet`, a row per retrieval query: `rank` of the best right candidate (1 is
 the first), how many candidates have its score (`ties`) and how many of them are right
 (`right_tied`), all right candidates (`right`), and the number of candidates (`size`)."""
+LISTS = "lists"
+"""The `reading` of candidate lists."""
 PAIRS_SCHEMA: dict[str, Any] = {
     "study": pl.String,
     "subject": pl.String,

@@ -35,7 +35,12 @@ READER = 2
 KEY = np.dtype("S32")
 """A key: the first 32 hexadecimal digits of a SHA-256."""
 _INDEX = {"hash": pl.String, "row": pl.Int64}
-TEXTS = {"items.parquet": "options", "captions.parquet": "caption", "studies.parquet": None}
+TEXTS = {
+    "items.parquet": "options",
+    "captions.parquet": "caption",
+    "candidates.parquet": "candidates",
+    "studies.parquet": None,
+}
 """The tables of a data folder and their column of texts, where they have one."""
 
 

@@ -90,3 +90,12 @@ def test_common_statements_come_first():
     draw = Draw([f"p{i}" for i in range(50)], 2, uses=1)
     members = draw.members(held, np.random.default_rng(0), common_first=True)
     assert list(members) == [statement(4), statement(3)]
+
+
+def test_the_same_group_is_never_drawn_twice():
+    """Where two studies hold one statement each, they form one group, however often they may."""
+    held = {statement(0): np.array([0]), statement(1): np.array([1])}
+    draw, rng = Draw(["a", "b"], 2, 5), np.random.default_rng(0)
+    assert draw.members(held, rng) == {statement(0): 0, statement(1): 1}
+    assert draw.members(held, rng) is None
+    assert draw.used.tolist() == [5, 5]

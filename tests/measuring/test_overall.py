@@ -89,6 +89,19 @@ def test_recall_and_its_gap_by_hand():
     assert (sizes["value"], sizes["low"], sizes["high"], sizes["n"]) == (9, 9, 9, 8)
 
 
+def test_lists_have_a_chance_and_a_gap_that_is_not_paired():
+    """Each polarity has lists of its own: nine candidates here."""
+    found = {("a", "negated"): False, ("b", "negated"): True, ("c", "affirmative"): True}
+    metrics = measure(scored(hits=hits_of(found, reading="lists")))
+    way = {"task": "retrieval", "reading": "lists"}
+    row = one(metrics, **way, statistic="R@1", form="negated")
+    assert (row["value"], row["chance"]) == (0.5, approx(1 / 9))
+    assert one(metrics, **way, statistic="R@5", form="negated")["chance"] == approx(5 / 9)
+    row = one(metrics, **way, statistic="R@1 gap")
+    assert (row["value"], row["n"]) == (0.5, 3)
+    assert "patients, unpaired" in row["method"]
+
+
 def test_the_gap_of_texts_is_not_paired():
     found = {("a", "negated"): False, ("b", "negated"): False, ("c", "affirmative"): True}
     metrics = measure(scored(hits=hits_of(found, direction="text to image")))

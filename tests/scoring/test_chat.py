@@ -127,7 +127,8 @@ def test_always_the_first_letter_is_at_chance(data, tmp_path, capsys, caplog):
         f"questions ({len(questions)} of {len(questions)} items)",
         f"contextual ({len(claims)} of {len(claims)} items)",
     ]
-    assert manifest["notes"][NAME] == {SKIPPED: ["contextual captions"], BY_WORDS: by_words}
+    skipped = ["contextual captions", "contextual candidates"]
+    assert manifest["notes"][NAME] == {SKIPPED: skipped, BY_WORDS: by_words}
     assert manifest["sent"][NAME]["allowed_by"] == "open data"
     scores = read_table(out / "scores.parquet", SCORES_SCHEMA)
     assert set(scores["set"]) == {"questions", "claims"} and set(scores["score"]) == {0, 1}

@@ -74,7 +74,7 @@ def test_the_manifest_names_the_data(together, data):
     assert {name: set(kinds) for name, kinds in found.items()} == {
         data[0].name: {"questions"},
         "half": {"questions"},
-        data[2].name: {"claims", "captions"},
+        data[2].name: {"claims", "captions", "candidates"},
     }
     assert found["half"]["questions"] == identity(data[1])
     assert found["half"]["questions"] in together[0]["inputs"].values()

@@ -30,7 +30,7 @@ def scored(tiny_clip, data, out):
     return readings, made["notes"].get("tiny", {})
 
 
-ALL = {"unique", "strict", "fact"}
+ALL = {"unique", "strict", "fact", "lists"}
 
 
 def test_from_every_working_folder(tree, tiny_clip, monkeypatch):

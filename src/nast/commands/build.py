@@ -112,13 +112,16 @@ def contextual_build(
     construction: str | None = None,
     per_study: Count = 2,
     paraphrases: Count = 1,
+    lists: Count = 1_000,
+    candidates: Count | None = None,
     protocol: Protocol = "default",
     allow_leaks: bool = False,
     writer: Written = TEMPLATES,
     seed: Seed = 0,
     fresh: bool = False,
 ) -> None:
-    """Build claim sets, in balanced groups unless another construction is named, and captions.
+    """Build claim sets, in balanced groups unless another construction is named, captions and
+    candidate lists.
 
     Parameters
     ----------
@@ -138,10 +141,16 @@ def contextual_build(
         At most so many captions of each polarity a study.
     paraphrases: int
         Wordings of each caption; a language model also writes so many of each set of claims.
+    lists: int
+        At most so many candidate lists of each polarity per evaluation split.
+    candidates: int
+        Statements of a list; the largest of 10, 8, 6 and 4 that leaves 200 lists of denials in
+        the test split if not given.
     protocol: str
-        paper builds the paper's set: claims with one attribute altered; it leaks, and says so.
+        paper builds the paper's set: claims with one attribute altered, and no candidate lists; it
+        leaks, and says so.
     allow_leaks: bool
-        Keep claim sets that words alone solve above chance.
+        Keep claim sets and lists that words alone solve above chance.
     seed: int
         Of every choice.
     fresh: bool
@@ -151,6 +160,7 @@ def contextual_build(
 
     how = construction or construction_for(protocol)
     numbers: dict[str, Any] = {"k": k, "groups": groups, "paraphrases": paraphrases, "seed": seed}
+    numbers |= {"lists": lists, "candidates": candidates}
     check_options(how, per_study=per_study, **numbers)
     folder = facts_folder(inputs, out, fresh)
     manifest = build_contextual(

@@ -52,7 +52,7 @@ def evaluate_command(
     vectors: Path
         Folder for vectors, shared between runs.
     gallery: str
-        Of the headline retrieval: unique, full, sampled:N or candidates.
+        Of the retrieval among captions: unique, full or sampled:N.
     ties: str
         Whose rule for ties: default, sugar-crepe and aro count a tie for the best option as wrong;
         negbench, cc-neg and clip-benchmark as right where the right one stands first.

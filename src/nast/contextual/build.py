@@ -1,4 +1,4 @@
-"""The contextual negation set of a facts folder: claim sets and single captions (section 4.1)."""
+"""The contextual negation set of a facts folder: claim sets, captions, candidate lists (4.1)."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,6 +8,13 @@ import polars as pl
 from polars.io.plugins import register_io_source
 
 from nast.contextual.by_model import write_captions, write_claims
+from nast.contextual.candidates import (
+    CANDIDATES,
+    LISTS,
+    audit_lists,
+    candidate_lists,
+    said_in_training,
+)
 from nast.contextual.captions import PARAPHRASES, Plan, caption_slices, plan_captions
 from nast.contextual.card import contextual_card
 from nast.contextual.claims import CONSTRUCTIONS, claims_table, find_groups, said_range
@@ -20,7 +27,7 @@ from nast.items.audit import audit_table, leaks_of, raise_on_leak
 from nast.items.table import FILE
 from nast.language.write.llm.backends import LanguageModel
 from nast.ranges import COUNT, SEED
-from nast.records import CAPTIONS_SCHEMA, ITEMS_SCHEMA
+from nast.records import CANDIDATES_SCHEMA, CAPTIONS_SCHEMA, ITEMS_SCHEMA
 from nast.sources.collect import read_facts
 from nast.sources.io.label_tables import refuse_split_patients
 from nast.stages import stage
@@ -36,18 +43,20 @@ def build_contextual(
     protocol: str = "default",
     per_study: int = 2,
     paraphrases: int = 1,
+    lists: int = LISTS,
+    candidates: int | None = None,
     seed: int = 0,
     allow_leaks: bool = False,
     model: LanguageModel | None = None,
     cache: Path | None = None,
     fresh: bool = False,
 ) -> dict[str, Any]:
-    """Claim sets and captions of a facts folder, with their audit and card, in an output folder.
+    """Claim sets, captions and candidate lists of a facts folder, with their audit and card.
 
     Args:
         facts: a folder of `nast facts`.
-        folder: gets `items.parquet`, `captions.parquet`, `audit.json` and `README.md`; and the
-            table of conditions, where the facts have their own.
+        folder: gets `items.parquet`, `captions.parquet`, `candidates.parquet`, `audit.json` and
+            `README.md`; and the table of conditions, where the facts have their own.
         k: claims per set; 2 for `sides`.
         groups: at most so many groups of claim sets per split.
         construction: a key of `CONSTRUCTIONS`; the protocol's where it is not given.
@@ -56,8 +65,12 @@ def build_contextual(
         per_study: captions of each polarity a study, at most.
         paraphrases: wordings of each caption; a language model also writes so many of each set of
             claims.
+        lists: at most so many candidate lists of each polarity per evaluation split. The paper's
+            protocol has none: there the gallery is all captions.
+        candidates: K, the statements of a list; the largest of 10, 8, 6 and 4 that leaves enough
+            lists of denials, where it is not given.
         seed: of every choice.
-        allow_leaks: keep claim sets that words alone solve above chance, and say so in the card.
+        allow_leaks: keep items and lists that words alone solve above chance; the card says so.
         model: writes instead of templates; every text is read back (see `nast.language.write.llm`).
         cache: file of the model's answers, outside `folder`.
         fresh: start over in a folder of another configuration.
@@ -77,7 +90,7 @@ def build_contextual(
     """
     numbers = {"groups": groups, "per_study": per_study, "paraphrases": paraphrases, "seed": seed}
     how = construction or construction_for(protocol)
-    k = check_options(how, k=k, **numbers)
+    k = check_options(how, k=k, lists=lists, candidates=candidates, **numbers)
     config = {
         "stage": "contextual",
         "protocol": protocol,
@@ -87,6 +100,8 @@ def build_contextual(
         "construction": how,
         "per_study": per_study,
         "paraphrases": paraphrases,
+        "lists": lists if protocol == "default" else 0,
+        "candidates": candidates,
     }
     if model:
         config |= {"model": model.name, "decoding": dict(model.decoding), **model.allowed}
@@ -129,10 +144,17 @@ def build_contextual(
         )
         cells = write_slices(out / "captions.parquet", plan)
         write_table(out / FILE, claims, ITEMS_SCHEMA)
+        limit = lists if protocol == "default" else 0
+        shown = candidate_lists(
+            plan.sayable, table, limit, seed, size=candidates, conditions=conditions
+        )
+        write_table(out / "candidates.parquet", shown, CANDIDATES_SCHEMA)
+        training = said_in_training(shown, out / "captions.parquet")
+        audit |= audit_lists(shown, training, seed, conditions)
         write_json(out / "audit.json", audit)
         origin = manifest_of(facts)
-        counts = counts_of(claims, cells, conditions) | told
-        card = contextual_card(claims, cells, counts, audit, origin, config, conditions)
+        counts = counts_of(claims, cells, shown, conditions) | told
+        card = contextual_card(claims, cells, shown, counts, audit, origin, config, conditions)
         write_text(out / "README.md", card)
         if not allow_leaks and protocol != "paper":
             raise_on_leak(audit, out)
@@ -160,6 +182,8 @@ def check_options(
     groups: int = 1,
     per_study: int = 1,
     paraphrases: int = 1,
+    lists: int = LISTS,
+    candidates: int | None = None,
     seed: int = 0,
 ) -> int:
     """Refuse options of `build_contextual` that are outside their ranges.
@@ -175,6 +199,9 @@ def check_options(
     COUNT.check("groups", groups)
     COUNT.check("per_study", per_study)
     PARAPHRASES.check("paraphrases", paraphrases)
+    COUNT.check("lists", lists)
+    if candidates is not None:
+        CANDIDATES.check("candidates", candidates)
     SEED.check("seed", seed)
     k = 2 if construction == "sides" else k
     if k not in CONSTRUCTIONS[construction][0]:

@@ -20,6 +20,7 @@ WORLDS = {
 def contextual_card(
     claims: pl.DataFrame,
     cells: pl.DataFrame,
+    lists: pl.DataFrame,
     counts: dict[str, Any],
     audit: dict[str, list[dict[str, Any]]],
     source: dict[str, Any],
@@ -31,6 +32,7 @@ def contextual_card(
     Args:
         claims: `ITEMS_SCHEMA`.
         cells: captions by split, polarity, kind and condition.
+        lists: `CANDIDATES_SCHEMA`.
         counts: of `counts_of`, and of the language model where one wrote.
         audit: of `audit_table`.
         source: manifest of the facts folder.
@@ -56,12 +58,16 @@ def contextual_card(
         ),
         _shortfalls(counts["captions below half of an even share"]),
         f"Conditions without a caption: {counts['conditions without a caption']}.",
+        "## Candidate lists",
+        _lists(lists),
         "## Words",
         _words(claims, counts),
         *audit_parts(
             audit,
             "Single captions cannot be blind-proof: their retrieval carries the value of one "
-            "ranking for all images.",
+            "ranking for all images. Lists are balanced within each half of the patients: what is "
+            "fitted on one half is scored on the other. Fitted on some lists of a half, a baseline "
+            "scores below chance on the rest of it.",
         ),
     ]
     note = f"Protocol: `{config['protocol']}`."
@@ -153,6 +159,24 @@ def _shortfalls(short: dict[str, int]) -> str:
         "Below half of an even share between kinds and conditions, because the facts hold no "
         f"more: {_list(short)}"
     )
+
+
+def _lists(lists: pl.DataFrame) -> str:
+    if not len(lists):
+        return "None: the facts contradict too few statements, or the protocol is the paper's."
+    k = int(lists["candidates"].list.len().max())  # type: ignore[arg-type]
+    said = (
+        f"{k} statements of one polarity, one of them true of the image and the others "
+        "contradicted by its facts; each statement in one wording (a template) and right in one "
+        f"of {k} of its showings. None follows from another of its list. "
+        f"Blind rankings have R@1 {1 / k:.3f}"
+    )
+    said += f" and R@5 {5 / k:.3f}." if k > 5 else "; R@5 is no measure of so few."
+    rows = [
+        [*key, f"{len(part):,}", f"{part['study_id'].n_unique():,}"]
+        for key, part in sorted(lists.group_by("split", "polarity"))
+    ]
+    return f"{said}\n\n{markdown_table(['split', 'polarity', 'lists', 'images'], rows)}"
 
 
 def _words(claims: pl.DataFrame, counts: dict[str, Any]) -> str:

@@ -19,13 +19,17 @@ def caption_cells(captions: pl.DataFrame) -> pl.DataFrame:
 
 
 def counts_of(
-    claims: pl.DataFrame, cells: pl.DataFrame, conditions: Conditions = CONDITIONS
+    claims: pl.DataFrame,
+    cells: pl.DataFrame,
+    lists: pl.DataFrame,
+    conditions: Conditions = CONDITIONS,
 ) -> dict[str, Any]:
     """The counts of a folder, as the manifest has them.
 
     Args:
         claims: `ITEMS_SCHEMA`.
         cells: of `caption_cells`, one row per cell.
+        lists: `CANDIDATES_SCHEMA`.
         conditions: that the set is about.
     """
     wrong = claims.explode("kinds").filter(pl.col("kinds") != "truth")
@@ -45,6 +49,9 @@ def counts_of(
             name for name in conditions if name not in set(cells["condition"])
         )
         or "none",
+        "candidate lists": len(lists),
+        "candidates of a list": int(lists["candidates"].list.len().max() or 0),  # type: ignore[arg-type]
+        "candidate lists by split and polarity": by(lists, "split", "polarity"),
     }
 
 

@@ -8,10 +8,11 @@ of options is right exactly once in K, by construction.
 import math
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from functools import cache, partial
 from itertools import pairwise
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import polars as pl
@@ -107,7 +108,10 @@ def _shown(row: dict[str, Any]) -> Audited:
 
 
 def audit_items(
-    items: Sequence[Audited], seed: int = 0, conditions: Conditions = CONDITIONS
+    items: Sequence[Audited],
+    seed: int = 0,
+    conditions: Conditions = CONDITIONS,
+    more: Mapping[str, Scorer] = MappingProxyType({}),
 ) -> list[dict[str, Any]]:
     """Accuracy of every blind baseline, tested one-sided against chance, Holm over baselines.
 
@@ -115,6 +119,7 @@ def audit_items(
         items: all items of one file and form.
         seed: of the folds that fitted baselines use; folds are whole groups.
         conditions: that options are read with where it is not known what they say.
+        more: baselines that the set has of its own.
 
     Returns:
         One row per baseline: `baseline, accuracy, chance, n, p, leaks`.
@@ -135,6 +140,7 @@ def audit_items(
         "odd one out": lambda i: [-s for s in alike(i.options)],
         "most negation cues": lambda i: [denials(o) for o in i.options],
         "fewest negation cues": lambda i: [-denials(o) for o in i.options],
+        **more,
     }
     accuracies = {name: _accuracy(items, scorer) for name, scorer in scorers.items()}
     fitted: dict[str, Fit] = {
@@ -201,7 +207,9 @@ def _folded(
     items: Sequence[Audited], fit: Callable[[Sequence[Audited]], Scorer], seed: int
 ) -> float:
     """Accuracy of a fitted baseline, each fold of groups scored by a fit on the others."""
-    fold = {g: seed_of(seed, "fold", g) % FOLDS for g in {i.group for i in items}}
+    groups = sorted({i.group for i in items})
+    few = len(groups) <= FOLDS
+    fold = {g: n if few else seed_of(seed, "fold", g) % FOLDS for n, g in enumerate(groups)}
     total = 0.0
     for number in range(FOLDS):
         inside = [i for i in items if fold[i.group] == number]

@@ -134,6 +134,7 @@ class Draw:
         self.patients = np.array([places[p] for p in patients], dtype=np.int64)
         self.k, self.uses = k, uses
         self.used = np.zeros(len(patients), dtype=np.int64)
+        self.made: set[frozenset[tuple[Statement, int]]] = set()
         self.labels = np.zeros(len(patients), dtype=np.int64) if labels is None else labels
 
     def left(self, held: Holders) -> dict[Statement, np.ndarray]:
@@ -149,7 +150,7 @@ class Draw:
         required: Statement | None = None,
         common_first: bool = False,
     ) -> dict[Statement, int] | None:
-        """K statements and a study for each, or None where there are no more.
+        """K statements and a study for each, never the same twice; None where there are no more.
 
         Args:
             held: who holds what.
@@ -157,6 +158,22 @@ class Draw:
             required: a statement that the group must have.
             common_first: whether statements that most studies hold come first.
         """
+        while chosen := self._chosen(held, rng, required, common_first):
+            self.used[list(chosen.values())] += 1
+            # Where few studies can serve, the same ones are drawn for the same options again.
+            if (group := frozenset(chosen.items())) not in self.made:
+                self.made.add(group)
+                return chosen
+        return None
+
+    def _chosen(
+        self,
+        held: Holders,
+        rng: np.random.Generator,
+        required: Statement | None,
+        common_first: bool,
+    ) -> dict[Statement, int] | None:
+        """The next of `members`, which may have been drawn before."""
         said = list(held)
         places = [said[i] for i in rng.permutation(len(said))]
         if common_first:
@@ -175,6 +192,5 @@ class Draw:
             elif statement == required:
                 return None
             if len(chosen) == self.k:
-                self.used[list(chosen.values())] += 1
                 return chosen
         return None

@@ -18,6 +18,7 @@ from nast.measuring.subsets import described
 from nast.measuring.ties import TIES
 from nast.measuring.values import IMAGE_TO_TEXT, METRIC_KEY, choice_values, hit_values
 from nast.ranges import FRACTION
+from nast.records import LISTS
 from nast.statistics.bootstrap import Estimate
 
 BLIND = "training frequency"
@@ -40,7 +41,7 @@ class Scored:
         g: setting -> interpolation factor of its seeds.
         protocols: data set -> its protocol.
         conditions: data set -> the table that its facts are named by.
-        reading: of the headline retrieval.
+        reading: of the retrieval among captions: the gallery that was asked for.
 
     Example:
         >>> scored = nast.score([nast.load_model("phantom")], "benchmark")
@@ -169,7 +170,7 @@ def _blind(values: pl.DataFrame, seed: int) -> Iterator[Metric]:
 def _compared(scored: Scored, values: pl.DataFrame, seed: int, margin: float) -> Iterator[Metric]:
     for key, part in _by_metric(values.filter(pl.col("model").is_not_null())):
         of = _of(key)
-        headline = of.direction == IMAGE_TO_TEXT and of.reading == scored.reading
+        headline = of.direction == IMAGE_TO_TEXT and of.reading in (LISTS, scored.reading)
         if of.task == "choice" or headline:
             yield from comparisons(of, part, scored.models, seed, margin)
     yield from losses(scored.pairs, scored.neutral, scored.models, seed, margin)

@@ -8,7 +8,7 @@ import polars as pl
 
 from nast.measuring.rows import Metric, put
 from nast.measuring.values import TEXT_TO_IMAGE, both_forms, over_seeds
-from nast.records import FORMS
+from nast.records import FORMS, LISTS
 from nast.statistics.bootstrap import (
     Clusters,
     clustered_difference,
@@ -56,10 +56,12 @@ def gap_name(statistic: str) -> str:
 
 def _gaps(of: Metric, items: pl.DataFrame, seed: int) -> Iterator[Metric]:
     of = replace(of, statistic=gap_name(of.statistic))
-    if of.direction == TEXT_TO_IMAGE:
+    if of.direction == TEXT_TO_IMAGE or of.reading == LISTS:
+        # Another text, or another list, for each polarity.
         sides = [items.filter(form=f) for f in ("negated", "affirmative")]
         parts = [(s["value"].to_numpy(), s["subject"].to_list()) for s in sides]
-        yield put(of, clustered_difference(*parts[0], *parts[1], "texts", seed))
+        kind = "texts" if of.direction == TEXT_TO_IMAGE else "patients"
+        yield put(of, clustered_difference(*parts[0], *parts[1], kind, seed))
         return
     both = both_forms(items)
     change = (both["value"] - both["value_negated"]).to_numpy()

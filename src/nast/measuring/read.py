@@ -86,7 +86,7 @@ def scored_of(
         tables: a key of `records.SCORE_TABLES` -> its rows.
         data: the tables that were scored.
         records: of each model its `name`, `seed` and, of an encoder, `g`.
-        gallery: of the headline retrieval.
+        gallery: of the retrieval among captions.
     """
     none = pl.DataFrame(schema={**ITEMS_SCHEMA, "data": pl.String})
     items = [d.table.select(*ITEMS_SCHEMA, data=pl.lit(d.name)) for d in data if d.kind == "items"]
@@ -114,7 +114,7 @@ def scored_of(
 
 def _has_tables(folder: Path) -> bool:
     """Whether a folder holds something that is scored, and is no run or trace."""
-    names = ("items", "captions", "studies")
+    names = ("items", "captions", "candidates", "studies")
     return any((folder / f"{name}.parquet").is_file() for name in names)
 
 

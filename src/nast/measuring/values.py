@@ -5,6 +5,7 @@ from math import comb
 import polars as pl
 
 from nast.measuring.ties import TieRule
+from nast.records import LISTS
 
 IMAGE_TO_TEXT, TEXT_TO_IMAGE = "image to text", "text to image"
 """Directions of retrieval. A query that is a text is its own cluster, and has one polarity only."""
@@ -61,7 +62,8 @@ def hit_values(hits: pl.DataFrame) -> pl.DataFrame:
         hits: `HITS_SCHEMA`.
 
     Returns:
-        `VALUES` rows; `pair_id` is the query, which asks for both polarities.
+        `VALUES` rows; `pair_id` is the query, which asks for both polarities, or the candidate
+        list. Lists of no more than k candidates have no R@k.
     """
     counts = hits.select("rank", "ties", "right_tied").rows()
     frames = [
@@ -70,7 +72,8 @@ def hit_values(hits: pl.DataFrame) -> pl.DataFrame:
             value=pl.Series(
                 [hit_probability(r - 1, t, h, k) for r, t, h in counts], dtype=pl.Float64
             ),
-        )
+            guess=pl.when(reading=LISTS).then(k / pl.col("size")),
+        ).filter((pl.col("reading") != LISTS) | (pl.col("size") > k))
         for k in KS
     ]
     return _values(

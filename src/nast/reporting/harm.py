@@ -21,15 +21,15 @@ def harm_tables(joined: Joined) -> list[Table]:
     return [t for t in (*lost, _moved(joined.metrics)) if t.rows]
 
 
-def _columns(joined: Joined) -> dict[str, Column]:
+def _columns(joined: Joined, part: pl.DataFrame) -> dict[str, Column]:
     """Title -> what stands in the column."""
     choice = {"task": "choice", "statistic": "accuracy"}
     return {
         "Affirmative claims": {**choice, "set": "claims", "form": "affirmative"},
         "Plain claims": {**choice, "set": "claims", "form": "plain"},
         "Affirmative questions": {**choice, "set": "questions", "form": "affirmative"},
-        "R@1, affirmative": {**joined.retrieval, "statistic": "R@1", "form": "affirmative"},
-        "R@5, affirmative": {**joined.retrieval, "statistic": "R@5", "form": "affirmative"},
+        "R@1, affirmative": {**joined.retrieval(part), "statistic": "R@1", "form": "affirmative"},
+        "R@5, affirmative": {**joined.retrieval(part), "statistic": "R@5", "form": "affirmative"},
         "AUC of “There is X”": {"reading": "prompt pairs", "statistic": "POS"},
         "AUC, CheXzero prompts": {"reading": "CheXzero prompts", "statistic": "PNC"},
         "AUC, BioViL prompts": {"reading": "BioViL prompts", "statistic": "PNC"},
@@ -40,7 +40,7 @@ def _lost(joined: Joined, part: pl.DataFrame) -> Table:
     part = part.filter(pl.col("margin").is_not_null())
     found = {
         title: {(r["model"], r["reference"]): r for r in pick(part, reference=ANY, **column)}
-        for title, column in _columns(joined).items()
+        for title, column in _columns(joined, part).items()
     }
     found = {title: rows for title, rows in found.items() if rows}
     pairs = dict.fromkeys(pair for rows in found.values() for pair in rows)

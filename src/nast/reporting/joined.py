@@ -12,7 +12,7 @@ from nast.files import manifest_of, read_table
 from nast.measuring.measure import measure
 from nast.measuring.read import read_scored
 from nast.measuring.values import IMAGE_TO_TEXT
-from nast.records import METRICS_SCHEMA, SCORES_SCHEMA
+from nast.records import LISTS, METRICS_SCHEMA, SCORES_SCHEMA
 
 SETTINGS = ("split", "limit", "gallery", "ties", "seed")
 """What must be equal for evaluations to share a table."""
@@ -24,7 +24,7 @@ class Joined:
 
     Attributes:
         metrics: `METRICS_SCHEMA` rows; models in the order in which they were scored.
-        reading: of the headline retrieval.
+        reading: of the retrieval among captions: the gallery that was asked for.
         margin: the strictest that was asked for.
         trained: name of a setting -> what its runs say they are, for fine-tuned models.
         runs: identity of a run -> the name of its setting.
@@ -38,10 +38,15 @@ class Joined:
     runs: Mapping[str, str]
     claims: str
 
-    @property
-    def retrieval(self) -> dict[str, str | None]:
-        """The columns of the headline retrieval, from images to texts."""
-        return {"task": "retrieval", "direction": IMAGE_TO_TEXT, "reading": self.reading}
+    def retrieval(self, metrics: pl.DataFrame) -> dict[str, str | None]:
+        """The columns of the headline retrieval, from images to texts.
+
+        Args:
+            metrics: of a data set; where it has candidate lists, they are the headline.
+        """
+        lists = (metrics["reading"] == LISTS).any()
+        reading = LISTS if lists else self.reading
+        return {"task": "retrieval", "direction": IMAGE_TO_TEXT, "reading": reading}
 
     @property
     def models(self) -> list[str]:

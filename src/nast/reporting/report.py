@@ -11,7 +11,7 @@ from markupsafe import Markup
 from nast import __version__
 from nast.errors import UsageError
 from nast.files import manifest_of, write_table, write_text
-from nast.records import METRICS_SCHEMA
+from nast.records import LISTS, METRICS_SCHEMA
 from nast.reporting.figures import figure3
 from nast.reporting.findings import comparison_table, findings
 from nast.reporting.harm import harm_tables
@@ -122,6 +122,7 @@ def _page(
         ],
         claims=joined.claims,
         reading=joined.reading,
+        lists=_lists(joined.metrics),
         example=example_of(found),
         tables=tables,
         titles=TITLES,
@@ -135,6 +136,15 @@ def _page(
             for folder, m in manifests.items()
         ],
     )
+
+
+def _lists(metrics: pl.DataFrame) -> str:
+    """How many candidates the lists have: `4`, or `4 to 6` of several data sets."""
+    found = metrics.filter(reading=LISTS, statistic="candidates")
+    if not len(found):
+        return ""
+    low, high = int(found["low"].min()), int(found["high"].max())  # type: ignore[arg-type]
+    return str(low) if low == high else f"{low} to {high}"
 
 
 def _equal_shares(runs: Sequence[Path]) -> str:

@@ -73,8 +73,8 @@ def _table(joined: Joined, part: pl.DataFrame, name: str, caption: str, form: st
         return pick(part, statistic=named, form=form, **columns)
 
     made = {
-        "R@1": found("R@1", **joined.retrieval),
-        "R@5": found("R@5", **joined.retrieval),
+        "R@1": found("R@1", **joined.retrieval(part)),
+        "R@5": found("R@5", **joined.retrieval(part)),
         "Claim accuracy": found("accuracy", task="choice", set="claims"),
     }
     columns = {title: {r["model"]: r for r in some} for title, some in made.items()}
@@ -83,14 +83,24 @@ def _table(joined: Joined, part: pl.DataFrame, name: str, caption: str, form: st
         for model in joined.models
         if any(model in c for c in columns.values())
     ]
-    blind = [found(s, control=BLIND, **joined.retrieval) for s in ("R@1", "R@5")]
-    if any(blind):
+    blind = [found(s, control=BLIND, **joined.retrieval(part)) for s in ("R@1", "R@5")]
+    if rows and any(blind):
         cells = (cell(r[0] if r else None, sign=form is None) for r in blind)
         rows.append(("blind", *cells, "-"))
-    guess = next((r["chance"] for r in columns["Claim accuracy"].values() if r["chance"]), None)
-    if guess:
-        rows.append(("chance", "-", "-", f"{guess:.3f}"))
-    return Table(name, caption, ("Model", *columns), rows)
+    guesses = [
+        next((r["chance"] for r in c.values() if r["chance"]), None) for c in columns.values()
+    ]
+    if any(guesses):
+        rows.append(("chance", *(f"{guess:.3f}" if guess else "-" for guess in guesses)))
+    return _without_empty(Table(name, caption, ("Model", *columns), rows))
+
+
+def _without_empty(table: Table) -> Table:
+    """The table without columns of which nothing is known."""
+    body = list(zip(*table.rows, strict=True)) if table.rows else []
+    kept = [n for n, column in enumerate(body) if set(column) != {"-"}]
+    header = tuple(table.header[n] for n in kept) if body else table.header
+    return table._replace(header=header, rows=[tuple(row[n] for n in kept) for row in table.rows])
 
 
 def _choices(joined: Joined, part: pl.DataFrame, name: str, caption: str) -> Table:

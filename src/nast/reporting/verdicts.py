@@ -135,11 +135,13 @@ def _above(joined: Joined, metrics: pl.DataFrame, name: str) -> Iterator[Line]:
 
 def _larger(joined: Joined, metrics: pl.DataFrame, name: str, base: str) -> Iterator[Line]:
     claims = minus(metrics, name, base, form="negated", **CLAIMS)
-    recall = minus(metrics, name, base, form="negated", statistic="R@1", **joined.retrieval)
+    recall = minus(
+        metrics, name, base, form="negated", statistic="R@1", **joined.retrieval(metrics)
+    )
     if not claims or not recall:
         return
     value = claims["value"] - recall["value"]
-    # Claim sets and captions are different items: their errors are added as independent ones.
+    # Claims and candidate lists are different items: their errors are added as independent ones.
     down = np.hypot(claims["value"] - claims["low"], recall["high"] - recall["value"])
     up = np.hypot(claims["high"] - claims["value"], recall["value"] - recall["low"])
     row = {**claims, "value": value, "low": value - down, "high": value + up}

@@ -13,9 +13,15 @@ from nast.files import manifest_of, read_table
 from nast.folders import identity
 from nast.ids import hashed_ids
 from nast.items.table import read_items
-from nast.records import CAPTIONS_SCHEMA, ITEMS_SCHEMA, STUDIES_SCHEMA
+from nast.records import CANDIDATES_SCHEMA, CAPTIONS_SCHEMA, ITEMS_SCHEMA, STUDIES_SCHEMA
 
-SCHEMAS = {"items": ITEMS_SCHEMA, "captions": CAPTIONS_SCHEMA, "studies": STUDIES_SCHEMA}
+SCHEMAS = {
+    "items": ITEMS_SCHEMA,
+    "captions": CAPTIONS_SCHEMA,
+    "candidates": CANDIDATES_SCHEMA,
+    "studies": STUDIES_SCHEMA,
+}
+_IDS = {"captions": "caption_id", "candidates": "list_id", "studies": "study_id"}
 IMPORTED = "imported"
 UNREADABLE = "an image that cannot be read"
 NAMED = 5
@@ -117,7 +123,11 @@ def as_rows(
 
 
 def first_items(table: pl.DataFrame, limit: int) -> pl.DataFrame:
-    """About `limit` items: whole groups in all forms, or the first rows of a table without."""
+    """About `limit` items: whole groups in all forms, or the first rows of a table without, of
+    each polarity as many.
+    """
+    if "list_id" in table.columns:
+        return table.filter(pl.int_range(pl.len()).over("polarity") < -(-limit // 2))
     if "group_id" not in table.columns:
         return table.head(limit)
     groups = table.group_by("set", "group_id", maintain_order=True).agg(
@@ -167,7 +177,7 @@ def usable(data: Data, good: set[str], equal_options: bool) -> tuple[Data, LeftO
 def shown_ids(data: Data) -> list[str]:
     """Ids that may be shown: those of our items, keyed hashes of what may hold a patient's."""
     if data.kind != "items":
-        return hashed_ids(data.table[{"captions": "caption_id", "studies": "study_id"}[data.kind]])
+        return hashed_ids(data.table[_IDS[data.kind]])
     return shown_items(data.table)
 
 
@@ -189,6 +199,11 @@ def faults(data: Data, equal_options: bool = False) -> dict[str, list[int]]:
     if data.kind == "studies":
         return {}
     found: dict[str, list[int]] = {}
+    if data.kind == "candidates":
+        for row, (answer, texts) in enumerate(data.table.select("answer", "candidates").rows()):
+            if reason := _fault(texts, answer, may_repeat=False):
+                found.setdefault(reason, []).append(row)
+        return found
     columns = data.table.select("answer", "set", "form", "options")
     for row, (answer, name, form, options) in enumerate(columns.iter_rows()):
         may_repeat = form == "omitted" or (equal_options and name == IMPORTED)

@@ -1,6 +1,6 @@
-"""Retrieval of single captions: R@1 and R@5 (Tables 1-2, decision 8).
+"""Retrieval of single captions, beside the candidate lists of Tables 1-3 (decision 8).
 
-Three readings stand side by side. `unique` (Tables 1-2): the gallery holds every text once, right
+Three readings stand side by side. `unique`: the gallery holds every text once, right
 are the image's own texts. `strict`: the gallery holds every row, right are the image's own rows, so
 an equal caption of another image is an error. `fact`: right is every text of the query's polarity
 that the image's facts entail; texts that they neither entail nor contradict, and true texts of
@@ -29,7 +29,7 @@ POLARITIES = ("negated", "affirmative")
 
 
 def gallery_size(gallery: str) -> int | None:
-    """The N of `sampled:N`; None for `unique`, `full` and `candidates`.
+    """The N of `sampled:N`; None for `unique` and `full`.
 
     Raises:
         UsageError: none of them.
@@ -37,11 +37,10 @@ def gallery_size(gallery: str) -> int | None:
     name, _, number = gallery.partition(":")
     if name == "sampled" and number.isdecimal() and int(number) > 0:
         return int(number)
-    if gallery in ("unique", "full", "candidates"):
+    if gallery in ("unique", "full"):
         return None
     raise UsageError(
-        f"the gallery is {gallery!r}; choose unique, full, sampled:N (N candidates and the right "
-        "ones) or candidates (those about the same conditions)"
+        f"the gallery is {gallery!r}; choose unique, full or sampled:N (N texts and the right ones)"
     )
 
 
@@ -105,8 +104,8 @@ def ranked(
         images: vectors of the distinct images, in order of appearance, (n, D).
         texts: vectors of the distinct texts, (m, D).
         captions: `CAPTIONS_SCHEMA` rows.
-        gallery: what the headline reading ranks: `unique`, `full` (rows), `sampled:N` or
-            `candidates`.
+        gallery: what is ranked beside `strict` and `fact`: `unique`, `full` (rows) or
+            `sampled:N`.
         truths: what is true of which image, for the reading `fact`.
         seed: of sampled galleries.
 
@@ -123,7 +122,7 @@ def ranked(
         other = "text" if way == "image" else "image"
         once = np.ones(len(candidates), dtype=np.int64)
         shown = np.bincount(rows[other], minlength=len(candidates)) if way == "image" else once
-        mask = _mask(rows, way, len(candidates), number, gallery == "candidates", seed)
+        mask = _mask(way, len(candidates), number, seed)
         own = {p: _own(rows.filter(polarity=p), way, mask) for p in POLARITIES}
         each = {p: _each(rows.filter(polarity=p), way) for p in POLARITIES}
         readings = {gallery: each if gallery == "full" else own, "strict": each}
@@ -145,7 +144,7 @@ def ranked(
 
 
 def _numbered(captions: pl.DataFrame) -> pl.DataFrame:
-    """Rows as `image, text, polarity, subject, condition`, with numbers in order of appearance."""
+    """Rows as `image, text, polarity, subject`, with numbers in order of appearance."""
     numbers = {}
     for column, name in (("image_path", "image"), ("caption", "text")):
         values = captions[column].unique(maintain_order=True)
@@ -158,7 +157,6 @@ def _numbered(captions: pl.DataFrame) -> pl.DataFrame:
             **numbers,
             "polarity": captions["polarity"],
             "subject": captions["subject_id"].replace_strict(hashed, return_dtype=pl.String),
-            "condition": captions["condition"],
         }
     )
 
@@ -194,21 +192,11 @@ def _each(rows: pl.DataFrame, way: str) -> Queries:
     )
 
 
-def _mask(
-    rows: pl.DataFrame, way: str, size: int, number: int | None, about: bool, seed: int
-) -> Mask | None:
+def _mask(way: str, size: int, number: int | None, seed: int) -> Mask | None:
     """Which candidates a smaller gallery leaves out, before the right ones are put back."""
-    if number is not None:
-        return lambda asked: np.stack([_all_but(size, number, seed, way, q) for q in asked])
-    if not about:
+    if number is None:
         return None
-    names = {c: i for i, c in enumerate(rows["condition"].unique(maintain_order=True))}
-    said = {}
-    for side in ("image", "text"):
-        said[side] = np.zeros((int(rows[side].max()) + 1, len(names)), dtype=np.float32)  # type: ignore[arg-type]
-        said[side][rows[side], [names[c] for c in rows["condition"]]] = 1
-    other = said["text" if way == "image" else "image"]
-    return lambda asked: said[way][asked] @ other.T == 0
+    return lambda asked: np.stack([_all_but(size, number, seed, way, q) for q in asked])
 
 
 def _all_but(size: int, number: int, seed: int, way: str, query: int) -> np.ndarray:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import polars as pl
 
+from nast.contextual.candidates import said_in_training
 from nast.errors import InputError, ModelError, UsageError
 from nast.files import read_table
 from nast.language.write.llm.backends import LanguageModel
@@ -18,6 +19,7 @@ from nast.scoring.chat_images import readable_images
 from nast.scoring.choice import option_rows, score_items, vectors_of
 from nast.scoring.controls import control_scores
 from nast.scoring.data import Data, LeftOut, refuse_more_than, usable
+from nast.scoring.list_hits import blind_lists, score_lists
 from nast.scoring.neutral import neutral_vectors
 from nast.scoring.prompt_pairs import score_prompt_pairs
 from nast.scoring.retrieval import blind_retrieval, score_retrieval
@@ -56,7 +58,7 @@ class Wanted:
     """What is scored.
 
     Attributes:
-        gallery: of the headline retrieval, see `retrieval.gallery_size`.
+        gallery: of the retrieval among captions, see `retrieval.gallery_size`.
         controls: also score without the image, with a wrong one, and without the negators.
         equal_options: take imported items with equal options, as a peer's rule for ties does.
         max_bad: how many images and items that cannot be scored are passed over.
@@ -137,7 +139,8 @@ def score_models(
         raise InputError(
             tables[0].folder, found="nothing that these models score", expected="items"
         )
-    frames["hits"] += [_blind(d, facts[d.name], wanted) for d in kept if d.kind == "captions"]
+    retrieved = [d for d in kept if d.kind in ("captions", "candidates")]
+    frames["hits"] += [_blind(d, facts.get(d.name), wanted) for d in retrieved]
     found = {name: pl.concat(parts) for name, parts in frames.items()}
     return Scoring(found, kept, left_out, broken, notes)
 
@@ -204,6 +207,8 @@ def _by_encoder(
                 yield "controls", control_scores(vectors, table, name, wanted.seed)
         elif data.kind == "studies":
             yield "pairs", score_prompt_pairs(vectors, table, name, data.conditions)
+        elif data.kind == "candidates":
+            yield "hits", score_lists(vectors, table, name)
         else:
             if lost_facts(data.folder, [d.folder for d in tables]):
                 notes.setdefault(NO_FACTS, []).append(name)
@@ -216,6 +221,9 @@ def _by_encoder(
 
 def _blind(data: Data, truths: Truths | None, wanted: Wanted) -> pl.DataFrame:
     """Retrieval by one ranking for all images: how often a text is said in training."""
+    if data.kind == "candidates":
+        said = said_in_training(data.table, data.folder / "captions.parquet")
+        return blind_lists(data.table, said, data.name)
     every = read_table(data.folder / "captions.parquet", CAPTIONS_SCHEMA)
     training = every.filter(split="train")
     return blind_retrieval(data.table, training, data.name, wanted.gallery, truths, wanted.seed)

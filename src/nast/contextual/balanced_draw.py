@@ -1,0 +1,197 @@
+"""Lists of one true and K-1 contradicted statements, drawn so that words give nothing away.
+
+A list is drawn to bring two kinds of sums to zero, over all lists: how often a statement is the
+truth, K times, minus how often it is shown; and the same for what words alone show of a candidate
+beside the others (how many speak of its condition, how much it has in common with them). Where
+all these sums are zero, no conditional logit in them is better than a guess: the gradient of its
+likelihood at zero is that vector of sums, and the likelihood is concave.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+TRIES = 64
+"""Ways of filling a list that are compared."""
+MOST_USES = 8
+"""Lists of one polarity that one image serves in."""
+ROUNDS = 2
+"""How often lists are taken away and foils exchanged at the end."""
+_SIBLINGS, _KINDS = 3, 3
+_CONTEXT = _SIBLINGS * _KINDS + 4
+
+
+class Stated(NamedTuple):
+    """What is known of the statements of one polarity in one split.
+
+    Attributes:
+        verdicts: (images, statements), int8: 1 true, -1 contradicted, 0 of no use.
+        together: (statements, statements), whether two may stand in one list: neither follows from
+            the other.
+        condition: (statements,), a number for the condition that each is about.
+        kind: (statements,), 0 existence, 1 location, 2 severity.
+        alike: (statements, statements), share of words in common, 1 of a statement with itself.
+    """
+
+    verdicts: np.ndarray
+    together: np.ndarray
+    condition: np.ndarray
+    kind: np.ndarray
+    alike: np.ndarray
+
+
+class Lists(NamedTuple):
+    """Drawn lists.
+
+    Attributes:
+        images: (n,), the image of each.
+        statements: (n, K), the truth first.
+    """
+
+    images: np.ndarray
+    statements: np.ndarray
+
+
+def draw_lists(said: Stated, k: int, limit: int, rng: np.random.Generator) -> Lists:
+    """As many lists as the facts give, at most `limit`, right as often as words suggest.
+
+    The truth of the next list is the statement that was shown too often as a foil; its foils are
+    those that were right too often. What is left over at the end is taken away again.
+
+    Args:
+        said: see `Stated`.
+        k: statements in a list, at least 2.
+        limit: at most so many lists.
+        rng: of every choice.
+
+    Returns:
+        Lists in which a statement is the truth as often as in 1/K of its showings, within one.
+    """
+    number = said.verdicts.shape[1]
+    false, true = said.verdicts == -1, said.verdicts == 1
+    serves = false.sum(axis=1) >= k - 1
+    uses, said_of = np.zeros(len(false), dtype=int), np.zeros_like(true)
+    balance = np.zeros(number + _CONTEXT)
+    alive = true.any(axis=0) & false.any(axis=0)
+    images: list[int] = []
+    lists: list[np.ndarray] = []
+    while len(lists) < limit and alive.any():
+        turn = np.where(alive, balance[:number] + rng.random(number) / 2, np.inf)
+        truth = int(turn.argmin())
+        free = np.flatnonzero(true[:, truth] & serves & (uses < MOST_USES) & ~said_of[:, truth])
+        shown = rng.choice(free, TRIES) if len(free) else free
+        filled, shown = _filled(said, false & alive, balance[:number], truth, shown, k, rng)
+        if not len(filled):
+            alive[truth] = False
+            continue
+        change = _change(said, filled)
+        best = int((change * (change + 2 * balance)).sum(axis=1).argmin())
+        balance += change[best]
+        images.append(int(shown[best]))
+        lists.append(filled[best])
+        uses[images[-1]] += 1
+        said_of[images[-1], truth] = True
+    drawn = Lists(np.array(images, dtype=int), np.array(lists, dtype=int).reshape(-1, k))
+    for _ in range(ROUNDS):
+        kept = _balanced(said, drawn)
+        drawn = _exchanged(said, Lists(drawn.images[kept], drawn.statements[kept]), rng)
+    kept = _balanced(said, drawn)
+    return Lists(drawn.images[kept], drawn.statements[kept])
+
+
+def _filled(
+    said: Stated,
+    false: np.ndarray,
+    owed: np.ndarray,
+    truth: int,
+    images: np.ndarray,
+    k: int,
+    rng: np.random.Generator,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Lists of a truth and the foils that are owed most, with some chance, and their images."""
+    allowed = false[images] & said.together[truth]
+    wanted = owed + rng.normal(size=allowed.shape)
+    lists = np.full((len(images), k), truth)
+    rows, whole = np.arange(len(images)), np.ones(len(images), dtype=bool)
+    for place in range(1, k):
+        foil = np.where(allowed, wanted, -np.inf).argmax(axis=1)
+        whole &= allowed[rows, foil]
+        lists[:, place] = foil
+        allowed &= said.together[foil]
+        allowed[rows, foil] = False
+    return lists[whole], images[whole]
+
+
+def _change(said: Stated, lists: np.ndarray) -> np.ndarray:
+    """What each list adds to the sums, (n, statements + context)."""
+    n, k = lists.shape
+    sign = np.full(k, -1.0)
+    sign[0] += k
+    number = said.verdicts.shape[1]
+    change = np.zeros((n, number + _CONTEXT))
+    rows = np.arange(n)[:, None]
+    np.add.at(change, (rows, lists), sign)
+    conditions = said.condition[lists]
+    siblings = (conditions[:, :, None] == conditions[:, None, :]).sum(axis=2) - 1
+    cell = said.kind[lists] * _SIBLINGS + np.minimum(siblings, _SIBLINGS - 1)
+    np.add.at(change, (rows, number + cell), sign)
+    common = said.alike[lists[:, :, None], lists[:, None, :]].sum(axis=2) - 1
+    most = np.isclose(common, common.max(axis=1, keepdims=True))
+    least = np.isclose(common, common.min(axis=1, keepdims=True))
+    middle = common - common.mean(axis=1, keepdims=True)
+    for place, column in enumerate((most, least)):
+        share = column / column.sum(axis=1, keepdims=True)
+        change[:, number + _SIBLINGS * _KINDS + place] = share @ sign
+    for place, column in enumerate((middle, middle**2)):
+        change[:, number + _SIBLINGS * _KINDS + 2 + place] = column @ sign
+    return change
+
+
+def _exchanged(said: Stated, drawn: Lists, rng: np.random.Generator) -> Lists:
+    """Foils that were shown too often give way to others, where that brings the sums to zero."""
+    number, lists = said.verdicts.shape[1], drawn.statements.copy()
+    balance = _change(said, lists).sum(axis=0)
+    used = np.bincount(lists.ravel(), minlength=number) > 0
+    for row in rng.permutation(len(lists)).tolist():
+        for place in range(1, lists.shape[1]):
+            others = np.delete(lists[row], place)
+            allowed = (said.verdicts[drawn.images[row]] == -1) & used
+            allowed &= said.together[others].all(axis=0)
+            allowed[lists[row]] = False
+            owed = np.where(allowed, balance[:number], -np.inf)
+            better = int(owed.argmax())
+            if owed[better] - 1 <= balance[lists[row, place]]:
+                continue
+            both = np.stack([lists[row], lists[row]])
+            both[1, place] = better
+            before, after = _change(said, both)
+            moved = balance - before + after
+            if (moved**2).sum() < (balance**2).sum():
+                balance, lists[row] = moved, both[1]
+    return Lists(drawn.images, lists)
+
+
+def _balanced(said: Stated, drawn: Lists) -> np.ndarray:
+    """Which lists stay: those without which the sums would be further from zero.
+
+    Then lists go until every statement is within one of its share, however few are left.
+    """
+    kept = np.ones(len(drawn.images), dtype=bool)
+    if not len(kept):
+        return kept
+    k, number = drawn.statements.shape[1], said.verdicts.shape[1]
+    change = _change(said, drawn.statements)
+    balance = change.sum(axis=0)
+    while kept.any():
+        without = (change * (change - 2 * balance)).sum(axis=1)
+        without[~kept] = np.inf
+        worst = int(np.abs(balance[:number]).argmax())
+        if without.min() >= 0:
+            if abs(balance[worst]) <= k:
+                break
+            helps = change[:, worst] * balance[worst] > 0
+            without = np.where(helps, without, np.inf)
+        out = int(without.argmin())
+        kept[out] = False
+        balance -= change[out]
+    return kept
