@@ -155,6 +155,7 @@ def _train(folder: dict[str, Path], size: Size, progress: Progress) -> list[Path
                     runs[-1],
                     weights,
                     config,
+                    benchmark=folder["benchmark"],
                     trace=trace if row.layers == FOLLOWING else None,
                     vectors=folder["vectors"],
                     report=progress.advance,
@@ -169,7 +170,9 @@ def _score(folder: dict[str, Path], runs: list[Path], progress: Progress) -> Non
     from nast.reporting.report import build_report
 
     progress.step("scoring the base and the fine-tuned models")
-    models = [load_model("base=phantom"), *(load_model(f"run:{r}") for r in runs)]
+    # What the whole change does stands beside what is taken of it.
+    shares = [f"run:{run}" for run in runs] + [f"run:{run}@1" for run in runs]
+    models = [load_model("base=phantom"), *map(load_model, shares)]
     evaluate(
         models,
         [folder["benchmark"], folder["contextual"]],

@@ -33,7 +33,8 @@ def test_every_file_is_there(finished):
 def test_metrics_say_what_they_stand_on(finished):
     metrics = pl.read_parquet(finished / "metrics.parquet")
     assert dict(metrics.schema) == METRICS_SCHEMA
-    names = ["base", "LoRA uniform", "NAST (lr)", "NAST (as printed)"]
+    runs = ["LoRA uniform", "NAST (lr)", "NAST (as printed)"]
+    names = ["base", *runs, *(f"{run} @1" for run in runs)]
     assert metrics["model"].drop_nulls().unique(maintain_order=True).to_list() == names
     said = metrics.filter(pl.col("value").is_nan().not_())
     assert said.select("n", "method", "task", "statistic").null_count().sum_horizontal().item() == 0

@@ -122,10 +122,14 @@ def test_a_run_and_a_grid_to_the_end(tiny_clip, facts, validated_set, tmp_path, 
     )
     lines = capsys.readouterr().out.splitlines()
     assert lines[-1] == f"run:{out}"
-    assert [line.split()[:2] for line in lines[-5:-1]] == [["step", n] for n in "1212"], (
+    steps = [line for line in lines if line.startswith("step")]
+    assert [line.split()[:2] for line in steps] == [["step", n] for n in "1212"], (
         "losses of the first and the last step, then validations: so small a step changes nothing"
     )
-    assert "validation negated claims" in lines[-2]
+    assert "validation negated claims" in steps[-1]
+    curve = [line for line in lines if line.startswith("g ")]
+    assert len(curve) == 11 and curve[0].endswith("<- chosen"), "nothing changed: g = 0"
+    assert "g = 0, which is the base" in lines[-2]
 
     grid.write_text("lambda: [0, 1]\nlearning_rate: 1e-3\nsteps: 1\ncaptions: 4\nclaims: 1\n")
     gridded = [str(a) for a in (*call[:4], "--grid", grid, "-o", tmp_path / "runs")]

@@ -64,7 +64,7 @@ def test_a_share_of_a_run_lies_between_its_base_and_the_run(run, tiny_clip, g, t
     if g == 0:
         assert torch.equal(texts, base.encode_texts(TEXTS))
     assert (model.key == load_model(run).key) is (g == 1)
-    assert (model.g, model.name) == (g, "LoRA uniform" + ("" if g == 1 else f" @{g:g}"))
+    assert (model.g, model.name) == (g, "LoRA uniform" + f" @{g:g}")
 
 
 def test_a_share_is_one_and_a_folder_is_taken_by_its_name(run, tiny_clip, tmp_path):

@@ -24,6 +24,7 @@ def train_command(
     model: str,
     facts: Path,
     contextual: Path,
+    benchmark: Path | None = None,
     *,
     out: Annotated[Path, Parameter(name=["--out", "-o"])],
     config: Annotated[TrainConfig, Parameter(name="*")] = DEFAULT,
@@ -48,6 +49,9 @@ def train_command(
         Folder of nast facts.
     contextual: Path
         Folder of nast contextual build on the same facts.
+    benchmark: Path
+        Folder of nast benchmark build on the same facts: its validation questions count when it
+        is chosen how much of the change is taken.
     out: Path
         Run folder; load it as run:OUT.
     layers: str
@@ -73,7 +77,8 @@ def train_command(
         raise UsageError("--protocol paper follows a trace; say --trace FOLDER of nast trace")
     with _joined() as first:
         if grid:
-            _train_grid(model, facts, contextual, grid, out, trace, vectors, fresh, first)
+            data = (facts, contextual, benchmark)
+            _train_grid(model, data, grid, out, trace, vectors, fresh, first)
             return
         from nast.models.registry import load_model
         from nast.tracing.choose import choose_layers
@@ -101,6 +106,7 @@ def train_command(
             out,
             weights,
             config,
+            benchmark=benchmark,
             trace=trace,
             vectors=vectors,
             fresh=fresh,
@@ -151,9 +157,21 @@ def _say(weights: "LayerWeights", config: TrainConfig) -> None:
 
 
 def _say_result(out: Path, made: dict[str, Any]) -> None:
-    """The losses of the first and the last step, the validations, and how to load the run."""
+    """The losses of the first and the last step, the validations, what each part of the change
+    does, and how to load the run.
+    """
     for row in (*made["losses"], *made["validation"]):
         print("  ".join(f"{name} {value:.4g}" for name, value in row.items()))
+    for row in made.get("curve", ()):
+        chosen = "  <- chosen" if row["g"] == made["g"] else ""
+        print(
+            f"g {row['g']:.1f}  denials {row['repaired']:.3f}  loss elsewhere {row['loss']:+.3f} "
+            f"(+-{row['half_width']:.3f}){chosen}"
+        )
+    if not made.get("curve"):
+        print("no validation patients with denials: the whole change is taken, g = 1")
+    if made.get("warning"):
+        print(f"warning: {made['warning']}")
     print(f"run:{out}")
 
 
@@ -182,8 +200,7 @@ def _reporter(
 
 def _train_grid(
     model: str,
-    facts: Path,
-    contextual: Path,
+    data: tuple[Path, Path, Path | None],
     grid: Path,
     out: Path,
     trace: Path | None,
@@ -199,10 +216,10 @@ def _train_grid(
         progress.step(f"fine-tuning {len(steps)} times", total=sum(steps))
     table = train_grid(
         model,
-        facts,
-        contextual,
+        *data[:2],
         grid,
         out,
+        benchmark=data[2],
         trace=trace,
         vectors=vectors,
         fresh=fresh,

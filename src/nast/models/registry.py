@@ -95,8 +95,8 @@ def _load(spec: str, name: str | None) -> DualEncoder:
     raise UsageError(f"{spec!r} is not a model; write one of {', '.join(KINDS)}")
 
 
-def split_share(place: str) -> tuple[Path, float]:
-    """The folder of a run, and how much of its change is taken: 1 where `@G` is left out.
+def split_share(place: str) -> tuple[Path, float | None]:
+    """The folder of a run, and how much of its change is taken: None where `@G` is left out.
 
     A folder that has such a name is taken for itself.
 
@@ -109,7 +109,7 @@ def split_share(place: str) -> tuple[Path, float]:
     """
     folder, mark, share = place.rpartition("@")
     if Path(place).exists() or not mark or not _SHARE.fullmatch(share):
-        return Path(place), 1.0
+        return Path(place), None
     if not 0 <= float(share) <= 1:
         raise UsageError(
             f"run:{place}: found {share} of the run's change, expected a share from 0 (the base) "
@@ -118,8 +118,11 @@ def split_share(place: str) -> tuple[Path, float]:
     return Path(folder), float(share)
 
 
-def _run(folder: Path, g: float, name: str | None) -> DualEncoder:
-    """The base of a run with g times the change of its LoRA weights, named by its setting."""
+def _run(folder: Path, share: float | None, name: str | None) -> DualEncoder:
+    """The base of a run with a share of the change of its LoRA weights, named by its setting.
+
+    The share that the run chose leaves the name as it is, for each seed chooses its own.
+    """
     made = manifest_of(folder)
     setting = run_setting(made)
     run = read_json(folder / "run.json")
@@ -129,26 +132,27 @@ def _run(folder: Path, g: float, name: str | None) -> DualEncoder:
             f"{folder / 'run.json'}: no record of a run's base; expected base and "
             "base_key as nast train wrote them"
         )
-    share = "" if g == 1 else f" @{g:g}"
-    model = _base_of(run, folder, name or f"{run_name(made)}{share}")
+    own = run_name(made) if share is None else f"{run_name(made)} @{share:g}"
+    g = setting.g if share is None else share
+    model = _base_of(run, folder, name or own)
     model.seed, model.g, model.run = setting.seed, g, setting._replace(g=g)
     merge(model)
     with quiet():
         model.network = put_lora(model.network, folder / "lora")
-    _scale(model, g)
+    take_share(model.network, g)
     model.made_from = [*model.made_from, folder]
     weights = file_hash(checked(folder / "lora/adapter_model.safetensors"))
     model.key = content_hash([run["base_key"], weights, *([] if g == 1 else [g])])
     return model
 
 
-def _scale(model: DualEncoder, g: float) -> None:
-    """Take g times the change of a model's LoRA weights (Wortsman et al. 2022, WiSE-FT).
+def take_share(network: torch.nn.Module, g: float) -> None:
+    """Take g times the change of LoRA weights (Wortsman et al. 2022, WiSE-FT).
 
     The change of a weight is B A times a factor, so B alone is scaled.
     """
     with torch.no_grad():
-        for name, weight in model.network.named_parameters():
+        for name, weight in network.named_parameters():
             if "lora_B" in name:
                 weight.mul_(g)
 

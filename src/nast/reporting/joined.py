@@ -82,7 +82,8 @@ def join_evaluations(folders: Sequence[Path], data: Sequence[Path] = ()) -> Join
         asked["gallery"],
         margin,
         {r["name"]: r["run"] for r in records if "run" in r},
-        {r["run"]["identity"]: r["name"] for r in records if "identity" in r.get("run", {})},
+        # Of several shares of one run the first is the one that its updates are shown under.
+        {r["run"]["identity"]: r["name"] for r in records[::-1] if "identity" in r.get("run", {})},
         _claims(pl.concat(scores)),
     )
 

@@ -65,7 +65,12 @@ def verdict_table(
 
 
 def _is_nast(joined: Joined, name: str) -> bool:
-    """Whether a setting is the paper's repair, whose steps follow a trace, and not a control."""
+    """Whether a setting is the paper's repair, whose steps follow a trace, and not a control.
+
+    Another share of its change than the chosen one stands beside it and is not judged.
+    """
+    if name.rpartition(" @")[0] in joined.models:
+        return False
     run = joined.trained.get(name)
     return run is not None and run["objective"] == "nast" and not CONTROL.fullmatch(run["layers"])
 

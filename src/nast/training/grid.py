@@ -120,6 +120,7 @@ def train_grid(
     grid: Path,
     folder: Path,
     *,
+    benchmark: Path | None = None,
     trace: Path | None = None,
     vectors: Path | None = None,
     fresh: bool = False,
@@ -135,6 +136,7 @@ def train_grid(
         contextual: folder of `nast contextual build` on them.
         grid: see `read_grid`.
         folder: gets one run folder per cell and `grid.csv`.
+        benchmark: folder of `nast benchmark build` on them, for the choice of g.
         trace: a folder of `nast trace`, for the choices of layers that follow one.
         vectors: folder for the base's vectors; one of the grid's own if not given, for all cells
             show the same images.
@@ -142,8 +144,10 @@ def train_grid(
         report: called after each step.
 
     Returns:
-        One row per setting, its seeds pooled: the setting, number of seeds, best validation (mean
-        of the forms; mean over seeds and standard deviation), and its step.
+        One row per setting, its seeds pooled: the setting, number of seeds, validation (mean over
+        seeds and standard deviation), the best step, and where there is a choice of g, the mean of
+        it and the loss elsewhere. `validation` is the accuracy on denials at the chosen g, or the
+        best mean of the forms where nothing is chosen.
     """
     cells = read_grid(grid)
     configs = [_validated(cell, grid) for cell in cells]
@@ -174,6 +178,7 @@ def train_grid(
             folder / name,
             scales,
             config,
+            benchmark=benchmark,
             trace=trace,
             vectors=vectors or folder / VECTORS,
             fresh=fresh,
@@ -245,12 +250,15 @@ def _best(manifest: Mapping[str, Any]) -> Iterator[dict[str, float]]:
     rows = manifest["validation"]
     if rows:
         best = max(rows, key=score)
-        yield {"validation": score(best), **best}
+        chosen = [row for row in manifest.get("curve", ()) if row["g"] == manifest["g"]]
+        at_g = {"g": manifest["g"], "loss": chosen[0]["loss"]} if chosen else {}
+        worth = chosen[0]["repaired"] if chosen else score(best)
+        yield {"validation": worth, **best, **at_g}
 
 
 def _pooled(rows: pl.DataFrame, settings: list[str]) -> pl.DataFrame:
     """Seeds of one setting together, the best setting first."""
-    figures = [n for n in rows.columns if n.startswith("validation")]
+    figures = [n for n in rows.columns if n.startswith("validation") or n in ("g", "loss")]
     columns = [
         pl.len().alias("seeds"),
         *(pl.col(n).mean() for n in figures),

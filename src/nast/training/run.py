@@ -15,11 +15,13 @@ from nast.models.contract import DualEncoder
 from nast.naming import split_name
 from nast.sources.collect import read_facts
 from nast.stages import stage
+from nast.training.interpolation import choose_share
 from nast.training.processes import from_first, processes
 from nast.training.run_files import ends, machine, validations, write_run
 from nast.training.train_config import TrainConfig
 from nast.training.trainer import Report, fine_tune
 from nast.training.training_data import training_data
+from nast.training.validation import claim_figures
 from nast.vectors import Vectors
 
 STATE = "state.safetensors"
@@ -35,12 +37,16 @@ def build_run(
     weights: LayerWeights,
     config: TrainConfig,
     *,
+    benchmark: Path | None = None,
     trace: Path | None = None,
     vectors: Path | None = None,
     fresh: bool = False,
     report: Report | None = None,
 ) -> dict[str, Any]:
     """Train on the training split of a contextual set and leave a run folder.
+
+    How much of the change serves best, g, is chosen on the validation patients where there are
+    any (see `nast.training.interpolation`); `run:FOLDER` takes that much.
 
     Started again after it was killed, it goes on where it was, bit for bit on a CPU. Under
     `torchrun` all processes call it; the first one's folder is kept, and decides for all.
@@ -51,19 +57,22 @@ def build_run(
         facts: the facts folder that the set was built from.
         contextual: a folder of `nast contextual build`.
         folder: gets `lora/` (loadable by peft; the best at validation where there was one, with
-            the last in `lora-last/`), `losses.csv`, `updates.csv`, `updates.json`, `run.json`.
+            the last in `lora-last/`), `losses.csv`, `updates.csv`, `updates.json`, `run.json`. The
+            weights are whole: peft loads g = 1, and `nast models export run:FOLDER` the chosen g.
         weights: scale per block, and the name of the choice. With its beta, its protocol and the
             trace the name stands for them in the record, so that another processor, whose powers
             differ in the last digit, goes on with the run.
         config: see `TrainConfig`.
+        benchmark: a folder of `nast benchmark build`, whose validation questions count, too, when g
+            is chosen.
         trace: folder of `nast trace` that the weights come from.
         vectors: folder of vectors, shared between runs.
         fresh: start over in a folder of another configuration.
         report: called after each step.
 
     Returns:
-        The manifest with the update shares and the validations; its `config` names the setting,
-        see `nast.naming.run_name`.
+        The manifest with the update shares, the validations, `g` and its `curve`; its `config`
+        names the setting, see `nast.naming.run_name`.
 
     Raises:
         InputError: no training captions or claim sets, or none to validate on.
@@ -91,19 +100,24 @@ def build_run(
         **asdict(config),
         **asked_layers(weights, trace),
     }
-    inputs = [Path(facts), Path(contextual), *model.made_from, *([trace] if trace else [])]
+    beside = [Path(folder) for folder in (benchmark, trace) if folder]
+    inputs = [Path(facts), Path(contextual), *model.made_from, *beside]
 
     def make(out: Path) -> dict[str, Any]:
         known = Vectors(model, vectors, strictest_of(inputs))
-        data = training_data(known, read_facts(facts), Path(contextual), config)
-        validate = partial(data.validate, model) if data.validate else None
+        data = training_data(known, read_facts(facts), Path(contextual), config, benchmark)
+        validate = partial(claim_figures, model, data.validation) if config.validate_every else None
         run = fine_tune(
             model, data.captions, data.claims, weights, config, report, validate, out / STATE
         )
         write_run(out, model, split_name(base)[1], inputs, run)
+        chosen = choose_share(model, data.validation, config.protocol)
         (out / STATE).unlink(missing_ok=True)
         return {
-            "g": 1.0,
+            "g": chosen.g,
+            "curve": chosen.curve,
+            "warning": chosen.warning,
+            "validation items": chosen.items,
             "counts": {"steps": len(run.history)},
             "update shares": run.meter.shares(),
             "losses": ends(run.history),

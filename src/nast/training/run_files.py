@@ -9,11 +9,10 @@ import polars as pl
 import torch
 
 from nast.files import atomic, write_json, write_text
-from nast.models.adapter import WEIGHTS
 from nast.models.contract import DualEncoder
 from nast.models.model_export import weights_card
 from nast.models.registry import located
-from nast.models.weights.checkpoints import write_safetensors
+from nast.training.lora import lora_parameters
 from nast.training.processes import processes
 from nast.training.state import RunState
 
@@ -55,7 +54,7 @@ def machine(model: DualEncoder) -> dict[str, Any]:
 
 
 def write_run(out: Path, model: DualEncoder, base: str, inputs: list[Path], run: RunState) -> None:
-    """Write everything but the manifest.
+    """Write everything but the manifest; the model has the weights of `lora/` afterwards.
 
     Args:
         out: the run folder.
@@ -64,14 +63,12 @@ def write_run(out: Path, model: DualEncoder, base: str, inputs: list[Path], run:
         inputs: folders that the run was made from.
         run: at its end.
     """
-    model.network.save_pretrained(out / "lora", save_embedding_layers=False)
     folders = [out, out / "lora"]
     if run.best:
         model.network.save_pretrained(out / "lora-last", save_embedding_layers=False)
         folders.append(out / "lora-last")
-        # The names under which peft saves lack the name of the weights' set.
-        best = {n.replace(".default.", "."): p for n, p in run.best.items()}
-        write_safetensors(out / "lora" / WEIGHTS, best)
+        put_best(run)
+    model.network.save_pretrained(out / "lora", save_embedding_layers=False)
     for name, rows in (("losses.csv", run.history), ("updates.csv", run.meter.steps)):
         table = by_step(rows)
         with atomic(out / name) as temporary:
@@ -81,9 +78,21 @@ def write_run(out: Path, model: DualEncoder, base: str, inputs: list[Path], run:
     record = {"base": base, **at, "base_key": model.key, "precision": model.precision}
     write_json(out / "run.json", record)
     title = "LoRA weights trained by nast"
-    usage = "Text tower only; load with peft, or as `run:FOLDER` in nast."
+    usage = (
+        "Text tower only. The weights are whole (g = 1): load them with peft, or as "
+        "`run:FOLDER@1`. `run:FOLDER` takes the part g of `manifest.json`, and `nast models "
+        "export run:FOLDER` writes it."
+    )
     for folder in folders:
         write_text(folder / "README.md", weights_card(title, base, usage, inputs))
+
+
+def put_best(run: RunState) -> None:
+    """Give the network the best LoRA weights at validation, where there was one."""
+    parameters = lora_parameters(run.network)
+    with torch.no_grad():
+        for name, best in (run.best or {}).items():
+            parameters[name].copy_(best)
 
 
 def by_step(rows: History) -> pl.DataFrame:

@@ -1,24 +1,17 @@
-"""What a run reads of a contextual set: captions, claim sets, and what it is validated on."""
+"""What a run reads: captions, claim sets, and the items that it is validated on."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
-
-import polars as pl
-import torch
 
 from nast.errors import InputError
 from nast.files import read_table
 from nast.items.table import read_items
-from nast.models.contract import DualEncoder
 from nast.records import CAPTIONS_SCHEMA
 from nast.sources.collect import Facts
 from nast.training.batches import CaptionData, ClaimData, caption_data, claim_data
 from nast.training.train_config import TrainConfig
+from nast.training.validation import Validation, validation_of
 from nast.vectors import Vectors
-
-BATCH = 256
-"""Texts that a validation encodes at a time."""
 
 
 class TrainingData(NamedTuple):
@@ -27,17 +20,20 @@ class TrainingData(NamedTuple):
     Attributes:
         captions: of the training split.
         claims: claim sets of the training split.
-        validate: from a model to its figures on the validation patients; None where the run has
-            no validation.
+        validation: items of the validation patients, by which g is chosen.
     """
 
     captions: CaptionData
     claims: ClaimData
-    validate: Callable[[DualEncoder], dict[str, float]] | None
+    validation: Validation
 
 
 def training_data(
-    vectors: Vectors, facts: Facts, contextual: Path, config: TrainConfig
+    vectors: Vectors,
+    facts: Facts,
+    contextual: Path,
+    config: TrainConfig,
+    benchmark: Path | None = None,
 ) -> TrainingData:
     """Read a contextual set for a run.
 
@@ -46,6 +42,8 @@ def training_data(
         facts: that the set was built from.
         contextual: a folder of `nast contextual build`.
         config: says which captions there are, and whether the run is validated.
+        benchmark: a folder of `nast benchmark build` on the same facts, whose questions are
+            looked at when g is chosen.
 
     Raises:
         InputError: no training captions or claim sets, none to validate on, or captions of other
@@ -55,14 +53,15 @@ def training_data(
     if config.caption_polarity == "negated":
         captions = captions.filter(polarity="negated")
     claims = read_items(contextual).filter(set="claims")
-    training, held = claims.filter(split="train"), claims.filter(split="validate")
+    training = claims.filter(split="train")
     if len(captions) < config.captions or not len(training):
         raise InputError(
             contextual,
             found=f"{len(captions)} captions and {len(training)} claim sets of the train split",
             expected=f"at least {config.captions} captions and one claim set",
         )
-    if config.validate_every and not len(held):
+    validation = validation_of(vectors, [contextual, *([benchmark] if benchmark else [])])
+    if config.validate_every and not validation.only("claims").parts:
         raise InputError(
             contextual,
             found="no claim set of the validate split",
@@ -71,36 +70,5 @@ def training_data(
     return TrainingData(
         caption_data(vectors, captions, facts.facts, config.seed, facts.conditions),
         claim_data(vectors, training),
-        claim_validation(vectors, held) if config.validate_every else None,
+        validation,
     )
-
-
-def claim_validation(
-    vectors: Vectors, claims: pl.DataFrame
-) -> Callable[[DualEncoder], dict[str, float]]:
-    """A function from a model to its claim accuracy of each form; a tie for the best is wrong.
-
-    Args:
-        vectors: of the base model; its image tower stays as it is, so that images are ready.
-        claims: `ITEMS_SCHEMA` rows of the validation split.
-    """
-    images = vectors.images(claims["image_path"].to_list())
-    texts = sorted({c for s in claims["options"] for c in s}, key=lambda text: (len(text), text))
-    at = {text: place for place, text in enumerate(texts)}
-    places = torch.tensor([[at[c] for c in s] for s in claims["options"]])
-    answers = torch.tensor(claims["answer"].to_list())
-    forms = claims["form"].to_list()
-
-    def accuracy(model: DualEncoder) -> dict[str, float]:
-        parts = [texts[i : i + BATCH] for i in range(0, len(texts), BATCH)]
-        encoded = torch.cat([model.encode_texts(part) for part in parts])
-        cosines = torch.einsum("sd,skd->sk", images, encoded[places])
-        best = cosines == cosines.max(dim=1, keepdim=True).values
-        right = best.gather(1, answers[:, None])[:, 0] & (best.sum(dim=1) == 1)
-        found = {}
-        for form in sorted(set(forms)):
-            rows = torch.tensor([f == form for f in forms])
-            found[f"validation {form} claims"] = float(right[rows].double().mean())
-        return found
-
-    return accuracy

@@ -1,0 +1,144 @@
+"""How much of a run's change is taken: the g that gains most without harm (decision 23).
+
+Fine-tuned weights overshoot. The weights between the base's (g = 0) and the run's (g = 1) often
+gain more and lose less (Wortsman et al. 2022, WiSE-FT), so g is chosen on validation patients.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+
+from nast.models.contract import DualEncoder
+from nast.models.registry import take_share
+from nast.training.validation import Validation
+
+FACTORS = tuple(step / 10 for step in range(11))
+"""The g that are looked at."""
+MARGIN = 0.01
+"""The largest mean loss on what must not be harmed."""
+NOISY = 0.03
+"""A half-width of the loss's 95 % interval above which a choice is called noisy."""
+REPAIRED = ("negated claims", "negated questions")
+KEPT = ("affirmative claims", "affirmative questions", "plain claims", "affirmative lists")
+"""What a repair is to raise, and what it may not harm."""
+Curve = list[dict[str, Any]]
+
+
+class ChosenShare(NamedTuple):
+    """The choice of a run.
+
+    Attributes:
+        g: how much of the change is taken; 1 where nothing says.
+        curve: of every g, `g, repaired, loss, half_width` and the accuracy of each part. Empty
+            where there are no validation patients.
+        items: how many items each part has.
+        warning: what speaks against it, in words; empty where nothing does.
+    """
+
+    g: float
+    curve: Curve
+    items: dict[str, int]
+    warning: str = ""
+
+
+def choose_share(
+    model: DualEncoder, validation: Validation, protocol: str = "default"
+) -> ChosenShare:
+    """Look at every g on the validation patients, and choose one.
+
+    The chosen g has the highest mean of negated claim and negated question accuracy among those
+    whose mean loss against the base, over affirmative claims and questions, items that deny
+    nothing and affirmative candidate lists, is at most `MARGIN`. Of equal ones the smallest is
+    chosen, so that g = 0, which harms nothing, says that nothing is repaired.
+
+    Args:
+        model: with LoRA weights; they are left as they were.
+        validation: of `validation_of`.
+        protocol: `paper` takes the whole change.
+    """
+    items = {name: len(part.answers) for name, part in validation.parts.items()}
+    if protocol == "paper" or not set(REPAIRED) & items.keys():
+        return ChosenShare(1.0, [], items)
+    curve = curve_of(model, validation)
+    g = best_share(curve)
+    chosen = next(row for row in curve if row["g"] == g)
+    warning = ""
+    if g == 0:
+        warning = (
+            "no part of this run's change repairs denials without harm on the validation patients: "
+            "g = 0, which is the base; run:FOLDER@1 is the whole run"
+        )
+    elif chosen["half_width"] > NOISY:
+        warning = (
+            f"the choice of g = {g:g} is noisy: on the validation patients the loss is known "
+            f"within {chosen['half_width']:.3f} only; more of them make it surer"
+        )
+    return ChosenShare(g, curve, items, warning)
+
+
+def best_share(curve: Sequence[Mapping[str, float]]) -> float:
+    """The g of the rule of `choose_share`, from rows with `g`, `repaired` and `loss`."""
+    harmless = [row for row in curve if row["loss"] <= MARGIN + 1e-12]
+    return max(harmless, key=lambda row: (row["repaired"], -row["g"]))["g"]
+
+
+def curve_of(
+    model: DualEncoder, validation: Validation, factors: Sequence[float] = FACTORS
+) -> Curve:
+    """Accuracies of the model at every g, with the mean loss against g = 0 and its half-width.
+
+    Args:
+        model: with LoRA weights; they are left as they were.
+        validation: of `validation_of`.
+        factors: the g; the first is 0.
+    """
+    rows: Curve = []
+    before: dict[str, np.ndarray] = {}
+    for g in factors:
+        with share_taken(model, g):
+            right = validation.right(model)
+        before = before or right
+        loss, half_width = loss_of(before, right, validation)
+        repaired = [right[name].mean() for name in REPAIRED if name in right]
+        means = {name: float(values.mean()) for name, values in right.items()}
+        repair = float(np.mean(repaired)) if repaired else float("nan")
+        rows.append({"g": g, "repaired": repair, "loss": loss, "half_width": half_width, **means})
+    return rows
+
+
+def loss_of(
+    before: Mapping[str, np.ndarray], after: Mapping[str, np.ndarray], validation: Validation
+) -> tuple[float, float]:
+    """Mean loss over the parts that must not be harmed, and half of its 95 % interval.
+
+    Patients are independent: each adds its items' losses, an item weighing one over the number of
+    items of its part, and of parts.
+    """
+    kept = [name for name in KEPT if name in after]
+    sums: dict[str, float] = {}
+    for name in kept:
+        losses = (before[name] - after[name]) / (len(kept) * len(after[name]))
+        for patient, loss in zip(validation.parts[name].patients, losses, strict=True):
+            sums[patient] = sums.get(patient, 0.0) + float(loss)
+    shares = np.array(list(sums.values()))
+    if len(shares) < 2:
+        return float(shares.sum()), float("inf")
+    spread = np.sqrt(len(shares) * shares.var(ddof=1))
+    return float(shares.sum()), float(1.96 * spread)
+
+
+@contextmanager
+def share_taken(model: DualEncoder, g: float) -> Iterator[None]:
+    """A model with g times the change of its LoRA weights, and the whole again afterwards."""
+    weights = [p for name, p in model.network.named_parameters() if "lora_B" in name]
+    whole = [p.detach().clone() for p in weights]
+    take_share(model.network, g)
+    try:
+        yield
+    finally:
+        with torch.no_grad():
+            for weight, kept in zip(weights, whole, strict=True):
+                weight.copy_(kept)
