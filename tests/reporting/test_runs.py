@@ -5,7 +5,7 @@ import pytest
 from nast.errors import InputError
 from nast.files import write_json
 from nast.folders import identity
-from nast.reporting.runs import by_setting, depth, even_steps, update_shares
+from nast.reporting.runs import by_setting, depth, even_steps, traced_order, update_shares
 from nast.stages import stage
 
 
@@ -71,3 +71,31 @@ def test_shares_that_are_none_are_refused(tmp_path):
         write_json(tmp_path / "y" / "updates.json", wrong)
         with pytest.raises(InputError, match="something else"):
             update_shares(tmp_path / "y", ["parameters"])
+
+
+def traced(folder, scores):
+    def make(out):
+        write_json(out / "layer_weights.json", {"score": scores})
+        return {"counts": {}}
+
+    stage(folder, {"stage": "trace"}, [], make)
+    return folder
+
+
+def test_the_trace_in_force_is_the_runs_own_or_the_only_one(tmp_path):
+    first = traced(tmp_path / "a", [0.1, 0.5, 0.3])
+    runs = [run(tmp_path / "x", 0)]
+    assert traced_order([], runs) is None
+    assert traced_order([first], runs) == [1, 2, 0]
+    second = tmp_path / "b"
+
+    def make(out):
+        write_json(out / "layer_weights.json", {"score": [0.9, 0.1, 0.1]})
+        return {"counts": {}}
+
+    stage(second, {"stage": "trace", "seed": 1}, [], make)
+    assert traced_order([first, second], runs) is None
+    following = tmp_path / "y"
+    asked = {"stage": "train", "objective": "nast", "layers": "nast/cue", "seed": 0}
+    stage(following, asked, [second], lambda out: {"counts": {}})
+    assert traced_order([first, second], [*runs, following]) == [0, 1, 2]

@@ -8,7 +8,7 @@ from nast.measuring.measure import measure
 from nast.reporting.joined import Joined, join_evaluations
 from nast.reporting.numbers import cell
 from nast.reporting.runs import by_setting, update_shares
-from nast.reporting.tables import tables_of
+from nast.reporting.tables import held_by, tables_of
 
 CLAIMS = {"task": "choice", "set": "claims", "statistic": "accuracy"}
 
@@ -45,9 +45,27 @@ def test_values_are_those_of_the_metrics(tables, metrics):
 
 
 def test_update_shares_by_hand(tables):
-    rows = {r[0]: r[1:] for r in tables["table4"].rows}
-    assert rows["LoRA uniform"][:2] == ("25.0 ± 0.0", "41.7 ± 0.0")
-    assert rows["NAST (lr)"][:2] == ("100.0", "100.0")
+    rows = {r[:2]: r[2:] for r in tables["table4"].rows}
+    assert tables["table4"].header[2:] == ("3 most updated", "5 most updated")
+    assert rows["LoRA uniform", "parameters"] == ("25.0 ± 0.0", "41.7 ± 0.0")
+    assert rows["NAST (lr)", "parameters"] == ("100.0", "100.0")
+
+
+def test_the_first_blocks_of_the_trace_are_not_the_most_updated_ones():
+    assert held_by([0.1, 0.6, 0.3], 2) == approx(0.9)
+    assert held_by([0.1, 0.6, 0.3], 2, [0, 2, 1]) == approx(0.4)
+    shares = {name: [0.1, 0.2, 0.3, 0.4] for name in ("parameters", "product", "gradient")}
+    nothing = Joined(measure(scored()), "unique", 0.01, {}, {}, "")
+    (made,) = tables_of(nothing, {"m": [shares, shares]}, [0, 3, 1, 2])
+    assert made.header[2:4] == ("top 3 by CTE", "top 5 by CTE")
+    assert made.rows[0] == (
+        "m",
+        "parameters",
+        "70.0 ± 0.0",
+        "100.0 ± 0.0",
+        "90.0 ± 0.0",
+        "100.0 ± 0.0",
+    )
 
 
 def test_order(tables):

@@ -5,11 +5,13 @@ import polars as pl
 import pytest
 from evaluated import data_folder, evaluated, record
 from made_up import choices, hits_of, item, items_of, scored
+from scipy.stats import binom
 
 from nast.files import write_json
 from nast.measuring.measure import measure
+from nast.measuring.rows import Metric, table_of
 from nast.reporting.joined import Joined, join_evaluations
-from nast.reporting.verdicts import verdict_table
+from nast.reporting.verdicts import concentration, verdict_table
 
 ITEMS = 200
 HARD = np.random.default_rng(1).random((ITEMS, 3))
@@ -214,6 +216,36 @@ def test_seeds_are_no_settings():
     assert concentrated(1, 5) == "not judged on fewer than 10 settings"
     assert concentrated(1, 5, seeds=3) == "not judged on fewer than 10 settings"
     assert concentrated(1, 2, seeds=8) is None
+
+
+def test_settings_without_any_relation_show_one_at_the_nominal_rate():
+    """Twelve settings of three seeds each, whose seeds are alike: a test that took the seeds for
+    independent runs would find a relation in more than a third of such simulations.
+    """
+    rng, simulations, shown = np.random.default_rng(0), 400, 0
+    for _ in range(simulations):
+        names = [f"setting {n}" for n in range(12)]
+        accuracy, share = rng.normal(0.5, 0.05, 12), rng.uniform(0.3, 0.9, 12)
+        metrics = table_of(
+            Metric(
+                model=name,
+                task="choice",
+                set="claims",
+                statistic="accuracy",
+                form="negated",
+                value=float(np.mean(value + rng.normal(0, 0.01, 3))),
+                n=100,
+            )
+            for name, value in zip(names, accuracy, strict=True)
+        )
+        updates = {
+            name: [{"parameters": [high, *[(1 - high) / 9] * 9]} for high in mean + noise]
+            for name, mean, noise in zip(names, share, rng.normal(0, 0.01, (12, 3)), strict=True)
+        }
+        (row,) = concentration(metrics, updates, list(range(10)))
+        shown += row[3] != "not shown"
+    low, high = binom.interval(0.999, simulations, 0.05)
+    assert low <= shown <= high
 
 
 @pytest.mark.parametrize(("margin", "verdict"), [(0.2, "shown"), (0.01, "not shown")])

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from pytest import approx
-from scipy.stats import mannwhitneyu
+from scipy.stats import binom, mannwhitneyu
 
 from nast.statistics.areas import auc, auc_difference, average_precision, clustered_auc
 
@@ -102,3 +102,17 @@ def test_an_interval_over_seeds_is_that_of_their_mean_area():
     assert change == auc_difference(other, one, labels, patients)
     mixed = auc_difference(np.stack([one, other]), one, labels, patients)
     assert mixed.value == approx((auc(one, labels) - auc(other, labels)) / 2)
+
+
+def test_five_seeds_without_a_gain_are_equal_to_their_base():
+    """The mean of scores would be a better detector than any seed; the mean of areas is not."""
+    rng, simulations, within, values = np.random.default_rng(0), 60, 0, []
+    labels, patients = np.arange(120) % 3 == 0, [f"p{n}" for n in range(120)]
+    for _ in range(simulations):
+        signal = labels * 1.0
+        base, seeds = (signal + rng.normal(0, 1, (n, 120)) for n in (1, 5))
+        value, low, high, *_ = auc_difference(base, seeds, labels, patients)
+        values.append(value)
+        within += low <= 0 <= high
+    assert abs(np.mean(values)) < 3 * np.std(values) / simulations**0.5
+    assert within >= binom.ppf(0.001, simulations, 0.95)

@@ -28,22 +28,26 @@ from nast.vectors import Vectors
 CONFIG = TrainConfig(steps=4, captions=8, claims=2, learning_rate=1e-2)
 
 
-def row(g, repaired, loss):
-    return {"g": g, "repaired": repaired, "loss": loss}
+def row(g, repaired, loss, half_width=0.0):
+    return {"g": g, "repaired": repaired, "loss": loss, "half_width": half_width}
 
 
 @pytest.mark.parametrize(
     ("curve", "chosen"),
     [
-        ([row(0, 0.4, 0), row(0.5, 0.6, 0.01), row(1, 0.9, 0.02)], 0.5),
+        ([row(0, 0.4, 0), row(0.5, 0.6, 0.01), row(1, 0.9, 0.02)], (0.5, True)),
         # What gains most of the harmless ones, though less harm could be had.
-        ([row(0, 0.4, 0), row(0.5, 0.6, -0.02), row(1, 0.7, 0.009)], 1),
+        ([row(0, 0.4, 0), row(0.5, 0.6, -0.02), row(1, 0.7, 0.009)], (1, True)),
+        # The end of the interval decides, and not the loss.
+        ([row(0, 0.4, 0), row(0.5, 0.6, -0.01, 0.02), row(1, 0.7, 0, 0.02)], (0.5, True)),
         # Nothing gains: the base.
-        ([row(0, 0.4, 0), row(0.5, 0.4, -0.02), row(1, 0.3, -0.5)], 0),
+        ([row(0, 0.4, 0), row(0.5, 0.4, -0.02), row(1, 0.3, -0.5)], (0, True)),
         # Nothing is harmless: the base.
-        ([row(0, 0.4, 0), row(0.5, 0.6, 0.02), row(1, 0.7, 0.03)], 0),
+        ([row(0, 0.4, 0), row(0.5, 0.6, 0.02), row(1, 0.7, 0.03)], (0, False)),
+        # Too few patients to show it: what has no loss.
+        ([row(0, 0.4, 0), row(0.5, 0.6, -0.01, 0.1), row(1, 0.7, 0.005, 0.1)], (0.5, False)),
         # Equal gains: the smaller change.
-        ([row(0, 0.4, 0), row(0.5, 0.6, 0), row(1, 0.6, 0)], 0.5),
+        ([row(0, 0.4, 0), row(0.5, 0.6, 0), row(1, 0.6, 0)], (0.5, True)),
     ],
 )
 def test_the_rule_by_hand(curve, chosen):
@@ -123,7 +127,7 @@ def test_the_whole_curve_is_recorded(run, sets):
     for entry in made["curve"]:
         found = [entry[n] for n in ("negated claims", "negated questions")]
         assert entry["repaired"] == approx(np.mean(found))
-    assert made["g"] == best_share(made["curve"])
+    assert made["g"] == best_share(made["curve"])[0]
     chosen = made["curve"][FACTORS.index(made["g"])]
     assert chosen["loss"] <= MARGIN
 
@@ -182,10 +186,10 @@ def test_a_change_that_harms_leaves_the_base(monkeypatch, sets):
 
 def test_a_choice_on_few_patients_is_called_noisy(monkeypatch, sets):
     validation = validation_of(Vectors(load_model("phantom")), [sets / "contextual"])
-    rows = [row(0, 0.5, 0.0), row(1, 0.9, 0.0) | {"half_width": 0.05}]
+    rows = [row(0, 0.5, 0.0), row(1, 0.9, 0.0, 0.05)]
     monkeypatch.setattr(interpolation, "curve_of", lambda *_: rows)
     chosen = choose_share(load_model("phantom"), validation)
-    assert chosen.g == 1 and "known within 0.050" in chosen.warning
+    assert chosen.g == 1 and "known within 0.050 only" in chosen.warning
 
 
 def test_without_validation_patients_or_by_the_paper_the_whole_change_is_taken(sets):

@@ -17,7 +17,7 @@ from nast.reporting.findings import comparison_table, findings
 from nast.reporting.harm import harm_tables
 from nast.reporting.item_folders import audits_of, example_of, short_names
 from nast.reporting.joined import Joined, data_sets, join_evaluations, of_data
-from nast.reporting.runs import by_setting, depth, even_steps, update_shares
+from nast.reporting.runs import by_setting, depth, even_steps, traced_order, update_shares
 from nast.reporting.tables import Table, tables_of
 from nast.reporting.trace_figures import CAPTIONS, draw_trace
 from nast.reporting.update_figures import CAPTION, draw_updates
@@ -76,10 +76,11 @@ def build_report(folders: Sequence[Path], out: Path, *, fresh: bool = False) -> 
         joined = join_evaluations(found["evaluate"], items)
         runs = by_setting(found.get("train", []), joined.runs)
         updates = {name: [update_shares(run) for run in seeds] for name, seeds in runs.items()}
-        tables = tables_of(joined, updates)
+        order = traced_order(found.get("trace", []), found.get("train", []))
+        tables = tables_of(joined, updates, order)
         for data in data_sets(joined.metrics):
             part = of_data(joined.metrics, data)
-            made = verdict_table(joined, part, found.get("trace", []), updates)
+            made = verdict_table(joined, part, found.get("trace", []), updates, order)
             tables.append(made._replace(data=data or ""))
         tables = [t for t in (*tables, *harm_tables(joined)) if t.rows]
         write_tables(tables, target / "tables")

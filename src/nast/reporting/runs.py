@@ -78,6 +78,25 @@ def update_shares(run: Path, measures: Sequence[str] = tuple(MEASURES)) -> dict[
     return {name: found[name] for name in measures}
 
 
+def traced_order(traces: Sequence[Path], runs: Sequence[Path]) -> list[int] | None:
+    """The blocks of the trace in force, the highest CTE score first, from 0 (decision 21).
+
+    Args:
+        traces: folders of `nast trace`.
+        runs: folders of `nast train`; their own trace is in force, and else the only one.
+
+    Returns:
+        None where there is no trace, or none of several is the runs' own.
+    """
+    followed = {key for run in runs for key in manifest_of(run)["inputs"].values()}
+    own = [trace for trace in traces if identity(trace) in followed]
+    chosen = own or (traces if len(traces) == 1 else [])
+    if len(chosen) != 1:
+        return None
+    scores = read_json(chosen[0] / "layer_weights.json")["score"]
+    return sorted(range(len(scores)), key=lambda block: (-scores[block], block))
+
+
 def depth(run: Path) -> int:
     """Blocks of the text tower of a run, with and without LoRA.
 

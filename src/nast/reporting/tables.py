@@ -2,7 +2,7 @@
 
 Table 1: negated queries and claims. Table 2: the same in affirmative words. Table 3: affirmative
 minus negated. Their numbers are made in `measuring.overall`, and nothing is computed here but the
-shares of Table 4: those of the update in the most updated blocks.
+shares of Table 4: those of the update in the blocks that the trace puts first (decision 21).
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,6 +18,8 @@ from nast.reporting.joined import Joined, data_sets, of_data
 from nast.reporting.numbers import CLAIMS, Row, cell, pick
 from nast.reporting.runs import MEASURES
 
+TOPS = (3, 5)
+"""The k of Table 4."""
 UpdateShares = Mapping[str, Sequence[Mapping[str, Sequence[float]]]]
 """Name of a setting -> the update shares of its seeds: measure -> a share per block."""
 
@@ -39,12 +41,15 @@ class Table(NamedTuple):
         return f"{self.caption} ({self.data})" if self.data else self.caption
 
 
-def tables_of(joined: Joined, updates: UpdateShares) -> list[Table]:
+def tables_of(
+    joined: Joined, updates: UpdateShares, order: Sequence[int] | None = None
+) -> list[Table]:
     """All tables that the metrics allow; of several data sets each has its own.
 
     Args:
         joined: of one or several evaluations.
         updates: of Table 4.
+        order: the blocks by CTE score, of `runs.traced_order`.
     """
     made = []
     for data in data_sets(joined.metrics):
@@ -59,7 +64,7 @@ def tables_of(joined: Joined, updates: UpdateShares) -> list[Table]:
             _choices(joined, part, "imported", "Accuracy on imported items"),
         ):
             made.append(table._replace(data=data or ""))
-    made += [_update_table(updates)] if updates else []
+    made += [_update_table(updates, order)] if updates else []
     # Tables 1-4, each for every data set, then the questions and other items.
     made.sort(key=lambda t: (not t.name.startswith("table"), t.name != "questions", t.name))
     return [t for t in made if t.rows]
@@ -125,16 +130,28 @@ def _choices(joined: Joined, part: pl.DataFrame, name: str, caption: str) -> Tab
     return Table(name, f"{caption}{guess}", header, rows)
 
 
-def _update_table(updates: UpdateShares) -> Table:
+def _update_table(updates: UpdateShares, order: Sequence[int] | None) -> Table:
+    """The share of the update in the k blocks with the highest CTE score, and in the k blocks that
+    were updated most.
+    """
     rows = []
     for name, seeds in updates.items():
-        cells = []
-        for measure in MEASURES:
-            for k in (3, 5):
-                values = [100 * sum(sorted(s[measure], reverse=True)[:k]) for s in seeds]
-                spread = f" ± {stdev(values):.1f}" if len(values) > 1 else ""
-                cells.append(f"{mean(values):.1f}{spread}")
-        rows.append((name, *cells))
-    header = ["Model", *(f"{title}, top {k}" for title in MEASURES.values() for k in (3, 5))]
-    caption = "Share of the update in the most updated blocks, per cent (± sd over seeds)"
-    return Table("table4", caption, tuple(header), rows)
+        for measure, title in MEASURES.items():
+            ranked = [(k, by) for by in ([order, None] if order else [None]) for k in TOPS]
+            cells = [[100 * held_by(s[measure], k, by) for s in seeds] for k, by in ranked]
+            rows.append((name, title, *map(_mean_and_spread, cells)))
+    tops = [f"top {k} by CTE" for k in TOPS] if order else []
+    header = ("Model", "Measure", *tops, *(f"{k} most updated" for k in TOPS))
+    return Table("table4", "Share of the update, per cent (± sd over seeds)", header, rows)
+
+
+def held_by(shares: Sequence[float], k: int, order: Sequence[int] | None = None) -> float:
+    """The share of the whole that k blocks hold: the first of an order, or the largest ones."""
+    ranked = range(len(shares)) if order is None else order
+    first = list(ranked) if order is not None else sorted(ranked, key=lambda b: -shares[b])
+    return sum(shares[block] for block in first[:k])
+
+
+def _mean_and_spread(values: Sequence[float]) -> str:
+    spread = f" ± {stdev(values):.1f}" if len(values) > 1 else ""
+    return f"{mean(values):.1f}{spread}"

@@ -20,7 +20,7 @@ from nast.measuring.compare import harm
 from nast.reporting.item_folders import short_names
 from nast.reporting.joined import Joined
 from nast.reporting.numbers import CLAIMS, Row, cell, corrected, minus, pick, sign_of
-from nast.reporting.tables import Table, UpdateShares
+from nast.reporting.tables import Table, UpdateShares, held_by
 from nast.statistics.bootstrap import LEVEL
 
 HARM = {"not inferior": "shown", "inferior": "harm is shown", "not shown": "not shown"}
@@ -35,7 +35,11 @@ Line = tuple[str, str, str, str]
 
 
 def verdict_table(
-    joined: Joined, metrics: pl.DataFrame, traces: Sequence[Path], updates: UpdateShares
+    joined: Joined,
+    metrics: pl.DataFrame,
+    traces: Sequence[Path],
+    updates: UpdateShares,
+    order: Sequence[int] | None = None,
 ) -> Table:
     """Rows for the claims that the finished folders allow, on one data set.
 
@@ -44,6 +48,7 @@ def verdict_table(
         metrics: of the data set.
         traces: folders of `nast trace`.
         updates: name of a setting -> the update shares of its seeds.
+        order: the blocks by CTE score, of `runs.traced_order`.
     """
     base, *others = joined.models or [""]
     rows: list[tuple[str, ...]] = [*_bias(metrics, base), *_early(traces)]
@@ -60,7 +65,7 @@ def verdict_table(
             *_gap(metrics, name, base),
         ]
         rows += made if own[0]["seeds"] >= SEEDS else [(*row[:3], FEW) for row in made]
-    rows += _concentration(metrics, updates)
+    rows += concentration(metrics, updates, order)
     return Table("verdicts", "The paper's claims in this run", HEADER, rows)
 
 
@@ -189,15 +194,18 @@ def _gap(metrics: pl.DataFrame, name: str, base: str) -> Iterator[Line]:
     yield "Gap reduced by raising negated accuracy", "5.5", said, verdict
 
 
-def _concentration(metrics: pl.DataFrame, updates: UpdateShares) -> Iterator[Line]:
-    """Over settings: share of the three most updated blocks against negated claim accuracy.
+def concentration(
+    metrics: pl.DataFrame, updates: UpdateShares, order: Sequence[int] | None
+) -> Iterator[Line]:
+    """Over settings: share of the three blocks of the highest CTE score (of the most updated ones
+    without a trace) against negated claim accuracy.
 
     Seeds of one setting are no independent runs: both are averaged over them first.
     """
     accuracy = {r["model"]: r["value"] for r in pick(metrics, form="negated", **CLAIMS)}
     pairs = [
         (
-            float(np.mean([sum(sorted(s["parameters"], reverse=True)[:3]) for s in seeds])),
+            float(np.mean([held_by(s["parameters"], 3, order) for s in seeds])),
             accuracy[name],
         )
         for name, seeds in updates.items()

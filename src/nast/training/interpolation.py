@@ -18,9 +18,7 @@ from nast.training.validation import Validation
 FACTORS = tuple(step / 10 for step in range(11))
 """The g that are looked at."""
 MARGIN = 0.01
-"""The largest mean loss on what must not be harmed."""
-NOISY = 0.03
-"""A half-width of the loss's 95 % interval above which a choice is called noisy."""
+"""The largest mean loss that counts as no harm."""
 REPAIRED = ("negated claims", "negated questions")
 KEPT = ("affirmative claims", "affirmative questions", "plain claims", "affirmative lists")
 """What a repair is to raise, and what it may not harm."""
@@ -50,9 +48,11 @@ def choose_share(
     """Look at every g on the validation patients, and choose one.
 
     The chosen g has the highest mean of negated claim and negated question accuracy among those
-    whose mean loss against the base, over affirmative claims and questions, items that deny
-    nothing and affirmative candidate lists, is at most `MARGIN`. Of equal ones the smallest is
-    chosen, so that g = 0, which harms nothing, says that nothing is repaired.
+    that are shown to do no harm: the mean loss against the base, over affirmative claims and
+    questions, items that deny nothing and affirmative candidate lists, is at most `MARGIN` to the
+    end of its 95 % interval. Where the patients are too few to show that of any g, those without a
+    loss are taken for harmless, with a warning. Of equal ones the smallest is chosen, so that
+    g = 0 says that nothing is repaired.
 
     Args:
         model: with LoRA weights; they are left as they were.
@@ -63,7 +63,7 @@ def choose_share(
     if protocol == "paper" or not set(REPAIRED) & items.keys():
         return ChosenShare(1.0, [], items)
     curve = curve_of(model, validation)
-    g = best_share(curve)
+    g, shown = best_share(curve)
     chosen = next(row for row in curve if row["g"] == g)
     warning = ""
     if g == 0:
@@ -71,18 +71,26 @@ def choose_share(
             "no part of this run's change repairs denials without harm on the validation patients: "
             "g = 0, which is the base; run:FOLDER@1 is the whole run"
         )
-    elif chosen["half_width"] > NOISY:
+    elif not shown:
         warning = (
-            f"the choice of g = {g:g} is noisy: on the validation patients the loss is known "
-            f"within {chosen['half_width']:.3f} only; more of them make it surer"
+            f"the choice of g = {g:g} is noisy: the loss elsewhere is {chosen['loss']:+.3f} on the "
+            f"validation patients, known within {chosen['half_width']:.3f} only,  and harm above "
+            f"{MARGIN:g} is ruled out for no g; more validation patients make it surer"
         )
     return ChosenShare(g, curve, items, warning)
 
 
-def best_share(curve: Sequence[Mapping[str, float]]) -> float:
-    """The g of the rule of `choose_share`, from rows with `g`, `repaired` and `loss`."""
-    harmless = [row for row in curve if row["loss"] <= MARGIN + 1e-12]
-    return max(harmless, key=lambda row: (row["repaired"], -row["g"]))["g"]
+def best_share(curve: Sequence[Mapping[str, float]]) -> tuple[float, bool]:
+    """The g of the rule of `choose_share`, and whether it is shown to do no harm.
+
+    Args:
+        curve: rows with `g`, `repaired`, `loss` and `half_width`; the first is the base.
+    """
+    base, *shares = curve
+    shown = [row for row in shares if row["loss"] + row["half_width"] <= MARGIN + 1e-12]
+    harmless = shown or [row for row in shares if row["loss"] <= 0]
+    best = max([base, *harmless], key=lambda row: (row["repaired"], -row["g"]))
+    return best["g"], bool(shown)
 
 
 def curve_of(

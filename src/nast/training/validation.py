@@ -82,14 +82,18 @@ def claim_figures(model: DualEncoder, validation: Validation) -> dict[str, float
     return {f"validation {name}": float(right.mean()) for name, right in sorted(found.items())}
 
 
-def validation_of(vectors: Vectors, folders: Sequence[Path]) -> Validation:
+def validation_of(
+    vectors: Vectors, folders: Sequence[Path], split: str = SPLIT, most: int = MOST_ITEMS
+) -> Validation:
     """The claim sets, questions and candidate lists of the validation patients.
 
     Args:
         vectors: of the base model; its image tower stays as it is, so that images are ready.
         folders: of `nast contextual build` and `nast benchmark build`.
+        split: whose patients.
+        most: about so many items of each part, in whole groups.
     """
-    rows = [row for folder in folders for row in _rows(folder)]
+    rows = [row for folder in folders for row in _rows(folder, split, most)]
     texts = {text for _, table in rows for options in table["options"] for text in options}
     ordered = sorted(texts, key=lambda text: (len(text), text))
     at = {text: place for place, text in enumerate(ordered)}
@@ -105,20 +109,20 @@ def validation_of(vectors: Vectors, folders: Sequence[Path]) -> Validation:
     return Validation(ordered, parts)
 
 
-def _rows(folder: Path) -> list[tuple[str, pl.DataFrame]]:
+def _rows(folder: Path, split: str, most: int) -> list[tuple[str, pl.DataFrame]]:
     """Name of a part -> `image_path, subject_id, options, answer` of its items."""
     columns = ("image_path", "subject_id", "options", "answer")
     found = []
     if (folder / "items.parquet").is_file():
-        items = read_items(folder).filter(split=SPLIT)
+        items = read_items(folder).filter(split=split)
         for kind in ("claims", "questions"):
             for form in FORMS:
-                part = first_items(items.filter(set=kind, form=form), MOST_ITEMS)
+                part = first_items(items.filter(set=kind, form=form), most)
                 found.append((f"{form} {kind}", part.select(columns)))
     if (folder / "candidates.parquet").is_file():
-        lists = read_table(folder / "candidates.parquet", CANDIDATES_SCHEMA).filter(split=SPLIT)
+        lists = read_table(folder / "candidates.parquet", CANDIDATES_SCHEMA).filter(split=split)
         lists = lists.rename({"candidates": "options"})
         for polarity in ("negated", "affirmative"):
-            part = first_items(lists.filter(polarity=polarity), 2 * MOST_ITEMS)
+            part = first_items(lists.filter(polarity=polarity), 2 * most)
             found.append((f"{polarity} lists", part.select(columns)))
     return [(name, table) for name, table in found if len(table)]

@@ -1,0 +1,216 @@
+"""Tables and the picture of what `layer_policies.py` has kept: no harm, and equal harm.
+
+    python benchmarks/equal_harm.py ANSWERS [--rule shown] [--picture FILE.svg]
+
+Every number is a mean over seeds of a difference on the same items; its 95 % interval resamples
+patients and seeds. `--rule` says how each run's g is chosen from its validation curve:
+
+    shown    the best on denials with a loss of at most 0.01 to the end of its interval or, where
+             there is none, without a loss (what `nast train` does)
+    margin   the best on denials with a loss of at most 0.01
+    none     the best on denials without a loss
+    whole    g = 1
+"""
+
+import argparse
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from nast.training.interpolation import KEPT, MARGIN, best_share
+
+GAINED = ("negated claims", "negated questions", "negated lists")
+RESAMPLES = 2_000
+RULES = {"margin": MARGIN, "none": 0.0}
+"""The largest loss of two rules."""
+
+
+class Kept:
+    """The answers of one run at every share.
+
+    Attributes:
+        g: the shares that were looked at.
+        drift: mean cosine of neutral sentences with the base, at each.
+        answers: part -> (shares, items).
+        validation: the run's own curve.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Read the file of a run."""
+        with np.load(path) as file:
+            arrays = {name: file[name] for name in file.files}
+        self.g, self.drift = arrays.pop("g"), arrays.pop("drift")
+        found = {n.split("/")[1]: v for n, v in arrays.items() if n.startswith("validation/")}
+        self.validation = found
+        self.answers = {n: v for n, v in arrays.items() if not n.startswith("validation/")}
+
+    def chosen(self, rule: str) -> float:
+        """The g of a rule."""
+        if rule == "whole":
+            return 1.0
+        names = list(self.validation)
+        curve = [
+            dict(zip(names, map(float, row), strict=True))
+            for row in zip(*self.validation.values(), strict=True)
+        ]
+        if rule == "shown":
+            return best_share(curve)[0]
+        fine = [row for row in curve if row["loss"] <= RULES[rule] + 1e-12]
+        return max(fine, key=lambda row: (row["repaired"], -row["g"]))["g"]
+
+    def at(self, part: str, g: float) -> np.ndarray:
+        """Answers at a share; between two that were looked at, a mean of both."""
+        place = float(np.interp(g, self.g, np.arange(len(self.g))))
+        low = min(int(place), len(self.g) - 2)
+        return self.answers[part][low] * (1 - place + low) + self.answers[part][low + 1] * (
+            place - low
+        )
+
+    def share_of_drift(self, drift: float) -> float:
+        """The share at which neutral sentences have moved so far; the whole where none has."""
+        order = np.argsort(self.drift)
+        return float(np.interp(drift, self.drift[order], self.g[order]))
+
+
+def read(folder: Path) -> tuple[dict[str, dict[int, Kept]], dict[str, np.ndarray]]:
+    """Label -> seed -> run, and part -> the patient of each item as a number."""
+    runs: dict[str, dict[int, Kept]] = defaultdict(dict)
+    for path in sorted(folder.glob("*, seed *.npz")):
+        label, seed = path.stem.rsplit(", seed ", 1)
+        runs[label][int(seed)] = Kept(path)
+    with np.load(folder / "patients.npz") as file:
+        ids = {name: file[name] for name in file.files}
+    numbers = {p: i for i, p in enumerate(sorted({p for some in ids.values() for p in some}))}
+    return runs, {name: np.array([numbers[p] for p in some]) for name, some in ids.items()}
+
+
+class Draws:
+    """The same resampled patients and seeds for every difference."""
+
+    def __init__(self, patients: dict[str, np.ndarray], seed: int = 0) -> None:
+        """Draw how often each patient counts in each resample."""
+        self.patients = patients
+        self.number = 1 + max(int(p.max()) for p in patients.values())
+        self.rng = np.random.default_rng(seed)
+        shape = np.full(self.number, 1 / self.number)
+        self.weights = self.rng.multinomial(self.number, shape, size=RESAMPLES).astype(np.float32)
+
+    def difference(self, part: str, changes: Sequence[np.ndarray]) -> tuple[float, float, float]:
+        """Mean over seeds of the mean change of a part's items, with its interval."""
+        owners = self.patients[part]
+        sums = np.stack([np.bincount(owners, c, self.number) for c in changes])
+        counts = np.bincount(owners, minlength=self.number)
+        means = (self.weights @ sums.T.astype(np.float32)) / (self.weights @ counts)[:, None]
+        chosen = self.rng.integers(len(changes), size=(RESAMPLES, len(changes)))
+        drawn = np.take_along_axis(means, chosen, axis=1).mean(axis=1)
+        low, high = np.quantile(drawn, [0.025, 0.975])
+        return float(np.mean([c.mean() for c in changes])), float(low), float(high)
+
+
+def cell(found: tuple[float, float, float]) -> str:
+    value, low, high = found
+    return f"{value:+.3f} [{low:+.3f}, {high:+.3f}]"
+
+
+def print_no_harm(runs, draws: Draws, rule: str) -> None:
+    """Each setting at its own g against the base, on what is to gain and what must not be lost."""
+    parts = [p for p in (*GAINED, *KEPT) if p in draws.patients]
+    print(f"\n**Against the base, g by the rule `{rule}`**\n")
+    print("| setting | seeds | g |", " | ".join(parts), "| neutral cosine | no harm |")
+    print("| --- " * (len(parts) + 5) + "|")
+    for label, seeds in runs.items():
+        shares = {seed: run.chosen(rule) for seed, run in seeds.items()}
+        found = {
+            part: draws.difference(
+                part, [run.at(part, shares[s]) - run.answers[part][0] for s, run in seeds.items()]
+            )
+            for part in parts
+        }
+        fine = [part for part in parts if part in KEPT and found[part][1] > -MARGIN]
+        drift = np.mean([np.interp(shares[s], run.g, run.drift) for s, run in seeds.items()])
+        said = " ".join(f"{g:.1f}" for g in shares.values())
+        kept = sum(part in KEPT for part in parts)
+        cells = " | ".join(cell(found[part]) for part in parts)
+        print(
+            f"| {label} | {len(seeds)} | {said} | {cells} | {drift:.2f} | {len(fine)} of {kept} |"
+        )
+
+
+def print_equal(runs, draws: Draws, rule: str, against: str) -> None:
+    """Each setting minus another one, at each one's g and where both have moved equally far."""
+    parts = [p for p in (*GAINED, *KEPT) if p in draws.patients]
+    for title, equal in (("each at its own g", False), ("at equal drift", True)):
+        print(f"\n**Minus {against}, {title} (rule `{rule}`)**\n")
+        print("| setting | seeds |", " | ".join(parts), "|")
+        print("| --- " * (len(parts) + 2) + "|")
+        for label, seeds in runs.items():
+            both = [s for s in seeds if s in runs[against]]
+            if label == against or not both:
+                continue
+            cells = []
+            for part in parts:
+                changes = []
+                for seed in both:
+                    one, other = seeds[seed], runs[against][seed]
+                    share, other_share = one.chosen(rule), other.chosen(rule)
+                    if equal:
+                        moved = float(np.interp(other_share, other.g, other.drift))
+                        share = one.share_of_drift(moved)
+                    changes.append(one.at(part, share) - other.at(part, other_share))
+                cells.append(cell(draws.difference(part, changes)))
+            print(f"| {label} | {len(both)} |", " | ".join(cells), "|")
+
+
+def picture(runs, rule: str, out: Path) -> None:
+    """Denials over harm along g: a line per setting, a dot at the chosen g."""
+    from matplotlib import pyplot as plt
+
+    figure, axes = plt.subplots(1, 2, figsize=(10, 4.2), sharey=True, layout="constrained")
+    for label, seeds in runs.items():
+        first = next(iter(seeds.values()))
+        gained = [p for p in GAINED[:2] if p in first.answers]
+        kept = [p for p in KEPT if p in first.answers]
+
+        def along(parts, seeds=seeds):
+            return np.mean(
+                [[run.answers[p].mean(axis=1) for p in parts] for run in seeds.values()],
+                axis=(0, 1),
+            )
+
+        repaired, harm = along(gained), along(kept)[0] - along(kept)
+        drift = 1 - np.mean([run.drift for run in seeds.values()], axis=0)
+        g = float(np.mean([run.chosen(rule) for run in seeds.values()]))
+        for axis, across in zip(axes, (harm, drift), strict=True):
+            (line,) = axis.plot(across, repaired, label=label, marker=".", ms=3, lw=1.2)
+            spot = np.interp(g, first.g, across), np.interp(g, first.g, repaired)
+            axis.plot(*spot, "o", color=line.get_color(), ms=7)
+    axes[0].axvline(MARGIN, color="gray", lw=0.8, ls=":")
+    axes[0].set_xlabel("mean loss elsewhere (dotted: the margin)")
+    axes[1].set_xlabel("neutral sentences: 1 - cosine with the base")
+    axes[0].set_ylabel("denials answered right (claims and questions)")
+    axes[0].legend(frameon=False, fontsize=8)
+    figure.savefig(out)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("answers", type=Path)
+    parser.add_argument("--rule", nargs="+", default=["shown", "margin", "none", "whole"])
+    parser.add_argument("--against", nargs="+", default=["uniform"])
+    parser.add_argument("--picture", type=Path)
+    asked = parser.parse_args()
+    runs, patients = read(asked.answers)
+    draws = Draws(patients)
+    print(f"{draws.number} patients;", {name: len(some) for name, some in patients.items()})
+    for rule in asked.rule:
+        print_no_harm(runs, draws, rule)
+    for other in asked.against:
+        print_equal(runs, draws, asked.rule[0], other)
+    if asked.picture:
+        picture(runs, asked.rule[0], asked.picture)
+
+
+if __name__ == "__main__":
+    main()
