@@ -18,6 +18,7 @@ from nast.reporting.harm import harm_tables
 from nast.reporting.item_folders import audits_of, example_of, short_names
 from nast.reporting.joined import Joined, data_sets, join_evaluations, of_data
 from nast.reporting.runs import by_setting, depth, even_steps, traced_order, update_shares
+from nast.reporting.share_figures import CURVES_CAPTION, draw_curves
 from nast.reporting.tables import Table, tables_of
 from nast.reporting.trace_figures import CAPTIONS, draw_trace
 from nast.reporting.update_figures import CAPTION, draw_updates
@@ -194,6 +195,8 @@ def _figures(
             title, text = CAPTIONS[figure]
             drawn.append((f"{title} ({name})" if several else title, text, path))
     if runs:
+        curves = draw_curves(runs, folder)
+        drawn += [(*CURVES_CAPTION, curves)] if curves else []
         drawn.append((*CAPTION, draw_updates(runs, folder, even_steps(runs))))
     return [{"title": t, "text": x, "svg": Markup(_inline(p))} for t, x, p in drawn]
 
