@@ -99,7 +99,7 @@ def make(root, studies):
     import numpy as np
     import polars as pl
 
-    from nast.phantom.write import _LEVELS, CAD_NAMES, MARKER
+    from nast.phantom.write import _LEVELS, CAD_NAMES, write_mark
     from nast.sources.cad_chest import DISEASES
 
     root.mkdir(parents=True, exist_ok=True)
@@ -173,7 +173,7 @@ def make(root, studies):
             record |= {"dicom_id": str(dicom[at]), "view": VIEWS[view[at]], "study_order": i % 5}
             out.write((", " if i else "[") + json.dumps(record | {"entity": found}))
         out.write("]")
-    (root / MARKER).write_text("Made by benchmarks/sources_speed.py.\n")
+    write_mark(root)
 
 
 def rows_of(root, name):

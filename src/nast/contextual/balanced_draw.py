@@ -15,8 +15,10 @@ TRIES = 64
 """Ways of filling a list that are compared."""
 MOST_USES = 8
 """Lists of one polarity that one image serves in."""
-ROUNDS = 2
+ROUNDS = 4
 """How often lists are taken away and foils exchanged at the end."""
+CONTEXT = 0.1
+"""What the sums of context weigh beside those of statements when foils are exchanged."""
 _SIBLINGS, _KINDS = 3, 3
 _CONTEXT = _SIBLINGS * _KINDS + 4
 
@@ -95,7 +97,7 @@ def draw_lists(said: Stated, k: int, limit: int, rng: np.random.Generator) -> Li
     for _ in range(ROUNDS):
         kept = _balanced(said, drawn)
         drawn = _exchanged(said, Lists(drawn.images[kept], drawn.statements[kept]), rng)
-    kept = _balanced(said, drawn)
+    kept = _within(said, drawn)
     return Lists(drawn.images[kept], drawn.statements[kept])
 
 
@@ -150,6 +152,7 @@ def _change(said: Stated, lists: np.ndarray) -> np.ndarray:
 def _exchanged(said: Stated, drawn: Lists, rng: np.random.Generator) -> Lists:
     """Foils that were shown too often give way to others, where that brings the sums to zero."""
     number, lists = said.verdicts.shape[1], drawn.statements.copy()
+    weight = np.r_[np.ones(number), np.full(_CONTEXT, CONTEXT)]
     balance = _change(said, lists).sum(axis=0)
     used = np.bincount(lists.ravel(), minlength=number) > 0
     for row in rng.permutation(len(lists)).tolist():
@@ -166,32 +169,39 @@ def _exchanged(said: Stated, drawn: Lists, rng: np.random.Generator) -> Lists:
             both[1, place] = better
             before, after = _change(said, both)
             moved = balance - before + after
-            if (moved**2).sum() < (balance**2).sum():
+            if (weight * moved**2).sum() < (weight * balance**2).sum():
                 balance, lists[row] = moved, both[1]
     return Lists(drawn.images, lists)
 
 
 def _balanced(said: Stated, drawn: Lists) -> np.ndarray:
-    """Which lists stay: those without which the sums would be further from zero.
-
-    Then lists go until every statement is within one of its share, however few are left.
-    """
+    """Which lists stay: those without which the sums would be further from zero."""
     kept = np.ones(len(drawn.images), dtype=bool)
-    if not len(kept):
-        return kept
-    k, number = drawn.statements.shape[1], said.verdicts.shape[1]
     change = _change(said, drawn.statements)
     balance = change.sum(axis=0)
     while kept.any():
         without = (change * (change - 2 * balance)).sum(axis=1)
-        without[~kept] = np.inf
+        out = int(np.where(kept, without, np.inf).argmin())
+        if without[out] >= 0:
+            break
+        kept[out] = False
+        balance -= change[out]
+    return kept
+
+
+def _within(said: Stated, drawn: Lists) -> np.ndarray:
+    """Which lists stay, so that every statement is within one of its share."""
+    kept = np.ones(len(drawn.images), dtype=bool)
+    k, number = drawn.statements.shape[1], said.verdicts.shape[1]
+    change = _change(said, drawn.statements)
+    balance = change.sum(axis=0)
+    while kept.any():
         worst = int(np.abs(balance[:number]).argmax())
-        if without.min() >= 0:
-            if abs(balance[worst]) <= k:
-                break
-            helps = change[:, worst] * balance[worst] > 0
-            without = np.where(helps, without, np.inf)
-        out = int(without.argmin())
+        if abs(balance[worst]) <= k:
+            break
+        helps = kept & (change[:, worst] * balance[worst] > 0)
+        without = (change * (change - 2 * balance)).sum(axis=1)
+        out = int(np.where(helps, without, np.inf).argmin())
         kept[out] = False
         balance -= change[out]
     return kept
