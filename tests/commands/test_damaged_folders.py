@@ -151,6 +151,12 @@ def test_export_of_damaged_claims(name, facts, refused):
     refused(contextual_set(facts), name, lambda work: [work if a == "{}" else a for a in call])
 
 
+@pytest.mark.parametrize("name", ["candidates.parquet", "captions.parquet", "items.parquet"])
+def test_evaluation_of_damaged_claims(name, facts, tiny_clip, tmp_path, refused):
+    call = ["evaluate", f"hf:{tiny_clip}", "{}", "--split", "all", "-o", tmp_path / "out"]
+    refused(contextual_set(facts), name, lambda work: [work if a == "{}" else a for a in call])
+
+
 @pytest.mark.parametrize("name", ["layer_weights.json", "layer_scores.parquet"])
 def test_training_by_a_damaged_trace(name, traced, facts, tiny_clip, tmp_path, refused):
     call = ["train", f"hf:{tiny_clip}", facts, tmp_path / "none", "--layers", "scope", "--trace"]

@@ -75,7 +75,7 @@ def test_shares_that_are_none_are_refused(tmp_path):
 
 def traced(folder, scores):
     def make(out):
-        write_json(out / "layer_weights.json", {"score": scores})
+        write_json(out / "layer_weights.json", {"score": scores, "aggregation": "cue"})
         return {"counts": {}}
 
     stage(folder, {"stage": "trace"}, [], make)
@@ -90,7 +90,7 @@ def test_the_trace_in_force_is_the_runs_own_or_the_only_one(tmp_path):
     second = tmp_path / "b"
 
     def make(out):
-        write_json(out / "layer_weights.json", {"score": [0.9, 0.1, 0.1]})
+        write_json(out / "layer_weights.json", {"score": [0.9, 0.1, 0.1], "aggregation": "cue"})
         return {"counts": {}}
 
     stage(second, {"stage": "trace", "seed": 1}, [], make)

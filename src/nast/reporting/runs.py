@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from nast.errors import InputError
 from nast.files import manifest_of, read_json
 from nast.folders import identity
@@ -93,8 +95,26 @@ def traced_order(traces: Sequence[Path], runs: Sequence[Path]) -> list[int] | No
     chosen = own or (traces if len(traces) == 1 else [])
     if len(chosen) != 1:
         return None
-    scores = read_json(chosen[0] / "layer_weights.json")["score"]
+    scores, _ = traced_scores(chosen[0])
     return sorted(range(len(scores)), key=lambda block: (-scores[block], block))
+
+
+def traced_scores(trace: Path) -> tuple[np.ndarray, str]:
+    """The CTE score of each block that a trace chose its weights by, and the name of the profile.
+
+    Raises:
+        InputError: `layer_weights.json` holds something else.
+    """
+    path = trace / "layer_weights.json"
+    chosen = read_json(path)
+    try:
+        return np.asarray(chosen["score"], dtype=float), str(chosen["aggregation"])
+    except (LookupError, TypeError, ValueError):
+        raise InputError(
+            path,
+            found="something else",
+            expected="the scores of the blocks, as nast trace writes them",
+        ) from None
 
 
 def depth(run: Path) -> int:

@@ -14,12 +14,11 @@ import polars as pl
 from scipy.stats import spearmanr
 from scipy.stats import t as student
 
-from nast.errors import InputError
-from nast.files import read_json
 from nast.measuring.compare import harm
 from nast.reporting.item_folders import short_names
 from nast.reporting.joined import Joined
 from nast.reporting.numbers import CLAIMS, Row, cell, corrected, minus, pick, sign_of
+from nast.reporting.runs import traced_scores
 from nast.reporting.tables import Table, UpdateShares, held_by
 from nast.statistics.bootstrap import LEVEL
 
@@ -105,16 +104,8 @@ def _bias(metrics: pl.DataFrame, base: str) -> Iterator[Line]:
 def _early(folders: Sequence[Path]) -> Iterator[Line]:
     names = short_names(folders)
     for folder in folders:
-        chosen = read_json(folder / "layer_weights.json")
-        try:
-            scores = np.maximum(np.asarray(chosen["score"], dtype=float), 0)
-            profile = chosen["aggregation"]
-        except (LookupError, TypeError, ValueError):
-            raise InputError(
-                folder / "layer_weights.json",
-                found="something else",
-                expected="the scores of the blocks, as nast trace writes them",
-            ) from None
+        scores, profile = traced_scores(folder)
+        scores = np.maximum(scores, 0)
         if not scores.sum():
             continue
         third = len(scores) // 3
