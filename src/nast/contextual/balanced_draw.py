@@ -5,6 +5,9 @@ truth, K times, minus how often it is shown; and the same for what words alone s
 beside the others (how many speak of its condition, how much it has in common with them). Where
 all these sums are zero, no conditional logit in them is better than a guess: the gradient of its
 likelihood at zero is that vector of sums, and the likelihood is concave.
+
+All sums are whole numbers of a unit, so that they are exact and the lists the same on every
+processor.
 """
 
 from typing import NamedTuple
@@ -17,8 +20,12 @@ MOST_USES = 8
 """Lists of one polarity that one image serves in."""
 ROUNDS = 4
 """How often lists are taken away and foils exchanged at the end."""
-CONTEXT = 0.1
-"""What the sums of context weigh beside those of statements when foils are exchanged."""
+EXCHANGE = 10
+"""What the sums of statements weigh beside those of context when foils are exchanged."""
+UNIT = 2520
+"""What a statement counts: a multiple of every number of candidates up to ten, that ties share."""
+WORDS = 60
+"""The unit of `alike`."""
 _SIBLINGS, _KINDS = 3, 3
 _CONTEXT = _SIBLINGS * _KINDS + 4
 
@@ -32,7 +39,8 @@ class Stated(NamedTuple):
             the other.
         condition: (statements,), a number for the condition that each is about.
         kind: (statements,), 0 existence, 1 location, 2 severity.
-        alike: (statements, statements), share of words in common, 1 of a statement with itself.
+        alike: (statements, statements), share of words in common in parts of `WORDS`, a whole
+            number; `WORDS` of a statement with itself.
     """
 
     verdicts: np.ndarray
@@ -78,7 +86,7 @@ def draw_lists(said: Stated, k: int, limit: int, rng: np.random.Generator) -> Li
     images: list[int] = []
     lists: list[np.ndarray] = []
     while len(lists) < limit and alive.any():
-        turn = np.where(alive, balance[:number] + rng.random(number) / 2, np.inf)
+        turn = np.where(alive, balance[:number] + rng.integers(0, UNIT // 2, number), np.inf)
         truth = int(turn.argmin())
         free = np.flatnonzero(true[:, truth] & serves & (uses < MOST_USES) & ~said_of[:, truth])
         shown = rng.choice(free, TRIES) if len(free) else free
@@ -112,7 +120,8 @@ def _filled(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Lists of a truth and the foils that are owed most, with some chance, and their images."""
     allowed = false[images] & said.together[truth]
-    wanted = owed + rng.normal(size=allowed.shape)
+    chance = rng.integers(-UNIT, UNIT + 1, (2, *allowed.shape)).sum(axis=0)
+    wanted = owed + chance
     lists = np.full((len(images), k), truth)
     rows, whole = np.arange(len(images)), np.ones(len(images), dtype=bool)
     for place in range(1, k):
@@ -132,27 +141,31 @@ def _change(said: Stated, lists: np.ndarray) -> np.ndarray:
     number = said.verdicts.shape[1]
     change = np.zeros((n, number + _CONTEXT))
     rows = np.arange(n)[:, None]
-    np.add.at(change, (rows, lists), sign)
+    np.add.at(change, (rows, lists), UNIT * sign)
     conditions = said.condition[lists]
     siblings = (conditions[:, :, None] == conditions[:, None, :]).sum(axis=2) - 1
     cell = said.kind[lists] * _SIBLINGS + np.minimum(siblings, _SIBLINGS - 1)
-    np.add.at(change, (rows, number + cell), sign)
-    common = said.alike[lists[:, :, None], lists[:, None, :]].sum(axis=2) - 1
-    most = np.isclose(common, common.max(axis=1, keepdims=True))
-    least = np.isclose(common, common.min(axis=1, keepdims=True))
-    middle = common - common.mean(axis=1, keepdims=True)
-    for place, column in enumerate((most, least)):
-        share = column / column.sum(axis=1, keepdims=True)
-        change[:, number + _SIBLINGS * _KINDS + place] = share @ sign
-    for place, column in enumerate((middle, middle**2)):
-        change[:, number + _SIBLINGS * _KINDS + 2 + place] = column @ sign
+    np.add.at(change, (rows, number + cell), UNIT * sign)
+    common = said.alike[lists[:, :, None], lists[:, None, :]].sum(axis=2)
+    most = common == common.max(axis=1, keepdims=True)
+    least = common == common.min(axis=1, keepdims=True)
+    # How far each stands from the mean of its list, k times, and the square of that.
+    middle = k * common - common.sum(axis=1, keepdims=True)
+    columns = (
+        most * (UNIT // most.sum(axis=1, keepdims=True)),
+        least * (UNIT // least.sum(axis=1, keepdims=True)),
+        middle * max(1, UNIT // (WORDS * k)),
+        middle**2 // k**2,
+    )
+    for place, column in enumerate(columns):
+        change[:, number + _SIBLINGS * _KINDS + place] = column @ sign
     return change
 
 
 def _exchanged(said: Stated, drawn: Lists, rng: np.random.Generator) -> Lists:
     """Foils that were shown too often give way to others, where that brings the sums to zero."""
     number, lists = said.verdicts.shape[1], drawn.statements.copy()
-    weight = np.r_[np.ones(number), np.full(_CONTEXT, CONTEXT)]
+    weight = np.r_[np.full(number, EXCHANGE), np.ones(_CONTEXT)]
     balance = _change(said, lists).sum(axis=0)
     used = np.bincount(lists.ravel(), minlength=number) > 0
     for row in rng.permutation(len(lists)).tolist():
@@ -163,7 +176,7 @@ def _exchanged(said: Stated, drawn: Lists, rng: np.random.Generator) -> Lists:
             allowed[lists[row]] = False
             owed = np.where(allowed, balance[:number], -np.inf)
             better = int(owed.argmax())
-            if owed[better] - 1 <= balance[lists[row, place]]:
+            if owed[better] - UNIT <= balance[lists[row, place]]:
                 continue
             both = np.stack([lists[row], lists[row]])
             both[1, place] = better
@@ -197,7 +210,7 @@ def _within(said: Stated, drawn: Lists) -> np.ndarray:
     balance = change.sum(axis=0)
     while kept.any():
         worst = int(np.abs(balance[:number]).argmax())
-        if abs(balance[worst]) <= k:
+        if abs(balance[worst]) <= k * UNIT:
             break
         helps = kept & (change[:, worst] * balance[worst] > 0)
         without = (change * (change - 2 * balance)).sum(axis=1)

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import polars as pl
 
-from nast.contextual.balanced_draw import Stated, draw_lists
+from nast.contextual.balanced_draw import WORDS, Stated, draw_lists
 from nast.contextual.joint import study_facts
 from nast.contextual.statements import KINDS, POLARITIES, Sayable, TrueStatement
 from nast.facts.conditions import CONDITIONS, Conditions
@@ -79,7 +79,8 @@ def spoken_of(
     studies = said.studies.with_row_index("study").filter(split=part.split)
     studies = studies.filter(halves(studies["subject_id"]) == part.half)
     if len(studies) > MOST_STUDIES:
-        studies = studies.sample(MOST_STUDIES, seed=seed_of(0, *part) % 2**31)
+        rng = np.random.default_rng(seed_of(0, *part))
+        studies = studies.sort("study_id")[rng.permutation(len(studies))[:MOST_STUDIES]]
     studies = studies.sort("study_id")
     # Two statements in the same words would be one to a reader.
     texts: dict[str, int] = {}
@@ -137,7 +138,7 @@ def _said(
     facts = [s.fact for s in stated]
     names = sorted({f.condition for f in facts})
     words = [frozenset(text.lower().strip(".").split()) for text in texts]
-    alike = [[len(a & b) / len(a | b) for b in words] for a in words]
+    alike = [[WORDS * len(a & b) // len(a | b) for b in words] for a in words]
     together = [[may_stand_together(a, b, conditions) for b in facts] for a in facts]
     size = len(facts)
     return Stated(
@@ -145,7 +146,7 @@ def _said(
         np.array(together, dtype=bool).reshape(size, size),
         np.array([names.index(f.condition) for f in facts], dtype=int),
         np.array([KINDS.index(s.kind) for s in stated], dtype=int),
-        np.array(alike, dtype=float).reshape(size, size),
+        np.array(alike, dtype=int).reshape(size, size),
     )
 
 
@@ -184,7 +185,7 @@ def candidate_lists(
 ) -> pl.DataFrame:
     """The lists of every evaluation split, of both polarities.
 
-    K is the largest of `SIZES` that leaves `ENOUGH` lists of denials (or `limit`) in the test
+    K is the largest of `SIZES` that leaves `ENOUGH` lists of denials (or most of `limit`) in the test
     split, or else in the evaluation split with the most studies; the smallest where none does.
 
     Args:
@@ -214,7 +215,7 @@ def candidate_lists(
         sizes = (size,) if size else SIZES
         for k in sizes:
             found = [_drawn(part, polarity, k, limit // 2, seed) for part in parts]
-            if sum(map(len, found)) >= min(ENOUGH, limit // 2 * 2) or k == sizes[-1]:
+            if sum(map(len, found)) >= min(ENOUGH, limit * 3 // 4) or k == sizes[-1]:
                 break
         size = k
         drawn += found
