@@ -185,8 +185,8 @@ def candidate_lists(
 ) -> pl.DataFrame:
     """The lists of every evaluation split, of both polarities.
 
-    K is the largest of `SIZES` that leaves `ENOUGH` lists of denials (or most of `limit`) in the test
-    split, or else in the evaluation split with the most studies; the smallest where none does.
+    K is the largest of `SIZES` that leaves `ENOUGH` lists of denials (or most of `limit`) in the
+    test split, or else in the evaluation split with the most studies; the smallest where none does.
 
     Args:
         said: of `sayable`, for all studies.
