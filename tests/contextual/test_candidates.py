@@ -173,6 +173,13 @@ def test_training_patients_have_no_lists():
     assert lists_of(studies, facts).schema == pl.Schema(CANDIDATES_SCHEMA)
 
 
+@pytest.mark.parametrize("patients", [1, 2, 3])
+def test_a_half_without_patients_has_no_lists(patients):
+    studies, facts = drawn_facts(patients, 0)
+    lists = lists_of(studies, facts)
+    assert set(lists["study_id"]) <= set(studies["study_id"])
+
+
 @pytest.mark.parametrize(
     ("first", "second", "together"),
     [

@@ -186,7 +186,7 @@ def candidate_lists(
     """The lists of every evaluation split, of both polarities.
 
     K is the largest of `SIZES` that leaves `ENOUGH` lists of denials (or most of `limit`) in the
-    test split, or else in the evaluation split with the most studies; the smallest where none does.
+    test split, or in the validation split where there is no other; the smallest where none does.
 
     Args:
         said: of `sayable`, for all studies.
@@ -201,8 +201,7 @@ def candidate_lists(
     """
     if limit < 2:
         return pl.DataFrame(schema=CANDIDATES_SCHEMA)
-    splits = said.studies.filter(pl.col("split") != "train")["split"].value_counts(sort=True)
-    names = sorted(splits["split"], key=lambda name: name != "test")
+    names = [name for name in ("test", "validate") if name in set(said.studies["split"])]
     spoken = {
         (split, polarity): [
             spoken_of(said, facts, Half(split, half), polarity, conditions) for half in (0, 1)
