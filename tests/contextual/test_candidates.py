@@ -12,13 +12,12 @@ from hypothesis import strategies as st
 from nast.contextual.balanced_draw import WORDS, Stated, draw_lists
 from nast.contextual.build import build_contextual, check_options
 from nast.contextual.candidates import (
-    audit_lists,
     candidate_lists,
     halves,
     may_stand_together,
-    said_in_training,
     worded,
 )
+from nast.contextual.list_audit import audit_lists, said_in_training
 from nast.contextual.statements import sayable
 from nast.errors import UsageError
 from nast.facts.conditions import CONDITIONS

@@ -8,17 +8,12 @@ import polars as pl
 from polars.io.plugins import register_io_source
 
 from nast.contextual.by_model import write_captions, write_claims
-from nast.contextual.candidates import (
-    CANDIDATES,
-    LISTS,
-    audit_lists,
-    candidate_lists,
-    said_in_training,
-)
+from nast.contextual.candidates import CANDIDATES, LISTS, candidate_lists
 from nast.contextual.captions import PARAPHRASES, Plan, caption_slices, plan_captions
 from nast.contextual.card import contextual_card
 from nast.contextual.claims import CONSTRUCTIONS, claims_table, find_groups, said_range
 from nast.contextual.counts import CELLS, caption_cells, counts_of
+from nast.contextual.list_audit import audit_lists, said_in_training
 from nast.contextual.statements import sayable
 from nast.errors import InputError, UsageError
 from nast.facts.conditions import copy_conditions

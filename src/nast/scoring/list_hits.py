@@ -51,7 +51,7 @@ def blind_lists(lists: pl.DataFrame, training: Mapping[str, int], data: str) -> 
 
     Args:
         lists: `CANDIDATES_SCHEMA` rows.
-        training: of `contextual.candidates.said_in_training`.
+        training: of `contextual.list_audit.said_in_training`.
         data: name of the data set in the results.
     """
     scores = np.array([[training.get(text, 0) for text in row] for row in lists["candidates"]])

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import polars as pl
 
-from nast.contextual.candidates import said_in_training
+from nast.contextual.list_audit import said_in_training
 from nast.errors import InputError, ModelError, UsageError
 from nast.files import read_table
 from nast.language.write.llm.backends import LanguageModel
