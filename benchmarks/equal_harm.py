@@ -2,8 +2,9 @@
 
     python benchmarks/equal_harm.py ANSWERS [--rule shown] [--picture FILE.svg]
 
-Every number is a mean over seeds of a difference on the same items; its 95 % interval resamples
-patients and seeds. `--rule` says how each run's g is chosen from its validation curve:
+Every number is a mean over seeds of a difference on the same items. Its 95 % interval joins, as
+squares, that of a bootstrap of the seeds' mean over patients and groups of items, and that of
+Student's t over the seeds. `--rule` says how each run's g is chosen from its validation curve:
 
     shown    the best on denials with a loss of at most 0.01 to the end of its interval or, where
              there is none, without a loss (what `nast train` does)
@@ -18,11 +19,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from scipy.stats import t as student
 
+from nast.statistics.bootstrap import clustered_mean
 from nast.training.interpolation import KEPT, MARGIN, best_share
 
 GAINED = ("negated claims", "negated questions", "negated lists")
-RESAMPLES = 2_000
 RULES = {"margin": MARGIN, "none": 0.0}
 """The largest loss of two rules."""
 
@@ -48,7 +50,7 @@ class Kept:
 
     def chosen(self, rule: str) -> float:
         """The g of a rule."""
-        if rule == "whole":
+        if rule == "whole" or not len(self.validation["g"]):
             return 1.0
         names = list(self.validation)
         curve = [
@@ -64,9 +66,8 @@ class Kept:
         """Answers at a share; between two that were looked at, a mean of both."""
         place = float(np.interp(g, self.g, np.arange(len(self.g))))
         low = min(int(place), len(self.g) - 2)
-        return self.answers[part][low] * (1 - place + low) + self.answers[part][low + 1] * (
-            place - low
-        )
+        near, far = self.answers[part][low].astype(float), self.answers[part][low + 1]
+        return near * (1 - place + low) + far * (place - low)
 
     def share_of_drift(self, drift: float) -> float:
         """The share at which neutral sentences have moved so far; the whole where none has."""
@@ -74,39 +75,33 @@ class Kept:
         return float(np.interp(drift, self.drift[order], self.g[order]))
 
 
-def read(folder: Path) -> tuple[dict[str, dict[int, Kept]], dict[str, np.ndarray]]:
-    """Label -> seed -> run, and part -> the patient of each item as a number."""
+Clusters = dict[str, dict[str, np.ndarray]]
+"""Part -> kind of cluster -> the cluster of each item."""
+
+
+def read(folder: Path) -> tuple[dict[str, dict[int, Kept]], Clusters]:
+    """Label -> seed -> run, and the clusters of all items."""
     runs: dict[str, dict[int, Kept]] = defaultdict(dict)
     for path in sorted(folder.glob("*, seed *.npz")):
         label, seed = path.stem.rsplit(", seed ", 1)
         runs[label][int(seed)] = Kept(path)
-    with np.load(folder / "patients.npz") as file:
-        ids = {name: file[name] for name in file.files}
-    numbers = {p: i for i, p in enumerate(sorted({p for some in ids.values() for p in some}))}
-    return runs, {name: np.array([numbers[p] for p in some]) for name, some in ids.items()}
+    clusters: Clusters = defaultdict(dict)
+    with np.load(folder / "clusters.npz") as file:
+        for name in file.files:
+            part, kind = name.split("/")
+            clusters[part][kind] = np.unique(file[name], return_inverse=True)[1]
+    return dict(runs), dict(clusters)
 
 
-class Draws:
-    """The same resampled patients and seeds for every difference."""
-
-    def __init__(self, patients: dict[str, np.ndarray], seed: int = 0) -> None:
-        """Draw how often each patient counts in each resample."""
-        self.patients = patients
-        self.number = 1 + max(int(p.max()) for p in patients.values())
-        self.rng = np.random.default_rng(seed)
-        shape = np.full(self.number, 1 / self.number)
-        self.weights = self.rng.multinomial(self.number, shape, size=RESAMPLES).astype(np.float32)
-
-    def difference(self, part: str, changes: Sequence[np.ndarray]) -> tuple[float, float, float]:
-        """Mean over seeds of the mean change of a part's items, with its interval."""
-        owners = self.patients[part]
-        sums = np.stack([np.bincount(owners, c, self.number) for c in changes])
-        counts = np.bincount(owners, minlength=self.number)
-        means = (self.weights @ sums.T.astype(np.float32)) / (self.weights @ counts)[:, None]
-        chosen = self.rng.integers(len(changes), size=(RESAMPLES, len(changes)))
-        drawn = np.take_along_axis(means, chosen, axis=1).mean(axis=1)
-        low, high = np.quantile(drawn, [0.025, 0.975])
-        return float(np.mean([c.mean() for c in changes])), float(low), float(high)
+def mean_change(changes: Sequence[np.ndarray], clusters: dict) -> tuple[float, float, float]:
+    """Mean over seeds of the mean change of a part's items, with its interval."""
+    found = clustered_mean(np.mean(changes, axis=0), clusters)
+    seeds, spread = len(changes), 0.0
+    if seeds > 1:
+        means = [change.mean() for change in changes]
+        spread = student.ppf(0.975, seeds - 1) * np.std(means, ddof=1) / np.sqrt(seeds)
+    below, above = (np.hypot(found.value - end, spread) for end in (found.low, found.high))
+    return found.value, found.value - float(below), found.value + float(above)
 
 
 def cell(found: tuple[float, float, float]) -> str:
@@ -114,17 +109,18 @@ def cell(found: tuple[float, float, float]) -> str:
     return f"{value:+.3f} [{low:+.3f}, {high:+.3f}]"
 
 
-def print_no_harm(runs, draws: Draws, rule: str) -> None:
+def print_no_harm(runs, clusters: Clusters, rule: str) -> None:
     """Each setting at its own g against the base, on what is to gain and what must not be lost."""
-    parts = [p for p in (*GAINED, *KEPT) if p in draws.patients]
+    parts = [p for p in (*GAINED, *KEPT) if p in clusters]
     print(f"\n**Against the base, g by the rule `{rule}`**\n")
     print("| setting | seeds | g |", " | ".join(parts), "| neutral cosine | no harm |")
     print("| --- " * (len(parts) + 5) + "|")
     for label, seeds in runs.items():
         shares = {seed: run.chosen(rule) for seed, run in seeds.items()}
         found = {
-            part: draws.difference(
-                part, [run.at(part, shares[s]) - run.answers[part][0] for s, run in seeds.items()]
+            part: mean_change(
+                [run.at(part, shares[s]) - run.answers[part][0] for s, run in seeds.items()],
+                clusters[part],
             )
             for part in parts
         }
@@ -138,9 +134,9 @@ def print_no_harm(runs, draws: Draws, rule: str) -> None:
         )
 
 
-def print_equal(runs, draws: Draws, rule: str, against: str) -> None:
+def print_equal(runs, clusters: Clusters, rule: str, against: str) -> None:
     """Each setting minus another one, at each one's g and where both have moved equally far."""
-    parts = [p for p in (*GAINED, *KEPT) if p in draws.patients]
+    parts = [p for p in (*GAINED, *KEPT) if p in clusters]
     for title, equal in (("each at its own g", False), ("at equal drift", True)):
         print(f"\n**Minus {against}, {title} (rule `{rule}`)**\n")
         print("| setting | seeds |", " | ".join(parts), "|")
@@ -159,7 +155,7 @@ def print_equal(runs, draws: Draws, rule: str, against: str) -> None:
                         moved = float(np.interp(other_share, other.g, other.drift))
                         share = one.share_of_drift(moved)
                     changes.append(one.at(part, share) - other.at(part, other_share))
-                cells.append(cell(draws.difference(part, changes)))
+                cells.append(cell(mean_change(changes, clusters[part])))
             print(f"| {label} | {len(both)} |", " | ".join(cells), "|")
 
 
@@ -167,25 +163,24 @@ def picture(runs, rule: str, out: Path) -> None:
     """Denials over harm along g: a line per setting, a dot at the chosen g."""
     from matplotlib import pyplot as plt
 
+    grid = np.linspace(0, 1, 11)
     figure, axes = plt.subplots(1, 2, figsize=(10, 4.2), sharey=True, layout="constrained")
     for label, seeds in runs.items():
-        first = next(iter(seeds.values()))
-        gained = [p for p in GAINED[:2] if p in first.answers]
-        kept = [p for p in KEPT if p in first.answers]
-
-        def along(parts, seeds=seeds):
-            return np.mean(
-                [[run.answers[p].mean(axis=1) for p in parts] for run in seeds.values()],
-                axis=(0, 1),
-            )
-
-        repaired, harm = along(gained), along(kept)[0] - along(kept)
-        drift = 1 - np.mean([run.drift for run in seeds.values()], axis=0)
+        parts = next(iter(seeds.values())).answers
         g = float(np.mean([run.chosen(rule) for run in seeds.values()]))
-        for axis, across in zip(axes, (harm, drift), strict=True):
-            (line,) = axis.plot(across, repaired, label=label, marker=".", ms=3, lw=1.2)
-            spot = np.interp(g, first.g, across), np.interp(g, first.g, repaired)
-            axis.plot(*spot, "o", color=line.get_color(), ms=7)
+
+        def mean(parts, g, seeds=seeds):
+            return np.mean([run.at(part, g).mean() for run in seeds.values() for part in parts])
+
+        def spot(g, seeds=seeds, parts=parts):
+            kept = [part for part in KEPT if part in parts]
+            drift = [np.interp(g, run.g, run.drift) for run in seeds.values()]
+            return mean(kept, 0.0) - mean(kept, g), 1 - np.mean(drift), mean(GAINED[:2], g)
+
+        line, dot = np.array([spot(g) for g in grid]), spot(g)
+        for place, axis in enumerate(axes):
+            (drawn,) = axis.plot(line[:, place], line[:, 2], label=label, marker=".", ms=3, lw=1.2)
+            axis.plot(dot[place], dot[2], "o", color=drawn.get_color(), ms=7)
     axes[0].axvline(MARGIN, color="gray", lw=0.8, ls=":")
     axes[0].set_xlabel("mean loss elsewhere (dotted: the margin)")
     axes[1].set_xlabel("neutral sentences: 1 - cosine with the base")
@@ -201,13 +196,12 @@ def main() -> None:
     parser.add_argument("--against", nargs="+", default=["uniform"])
     parser.add_argument("--picture", type=Path)
     asked = parser.parse_args()
-    runs, patients = read(asked.answers)
-    draws = Draws(patients)
-    print(f"{draws.number} patients;", {name: len(some) for name, some in patients.items()})
+    runs, clusters = read(asked.answers)
+    print({part: len(kinds["patients"]) for part, kinds in clusters.items()})
     for rule in asked.rule:
-        print_no_harm(runs, draws, rule)
+        print_no_harm(runs, clusters, rule)
     for other in asked.against:
-        print_equal(runs, draws, asked.rule[0], other)
+        print_equal(runs, clusters, asked.rule[0], other)
     if asked.picture:
         picture(runs, asked.rule[0], asked.picture)
 

@@ -244,10 +244,17 @@ def test_the_papers_protocol_has_none(facts, tmp_path):
     assert made["counts"]["candidate lists"] == 0
 
 
-@pytest.mark.parametrize("wrong", [{"lists": 0}, {"candidates": 1}])
+@pytest.mark.parametrize(
+    "wrong", [{"lists": 0}, {"lists": 7}, {"lists": 19, "candidates": 10}, {"candidates": 1}]
+)
 def test_numbers_out_of_range_are_refused(wrong):
     with pytest.raises(UsageError, match=next(iter(wrong))):
         check_options("balanced", k=5, **wrong)
+
+
+def test_the_fewest_lists_that_may_be_asked_for_are_some(facts, tmp_path):
+    made = build_contextual(facts, tmp_path / "few", groups=4, lists=8)
+    assert 0 < made["counts"]["candidate lists"] <= 2 * 2 * 8
 
 
 def random_statements(seed, images=40, size=12):

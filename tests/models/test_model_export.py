@@ -42,10 +42,15 @@ def run(tiny_clip, tmp_path_factory):
     return make_run(f"hf:{tiny_clip}", tmp_path_factory.mktemp("run"))
 
 
+@pytest.mark.parametrize("chosen", [False, True], ids=["asked", "chosen"])
 @pytest.mark.parametrize("g", [0, 0.3, 1])
-def test_a_share_of_a_run_lies_between_its_base_and_the_run(run, tiny_clip, g, tmp_path):
+def test_a_share_of_a_run_lies_between_its_base_and_the_run(tiny_clip, g, chosen, tmp_path):
     """The weights are base + g (run - base), in the model and in both exports of it."""
-    base, whole, model = (load_model(m) for m in (f"hf:{tiny_clip}", run, f"{run}@{g}"))
+    run = make_run(f"hf:{tiny_clip}", tmp_path / "run")
+    if chosen:
+        resealed(tmp_path / "run", g=g)
+    spec = run if chosen else f"{run}@{g}"
+    base, whole, model = (load_model(m) for m in (f"hf:{tiny_clip}", f"{run}@1", spec))
     ends = [
         dict(m.network.merge_and_unload().state_dict() if m is whole else m.network.state_dict())
         for m in (base, whole)
@@ -63,8 +68,8 @@ def test_a_share_of_a_run_lies_between_its_base_and_the_run(run, tiny_clip, g, t
         assert torch.allclose(between[name], weight, atol=1e-6), name
     if g == 0:
         assert torch.equal(texts, base.encode_texts(TEXTS))
-    assert (model.key == load_model(run).key) is (g == 1)
-    assert (model.g, model.name) == (g, "LoRA uniform" + f" @{g:g}")
+    assert (model.key == whole.key) is (g == 1)
+    assert (model.g, model.name) == (g, "LoRA uniform" + ("" if chosen else f" @{g:g}"))
 
 
 def test_a_share_is_one_and_a_folder_is_taken_by_its_name(run, tiny_clip, tmp_path):

@@ -10,12 +10,14 @@ from pathlib import Path
 import polars as pl
 import pytest
 import torch
-from built import contextual_set
+from built import contextual_set, question_set
 from six_pairs import six_pairs
 
 from nast.cli import run
+from nast.files import manifest_of
 from nast.layers import LayerWeights
 from nast.models.registry import load_model
+from nast.training.interpolation import FACTORS
 from nast.training.lora import lora_by_layer
 from nast.training.run import STATE
 from nast.training.train_config import TrainConfig
@@ -87,7 +89,8 @@ sys.exit(run(sys.argv[2:]))
 @pytest.mark.slow
 def test_a_killed_command_goes_on_and_a_finished_one_returns(tiny_clip, facts, tmp_path):
     options = ["--steps", 4, "--captions", 8, "--claims", 2, "--vectors", tmp_path / "vectors"]
-    call = ["train", f"hf:{tiny_clip}", facts, contextual_set(facts), *options, "-o"]
+    sets = [contextual_set(facts), question_set(facts)]
+    call = ["train", f"hf:{tiny_clip}", facts, *sets, *options, "-o"]
     assert together([2, *call, tmp_path / "two"], COMMAND)[0] == 9
     assert (tmp_path / "two" / STATE).is_file()
     assert together([0, *call, tmp_path / "two"], COMMAND) == [0, 0]
@@ -99,6 +102,13 @@ def test_a_killed_command_goes_on_and_a_finished_one_returns(tiny_clip, facts, t
     assert len(losses[0]) == 4
     for name in losses[1].columns:
         assert losses[0][name].to_list() == pytest.approx(losses[1][name].to_list(), abs=1e-5)
+    two, one = (manifest_of(tmp_path / name) for name in ("two", "one"))
+    assert two["validation items"] == one["validation items"]
+    assert len(two["curve"]) == len(FACTORS) == len(one["curve"])
+    item = 1 / min(two["validation items"].values())
+    for row, wanted in zip(two["curve"], one["curve"], strict=True):
+        assert row == pytest.approx(wanted, abs=1.01 * item), "rounding turns one item at most"
+    assert two["g"] in FACTORS
 
 
 @pytest.mark.slow

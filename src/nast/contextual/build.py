@@ -8,7 +8,7 @@ import polars as pl
 from polars.io.plugins import register_io_source
 
 from nast.contextual.by_model import write_captions, write_claims
-from nast.contextual.candidates import CANDIDATES, LISTS, candidate_lists
+from nast.contextual.candidates import CANDIDATES, LISTS, SIZES, candidate_lists
 from nast.contextual.captions import PARAPHRASES, Plan, caption_slices, plan_captions
 from nast.contextual.card import contextual_card
 from nast.contextual.claims import CONSTRUCTIONS, claims_table, find_groups, said_range
@@ -21,7 +21,7 @@ from nast.files import atomic, manifest_of, write_json, write_table, write_text
 from nast.items.audit import audit_table, leaks_of, raise_on_leak
 from nast.items.table import FILE
 from nast.language.write.llm.backends import LanguageModel
-from nast.ranges import COUNT, SEED
+from nast.ranges import COUNT, SEED, Range
 from nast.records import CANDIDATES_SCHEMA, CAPTIONS_SCHEMA, ITEMS_SCHEMA
 from nast.sources.collect import read_facts
 from nast.sources.io.label_tables import refuse_split_patients
@@ -60,8 +60,9 @@ def build_contextual(
         per_study: captions of each polarity a study, at most.
         paraphrases: wordings of each caption; a language model also writes so many of each set of
             claims.
-        lists: at most so many candidate lists of each polarity per evaluation split. The paper's
-            protocol has none: there the gallery is all captions.
+        lists: at most so many candidate lists of each polarity per evaluation split, and at least
+            2 K: each half of the patients has lists of its own, K at a time. The paper's protocol
+            has none: there the gallery is all captions.
         candidates: K, the statements of a list; the largest of 10, 8, 6 and 4 that leaves enough
             lists of denials, where it is not given.
         seed: of every choice.
@@ -194,9 +195,9 @@ def check_options(
     COUNT.check("groups", groups)
     COUNT.check("per_study", per_study)
     PARAPHRASES.check("paraphrases", paraphrases)
-    COUNT.check("lists", lists)
-    if candidates is not None:
-        CANDIDATES.check("candidates", candidates)
+    CANDIDATES.check("candidates", candidates)
+    size = min(SIZES) if candidates is None else candidates
+    Range(2 * size, None, LISTS).check("lists", lists)
     SEED.check("seed", seed)
     k = 2 if construction == "sides" else k
     if k not in CONSTRUCTIONS[construction][0]:

@@ -196,8 +196,6 @@ def candidate_lists(
     Returns:
         `CANDIDATES_SCHEMA` rows; no row where nothing can be contradicted.
     """
-    if limit < 2:
-        return pl.DataFrame(schema=CANDIDATES_SCHEMA)
     names = [name for name in ("test", "validate") if name in set(said.studies["split"])]
     spoken = {
         (split, polarity): [
