@@ -56,8 +56,9 @@ class PhantomStudy:
 def patients(number: int, seed: int) -> list[PhantomStudy]:
     """Studies of `number` phantom patients, one to three each, in order of the ids.
 
-    Patient i depends on `seed` and i only. Splits are 60/10/30 train/validate/test: the test
-    patients carry the tables, so there are more of them than in a source without a split.
+    Patient i depends on `seed` and i only. Splits are 50/20/30 train/validate/test: the test
+    patients carry the tables, and the validation patients have to show that a repair does no harm,
+    so there are more of both than in a source without a split.
     """
     return [study for index in range(number) for study in _patient(index, seed)]
 
@@ -67,7 +68,7 @@ def _patient(index: int, seed: int) -> list[PhantomStudy]:
     # Ids of the seeds 0 to 9 and 10 to 19 do not meet among themselves; the patients of two seeds
     # differ in any case, for a patient is drawn from the seed itself.
     subject = FIRST_SUBJECT + (seed % 30) * 300_000 + index
-    split = str(rng.choice(["train", "validate", "test"], p=[0.6, 0.1, 0.3]))
+    split = str(rng.choice(["train", "validate", "test"], p=[0.5, 0.2, 0.3]))
     studies = []
     for number in range(int(rng.choice([1, 2, 3], p=[0.5, 0.35, 0.15]))):
         studies.append(
