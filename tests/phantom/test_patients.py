@@ -27,9 +27,9 @@ def test_ids_and_splits():
     assert len(splits) == 400
     assert all(len(s) == 1 for s in splits.values())
     counts = Counter(next(iter(s)) for s in splits.values())
-    # 60/10/30, three standard deviations: 29, 18, 28.
-    assert abs(counts["train"] - 240) < 29
-    assert abs(counts["validate"] - 40) < 18
+    # 50/20/30, three standard deviations: 30, 24, 28.
+    assert abs(counts["train"] - 200) < 30
+    assert abs(counts["validate"] - 80) < 24
     assert abs(counts["test"] - 120) < 28
     numbers = Counter(s.subject_id for s in studies)
     assert set(numbers.values()) == {1, 2, 3}

@@ -20,6 +20,7 @@ from nast.files import manifest_of
 from nast.layers import LayerWeights, uniform
 from nast.models.registry import load_model
 from nast.stages import stage
+from nast.training.interpolation import FACTORS
 from nast.training.lora import lora_by_layer
 from nast.training.run import STATE, build_run
 from nast.training.train import train
@@ -202,7 +203,7 @@ TEXTS = ["There is no edema.", "There is severe pneumothorax."]
 def test_run_folder_loads_by_name_and_by_peft(run, tiny_clip):
     folder, model = run
     wanted = model.encode_texts(TEXTS)
-    loaded = load_model(f"run:{folder}")
+    loaded = load_model(f"run:{folder}@1")
     assert torch.allclose(loaded.encode_texts(TEXTS), wanted, atol=1e-6)
     base = load_model(f"hf:{tiny_clip}")
     assert loaded.key != base.key
@@ -213,11 +214,11 @@ def test_run_folder_loads_by_name_and_by_peft(run, tiny_clip):
 
 def test_a_run_can_be_trained_on(run, facts, tmp_path):
     folder, first = run
-    model = load_model(f"run:{folder}")
+    model = load_model(f"run:{folder}@1")
     config = TrainConfig(steps=2, captions=8, claims=4, learning_rate=1e-2)
     build_run(
         model,
-        f"run:{folder}",
+        f"run:{folder}@1",
         facts,
         contextual_set(facts),
         tmp_path / "second",
@@ -226,7 +227,7 @@ def test_a_run_can_be_trained_on(run, facts, tmp_path):
     )
     wanted = model.encode_texts(TEXTS)
     assert not torch.allclose(first.encode_texts(TEXTS), wanted, atol=1e-4)
-    again = load_model(f"run:{tmp_path / 'second'}")
+    again = load_model(f"run:{tmp_path / 'second'}@1")
     assert torch.allclose(again.encode_texts(TEXTS), wanted, atol=1e-5)
     assert again.made_from == [folder, tmp_path / "second"]
 
@@ -371,9 +372,9 @@ def test_a_run_knows_its_setting_whatever_its_folder_is_called(tiny_clip, facts,
     assert (model.name, model.seed, model.g) == ("base", None, None)
     made = build_run(model, spec, facts, contextual_set(facts), folder, uniform(4), config)
     known = {"objective": "nast", "layers": "uniform", "mode": "lr", "beta": None, "seed": 3}
-    assert known.items() <= made["config"].items() and made["g"] == 1.0
+    assert known.items() <= made["config"].items() and made["g"] in FACTORS
     run = load_model(f"run:{folder}")
-    assert (run.name, run.seed, run.g) == ("LoRA uniform", 3, 1.0)
+    assert (run.name, run.seed, run.g) == ("LoRA uniform", 3, made["g"])
     named = load_model(f"mine=run:{folder}")
     assert (named.name, named.seed) == ("mine", 3) and named.key == run.key
     assert load_model(f"pad:run:{folder}").name == "pad:LoRA uniform"
@@ -385,7 +386,10 @@ def test_training_from_python_leaves_the_base_as_it_is(tiny_clip, facts, tmp_pat
     before = {n: p.clone() for n, p in model.network.named_parameters()}
     settings = {"steps": 3, "captions": 4, "claims": 2, "seed": 1}
     weights = LayerWeights(PROFILE.alpha, PROFILE.scale, "scope", 1.0)
-    found = train(model, facts, contextual_set(facts), weights=weights, **settings)
+    with warnings.catch_warnings():
+        # Three steps from random weights repair nothing.
+        warnings.simplefilter("ignore")
+        found = train(model, facts, contextual_set(facts), weights=weights, **settings)
     assert (found.model.name, found.model.seed) == ("NAST (lr, scope)", 1)
     assert all(torch.equal(before[n], p) for n, p in model.network.named_parameters())
     config = TrainConfig(**settings)
