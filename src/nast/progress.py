@@ -22,6 +22,10 @@ class Progress:
         self.count = self.earlier = 0
         self._say(f"[{self.number}/{self.stages}] {self._clock()}  {title}")
 
+    def expect(self, total: int) -> None:
+        """So many steps has this stage, as is known now."""
+        self.total = total
+
     def resume(self, done: int) -> None:
         """Steps that an earlier call did: they count, and their time does not."""
         self.count = self.earlier = done

@@ -5,9 +5,19 @@ import re
 import polars as pl
 import pytest
 
-from nast import paper
 from nast.cli import run
+from nast.paper import recipe
 from nast.records import METRICS_SCHEMA
+
+SMALL = """
+phantom: {patients: 110, seed: 11}
+base: base=phantom
+questions: {limit: 6}
+contextual: {groups: 6}
+trace: {aggregation: scope}
+train: {steps: 3, learning_rate: 2e-3, captions: 32, claims: 20}
+seeds: 2
+"""
 
 
 @pytest.fixture(scope="module")
@@ -15,8 +25,10 @@ def finished(tmp_path_factory):
     """A demo of a few patients and steps."""
     out = tmp_path_factory.mktemp("demo") / "out"
     patch = pytest.MonkeyPatch()
-    size = paper.Size(patients=110, questions=6, claims=6, seeds=2, steps=3)
-    patch.setattr(paper, "QUICK", size)
+    recipes = tmp_path_factory.mktemp("recipes")
+    (recipes / "demo-quick.yaml").write_text(SMALL)
+    (recipes / "demo.yaml").write_text(SMALL.replace("110", "111"))
+    patch.setattr(recipe, "RECIPES", recipes)
     assert run(["demo", "--quick", "--out", str(out)]) == 0
     yield out
     patch.undo()
@@ -72,4 +84,4 @@ def test_a_second_call_changes_nothing(finished):
 
 def test_another_size_is_refused(finished, capsys):
     assert run(["demo", "--out", str(finished)]) == 2
-    assert "another size" in capsys.readouterr().err
+    assert "phantom belongs to another configuration" in capsys.readouterr().err

@@ -4,9 +4,9 @@ import pytest
 
 from nast.benchmark.build import build_benchmark
 from nast.cli import run
-from nast.commands.writer import WriterOptions
 from nast.contextual.build import build_contextual
 from nast.errors import UsageError
+from nast.language.write.writer import WriterOptions
 
 HUGE = 10**30
 WRONG = {

@@ -7,7 +7,7 @@ from nast.benchmark.build import build_benchmark
 from nast.evaluation import evaluate
 from nast.files import read_json, read_table
 from nast.models.registry import PHANTOM, load_model
-from nast.paper import PATIENTS_SEED
+from nast.paper.recipe import RECIPES, read_recipe
 from nast.phantom.patients import patients
 from nast.phantom.pretrain.clip import PretrainConfig
 from nast.records import METRICS_SCHEMA
@@ -36,11 +36,12 @@ def test_it_keeps_the_contract(model):
 
 def test_demo_patients_are_not_those_of_pretraining():
     pretrained = {s.subject_id for s in patients(PretrainConfig().patients, PretrainConfig().seed)}
-    demo = {s.subject_id for s in patients(500, PATIENTS_SEED)}
-    assert not pretrained & demo
-    assert not {s.seed for s in patients(500, PATIENTS_SEED)} & {
-        s.seed for s in patients(500, PretrainConfig().seed)
-    }
+    for name in ("demo.yaml", "demo-quick.yaml"):
+        drawn = read_recipe(RECIPES / name).phantom
+        assert not pretrained & {s.subject_id for s in patients(drawn.patients, drawn.seed)}
+        assert not {s.seed for s in patients(500, drawn.seed)} & {
+            s.seed for s in patients(500, PretrainConfig().seed)
+        }
 
 
 def test_it_has_an_affirmative_bias(model, facts, tmp_path):

@@ -24,6 +24,9 @@ review = cyclopts.App(name="review", help="Review of questions by experts, in a 
 contextual = cyclopts.App(name="contextual", help="Claim sets and captions.")
 models = cyclopts.App(name="models", help="Models that nast can load.")
 app.command("nast.commands.demo:demo", name="demo", help="The whole paper on phantom data.")
+app.command(
+    "nast.commands.paper:paper", name="paper", help="The whole paper on your data and models."
+)
 app.command("nast.commands.phantom:phantom", name="phantom", help="Draw phantom patients.")
 app.command(
     "nast.commands.phantom:phantom_pretrain",

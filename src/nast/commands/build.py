@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from cyclopts import Parameter
 
 from nast.commands.options import Count, Seed
-from nast.commands.writer import TEMPLATES, WriterOptions
+from nast.language.write.writer import TEMPLATES, WriterOptions
 
 Protocol = Literal["default", "paper"]
 Out = Annotated[Path, Parameter(name=["--out", "-o"])]

@@ -16,9 +16,10 @@ def demo(*, quick: bool = False, out: Path = Path("nast-demo"), fresh: bool = Fa
     fresh: bool
         Start over.
     """
-    from nast.paper import run_demo
+    from nast.paper.recipe import RECIPES
+    from nast.paper.whole import run_paper
 
-    page = run_demo(out, quick=quick, fresh=fresh)
+    page = run_paper(RECIPES / ("demo-quick.yaml" if quick else "demo.yaml"), out, fresh=fresh)
     print_tables(out)
     print(page.resolve())
 

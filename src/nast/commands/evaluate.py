@@ -97,7 +97,7 @@ def evaluate_command(
     def model_of(argument: str) -> Model:
         name, model = split_name(argument)
         if model.startswith("chat:"):
-            from nast.commands.writer import override_of
+            from nast.language.write.writer import override_of
             from nast.scoring.chat import chat_model
 
             asked = chat_model(

@@ -196,6 +196,8 @@ def candidate_lists(
     Returns:
         `CANDIDATES_SCHEMA` rows; no row where nothing can be contradicted.
     """
+    if not limit:
+        return pl.DataFrame(schema=CANDIDATES_SCHEMA)
     names = [name for name in ("test", "validate") if name in set(said.studies["split"])]
     spoken = {
         (split, polarity): [

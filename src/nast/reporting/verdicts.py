@@ -124,7 +124,8 @@ def _above(joined: Joined, metrics: pl.DataFrame, name: str) -> Iterator[Line]:
     changes = {}
     for other in joined.models:
         change = minus(metrics, name, other, form="negated", **CLAIMS)
-        if change and not _is_nast(joined, other):
+        # Another share of the repair is no baseline of it.
+        if change and not _is_nast(joined, other.rpartition(" @")[0] or other):
             changes[other] = change
     if not changes:
         return

@@ -13,7 +13,7 @@ from nast.facts.truths import TruthTable, annotations, truth_table
 from nast.hashes import seed_of
 from nast.language.write.caption_forms import caption, caption_forms
 from nast.records import Existence, Fact
-from nast.training.train_config import Recipe
+from nast.training.train_config import BatchPlan
 from nast.vectors import Vectors
 
 
@@ -144,23 +144,23 @@ def claim_data(vectors: Vectors, claims: pl.DataFrame) -> ClaimData:
 
 
 def draw(
-    captions: CaptionData, claims: ClaimData, recipe: Recipe, rng: np.random.Generator
+    captions: CaptionData, claims: ClaimData, plan: BatchPlan, rng: np.random.Generator
 ) -> Batch:
     """The batch of one step.
 
     Args:
         captions: training captions.
         claims: training claim sets.
-        recipe: see `Recipe`.
+        plan: see `BatchPlan`.
         rng: decides.
     """
-    pairs = captions.rows[rng.choice(len(captions.rows), recipe.captions, replace=False)]
-    units = rng.choice(len(claims.units), min(recipe.claims, len(claims.units)), replace=False)
+    pairs = captions.rows[rng.choice(len(captions.rows), plan.captions, replace=False)]
+    units = rng.choice(len(claims.units), min(plan.claims, len(claims.units)), replace=False)
     sets = [row for unit in units for row in claims.units[unit]]
     images, own, hard = pairs[:, 0], pairs[:, 1], pairs[:, 2]
-    others = _others(captions.truth, hard, rng) if recipe.others else images[:0]
-    hard = hard if recipe.hard else hard[:0]
-    if recipe.targets == "truth":
+    others = _others(captions.truth, hard, rng) if plan.others else images[:0]
+    hard = hard if plan.hard else hard[:0]
+    if plan.targets == "truth":
         images, own = np.unique(images), np.unique(own)
         hard, others = np.setdiff1d(hard, own), np.setdiff1d(others, images)
         verdicts = captions.truth.of(np.append(images, others), np.append(own, hard))
@@ -169,7 +169,7 @@ def draw(
         truth = torch.full((len(images) + len(others), len(own) + len(hard)), -1, dtype=torch.int8)
         pair = torch.arange(len(own))
         truth[pair, pair] = 1
-        if recipe.others:
+        if plan.others:
             # A denial that is true of no image stands beside one that it is not matched to.
             held = pair[torch.from_numpy(captions.truth.each(others, hard) == 1)]
             truth[len(images) + held, len(own) + held] = 1

@@ -113,7 +113,7 @@ def weights_of(objective: str, lambda_: float) -> dict[str, float]:
     return {term: weight for term, weight in weights.items() if weight}
 
 
-class Recipe(NamedTuple):
+class BatchPlan(NamedTuple):
     """What a batch is made of.
 
     Attributes:
@@ -235,10 +235,10 @@ class TrainConfig:
             if getattr(self, name) is None:
                 object.__setattr__(self, name, value)
 
-    def recipe(self) -> Recipe:
+    def batch_plan(self) -> BatchPlan:
         """What a batch must hold for the objective."""
         terms = weights_of(self.objective, self.lambda_)
-        return Recipe(
+        return BatchPlan(
             captions=self.captions if set(terms) - {"claim"} else 0,
             claims=self.claims if "claim" in terms else 0,
             hard="negclip" in terms or "conclip" in terms,

@@ -111,7 +111,7 @@ def _step(
     run: RunState,
 ) -> dict[str, float]:
     """One optimizer step; the losses before it."""
-    batch = draw(captions, claims, config.recipe(), run.rng)
+    batch = draw(captions, claims, config.batch_plan(), run.rng)
     losses: dict[str, float] = {}
 
     def total(vectors: torch.Tensor) -> torch.Tensor:

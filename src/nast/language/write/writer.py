@@ -1,4 +1,4 @@
-"""What the commands share when a language model writes the sentences."""
+"""Who writes the sentences: templates, or a language model behind an address."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
