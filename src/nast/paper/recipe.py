@@ -64,7 +64,7 @@ class Drawn(StrictModel):
     """Drawn patients in place of sources."""
 
     patients: int = Field(gt=0, description="how many patients are drawn, 1 or more")
-    seed: int = Field(0, ge=0, description="a whole number")
+    seed: int = Field(default=0, ge=0, description="a whole number")
 
 
 if TYPE_CHECKING:
@@ -86,9 +86,9 @@ else:
 class TrainedRow(Training):
     """A row of the tables that is trained: what it changes of `train`, and its layers."""
 
-    layers: str = Field("nast", description="uniform, nast or another choice of layers")
-    beta: float | None = Field(None, ge=0, description="0 or more")
-    rule: Literal["default", "paper"] | None = Field(None, description="default or paper")
+    layers: str = Field(default="nast", description="uniform, nast or another choice of layers")
+    beta: float | None = Field(default=None, ge=0, description="0 or more")
+    rule: Literal["default", "paper"] | None = Field(default=None, description="default or paper")
 
     def given(self) -> dict[str, Any]:
         """The settings of its runs, without what chooses the layers."""
@@ -98,13 +98,13 @@ class TrainedRow(Training):
 class Scores(Section):
     """Options of the evaluation."""
 
-    limit: int | None = Field(None, gt=0, description="1 or more")
-    max_bad: int = Field(0, ge=0, description="0 or more")
+    limit: int | None = Field(default=None, gt=0, description="1 or more")
+    max_bad: int = Field(default=0, ge=0, description="0 or more")
     gallery: str = "unique"
     ties: str = "default"
     controls: bool = False
-    margin: float = Field(0.01, ge=0, lt=1, description="a share below 1")
-    seed: int = Field(0, ge=0, description="0 or more")
+    margin: float = Field(default=0.01, ge=0, lt=1, description="a share below 1")
+    seed: int = Field(default=0, ge=0, description="0 or more")
 
 
 ROWS: dict[str, dict[str, Any]] = {
@@ -119,12 +119,12 @@ class Recipe(StrictModel):
     """What a recipe says; `recipes/recipe.yaml` explains each key."""
 
     sources: list[str] = Field(default_factory=list, description="a list of sources, NAME:PATH")
-    phantom: Drawn | None = Field(None, description="patients and seed")
+    phantom: Drawn | None = Field(default=None, description="patients and seed")
     facts: Facts = Field(default_factory=Facts, description="options of nast facts")
     base: str = Field(description="the model that is traced and fine-tuned")
     rivals: dict[str, str] = Field(default_factory=dict, description="NAME: MODEL for each")
     diagnose: dict[str, str] = Field(default_factory=dict, description="NAME: MODEL for each")
-    protocol: Literal["default", "paper"] = Field("default", description="default or paper")
+    protocol: Literal["default", "paper"] = Field(default="default", description="default or paper")
     writer: Writer = Field(default_factory=Writer, description="realiser, endpoint and the like")
     questions: Questions = Field(
         default_factory=Questions, description="options of nast benchmark build"
@@ -140,11 +140,11 @@ class Recipe(StrictModel):
         },
         description="NAME: options for each",
     )
-    seeds: int = Field(3, gt=0, description="how many runs each row has, 1 or more")
-    evaluate: Scores = Field(Scores(), description="options of nast evaluate")
-    vectors: str | None = Field(None, description="a folder")
-    device: str | None = Field(None, description="cpu, cuda or cuda:N")
-    precision: str | None = Field(None, description="float32 or bf16")
+    seeds: int = Field(default=3, gt=0, description="how many runs each row has, 1 or more")
+    evaluate: Scores = Field(default=Scores(), description="options of nast evaluate")
+    vectors: str | None = Field(default=None, description="a folder")
+    device: str | None = Field(default=None, description="cpu, cuda or cuda:N")
+    precision: str | None = Field(default=None, description="float32 or bf16")
 
     @field_validator("rivals", "diagnose", "rows")
     @classmethod
