@@ -5,7 +5,7 @@ import inspect
 import pytest
 
 from nast.benchmark.construction import Construction
-from nast.contextual.build import build_contextual
+from nast.contextual.build import USUAL_GROUPS, USUAL_K
 from nast.errors import InputError, UsageError
 from nast.evaluation import evaluate
 from nast.paper.recipe import RECIPES, ROWS, Recipe, Scores, read_recipe, write_recipe
@@ -117,9 +117,7 @@ def test_the_recipe_that_is_written_is_read_and_shows_the_defaults(tmp_path):
     assert "NegCLIP" in full.rivals and "MedCLIP" in full.diagnose
     for name in ("seeds", "protocol"):
         assert getattr(full, name) == getattr(recipe, name)
-    usual = inspect.signature(build_contextual).parameters
-    given = full.contextual.given()
-    assert given == {name: usual[name].default for name in given}
+    assert full.contextual.given() == {"groups": USUAL_GROUPS, "k": USUAL_K}
     assert full.trace.given() == {"aggregation": TraceConfig().aggregation}
     train = full.train.given()
     assert train == {name: getattr(TrainConfig(), name) for name in train}

@@ -78,6 +78,25 @@ def test_the_loss_is_the_mean_over_parts_and_patients_are_its_units():
     assert half_width == approx(1.96 * np.sqrt(3 * shares.var(ddof=1)))
 
 
+class Encoder:
+    """Texts are unit vectors of four directions, by their number."""
+
+    def encode_texts(self, texts):
+        return torch.eye(4)[[int(text) for text in texts]]
+
+
+def test_items_of_different_sizes_are_answered_from_their_own_options():
+    images = torch.tensor([[0.0, 0.6, 0.0, 0.8], [0.0, 0.6, 0.0, 0.8]])
+    # The first item does not show the text that its image is nearest to.
+    places = torch.tensor([[0, 1, -1], [1, 2, 3]])
+    claims = ValidationPart(images, places, torch.tensor([1, 2]), ["a", "b"])
+    found = Validation(list("0123"), {"negated claims": claims, "negated lists": claims})
+    assert found.right(Encoder())["negated claims"].tolist() == [1, 1]
+    alone = found._replace(texts=list("01230")).only("claims")
+    assert alone.parts["negated claims"].places.tolist() == places.tolist()
+    assert alone.right(Encoder())["negated claims"].tolist() == [1, 1]
+
+
 def test_a_repair_is_no_loss():
     """Gains elsewhere do not hide what denials lose: they are no part of it."""
     names = ("negated claims", "negated questions", "negated lists", "omitted questions")

@@ -6,7 +6,7 @@ from pytest import approx
 from torch.nn.functional import cross_entropy, normalize
 
 from nast.errors import UsageError
-from nast.training.batches import Batch
+from nast.training.batches import Batch, padded_places
 from nast.training.objectives import TERMS
 from nast.training.train_config import OBJECTIVES, weights_of
 
@@ -86,3 +86,19 @@ def test_weights():
     assert all(sum(weights_of(o, 0.4).values()) == approx(1) for o in OBJECTIVES)
     with pytest.raises(UsageError, match="choose one of nast"):
         weights_of("siglip", 0.5)
+
+
+def test_sets_of_different_sizes_are_each_scored_by_themselves():
+    """The mean of the losses of a set of three claims and of one of two."""
+    data, texts = batch()
+    ragged = data._replace(claims=padded_places([[0, 1, 2], [3, 4]]), answers=torch.tensor([2, 0]))
+    assert ragged.claims.tolist() == [[0, 1, 2], [3, 4, -1]]
+    losses = [
+        cross_entropy(SCALE * (data.images[row] @ texts[claims].T)[None], torch.tensor([answer]))
+        for row, claims, answer in ((0, [0, 1, 2], 2), (1, [3, 4], 0))
+    ]
+    assert float(TERMS["claim"](ragged, texts, SCALE)) == approx(float(sum(losses)) / 2)
+    leaf = texts.clone().requires_grad_()
+    TERMS["claim"](ragged, leaf, SCALE).backward()
+    # The text that -1 points to is in no set, and gets no gradient.
+    assert leaf.grad.isfinite().all() and not leaf.grad[5].any()

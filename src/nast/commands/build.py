@@ -107,8 +107,8 @@ def benchmark_build(
 def contextual_build(
     *inputs: str,
     out: Out,
-    k: Count = 5,
-    groups: Count = 200,
+    k: Count | None = None,
+    groups: Count | None = None,
     construction: str | None = None,
     per_study: Count = 2,
     paraphrases: Count = 1,
@@ -131,8 +131,9 @@ def contextual_build(
         Output folder.
     k: int
         Claims per set: 5 to 7; for single, single_flip and matched 3 to 7; sides have 2 always.
+        5 if not given; the paper's own sets mix 5 to 7.
     groups: int
-        At most so many groups per split; sides have as many as the studies give.
+        At most so many groups per split; 200 if not given, and for the paper's protocol all.
     construction: str
         balanced (joint claims that deny something), single (one condition), single_flip (the
         paper's: one attribute altered), matched (training, for small sources) or sides (left

@@ -31,7 +31,7 @@ def print_tables(out: Path) -> None:
 
     # Intervals do not fit eighty columns; a pipe gets whole rows.
     console = Console(width=max(Console().width, 132))
-    for path in sorted((out / "tables").glob("*.csv")):
+    for path in sorted((out / "tables").glob("*.csv"), key=_reading_order):
         with open(path, newline="", encoding="utf-8") as file:
             header, *lines = csv.reader(file)
         title = (out / "tables" / f"{path.stem}.md").read_text().splitlines()[0].strip("*")
@@ -39,3 +39,10 @@ def print_tables(out: Path) -> None:
         for row in lines:
             table.add_row(*row)
         console.print(table)
+
+
+def _reading_order(path: Path) -> tuple[int, str]:
+    """Tables 1-4 first, then what they stand on."""
+    order = ("table", "questions", "imported", "verdicts", "harm")
+    place = next((n for n, name in enumerate(order) if path.stem.startswith(name)), len(order))
+    return place, path.stem

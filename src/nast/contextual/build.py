@@ -14,6 +14,7 @@ from nast.contextual.card import contextual_card
 from nast.contextual.claims import CONSTRUCTIONS, claims_table, find_groups, said_range
 from nast.contextual.counts import CELLS, caption_cells, counts_of
 from nast.contextual.list_audit import audit_lists, said_in_training
+from nast.contextual.own import MIXED
 from nast.contextual.statements import sayable
 from nast.errors import InputError, UsageError
 from nast.facts.conditions import copy_conditions
@@ -27,13 +28,16 @@ from nast.sources.collect import read_facts
 from nast.sources.io.label_tables import refuse_split_patients
 from nast.stages import stage
 
+USUAL_K, USUAL_GROUPS = 5, 200
+"""Claims per set and groups per split, where nothing else is said."""
+
 
 def build_contextual(
     facts: Path,
     folder: Path,
     *,
-    k: int = 5,
-    groups: int = 200,
+    k: int | None = None,
+    groups: int | None = None,
     construction: str | None = None,
     protocol: str = "default",
     per_study: int = 2,
@@ -52,8 +56,10 @@ def build_contextual(
         facts: a folder of `nast facts`.
         folder: gets `items.parquet`, `captions.parquet`, `candidates.parquet`, `audit.json` and
             `README.md`; and the table of conditions, where the facts have their own.
-        k: claims per set; 2 for `sides`.
-        groups: at most so many groups of claim sets per split.
+        k: claims per set; 2 for `sides`. If not given, 5; the paper's own sets have 5 to 7, each
+            a number of its own.
+        groups: at most so many groups of claim sets per split; 200 if not given, and under the
+            paper's protocol as many as there are.
         construction: a key of `CONSTRUCTIONS`; the protocol's where it is not given.
         protocol: `paper` for the paper's own claim sets (`single_flip`), which may leak; else
             `default` (`balanced`).
@@ -84,14 +90,17 @@ def build_contextual(
         >>> made["counts"]["captions"] > 0
         True
     """
-    numbers = {"groups": groups, "per_study": per_study, "paraphrases": paraphrases, "seed": seed}
+    numbers: dict[str, Any] = {"per_study": per_study, "paraphrases": paraphrases, "seed": seed}
     how = construction or construction_for(protocol)
-    k = check_options(how, k=k, lists=lists, candidates=candidates, **numbers)
-    config = {
+    k = check_options(how, k=k, groups=groups, lists=lists, candidates=candidates, **numbers)
+    mixed = how == "single_flip" and protocol == "paper" and k is None
+    k = None if mixed else (k or USUAL_K)
+    most = groups or (None if protocol == "paper" else USUAL_GROUPS)
+    config: dict[str, Any] = {
         "stage": "contextual",
         "protocol": protocol,
-        "k": k,
-        "groups": groups,
+        "k": f"{MIXED[0]} to {MIXED[-1]}" if mixed else k,
+        "groups": most,
         "seed": seed,
         "construction": how,
         "per_study": per_study,
@@ -108,12 +117,18 @@ def build_contextual(
         refuse_split_patients(studies, facts)
         copy_conditions(facts, out)
         found = find_groups(
-            studies, table, k, groups, seed=seed, construction=how, conditions=conditions
+            studies,
+            table,
+            k,
+            most or len(studies),
+            seed=seed,
+            construction=how,
+            conditions=conditions,
         )
         if not found:
             raise InputError(
                 facts,
-                found=f"{len(table)} facts and no group of {k} studies",
+                found=f"{len(table)} facts and no group of {config['k']} studies",
                 expected=CONSTRUCTIONS[how][1],
             )
         written, wordings, told = None, None, {}
@@ -174,18 +189,19 @@ def construction_for(protocol: str) -> str:
 def check_options(
     construction: str,
     *,
-    k: int,
-    groups: int = 1,
+    k: int | None = None,
+    groups: int | None = None,
     per_study: int = 1,
     paraphrases: int = 1,
     lists: int = LISTS,
     candidates: int | None = None,
     seed: int = 0,
-) -> int:
+) -> int | None:
     """Refuse options of `build_contextual` that are outside their ranges.
 
     Returns:
-        The number of claims that the construction makes of what was asked for.
+        The number of claims that the construction makes of what was asked for; None where
+        nothing was.
 
     Raises:
         UsageError: an unknown construction, or a number outside its range.
@@ -200,7 +216,7 @@ def check_options(
     Range(2 * size, None, LISTS).check("lists", lists)
     SEED.check("seed", seed)
     k = 2 if construction == "sides" else k
-    if k not in CONSTRUCTIONS[construction][0]:
+    if k is not None and k not in CONSTRUCTIONS[construction][0]:
         raise UsageError(f"k is {k}; {construction} sets have {said_range(construction)} claims")
     return k
 

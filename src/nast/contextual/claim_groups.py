@@ -26,6 +26,7 @@ class GroupRequest(NamedTuple):
         uses: how many of them one study may serve in.
         seed: of every choice.
         conditions: that the facts are named by.
+        mixed: whether each study has a number of claims of its own (`own.MIXED`) instead of k.
     """
 
     studies: Sequence[StudyFacts]
@@ -35,6 +36,7 @@ class GroupRequest(NamedTuple):
     uses: int
     seed: int
     conditions: Conditions = CONDITIONS
+    mixed: bool = False
 
     def draw(self) -> Draw:
         """Draws the members of groups, who have not served yet."""

@@ -36,7 +36,7 @@ Words = tuple[str, dict[str, list[str]]]
 def find_groups(
     studies: pl.DataFrame,
     facts: pl.DataFrame,
-    k: int = 5,
+    k: int | None = 5,
     groups: int = 200,
     uses: int = 10,
     seed: int = 0,
@@ -48,7 +48,8 @@ def find_groups(
     Args:
         studies: `STUDIES_SCHEMA` with labels.
         facts: `FACTS_SCHEMA`.
-        k: claims per set; `CONSTRUCTIONS` says which numbers each construction takes.
+        k: claims per set; `CONSTRUCTIONS` says which numbers each construction takes. None gives
+            `single_flip` sets of 5 to 7.
         groups: at most so many groups per split (`single_flip`: sets; `sides`: all there are).
         uses: how many groups one study may serve in.
         seed: of groups.
@@ -63,13 +64,14 @@ def find_groups(
         ValueError: an unknown construction, or a number of claims that it does not take.
     """
     allowed, _ = CONSTRUCTIONS.get(construction, (range(0), ""))
-    if k not in allowed:
+    mixed = k is None and construction == "single_flip"
+    if k not in allowed and not mixed:
         raise ValueError(f"k is {k}; {construction} sets have {said_range(construction)} claims")
     found: list[Group] = []
     for split in sorted(set(facts["split"])):
         part = study_facts(studies, facts.filter(split=split), conditions)
         own = seed_of(seed, "sides" if construction == "sides" else "claims", split)
-        asked = GroupRequest(part, split, k, groups, uses, own, conditions)
+        asked = GroupRequest(part, split, k or 5, groups, uses, own, conditions, mixed)
         made = list(_groups(asked, construction))
         known = {study.study_id: study for study in part}
         for group in made:

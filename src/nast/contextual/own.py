@@ -14,6 +14,8 @@ from nast.items.groups import Group
 from nast.records import Fact, Statement
 
 _RESOLUTIONS: tuple[Resolution, ...] = ("side and severity", "side", "severity", "existence")
+MIXED = range(5, 8)
+"""How many claims the paper's sets have, where no number is asked for."""
 _OPEN = 40
 """Unfinished matched groups that a study may join; more find more groups and take longer."""
 
@@ -76,10 +78,12 @@ def flip_sets(asked: GroupRequest, *, deny: bool = True) -> Iterator[Group]:
             return
         study = asked.studies[row]
         rng = np.random.default_rng(seed_of(asked.seed, study.study_id))
-        claims = _flipped(study, asked.k, rng, deny, asked.conditions)
+        own = MIXED[seed_of(asked.seed, "K", study.study_id) % len(MIXED)]
+        k = own if asked.mixed else asked.k
+        claims = _flipped(study, k, rng, deny, asked.conditions)
         if claims:
             # The right claim takes every place equally often.
-            place = made % asked.k
+            place = made % k
             shown = (*claims[1 : place + 1], claims[0], *claims[place + 1 :])
             members = ((study.study_id, place),)
             yield Group("claims", "single_flip", asked.split, shown, members, forms, "described")

@@ -242,4 +242,4 @@ def _check_contextual(protocol: str, given: Mapping[str, Any]) -> None:
     """Refuse options of the contextual set that are out of range."""
     construction = given.get("construction", construction_for(protocol))
     numbers = {k: v for k, v in given.items() if k in inspect.signature(check_options).parameters}
-    check_options(**{"k": 5, **numbers, "construction": construction})
+    check_options(**{**numbers, "construction": construction})

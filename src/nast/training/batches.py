@@ -1,5 +1,6 @@
 """Training batches from files: captions with what is true of which image, and claim sets."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -57,7 +58,7 @@ class Batch(NamedTuple):
         truth: (I + O, C + H): 1 entailed, -1 contradicted, 0 unknown.
         counts: I and C.
         claim_images: (S, D).
-        claims: (S, K).
+        claims: (S, K); -1 where a set has fewer than K claims.
         answers: (S,), the true claim's index.
     """
 
@@ -185,9 +186,17 @@ def draw(
         truth=truth,
         counts=(len(images), len(own)),
         claim_images=claims.images[sets],
-        claims=torch.tensor([[at[c] for c in claims.claims[s]] for s in sets], dtype=torch.long),
+        claims=padded_places([[at[c] for c in claims.claims[s]] for s in sets]),
         answers=claims.answers[sets],
     )
+
+
+def padded_places(rows: Sequence[Sequence[int]]) -> torch.Tensor:
+    """Places of texts as one table, (rows, longest); -1 where a row has fewer."""
+    longest = max(map(len, rows), default=0)
+    return torch.tensor(
+        [[*row, *[-1] * (longest - len(row))] for row in rows], dtype=torch.long
+    ).reshape(len(rows), longest)
 
 
 def _others(truth: TruthTable, texts: np.ndarray, rng: np.random.Generator) -> np.ndarray:

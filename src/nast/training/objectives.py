@@ -90,7 +90,9 @@ def conclip_term(batch: Batch, vectors: torch.Tensor, scale: float) -> torch.Ten
 def claim_term(batch: Batch, vectors: torch.Tensor, scale: float) -> torch.Tensor:
     """The claim ranking loss (section 4.3); NegBench's multiple-choice loss is the same."""
     cosines = torch.einsum("sd,skd->sk", batch.claim_images, vectors[batch.claims])
-    return claim_loss(cosines, batch.answers, scale)
+    # Sets may have different numbers of claims; what is not there is never chosen.
+    shown = cosines.masked_fill(batch.claims < 0, float("-inf"))
+    return claim_loss(shown, batch.answers, scale)
 
 
 TERMS: dict[str, Term] = {

@@ -83,6 +83,7 @@ PAPER: dict[str, Any] = {
     "targets": "diagonal",
     "caption_polarity": "negated",
     "claim_scale": 1.0,
+    "warm_up": 0,
 }
 """The paper's literal choices (docs/decisions.md), those of `protocol="paper"`."""
 _CHOSEN: Any = None

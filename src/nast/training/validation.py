@@ -13,6 +13,7 @@ from nast.items.table import read_items
 from nast.models.contract import DualEncoder
 from nast.records import CANDIDATES_SCHEMA
 from nast.scoring.data import first_items
+from nast.training.batches import padded_places
 from nast.vectors import Vectors
 
 BATCH = 256
@@ -30,7 +31,7 @@ class ValidationPart(NamedTuple):
 
     Attributes:
         images: (n, D), unit vectors.
-        places: (n, K), where each option stands among the texts.
+        places: (n, K), where each option stands among the texts; -1 where an item has fewer than K.
         answers: (n,), the right option of each.
         patients: (n,), whose image it is.
     """
@@ -55,8 +56,9 @@ class Validation(NamedTuple):
     def only(self, kind: str) -> "Validation":
         """The parts of one kind (`claims`, `questions` or `lists`), with their texts alone."""
         kept = {name: part for name, part in self.parts.items() if name.endswith(kind)}
-        used = sorted({p for part in kept.values() for p in part.places.flatten().tolist()})
-        at = torch.full((len(self.texts),), -1)
+        used = sorted({p for part in kept.values() for p in part.places.flatten().tolist()} - {-1})
+        # The last one is where -1 points, and stays -1.
+        at = torch.full((len(self.texts) + 1,), -1)
         at[used] = torch.arange(len(used))
         parts = {name: part._replace(places=at[part.places]) for name, part in kept.items()}
         return Validation([self.texts[place] for place in used], parts)
@@ -70,6 +72,7 @@ class Validation(NamedTuple):
         found = {}
         for name, part in self.parts.items():
             cosines = torch.einsum("nd,nkd->nk", part.images, encoded[part.places])
+            cosines = cosines.masked_fill(part.places < 0, float("-inf"))
             best = cosines == cosines.max(dim=1, keepdim=True).values
             right = best.gather(1, part.answers[:, None])[:, 0] & (best.sum(dim=1) == 1)
             found[name] = right.numpy().astype(float)
@@ -100,7 +103,7 @@ def validation_of(
     parts = {
         name: ValidationPart(
             vectors.images(table["image_path"].to_list()),
-            torch.tensor([[at[text] for text in options] for options in table["options"]]),
+            padded_places([[at[text] for text in options] for options in table["options"]]),
             torch.tensor(table["answer"].to_list()),
             table["subject_id"].to_list(),
         )
