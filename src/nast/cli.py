@@ -5,6 +5,7 @@ Exit codes: 0 done, 1 the work failed, 2 the call was wrong.
 
 import sys
 
+from nast import progress
 from nast.commands.ending import INTERRUPTED, ignore_signals, interrupted, prepare, refused
 from nast.errors import visible
 
@@ -14,6 +15,7 @@ def main(arguments: list[str] | None = None) -> None:
     code = 1
     try:
         prepare()
+        progress.LIVE = sys.stderr.isatty()
         code = run(sys.argv[1:] if arguments is None else arguments)
     except KeyboardInterrupt:
         ignore_signals()

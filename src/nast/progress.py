@@ -2,6 +2,38 @@
 
 import sys
 import time
+from collections.abc import Iterator, Sequence
+from typing import TypeVar
+
+from nast.errors import visible
+
+LIVE = False
+"""Whether `counted` shows how far it is. The command line switches it on for a terminal; a library
+is silent."""
+EVERY = 0.5
+"""Seconds between two looks of a terminal."""
+Step = TypeVar("Step")
+
+
+def counted(steps: Sequence[Step], what: str, unit: int = 1) -> Iterator[Step]:
+    """The same steps; a terminal sees how many are done, and about how long the rest takes.
+
+    Args:
+        steps: of a loop that may take long.
+        what: they are, for people; never a text or an identifier of the data.
+        unit: how many things one step stands for.
+    """
+    begun = shown = time.monotonic()
+    for done, step in enumerate(steps):
+        now = time.monotonic()
+        if LIVE and done and now - shown > EVERY:
+            shown = now
+            left = (now - begun) / done * (len(steps) - done)
+            said = f"{what}: {done * unit:,} of {len(steps) * unit:,}, about {left:.0f} s left"
+            print(f"        {visible(said):<70}"[:79], end="\r", file=sys.stderr, flush=True)
+        yield step
+    if shown > begun:
+        print(" " * 79, end="\r", file=sys.stderr, flush=True)
 
 
 class Progress:

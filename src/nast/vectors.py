@@ -24,6 +24,7 @@ from nast.errors import ImageError, ModelError, NastError
 from nast.files import atomic, checked, manifest_of, read_table, remove_parts, write_table
 from nast.hashes import file_hash
 from nast.models.contract import DualEncoder
+from nast.progress import counted
 
 BATCH = 256
 """Texts or images in one call of the encoder."""
@@ -249,7 +250,8 @@ class Vectors:
         """Encode the items at `missing`, batch by batch, and shelve them chunk by chunk."""
         waiting: list[torch.Tensor] = []
         first, begun = 0, time.monotonic()
-        for start in range(0, len(missing), BATCH):
+        what = f"{self.model.name}: {'texts' if shelf is self._texts else 'images'}"
+        for start in counted(range(0, len(missing), BATCH), what, BATCH):
             vectors = encode(missing[start : start + BATCH].tolist())
             _check_norms(vectors, self.model.name)
             waiting.append(vectors)

@@ -17,6 +17,7 @@ from nast.measuring.rows import Metric, empty, put, table_of
 from nast.measuring.subsets import described
 from nast.measuring.ties import TIES
 from nast.measuring.values import IMAGE_TO_TEXT, METRIC_KEY, choice_values, hit_values
+from nast.progress import counted
 from nast.ranges import FRACTION
 from nast.records import LISTS
 from nast.statistics.bootstrap import Estimate
@@ -103,7 +104,7 @@ def _own(scored: Scored, values: pl.DataFrame, seed: int) -> Iterator[Metric]:
         key: described(part, scored.conditions.get(str(key[0]), CONDITIONS))
         for key, part in scored.items.group_by("data", "set", "world", maintain_order=True)
     }
-    for model in scored.models:
+    for model in counted(scored.models, "measuring models"):
         for key, part in _by_metric(values.filter(model=model)):
             of = replace(_of(key), model=model, seeds=_seeds(part))
             yield from overall(of, part, seed)
@@ -168,7 +169,8 @@ def _blind(values: pl.DataFrame, seed: int) -> Iterator[Metric]:
 
 
 def _compared(scored: Scored, values: pl.DataFrame, seed: int, margin: float) -> Iterator[Metric]:
-    for key, part in _by_metric(values.filter(pl.col("model").is_not_null())):
+    known = list(_by_metric(values.filter(pl.col("model").is_not_null())))
+    for key, part in counted(known, "comparing models by metric"):
         of = _of(key)
         headline = of.direction == IMAGE_TO_TEXT and of.reading in (LISTS, scored.reading)
         if of.task == "choice" or headline:

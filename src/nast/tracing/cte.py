@@ -15,6 +15,7 @@ import torch
 
 from nast.errors import InputError
 from nast.models.contract import DualEncoder
+from nast.progress import counted
 from nast.tracing.patching import SITES, sweep
 from nast.tracing.probes import Probe, Sample, roles
 from nast.tracing.trace_config import DIRECTIONS, TAU_SHARE
@@ -72,7 +73,7 @@ def trace_samples(
         raise ValueError(f"direction {direction!r}; choose one of {', '.join(DIRECTIONS)}")
     swept: dict[tuple[str, str], dict[str, torch.Tensor]] = {}
     contrasts = []
-    for probe, images in samples:
+    for probe, images in counted(samples, "samples of the trace"):
         pair = _ordered(probe, direction)
         if pair not in swept:
             swept[pair] = _sweep(model, probe, swap=pair[0] != probe.correct)

@@ -13,6 +13,7 @@ import torch
 
 from nast.models.contract import DualEncoder
 from nast.models.registry import take_share
+from nast.progress import counted
 from nast.training.validation import Validation
 
 FACTORS = tuple(step / 10 for step in range(11))
@@ -105,7 +106,7 @@ def curve_of(
     """
     rows: Curve = []
     before: dict[str, np.ndarray] = {}
-    for g in factors:
+    for g in counted(factors, "choosing g"):
         with share_taken(model, g):
             right = validation.right(model)
         before = before or right
