@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 
 from nast.commands.arguments import loadable
+from nast.errors import UsageError
+from nast.naming import split_name
 
 
 def list_models() -> None:
@@ -27,14 +29,23 @@ def list_models() -> None:
         print(f"    seen     {', '.join(entry.seen) or 'no public chest radiograph set known'}")
 
 
-def check_command(model: str) -> None:
+def check_command(model: str | None = None, *, recipe: Path | None = None) -> None:
     """Load a model and test it: weights, texts, tokenizer, blocks, images; ends with a verdict.
 
     Parameters
     ----------
     model: str
         A MODEL; see nast models list.
+    recipe: Path
+        In place of MODEL: a recipe of nast paper. Says of each of its models which files it needs,
+        where they are or come from, and how large they are; nothing is loaded or downloaded.
     """
+    if (model is None) == (recipe is None):
+        raise UsageError("give a MODEL, or --recipe FILE for all models of a recipe")
+    if recipe is not None:
+        _check_recipe(recipe)
+        return
+    assert model is not None
     loadable(model)
     from nast.errors import ModelError
     from nast.models.registry import load_model
@@ -53,6 +64,33 @@ def check_command(model: str) -> None:
         names = ", ".join(f.name for f in wrong)
         raise ModelError(f"{model}: not fit for use: {names}; the mends are above")
     print("verdict: fit for use")
+
+
+def _check_recipe(path: Path) -> None:
+    """Print what the models of a recipe need; fails where something is not there."""
+    from nast.errors import InputError
+    from nast.models.needs import needs_of
+    from nast.paper.recipe import read_recipe
+
+    recipe = read_recipe(path)
+    named = {f"{split_name(recipe.base)[0] or 'base'}, traced and fine-tuned": recipe.base}
+    missing = []
+    for name, spec in {**named, **recipe.rivals, **recipe.diagnose}.items():
+        print(f"{name}: {split_name(loadable(spec))[1]}")
+        needs = needs_of(spec)
+        if not needs:
+            print("    comes with a package")
+        for need in needs:
+            size = "missing" if need.size is None else f"{need.size / 1e6:,.1f} MB"
+            print(f"    {need.what:22} {size:>12}  {need.place}")
+            if need.mend:
+                print(f"    {'':22} {'':>12}  get it: {need.mend}")
+                missing.append(f"{name}: {need.what}")
+    if missing:
+        raise InputError(
+            path, found=f"{len(missing)} parts of models missing", expected="all of them in place"
+        )
+    print("everything is there; nast models check MODEL loads one and tests it")
 
 
 def export_model_command(

@@ -71,8 +71,7 @@ def load_two_tower(place: str, name: str) -> DualEncoder:
     )
     for group, left in read.items():
         check_keys(f"{_names(group)} (`ignore` lists what no vector depends on)", [], left)
-    inside = path.parent / spec.text.tokenizer
-    folder = inside if inside.is_dir() else hub_folder(spec.text.tokenizer, weights=False)
+    folder = tokenizer_here(path, spec) or hub_folder(spec.text.tokenizer, weights=False)
     pixels = spec.preprocessing.model_dump()
     model = two_towers(
         bert,
@@ -89,6 +88,15 @@ def load_two_tower(place: str, name: str) -> DualEncoder:
     model.spec["preprocessing"] = pixels
     model.spec |= {"name": spec.name, "licence": spec.licence, "trained_on": spec.trained_on}
     return model
+
+
+def tokenizer_here(path: Path, spec: TowerSpec) -> Path | None:
+    """The tokenizer's folder beside a specification, where one is: the folder that it names, or
+    one with the last part of a hub's name.
+    """
+    named, here = spec.text.tokenizer, path.parent
+    places = (here / named, here / Path(named.partition("@")[0]).name)
+    return next((place for place in places if place.is_dir()), None)
 
 
 def _key(

@@ -96,6 +96,30 @@ def _steps(tokenizer: Any) -> dict[str, Any]:
     return {k: v for k, v in said.items() if k not in ("padding", "truncation")}
 
 
+def cached_folder(identifier: str, *, weights: bool = True) -> Path | None:
+    """The snapshot of a hub id in the cache of this machine, if it is whole; nothing is asked.
+
+    Args:
+        identifier: `OWNER/NAME` or `OWNER/NAME@REVISION`.
+        weights: False for the configuration and the tokenizer alone.
+    """
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import LocalEntryNotFoundError
+
+    repository, _, revision = identifier.partition("@")
+    try:
+        found = snapshot_download(repository, revision=revision or None, local_files_only=True)
+    except (LocalEntryNotFoundError, ValueError):
+        return None
+    return Path(found) if is_whole(Path(found), weights=weights) else None
+
+
+def is_whole(folder: Path, *, weights: bool = True) -> bool:
+    """Whether a folder holds weights or, for False, a tokenizer."""
+    wanted = ("*.safetensors", PICKLED) if weights else ("tokenizer.json", "vocab.txt")
+    return any(next(folder.glob(pattern), None) for pattern in wanted)
+
+
 def hub_folder(identifier: str, *, weights: bool = True) -> Path:
     """The cached snapshot of a hub id; only what is not cached is asked of the hub.
 
@@ -122,32 +146,24 @@ def hub_folder(identifier: str, *, weights: bool = True) -> Path:
     from huggingface_hub import constants, snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
-    def snapshot(patterns: Iterable[str], offline: bool) -> Path:
-        return Path(
-            snapshot_download(
-                repository,
-                revision=revision or None,
-                allow_patterns=list(patterns),
-                local_files_only=offline,
-            )
+    def snapshot(patterns: Iterable[str]) -> Path:
+        found = snapshot_download(
+            repository,
+            revision=revision or None,
+            allow_patterns=list(patterns),
+            local_files_only=False,
         )
-
-    def whole(folder: Path) -> bool:
-        wanted = ("*.safetensors", PICKLED) if weights else ("tokenizer.json", "vocab.txt")
-        return any(next(folder.glob(pattern), None) for pattern in wanted)
+        return Path(found)
 
     files = FILES if weights else FILES[1:]
-    try:
-        if whole(folder := snapshot(files, offline=True)):
-            return folder
-    except (LocalEntryNotFoundError, ValueError):
-        pass
+    if cached := cached_folder(identifier, weights=weights):
+        return cached
     if not constants.HF_HUB_OFFLINE:
         said = "%s is neither a folder here nor in the cache: asking the Hugging Face hub for it"
         logging.getLogger(__name__).warning(said, repository)
     try:
-        folder = snapshot(files, offline=False)
-        return folder if whole(folder) else snapshot((*files, PICKLED), offline=False)
+        folder = snapshot(files)
+        return folder if is_whole(folder, weights=weights) else snapshot((*files, PICKLED))
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError, ValueError) as error:
         reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
         raise ModelError(
