@@ -12,6 +12,7 @@ def paper(
     out: Annotated[Path | None, Parameter(name=["--out", "-o"])] = None,
     init: bool = False,
     dry_run: bool = False,
+    waterfall: bool = False,
     first: Annotated[str | None, Parameter(name="--from")] = None,
     only: str | None = None,
     fresh: bool = False,
@@ -30,6 +31,9 @@ def paper(
         Write a recipe with every key explained, to be filled in.
     dry_run: bool
         Say what each stage will do, what is there already, and about how long it takes here.
+    waterfall: bool
+        Train NAST from the paper's literal choices to ours, one decision at a time, and print what
+        each of them moves.
     first: str
         Begin with this stage, and take what comes before it as it is.
     only: str
@@ -55,6 +59,11 @@ def paper(
         rates = rates_of(read, out)
         for line in lines_of(plan_of(read, out, rates), rates):
             print(line)
+        return
+    if waterfall:
+        from nast.paper.waterfall import run_waterfall
+
+        print(run_waterfall(recipe, out).read_text(encoding="utf-8"))
         return
     from nast.commands.demo import print_tables
     from nast.paper.whole import run_paper

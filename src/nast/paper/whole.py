@@ -120,7 +120,7 @@ def run_paper(
     """
     read = read_recipe(recipe)
     stages = chosen_stages(read, first, only)
-    _claim(out, recipe)
+    claim_folder(out, recipe)
     whole = Whole(read, out, Progress(len(stages)), fresh)
     for stage in stages:
         whole.progress.step(stage.says)
@@ -150,10 +150,13 @@ def chosen_stages(
     return stages[names.index(first) if first else 0 :]
 
 
-def _claim(out: Path, recipe: Path) -> None:
+def claim_folder(out: Path, recipe: Path) -> None:
     """Take a folder that is empty or was made by a recipe.
 
     The recipe that made it stays until another one has come to its end.
+
+    Raises:
+        UsageError: it holds files of others.
     """
     if (out / KEPT_RECIPE).is_file():
         return
