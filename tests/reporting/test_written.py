@@ -7,7 +7,7 @@ import pytest
 from nast.errors import visible
 from nast.reporting.joined import join_evaluations
 from nast.reporting.tables import Table, tables_of
-from nast.reporting.written import latex, markdown, write_tables
+from nast.reporting.written import markdown, write_tables
 
 
 def table(*names):
@@ -23,9 +23,6 @@ def test_formats_agree(evaluation, tmp_path):
             assert list(csv.reader(file)) == expected
         header, _, *body = (tmp_path / f"{made.name}.md").read_text().splitlines()[2:]
         assert [line[2:-2].split(" | ") for line in (header, *body)] == expected
-        tex = (tmp_path / f"{made.name}.tex").read_text()
-        rows = [x.removesuffix(r" \\") for x in tex.splitlines() if x.endswith(r"\\")]
-        assert [[c.replace(r"$\pm$", "±") for c in x.split(" & ")] for x in rows] == expected
 
 
 MEASURES = ("parameters", "product", "gradient")
@@ -58,11 +55,6 @@ def test_a_spreadsheet_gets_numbers_and_no_formulas(text, cell, tmp_path):
     write_tables([table(text)], tmp_path)
     with open(tmp_path / "t.csv", newline="") as file:
         assert list(csv.reader(file))[1][0] == cell
-
-
-def test_a_name_in_brackets_is_no_option_of_the_line_before():
-    lines = latex(table("[5pt] first", "* first")).splitlines()
-    assert r"{}[5pt] first & 0.1 \\" in lines and r"{}* first & 0.1 \\" in lines
 
 
 def test_markdown_shows_names_as_they_are():

@@ -28,11 +28,11 @@ mpl.rcParams.update(
 
 
 def save(figure: Any, folder: Path, name: str) -> Path:
-    """Write `name.svg` and `name.png`; returns the SVG."""
+    """Write `name.svg`, `name.png` and `name.pdf`; returns the SVG."""
     folder.mkdir(parents=True, exist_ok=True)
-    for kind in ("png", "svg"):
+    # The hour of a picture would make its bytes others each time.
+    for kind, meta in (("png", {}), ("svg", {"Date": None}), ("pdf", {"CreationDate": None})):
         with atomic(folder / f"{name}.{kind}") as temporary:
-            meta = {"Date": None} if kind == "svg" else {}
             figure.savefig(temporary, format=kind, dpi=150, bbox_inches="tight", metadata=meta)
             if kind == "svg":
                 temporary.write_text(_numbered(temporary.read_text()))

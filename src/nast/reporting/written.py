@@ -8,6 +8,7 @@ from pathlib import Path
 
 from nast.errors import visible
 from nast.files import write_text
+from nast.reporting.latex import latex
 from nast.reporting.tables import Table
 
 FORMULA = tuple("=+-@")
@@ -16,26 +17,6 @@ _MARKDOWN = re.compile(r"[\\`*_|~&]|\[(?![+-]?\d)|\](?=[(\[])")
 _ANGLES = str.maketrans({"<": "&lt;", ">": "&gt;"})
 _VALUE = re.compile(r"[+-]?\d[\d.]*( \[[^\]]*\])?( ?[,;±].*)?")
 """A number with its interval, and words behind it: no formula, though it may begin with a sign."""
-_LATEX = str.maketrans(
-    {
-        "±": r"$\pm$",
-        "&": r"\&",
-        "%": r"\%",
-        "_": r"\_",
-        "#": r"\#",
-        "$": r"\$",
-        "{": r"\{",
-        "}": r"\}",
-        "~": r"\textasciitilde{}",
-        "^": r"\textasciicircum{}",
-        "\\": r"\textbackslash{}",
-        "<": r"\textless{}",
-        ">": r"\textgreater{}",
-        "|": r"\textbar{}",
-        "“": "``",
-        "”": "''",
-    }
-)
 
 
 def write_tables(tables: Sequence[Table], folder: Path) -> None:
@@ -71,30 +52,3 @@ def markdown(table: Table) -> str:
 def _plain(text: str) -> str:
     """A text of which Markdown makes nothing."""
     return _MARKDOWN.sub(r"\\\g<0>", visible(text)).translate(_ANGLES)
-
-
-def latex(table: Table) -> str:
-    """The table as a LaTeX `table` (booktabs)."""
-
-    def line(cells: Sequence[str]) -> str:
-        text = " & ".join(visible(c).translate(_LATEX) for c in cells)
-        # After the end of a row LaTeX takes `[` and `*` for options of it; a group parts them.
-        return ("{}" if text.lstrip().startswith(("[", "*")) else "") + text + r" \\"
-
-    body = "\n".join(line(row) for row in table.rows)
-    columns = "l" + "r" * (len(table.header) - 1)
-    return "\n".join(
-        [
-            r"\begin{table}",
-            rf"\caption{{{visible(table.title).translate(_LATEX)}}}",
-            rf"\begin{{tabular}}{{{columns}}}",
-            r"\toprule",
-            line(table.header),
-            r"\midrule",
-            body,
-            r"\bottomrule",
-            r"\end{tabular}",
-            r"\end{table}",
-            "",
-        ]
-    )
