@@ -24,7 +24,7 @@ def test_numbers_and_picture(tmp_path):
     assert len(table) == 6 and set(table["seed"]) == {0, 1}
     path = draw_curves({"LoRA $uniform": runs}, tmp_path / "figures")
     assert {p.name for p in path.parent.iterdir()} == {
-        f"shares.{kind}" for kind in ("svg", "png", "csv")
+        f"shares.{kind}" for kind in ("svg", "png", "pdf", "csv")
     }
     assert pl.read_csv(path.with_suffix(".csv"))["loss"].to_list() == table["loss"].to_list()
 

@@ -22,7 +22,7 @@ def drawn(facts, tmp_path_factory):
 def test_every_figure_has_its_numbers(drawn):
     folder, paths = drawn
     assert list(paths) == list(CAPTIONS)
-    wanted = {f"{n}.{kind}" for n in CAPTIONS for kind in ("svg", "png", "csv")}
+    wanted = {f"{n}.{kind}" for n in CAPTIONS for kind in ("svg", "png", "pdf", "csv")}
     assert {p.name for p in (folder / "figures").iterdir()} == wanted
     assert all(p.read_text().count("<svg") == 1 for p in paths.values())
 

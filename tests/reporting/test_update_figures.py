@@ -68,7 +68,7 @@ def test_the_figure_and_its_numbers(run, tmp_path):
     flat = run_of(tmp_path / "uniform#0", [[1] * 12] * 3, layers=12)
     path = draw_updates({"cue": [run], "uniform": [flat]}, tmp_path / "figures")
     assert {p.name for p in path.parent.iterdir()} == {
-        f"update_shares.{kind}" for kind in ("svg", "png", "csv")
+        f"update_shares.{kind}" for kind in ("svg", "png", "pdf", "csv")
     }
     assert path.read_text().count("<svg") == 1
     table = pl.read_csv(path.with_suffix(".csv"))
