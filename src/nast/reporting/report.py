@@ -12,6 +12,8 @@ from nast import __version__
 from nast.errors import UsageError
 from nast.files import manifest_of, write_table, write_text
 from nast.records import LISTS, METRICS_SCHEMA
+from nast.reporting.example_figures import CAPTION as EXAMPLE
+from nast.reporting.example_figures import draw_example
 from nast.reporting.figures import figure3
 from nast.reporting.findings import comparison_table, findings
 from nast.reporting.harm import harm_tables
@@ -182,6 +184,8 @@ def _figures(
     folder: Path,
 ) -> list[dict[str, Any]]:
     drawn = []
+    example = draw_example(found["evaluate"], found.get("benchmark", []), joined.models, folder)
+    drawn += [(*EXAMPLE, example)] if example else []
     for data, part in parts:
         path = figure3(joined, part, folder, data or "")
         if path:
