@@ -86,10 +86,10 @@ def test_a_call_that_is_killed_at_any_stage_is_ended_by_the_same_call(
 def test_stages_are_asked_for_by_name(recipe, made, tmp_path):
     read = read_recipe(recipe)
     names = [stage.name for stage in chosen_stages(read)]
-    assert names[0] == "phantom" and names[-1] == "report" and "diagnose" in names
+    assert names[:2] == ["models", "phantom"] and names[-1] == "report" and "diagnose" in names
     assert [s.name for s in chosen_stages(read, first="diagnose")] == ["diagnose", "report"]
     assert [s.name for s in chosen_stages(read, only="trace")] == ["trace"]
-    with pytest.raises(UsageError, match="no stage of this recipe; choose phantom, facts"):
+    with pytest.raises(UsageError, match="no stage of this recipe; choose models, phantom, facts"):
         chosen_stages(read, only="score")
     with pytest.raises(UsageError, match="--from or --only"):
         chosen_stages(read, "trace", "train")
@@ -113,12 +113,12 @@ def test_a_folder_of_others_is_refused_and_a_changed_recipe_names_the_stage(
 
 def test_the_plan_says_what_is_there_and_what_will_be_made(made, recipe, tmp_path, capsys):
     planned = plan_of(read_recipe(recipe), made)
-    assert {stage.state for stage in planned} == {"finished"}
+    assert {stage.state for stage in planned[1:]} == {"finished"}
     new = plan_of(read_recipe(recipe), tmp_path / "new")
-    assert {stage.state for stage in new} == {"to do"} and not (tmp_path / "new").exists()
+    assert {stage.state for stage in new[1:]} == {"to do"} and not (tmp_path / "new").exists()
     assert run(["paper", str(recipe), "-o", str(tmp_path / "new"), "--dry-run"]) == 0
     said = capsys.readouterr().out
-    assert "6. train       fine-tuning" in said and "texts and" in said
+    assert "7. train       fine-tuning" in said and "texts and" in said
     assert not (tmp_path / "new").exists()
     assert run(["paper", str(recipe), "-o", str(made), "--dry-run"]) == 0
     assert "to do" not in capsys.readouterr().out
@@ -139,3 +139,13 @@ def test_a_recipe_is_written_to_be_filled_in(tmp_path, capsys):
 )
 def test_rows_have_plain_folders(name, folder):
     assert as_folder(name) == folder
+
+
+def test_a_model_that_is_not_there_is_named_before_anything_is_made(recipe, tmp_path, capsys):
+    other = tmp_path / "other.yaml"
+    missing = "openclip:ViT-B-32-quickgelu:no/negclip.pth"
+    other.write_text(recipe.read_text().replace("rivals: {", f'rivals: {{NegCLIP: "{missing}", '))
+    assert run(["paper", str(other), "-o", str(tmp_path / "out")]) == 1
+    said = capsys.readouterr().err
+    assert "NegCLIP: weights at no/negclip.pth" in said and "Google Drive" in said
+    assert not (tmp_path / "out" / "phantom").exists()

@@ -62,14 +62,14 @@ def plan_of(recipe: Recipe, out: Path, rates: dict[str, Rates] | None = None) ->
         folders = stage.leaves(whole)
         there = sum(map(finished, folders))
         state = "finished" if there == len(folders) else f"{there} of {len(folders)}"
-        left = 1 - there / len(folders)
+        left = 1 - there / len(folders) if folders else 0.0
         seconds = _seconds(whole, stage.name, rates) if rates and left else 0.0 if rates else None
         planned.append(
             Planned(
                 stage.name,
                 stage.says,
                 folders,
-                state if there else "to do",
+                state if there else "to do" if folders else "each time",
                 None if seconds is None else seconds * left,
             )
         )
@@ -157,11 +157,11 @@ def _counts(whole: Whole) -> tuple[int, int] | None:
 def lines_of(planned: list[Planned], rates: dict[str, Rates]) -> Iterator[str]:
     """The plan in words, a line for each stage and model."""
     for number, stage in enumerate(planned, 1):
-        first, *more = stage.folders
-        where = f"{first}" + (f" and {len(more)} more" if more else "")
         yield f"{number}. {stage.name:11} {stage.says}"
-        takes = "" if stage.state == "finished" else f", {_time(stage.seconds)}"
-        yield f"   {'':11} {stage.state}{takes} -> {where}"
+        takes = f", {_time(stage.seconds)}" if stage.state != "finished" and stage.folders else ""
+        where = "".join(f" -> {folder}" for folder in stage.folders[:1])
+        where += f" and {len(stage.folders) - 1} more" if len(stage.folders) > 1 else ""
+        yield f"   {'':11} {stage.state}{takes}{where}"
     for name, rate in rates.items():
         shown = split_name(name)[0] or name
         yield f"{shown}: {rate.texts:.0f} texts and {rate.images:.1f} images a second here"

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from nast.errors import InputError, UsageError
+from nast.errors import InputError, ModelError, UsageError
 from nast.files import MANIFEST, atomic, manifest_of
 from nast.naming import split_name
 from nast.paper.recipe import Recipe, TrainedRow, read_recipe
-from nast.progress import Progress
+from nast.progress import Progress, counted
 
 if TYPE_CHECKING:
     from nast.models.contract import DualEncoder
@@ -170,6 +170,24 @@ def _keep(recipe: Path, out: Path) -> None:
     """A copy of the recipe in the folder."""
     with atomic(out / KEPT_RECIPE) as temporary:
         temporary.write_bytes(recipe.read_bytes())
+
+
+def _models(whole: Whole) -> None:
+    """Load every model once: what is wrong with one is said before hours of work."""
+    from nast.models.needs import needs_of
+
+    recipe = whole.recipe
+    given = {"base": recipe.base, **recipe.rivals, **recipe.diagnose}
+    missing = [
+        f"{name}: {need.what} at {need.place} (get it: {need.mend})"
+        for name, model in given.items()
+        for need in needs_of(model)
+        if need.size is None
+    ]
+    if missing:
+        raise ModelError("models that are not here: " + "; ".join(missing))
+    for model in counted(list(given.values()), "models"):
+        whole.load(model).encode_texts(["no effusion"])
 
 
 def _phantom(whole: Whole) -> None:
@@ -365,6 +383,7 @@ def _under(*names: str) -> Callable[[Whole], list[Path]]:
 
 
 STAGES = [
+    PaperStage("models", "looking at the models", _models, lambda whole: []),
     PaperStage(
         "phantom", "drawing patients", _phantom, _under("phantom"), lambda r: r.phantom is not None
     ),
