@@ -43,10 +43,9 @@ def weights(tmp_path_factory):
     folder of open_clip, and BiomedCLIP's file with its tokenizer.
     """
     root = tmp_path_factory.mktemp("weights")
-    torch.save(plain_clip.clip_weights(context=77), root / "negclip.pth")
-    trained = {
-        f"module.{name}": value for name, value in plain_clip.clip_weights(context=77).items()
-    }
+    first, second, third = (plain_clip.clip_weights(seed, context=77) for seed in range(3))
+    torch.save(first, root / "negclip.pth")
+    trained = {f"module.{name}": value for name, value in second.items()}
     torch.save({"epoch": 1, "state_dict": trained}, root / "conclip.pt")
     folder = root / "negbench"
     folder.mkdir()
