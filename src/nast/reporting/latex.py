@@ -4,11 +4,13 @@ import re
 from collections.abc import Sequence
 
 from nast.errors import visible
+from nast.reporting.cells import HIGHER, MINUS, SHARE, ShownCell, is_gap, shown_rows
 from nast.reporting.tables import Table
 
 _ESCAPED = str.maketrans(
     {
         "±": r"$\pm$",
+        MINUS: "$-$",
         "&": r"\&",
         "%": r"\%",
         "_": r"\_",
@@ -26,14 +28,7 @@ _ESCAPED = str.maketrans(
         "”": "''",
     }
 )
-_NUMBER = r"[+-]?\d\.\d{3}"
-_SHARE = re.compile(rf"({_NUMBER})(?: \[({_NUMBER}), ({_NUMBER})\])?((?:,| ).*)?")
-"""A share, its interval, and words behind them, as `numbers.cell` writes them."""
 _MINUS = re.compile(r"(?<![\w.])-(?=\d)")
-HIGHER = ("table1", "table2", "questions", "imported")
-"""Tables whose largest value is the best; of `table3` it is the gap nearest to 0."""
-LAST = ("blind", "chance")
-"""Rows that stand below a rule, and are never the best."""
 WIDE = 24
 """A column with longer words is set in lines of its own width."""
 
@@ -44,13 +39,9 @@ def latex(table: Table) -> str:
     Shares are in per cent with one decimal, as in the paper, and their interval stands beneath in
     small type. The best value of a column is bold, in tables that have one.
     """
-    best = {place: _best(table, place) for place in range(len(table.header))}
-    rows = [
-        _line([_cell(text, text in best[place]) for place, text in enumerate(row)])
-        for row in table.rows
-        if row[0] not in LAST
-    ]
-    last = [_line([_cell(text) for text in row]) for row in table.rows if row[0] in LAST]
+    shown = shown_rows(table)
+    rows = [_line([_cell(cell) for cell in row.cells]) for row in shown if not row.apart]
+    last = [_line([_cell(cell) for cell in row.cells]) for row in shown if row.apart]
     label = "-".join(part for part in (table.name, table.data) if part)
     return "\n".join(
         [
@@ -83,43 +74,21 @@ def _line(cells: Sequence[str]) -> str:
     return ("{}" if text.lstrip().startswith(("[", "*")) else "") + text + r" \\"
 
 
-def _cell(text: str, best: bool = False) -> str:
-    found = _SHARE.fullmatch(text)
-    if not found:
-        return escaped(text)
-    value, low, high, words = found.groups()
-    shown = rf"\textbf{{{_per_cent(value)}}}" if best else _per_cent(value)
-    shown += escaped(words or "")
-    if low is None:
-        return shown
-    interval = rf"{{\scriptsize [{_per_cent(low)}, {_per_cent(high)}]}}"
-    return rf"\begin{{tabular}}[c]{{@{{}}r@{{}}}}{shown}\\{interval}\end{{tabular}}"
-
-
-def _per_cent(share: str) -> str:
-    sign = {"+": "+", "-": "$-$"}.get(share[0], "")
-    return f"{sign}{abs(float(share)) * 100:.1f}"
-
-
-def _best(table: Table, place: int) -> set[str]:
-    """The texts of the best cells of a column; none in tables without a best."""
-    known = {
-        row[place]: float(found[1])
-        for row in table.rows
-        if row[0] not in LAST and (found := _SHARE.fullmatch(row[place]))
-    }
-    gap = table.name == "table3" or table.header[place] == "Gap"
-    if not known or place == 0 or not (gap or table.name in HIGHER):
-        return set()
-    rank = {text: -abs(value) if gap else value for text, value in known.items()}
-    return {text for text, value in rank.items() if value == max(rank.values())}
+def _cell(cell: ShownCell) -> str:
+    text = escaped(cell.text)
+    text = rf"\textbf{{{text}}}" if cell.best else text
+    text += f", {escaped(cell.words)}" if cell.words else ""
+    if not cell.interval:
+        return text
+    interval = rf"{{\scriptsize {escaped(cell.interval)}}}"
+    return rf"\begin{{tabular}}[c]{{@{{}}r@{{}}}}{text}\\{interval}\end{{tabular}}"
 
 
 def _heading(table: Table, title: str) -> str:
     """The title of a column, with an arrow where more or less is better."""
     if title == table.header[0]:
         return escaped(title)
-    if table.name == "table3" or title == "Gap":
+    if is_gap(table, table.header.index(title)):
         return escaped(title) + r" $\downarrow$"
     return escaped(title) + (r" $\uparrow$" if table.name in HIGHER else "")
 
@@ -129,7 +98,7 @@ def _columns(table: Table) -> list[str]:
     found = []
     for place in range(len(table.header)):
         cells = [row[place] for row in table.rows]
-        words = [text for text in cells if not _SHARE.fullmatch(text)]
+        words = [text for text in cells if not SHARE.fullmatch(text)]
         if max((len(text) for text in words), default=0) > WIDE:
             found.append(r"p{0.28\linewidth}")
         else:
