@@ -119,12 +119,12 @@ def test_every_trace_has_its_figures_under_its_name(finished, tmp_path):
     page = page_of([finished(), *traces, traces[0]], out)
     for name in ("a/trace", "b/trace"):
         assert f"<b>Figure 5 ({name}).</b>" in page
-        assert f"<td>{name}: blocks 1-2 of 6 hold" in page
+        assert f">{name}: blocks 1-2 of 6 hold" in page
     assert page.count("<b>Causal tracing effect (") == 2
     tables = [(out / "figures" / f"trace-{n}" / "profiles.csv").read_text() for n in (1, 2)]
     assert tables[0] != tables[1]
     page = page_of([finished(), traces[1]], tmp_path / "one")
-    assert "<b>Figure 5.</b>" in page and "<td>blocks 1-2 of 6 hold" in page
+    assert "<b>Figure 5.</b>" in page and ">blocks 1-2 of 6 hold" in page
     assert (tmp_path / "one" / "figures" / "profiles.csv").read_text() == tables[1]
 
 
@@ -135,7 +135,7 @@ def test_only_scored_patients_make_a_report_synthetic(finished, facts, tmp_path)
 
 
 def test_the_page_says_how_many_claims_a_set_has(finished, tmp_path):
-    assert "<dd>5 claims, one of them true" in page_of([finished()], tmp_path / "out")
+    assert "<dd>Claim sets: 5 claims, one of them true" in page_of([finished()], tmp_path / "out")
 
 
 def test_labels_are_as_long_as_they_must_be(tmp_path):

@@ -10,6 +10,8 @@ from evaluated import data_folder, evaluated
 from nast.errors import UsageError
 from nast.files import read_table
 from nast.records import METRICS_SCHEMA
+from nast.reporting.cells import shown_cell
+from nast.reporting.numbers import cell, corrected
 from nast.reporting.report import build_report
 
 
@@ -32,7 +34,9 @@ def test_page_holds_every_table_and_figure(report):
     for name in ("table1", "table2", "table3", "table4", "questions"):
         cells = (report / "tables" / f"{name}.csv").read_text().splitlines()[1]
         for text in cells[1:-1].split('","'):
-            assert f"<td>{text}</td>" in page
+            cell = shown_cell(text)
+            interval = f'<span class="iv">{cell.interval}</span>' if cell.interval else ""
+            assert f">{cell.text}{interval}</td>" in page
     assert "<svg" in page
     assert (report / "figures" / "figure3.svg").is_file()
     assert (report / "figures" / "figure3.png").is_file()
@@ -62,8 +66,11 @@ def test_the_page_prints_the_corrected_p(report, metrics):
         set="claims", form="negated", statistic="accuracy", model="NAST (lr)", reference="base"
     )
     assert rows["p_holm"].item() > rows["p"].item()
-    assert "p corrected over all pairs (Holm)" in page
-    assert re.search(r"<td>NAST \(lr\) minus base</td><td>[^<]*\], p", page)
+    assert "p is corrected over all pairs (Holm)" in page
+    row = rows.row(0, named=True)
+    change = shown_cell(f"{cell(row, sign=True)}, {corrected(row)}")
+    assert f'{change.text}<span class="iv">{change.interval}</span>' in page
+    assert f'<span class="more">{change.words}</span>' in page and change.words.startswith("p ")
 
 
 def test_metrics_are_those_of_the_evaluation(report, metrics):
@@ -89,10 +96,10 @@ def test_a_model_in_two_evaluations_is_refused(evaluation, tmp_path):
 
 def test_the_page_says_which_gallery_was_ranked(report, items, scores, records, tmp_path):
     page = (report / "report.html").read_text()
-    assert "all distinct captions (both polarities)" in page
+    assert "all distinct captions, of both polarities" in page
     data = data_folder(tmp_path / "d", items)
     asked = {"gallery": "sampled:50"}
     place = evaluated(tmp_path / "scores", [data], records, scores=scores, asked=asked)
     build_report([place], tmp_path / "out")
     page = (tmp_path / "out" / "report.html").read_text()
-    assert "<code>sampled:50</code>" in page and "all distinct captions" not in page
+    assert "the gallery sampled:50" in page and "all distinct captions" not in page

@@ -212,3 +212,17 @@ def test_draws_do_not_depend_on_the_names_of_patients():
         lambda names: clustered_difference(values[:60], names[:60], values[60:], names[60:], "p"),
     ):
         assert made(ids) == made(renamed)
+
+
+def test_the_interval_of_a_share_stays_a_share():
+    """All wrong answers are of one patient in one group: the reaches of both, added as squares and
+    less that of single items, go beyond 1.
+    """
+    values = np.arange(50) >= 4
+    clusters = {"patients": np.arange(50) // 5, "groups": np.arange(50) // 5}
+    assert clustered_mean(values, clusters).high > 1
+    share = clustered_share(values, clusters)
+    assert share.high == 1 and 0 < share.low < share.value < 1
+    (column,) = clustered_shares(values[:, None].astype(float), clusters)
+    assert column.high == 1
+    assert clustered_share(~values, clusters).low == 0

@@ -21,7 +21,7 @@ def harm_tables(joined: Joined) -> list[Table]:
     return [t for t in (*lost, _moved(joined.metrics)) if t.rows]
 
 
-def _columns(joined: Joined, part: pl.DataFrame) -> dict[str, Column]:
+def harm_columns(joined: Joined, part: pl.DataFrame) -> dict[str, Column]:
     """Title -> what stands in the column."""
     choice = {"task": "choice", "statistic": "accuracy"}
     return {
@@ -40,7 +40,7 @@ def _lost(joined: Joined, part: pl.DataFrame) -> Table:
     part = part.filter(pl.col("margin").is_not_null())
     found = {
         title: {(r["model"], r["reference"]): r for r in pick(part, reference=ANY, **column)}
-        for title, column in _columns(joined, part).items()
+        for title, column in harm_columns(joined, part).items()
     }
     found = {title: rows for title, rows in found.items() if rows}
     pairs = dict.fromkeys(pair for rows in found.values() for pair in rows)

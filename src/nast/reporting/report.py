@@ -12,10 +12,15 @@ from nast import __version__
 from nast.errors import UsageError
 from nast.files import manifest_of, write_table, write_text
 from nast.records import LISTS, METRICS_SCHEMA
+from nast.reporting.answer import answers
+from nast.reporting.answer_figures import CAPTION as GLANCE
+from nast.reporting.answer_figures import draw_answer
+from nast.reporting.cells import shown_rows
 from nast.reporting.example_figures import CAPTION as EXAMPLE
 from nast.reporting.example_figures import draw_example
 from nast.reporting.figures import figure3
 from nast.reporting.findings import comparison_table, findings
+from nast.reporting.glossary import glossary_of
 from nast.reporting.harm import harm_tables
 from nast.reporting.item_folders import audits_of, example_of, short_names
 from nast.reporting.joined import Joined, data_sets, join_evaluations, of_data
@@ -113,8 +118,14 @@ def _page(
     parts = [(data, of_data(joined.metrics, data)) for data in data_sets(joined.metrics)]
     changes = [comparison_table(joined, part)._replace(data=data or "") for data, part in parts]
     equal = _equal_shares(found.get("train", []))
+    style = (Path(__file__).parent / "templates" / "report.css").read_text("utf-8")
     return environment.get_template("report.html.j2").render(
         version=__version__,
+        style=Markup(style),
+        shown=shown_rows,
+        glossary=glossary_of(joined, _lists(joined.metrics)),
+        answers=[(data, said) for data, part in parts if (said := answers(joined, part))],
+        first=_first(joined, parts, found, target / "figures"),
         synthetic=_synthetic(found["evaluate"]),
         reviews={
             n: r for f in found["evaluate"] for n, r in manifests[f].get("review", {}).items()
@@ -124,9 +135,6 @@ def _page(
             for data, part in parts
             for said in findings(joined, part)
         ],
-        claims=joined.claims,
-        reading=joined.reading,
-        lists=_lists(joined.metrics),
         example=example_of(found),
         tables=tables,
         titles=TITLES,
@@ -176,6 +184,23 @@ def _short(value: Any) -> str:
     return f"{value:.3g}" if isinstance(value, float) else str(value)[:24]
 
 
+def _first(
+    joined: Joined,
+    parts: Sequence[tuple[str | None, pl.DataFrame]],
+    found: Mapping[str, Sequence[Path]],
+    folder: Path,
+) -> list[dict[str, Any]]:
+    """The pictures of the answer: the models at a glance, and an example with its film."""
+    drawn = []
+    for data, part in parts:
+        path = draw_answer(joined, part, folder, data or "")
+        title = f"{GLANCE[0]} ({data})" if data else GLANCE[0]
+        drawn += [(title, GLANCE[1], path)] if path else []
+    example = draw_example(found["evaluate"], found.get("benchmark", []), joined.models, folder)
+    drawn += [(*EXAMPLE, example)] if example else []
+    return [{"title": t, "text": x, "svg": Markup(_inline(p))} for t, x, p in drawn]
+
+
 def _figures(
     joined: Joined,
     parts: Sequence[tuple[str | None, pl.DataFrame]],
@@ -184,8 +209,6 @@ def _figures(
     folder: Path,
 ) -> list[dict[str, Any]]:
     drawn = []
-    example = draw_example(found["evaluate"], found.get("benchmark", []), joined.models, folder)
-    drawn += [(*EXAMPLE, example)] if example else []
     for data, part in parts:
         path = figure3(joined, part, folder, data or "")
         if path:

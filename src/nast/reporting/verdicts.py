@@ -52,7 +52,7 @@ def verdict_table(
     base, *others = joined.models or [""]
     rows: list[tuple[str, ...]] = [*_bias(metrics, base), *_early(traces)]
     for name in others:
-        if not _is_nast(joined, name):
+        if not is_repair(joined, name):
             continue
         own = pick(metrics, model=name, form="negated", **CLAIMS)
         if not own:
@@ -68,7 +68,7 @@ def verdict_table(
     return Table("verdicts", "The paper's claims in this run", HEADER, rows)
 
 
-def _is_nast(joined: Joined, name: str) -> bool:
+def is_repair(joined: Joined, name: str) -> bool:
     """Whether a setting is the paper's repair, whose steps follow a trace, and not a control.
 
     Another share of its change than the chosen one stands beside it and is not judged.
@@ -125,7 +125,7 @@ def _above(joined: Joined, metrics: pl.DataFrame, name: str) -> Iterator[Line]:
     for other in joined.models:
         change = minus(metrics, name, other, form="negated", **CLAIMS)
         # Another share of the repair is no baseline of it.
-        if change and not _is_nast(joined, other.rpartition(" @")[0] or other):
+        if change and not is_repair(joined, other.rpartition(" @")[0] or other):
             changes[other] = change
     if not changes:
         return

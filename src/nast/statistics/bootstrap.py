@@ -236,13 +236,14 @@ def over_clusters(
 def clustered_share(
     values: Sequence[float] | np.ndarray, clusters: Clusters, seed: int = 0
 ) -> Estimate:
-    """`clustered_mean` of values in [0, 1]; where all are 0 or all are 1, Clopper-Pearson's bound.
+    """`clustered_mean` of values in [0, 1], whose interval stays there; where all are 0 or all are
+    1, Clopper-Pearson's bound.
 
     A bootstrap of equal values has no width. The exact interval takes the fewest clusters for its
     n, so twelve right answers of six patients give [0.54, 1.00].
     """
     values = np.asarray(values, dtype=float)
-    return _exact(values, clusters) or clustered_mean(values, clusters, seed)
+    return _exact(values, clusters) or _share(clustered_mean(values, clusters, seed))
 
 
 def clustered_shares(columns: np.ndarray, clusters: Clusters, seed: int = 0) -> list[Estimate]:
@@ -251,8 +252,13 @@ def clustered_shares(columns: np.ndarray, clusters: Clusters, seed: int = 0) -> 
     for place, column in enumerate(columns.T):
         here = ~np.isnan(column)
         exact = _exact(column[here], {k: np.asarray(ids)[here] for k, ids in clusters.items()})
-        found[place] = exact or found[place]
+        found[place] = exact or _share(found[place])
     return found
+
+
+def _share(found: Estimate) -> Estimate:
+    """An interval over patients and groups at once, made of squares, may reach beyond 0 or 1."""
+    return found._replace(low=max(found.low, 0.0), high=min(found.high, 1.0))
 
 
 def _exact(values: np.ndarray, clusters: Clusters) -> Estimate | None:

@@ -1,0 +1,170 @@
+"""What a report says first: whether the model hears "no", and whether the repair helps or harms.
+
+Every sentence is computed from the metrics of one data set, and has its interval.
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import polars as pl
+
+from nast.measuring.compare import harm
+from nast.reporting.cells import per_cent, shown_cell
+from nast.reporting.harm import harm_columns
+from nast.reporting.joined import Joined
+from nast.reporting.numbers import Row, cell, minus, pick, sign_of
+from nast.reporting.verdicts import SEEDS, is_repair
+
+KINDS = {"questions": "questions", "claims": "claim sets"}
+"""Set -> what its items are called, the first one first."""
+
+
+class Answer(NamedTuple):
+    """A question that a reader has, and the sentence that answers it.
+
+    Attributes:
+        question: in plain words.
+        says: the answer, with its numbers.
+        verdict: `good`, `bad` or `open`.
+    """
+
+    question: str
+    says: str
+    verdict: str
+
+
+def answers(joined: Joined, metrics: pl.DataFrame) -> list[Answer]:
+    """The answers that the metrics of one data set allow.
+
+    Args:
+        joined: for the models, and which of them are fine-tuned.
+        metrics: of one data set.
+    """
+    base = next(iter(joined.models), "")
+    found = [*_hears(metrics, base)]
+    repair = repair_of(joined, metrics)
+    if repair:
+        found += [*_helps(joined, metrics, repair, base), *_harms(joined, metrics, repair, base)]
+    return found
+
+
+def repair_of(joined: Joined, metrics: pl.DataFrame) -> str | None:
+    """The fine-tuned model that the answers are about: the paper's repair if it was scored, else
+    the first one.
+    """
+    scored = [m for m in joined.models if m in joined.trained and " @" not in m]
+    scored = [m for m in scored if any(_accuracy(metrics, m, name) for name in KINDS)]
+    return next((m for m in scored if is_repair(joined, m)), next(iter(scored), None))
+
+
+def _accuracy(metrics: pl.DataFrame, model: str, name: str, form: str = "negated") -> Row | None:
+    of = {"task": "choice", "set": name, "statistic": "accuracy"}
+    return next(iter(pick(metrics, model=model, form=form, **of)), None)
+
+
+def _hears(metrics: pl.DataFrame, base: str) -> Iterator[Answer]:
+    for name, what in KINDS.items():
+        negated = _accuracy(metrics, base, name)
+        affirmative = _accuracy(metrics, base, name, "affirmative")
+        gap = pick(metrics, model=base, task="choice", set=name, statistic="gap", form=None)
+        if not (negated and affirmative and gap):
+            continue
+        said = sign_of(
+            gap[0],
+            "It does not hear “no” as it should.",
+            "It does better with denials.",
+            "That is no difference which these items can show.",
+        )
+        yield Answer(
+            "Does the model hear “no”?",
+            f"{base} gets {per_cent(affirmative['value'])} % of the {what} right in affirmative "
+            f"words and {per_cent(negated['value'])} % of the same {what} in denying words "
+            f"(chance {per_cent(negated['chance'])} %), a gap of {_points(gap[0])} points. {said}",
+            sign_of(gap[0], "bad", "good", "open"),
+        )
+        return
+
+
+def _helps(joined: Joined, metrics: pl.DataFrame, repair: str, base: str) -> Iterator[Answer]:
+    parts, verdicts = [], []
+    for name, what in KINDS.items():
+        change = _change(metrics, repair, base, name, "negated")
+        own = _accuracy(metrics, repair, name)
+        if change and own:
+            parts.append(
+                f"{per_cent(own['value'])} % of the {what} in denying words right, "
+                f"{_points(change)} points against {base}"
+            )
+            verdicts.append(sign_of(change, "good", "bad", "open"))
+    if not parts:
+        return
+    said = {
+        frozenset({"good"}): "It helps.",
+        frozenset({"bad"}): "It makes denials worse.",
+        frozenset({"open"}): "No difference can be shown.",
+    }.get(frozenset(verdicts), "It does not help everywhere.")
+    few = _few(metrics, repair)
+    verdict = "open" if few else verdicts[0] if len(set(verdicts)) == 1 else "open"
+    yield Answer(
+        "Does the repair help?",
+        f"{repair} gets {'; '.join(parts)}. {few or said}{_beside(joined, metrics, repair)}",
+        verdict,
+    )
+
+
+def _beside(joined: Joined, metrics: pl.DataFrame, repair: str) -> str:
+    """How the repair compares to the same training with equal steps, where both were scored."""
+    even = next(
+        (n for n, run in joined.trained.items() if run["layers"] == "uniform" and " @" not in n),
+        None,
+    )
+    change = even and even != repair and _change(metrics, repair, even, "claims", "negated")
+    if not change:
+        return ""
+    return (
+        f" Against {even}, the same training with equal steps, it has {_points(change)} points of "
+        "claim sets."
+    )
+
+
+def _harms(joined: Joined, metrics: pl.DataFrame, repair: str, base: str) -> Iterator[Answer]:
+    found: dict[str, Row] = {}
+    tested = metrics.filter(pl.col("margin").is_not_null())
+    for title, columns in harm_columns(joined, metrics).items():
+        rows = pick(tested, model=repair, reference=base, **columns)
+        if rows:
+            found[title] = rows[0]
+    if not found:
+        return
+    margin = f"{100 * joined.margin:g}"
+    fine = [title for title, row in found.items() if harm(row) == "not inferior"]
+    lost = [title for title, row in found.items() if harm(row) == "inferior"]
+    rest = [t for t in found if t not in fine and t not in lost]
+    said = (
+        f"Of {len(found)} things that should stay as they were, a loss of more than {margin} "
+        f"{'point' if margin == '1' else 'points'} is ruled out for {len(fine)}"
+    )
+    said += f" ({', '.join(fine)})" if fine else ""
+    said += f", and shown for {', '.join(lost)}" if lost else ""
+    parts = [f"{title} {_points(found[title])}" for title in rest]
+    said += f"; open are {', '.join(parts)}" if parts else ""
+    few = _few(metrics, repair)
+    verdict = "bad" if lost else "good" if not rest and not few else "open"
+    yield Answer("Does it harm anything else?", f"{said}. {few}".strip(), verdict)
+
+
+def _change(metrics: pl.DataFrame, model: str, other: str, name: str, form: str) -> Row | None:
+    return minus(metrics, model, other, task="choice", set=name, statistic="accuracy", form=form)
+
+
+def _few(metrics: pl.DataFrame, model: str) -> str:
+    """What is said of a fine-tuned model with too few seeds for a verdict."""
+    own = next((row for n in KINDS if (row := _accuracy(metrics, model, n))), None)
+    seeds = own["seeds"] if own else 0
+    return "" if seeds >= SEEDS else f"That is {seeds} of the {SEEDS} seeds that a verdict needs."
+
+
+def _points(row: Row) -> str:
+    """A difference in points of per cent, with its interval."""
+    shown = shown_cell(cell(row, sign=True))
+    return f"{shown.text} {shown.interval}"

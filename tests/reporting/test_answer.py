@@ -1,0 +1,101 @@
+"""The answers that a report begins with say what the metrics say, and no more."""
+
+import polars as pl
+import pytest
+from evaluated import data_folder, evaluated, record
+from made_up import choices, item, items_of
+
+from nast.reporting.answer import answers, repair_of
+from nast.reporting.answer_figures import draw_answer
+from nast.reporting.joined import join_evaluations
+
+N = 60
+
+
+def joined(folder, skills, *, seeds=3):
+    """An evaluation in which each model is right on so many of 60 questions and claim sets.
+
+    Args:
+        folder: for the files.
+        skills: model -> (right when negated, right when affirmative).
+        seeds: of the fine-tuned models, which are all but the first.
+    """
+    rows = [
+        item(f"{name[0]}{n}", form, name, options=[f"{form} {o}" for o in "abcd"])
+        for name in ("questions", "claims")
+        for n in range(N)
+        for form in ("negated", "affirmative")
+    ]
+    items = items_of(rows)
+    scores, records = [], []
+    for place, (model, right) in enumerate(skills.items()):
+        for seed in [None] if not place else range(seeds):
+            picks = {
+                f"{name[0]}{n}-{form}": 0 if n < number else 1
+                for name in ("questions", "claims")
+                for form, number in zip(("negated", "affirmative"), right, strict=True)
+                for n in range(N)
+            }
+            scores.append(choices(items, picks, model, seed))
+            layers = "uniform" if "uniform" in model else "nast/cue"
+            run = f"{model}-{seed}" if place else None
+            records.append(record(model, seed, run, layers=layers))
+    data = data_folder(folder / "d", items)
+    return join_evaluations([evaluated(folder / "s", [data], records, scores=pl.concat(scores))])
+
+
+def by_question(found):
+    return {answer.question: answer for answer in found}
+
+
+def test_a_bias_a_repair_and_no_harm(tmp_path):
+    made = joined(tmp_path, {"base": (20, 50), "LoRA uniform": (40, 50), "NAST (lr)": (45, 50)})
+    found = by_question(answers(made, made.metrics))
+    hears, helps, harms = found.values()
+    assert "83.3 % of the questions right in affirmative words and 33.3 %" in hears.says
+    assert "chance 25.0 %" in hears.says and hears.verdict == "bad"
+    assert "It does not hear “no” as it should." in hears.says
+    assert "NAST (lr) gets 75.0 % of the questions in denying words right, +41.7 [" in helps.says
+    assert "It helps." in helps.says and helps.verdict == "good"
+    assert "Against LoRA uniform, the same training with equal steps, it has +8.3 [" in helps.says
+    assert "ruled out for 2 (Affirmative claims, Affirmative questions)" in harms.says
+    assert harms.verdict == "good"
+
+
+def test_harm_is_named(tmp_path):
+    made = joined(tmp_path, {"base": (20, 50), "NAST (lr)": (45, 20)})
+    harms = by_question(answers(made, made.metrics))["Does it harm anything else?"]
+    assert "shown for Affirmative claims, Affirmative questions" in harms.says
+    assert harms.verdict == "bad"
+
+
+def test_a_small_difference_and_few_seeds_are_no_verdict(tmp_path):
+    made = joined(tmp_path, {"base": (49, 50), "NAST (lr)": (50, 49)}, seeds=1)
+    hears, helps, harms = by_question(answers(made, made.metrics)).values()
+    assert "no difference which these items can show" in hears.says and hears.verdict == "open"
+    assert "1 of the 3 seeds that a verdict needs" in helps.says and helps.verdict == "open"
+    assert "open are Affirmative claims −1.7 [" in harms.says and harms.verdict == "open"
+
+
+def test_a_model_alone_has_one_answer(tmp_path):
+    made = joined(tmp_path, {"base": (50, 20)})
+    (hears,) = answers(made, made.metrics)
+    assert "It does better with denials." in hears.says and hears.verdict == "good"
+    assert repair_of(made, made.metrics) is None
+
+
+def test_worse_is_called_worse(tmp_path):
+    made = joined(tmp_path, {"base": (40, 50), "LoRA uniform": (10, 50)})
+    helps = by_question(answers(made, made.metrics))["Does the repair help?"]
+    assert "It makes denials worse." in helps.says and helps.verdict == "bad"
+    assert "Against" not in helps.says
+
+
+@pytest.mark.parametrize("data", ["", "mine"])
+def test_the_picture_has_a_line_for_each_model(tmp_path, data):
+    made = joined(tmp_path, {"base": (20, 50), "NAST (lr)": (45, 50)})
+    path = draw_answer(made, made.metrics, tmp_path / "figures", data)
+    assert path.name == (f"answer-{data}.svg" if data else "answer.svg")
+    text = path.read_text()
+    assert all(word in text for word in ("base", "NAST (lr)", "claim sets, % right", "denying"))
+    assert draw_answer(made, made.metrics.filter(form="plain"), tmp_path / "none") is None
