@@ -40,6 +40,12 @@ def test_every_number_of_a_table_is_shown_to_a_tenth_of_a_point(value, reach, si
     assert abs(found - value) <= 0.0010001
 
 
+def test_cosines_are_no_shares():
+    table = Table("drift", "a caption", ("Models", "cosine"), [("a", "-0.998 [-0.999, 0.997]")])
+    cell = shown_rows(table)[0].cells[1]
+    assert (cell.text, cell.interval) == ("−0.998", "[−0.999, 0.997]")
+
+
 def test_no_zero_has_a_minus():
     assert per_cent("-0.0004") == "0.0" and per_cent("+0.000") == "+0.0"
     assert per_cent(-0.0006) == "−0.1"

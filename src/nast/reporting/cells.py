@@ -10,6 +10,8 @@ SHARE = re.compile(rf"({NUMBER})(?: \[({NUMBER}), ({NUMBER})\])?((?:,| ).*)?")
 """A share, its interval, and words behind them, as `numbers.cell` writes them."""
 HIGHER = ("table1", "table2", "questions", "imported")
 """Tables whose largest value is the best; of a gap it is the one nearest to 0."""
+COSINES = "drift"
+"""The table whose numbers are no shares, and are shown as they are."""
 LAST = ("blind", "chance")
 """Rows that no model stands for: they are never the best."""
 MINUS = "\N{MINUS SIGN}"
@@ -46,7 +48,7 @@ def shown_rows(table: Table) -> list[ShownRow]:
     rows = [
         ShownRow(
             [
-                shown_cell(text, row[0] not in LAST and text in best[place])
+                shown_cell(text, row[0] not in LAST and text in best[place], table.name != COSINES)
                 for place, text in enumerate(row)
             ],
             row[0] in LAST,
@@ -56,14 +58,25 @@ def shown_rows(table: Table) -> list[ShownRow]:
     return sorted(rows, key=lambda row: row.apart)
 
 
-def shown_cell(text: str, best: bool = False) -> ShownCell:
-    """A cell of a table, such as `0.412 [0.380, 0.447]`, as it is shown."""
+def shown_cell(text: str, best: bool = False, share: bool = True) -> ShownCell:
+    """A cell of a table, such as `0.412 [0.380, 0.447]`, as it is shown.
+
+    Args:
+        text: of the cell.
+        best: whether it is the best of its column.
+        share: whether its number is one, and so is shown in per cent.
+    """
     found = SHARE.fullmatch(text)
     if not found:
         return ShownCell(text)
     value, low, high, words = found.groups()
-    interval = f"[{per_cent(low)}, {per_cent(high)}]" if low else ""
-    return ShownCell(per_cent(value), interval, (words or "").lstrip(", "), best, True)
+    said = per_cent if share else _as_it_is
+    interval = f"[{said(low)}, {said(high)}]" if low else ""
+    return ShownCell(said(value), interval, (words or "").lstrip(", "), best, True)
+
+
+def _as_it_is(number: str) -> str:
+    return number.replace("-", MINUS)
 
 
 def per_cent(share: str | float) -> str:
