@@ -125,7 +125,9 @@ class EarlyStop:
         self.before = self.before or right
         loss, half_width = loss_of(self.before, right, validation)
         repaired = np.mean([right[name].mean() for name in interpolation.REPAIRED])
-        row = {"repaired": float(repaired), "loss": loss, "half_width": half_width}
+        kept = [name for name in interpolation.KEPT if name in right]
+        worst = max(float((self.before[name] - right[name]).mean()) for name in kept)
+        row = {"repaired": float(repaired), "loss": loss, "half_width": half_width, "worst": worst}
         self.rows.append({"g": step / self.steps, **row})
         state = lora_parameters(model.network)
         self.kept[step] = {name: p.detach().clone() for name, p in state.items()}

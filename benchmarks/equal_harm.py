@@ -6,10 +6,11 @@ Every number is a mean over seeds of a difference on the same items. Its 95 % in
 squares, that of a bootstrap of the seeds' mean over patients and groups of items, and that of
 Student's t over the seeds. `--rule` says how each run's g is chosen from its validation curve:
 
-    shown    the best on denials with a loss of at most 0.01 to the end of its interval or, where
-             there is none, without a loss (what `nast train` does)
-    margin   the best on denials with a loss of at most 0.01
-    none     the best on denials without a loss
+    shown    the best on denials of which no part loses more than 0.01, with a mean loss of at most
+             0.01 to the end of its interval or, where there is none, without a loss (what
+             `nast train` does)
+    margin   the best on denials with a mean loss of at most 0.01
+    none     the best on denials without a mean loss
     whole    g = 1
 """
 

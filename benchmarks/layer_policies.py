@@ -230,7 +230,7 @@ def keep_answers(out: Path, run: Path, base, items, before, shares) -> None:
             found.setdefault(name, []).append(some.astype(np.uint8))
     validation = {
         f"validation/{key}": np.array([row[key] for row in made["curve"]])
-        for key in ("g", "repaired", "loss", "half_width")
+        for key in ("g", "repaired", "loss", "half_width", "worst")
     }
     arrays = {name: np.stack(rows) for name, rows in found.items()}
     with atomic(out) as temporary, open(temporary, "wb") as file:

@@ -166,7 +166,7 @@ def _say_result(out: Path, made: dict[str, Any]) -> None:
         chosen = "  <- chosen" if row["g"] == made["g"] else ""
         print(
             f"g {row['g']:.1f}  denials {row['repaired']:.3f}  loss elsewhere {row['loss']:+.3f} "
-            f"(+-{row['half_width']:.3f}){chosen}"
+            f"(+-{row['half_width']:.3f}, at most {row['worst']:+.3f}){chosen}"
         )
     if not made.get("curve"):
         print("no validation patients with denials: the whole change is taken, g = 1")

@@ -27,11 +27,11 @@ def share_curves(groups: Mapping[str, Sequence[Path]]) -> pl.DataFrame:
         groups: name of a setting -> the run folders of its seeds.
 
     Returns:
-        `model, seed, chosen, g, repaired, loss, half_width`, a row for each share of each run; no
-        row of a run that chose nothing.
+        `model, seed, chosen, g, repaired, loss, half_width, worst`, a row for each share of each
+        run; no row of a run that chose nothing.
     """
     schema = {"model": pl.String, "seed": pl.Int64}
-    numbers = ("chosen", "g", "repaired", "loss", "half_width")
+    numbers = ("chosen", "g", "repaired", "loss", "half_width", "worst")
     rows = [
         (name, made["config"]["seed"], made["g"], *(row[n] for n in numbers[1:]))
         for name, seeds in groups.items()
@@ -58,7 +58,10 @@ def draw_curves(groups: Mapping[str, Sequence[Path]], folder: Path) -> Path | No
     figure, axes = plt.subplots(1, 2, figsize=(7.6, 3), layout="constrained")
     for number, ((name,), part) in enumerate(curves.group_by("model", maintain_order=True)):
         color = f"C{number % 10}"
-        mean = part.group_by("g", maintain_order=True).agg(pl.all().exclude("model", "seed").mean())
+        # Near its choice each seed has looked at other g; a mean is of all of them.
+        common = part.filter(pl.len().over("g") == part["seed"].n_unique())
+        by_g = common.group_by("g", maintain_order=True)
+        mean = by_g.agg(pl.all().exclude("model", "seed").mean())
         chosen = part.filter(pl.col("g") == pl.col("chosen"))
         for axis, column in zip(axes, ("repaired", "loss"), strict=True):
             axis.plot(mean["g"], mean[column], color=color, linewidth=1.2, label=literal(str(name)))

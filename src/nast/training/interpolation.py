@@ -16,8 +16,9 @@ from nast.models.registry import take_share
 from nast.progress import counted
 from nast.training.validation import Validation
 
-FACTORS = tuple(step / 10 for step in range(11))
-"""The g that are looked at."""
+FACTORS = (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)
+"""The g that are looked at first; then those a tenth below and above the best."""
+TENTH = 0.1
 MARGIN = 0.01
 """The largest mean loss that counts as no harm."""
 REPAIRED = ("negated claims", "negated questions")
@@ -49,11 +50,12 @@ def choose_share(
     """Look at every g on the validation patients, and choose one.
 
     The chosen g has the highest mean of negated claim and negated question accuracy among those
-    that are shown to do no harm: the mean loss against the base, over affirmative claims and
-    questions, items that deny nothing and affirmative candidate lists, is at most `MARGIN` to the
-    end of its 95 % interval. Where the patients are too few to show that of any g, those without a
-    loss are taken for harmless, with a warning. Of equal ones the smallest is chosen, so that
-    g = 0 says that nothing is repaired.
+    that are shown to do no harm. Harm is looked for in affirmative claims and questions, items
+    that deny nothing and affirmative candidate lists: none of them may lose more than `MARGIN`
+    against the base, and their mean loss must be at most `MARGIN` to the end of its 95 % interval.
+    Where the patients are too few to show that of any g, those without a loss in the mean are taken
+    for harmless, with a warning. Of equal ones the smallest is chosen, so that g = 0 says that
+    nothing is repaired.
 
     Args:
         model: with LoRA weights; they are left as they were.
@@ -85,37 +87,55 @@ def best_share(curve: Sequence[Mapping[str, float]]) -> tuple[float, bool]:
     """The g of the rule of `choose_share`, and whether it is shown to do no harm.
 
     Args:
-        curve: rows with `g`, `repaired`, `loss` and `half_width`; the first is the base.
+        curve: rows with `g`, `repaired`, `loss`, `half_width` and `worst`; the first is the base.
     """
     base, *shares = curve
-    shown = [row for row in shares if row["loss"] + row["half_width"] <= MARGIN + 1e-12]
-    harmless = shown or [row for row in shares if row["loss"] <= 0]
+    fine = [row for row in shares if row["worst"] <= MARGIN + 1e-12]
+    shown = [row for row in fine if row["loss"] + row["half_width"] <= MARGIN + 1e-12]
+    harmless = shown or [row for row in fine if row["loss"] <= 0]
     best = max([base, *harmless], key=lambda row: (row["repaired"], -row["g"]))
     return best["g"], bool(shown)
 
 
-def curve_of(
-    model: DualEncoder, validation: Validation, factors: Sequence[float] = FACTORS
-) -> Curve:
-    """Accuracies of the model at every g, with the mean loss against g = 0 and its half-width.
+def curve_of(model: DualEncoder, validation: Validation) -> Curve:
+    """Accuracies of the model at some g, with the mean and the largest loss against g = 0.
 
     Args:
         model: with LoRA weights; they are left as they were.
         validation: of `validation_of`.
-        factors: the g; the first is 0.
+
+    Returns:
+        In order of g, the base first: `g, repaired, loss, half_width` (of the mean loss), `worst`
+        (the largest loss of a part) and the accuracy of each part.
     """
-    rows: Curve = []
+    rows: dict[float, dict[str, Any]] = {}
     before: dict[str, np.ndarray] = {}
-    for g in counted(factors, "choosing g"):
+
+    def look(g: float) -> None:
+        nonlocal before
         with share_taken(model, g):
             right = validation.right(model)
         before = before or right
         loss, half_width = loss_of(before, right, validation)
-        repaired = [right[name].mean() for name in REPAIRED if name in right]
         means = {name: float(values.mean()) for name, values in right.items()}
-        repair = float(np.mean(repaired)) if repaired else float("nan")
-        rows.append({"g": g, "repaired": repair, "loss": loss, "half_width": half_width, **means})
-    return rows
+        repaired = [means[name] for name in REPAIRED if name in means]
+        losses = [float(before[name].mean()) - means[name] for name in KEPT if name in means]
+        rows[g] = {
+            "g": g,
+            "repaired": float(np.mean(repaired)) if repaired else float("nan"),
+            "loss": loss,
+            "half_width": half_width,
+            "worst": max(losses, default=0.0),
+            **means,
+        }
+
+    for g in counted(FACTORS, "choosing g"):
+        look(g)
+    best, _ = best_share([rows[g] for g in sorted(rows)])
+    for g in (round(best - TENTH, 1), round(best + TENTH, 1)):
+        if 0 < g < 1:
+            look(g)
+    return [rows[g] for g in sorted(rows)]
 
 
 def loss_of(
