@@ -42,7 +42,7 @@ def test_the_mean_is_of_shares_that_all_seeds_have_looked_at(tmp_path, monkeypat
     near = [*curve[:1], (0.4, 0.9, 0.0), *curve[1:]]
     runs = [run(tmp_path / str(n), n, 0.5, rows) for n, rows in enumerate((curve, near))]
     draw_curves({"m": runs}, tmp_path / "figures")
-    lines = [x for x, rest in drawn if "o" not in rest]
+    lines = [x for x, rest in drawn if len(rest) == 1]
     assert lines == [[0.0, 0.5, 1.0]] * 2
 
 
