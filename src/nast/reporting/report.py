@@ -1,5 +1,6 @@
 """Finished folders of the other stages -> tables, figures and one self-contained `report.html`."""
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,9 +13,10 @@ from nast import __version__
 from nast.errors import UsageError
 from nast.files import manifest_of, write_table, write_text
 from nast.records import LISTS, METRICS_SCHEMA
-from nast.reporting.answer import answers
+from nast.reporting.answer import answers, repair_of
 from nast.reporting.answer_figures import CAPTION as GLANCE
 from nast.reporting.answer_figures import draw_answer
+from nast.reporting.browser import browsed_items
 from nast.reporting.cells import shown_rows
 from nast.reporting.example_figures import CAPTION as EXAMPLE
 from nast.reporting.example_figures import draw_example
@@ -118,10 +120,16 @@ def _page(
     parts = [(data, of_data(joined.metrics, data)) for data in data_sets(joined.metrics)]
     changes = [comparison_table(joined, part)._replace(data=data or "") for data, part in parts]
     equal = _equal_shares(found.get("train", []))
-    style = (Path(__file__).parent / "templates" / "report.css").read_text("utf-8")
+    # Another share of a run is no model of its own to look at.
+    models = [m for m in joined.models if m.rpartition(" @")[0] not in joined.models]
+    repair = next((r for _, part in parts if (r := repair_of(joined, part))), None)
+    items = browsed_items(found["evaluate"], found, models, repair)
     return environment.get_template("report.html.j2").render(
         version=__version__,
-        style=Markup(style),
+        style=Markup(_part("report.css")),
+        script=Markup(_part("browser.js")),
+        # A `<` could end the element that holds the values.
+        items=Markup(json.dumps(items).replace("<", "\\u003c")) if items else "",
         shown=shown_rows,
         glossary=glossary_of(joined, _lists(joined.metrics)),
         answers=[(data, said) for data, part in parts if (said := answers(joined, part))],
@@ -148,6 +156,11 @@ def _page(
             for folder, m in manifests.items()
         ],
     )
+
+
+def _part(name: str) -> str:
+    """A file of the page."""
+    return (Path(__file__).parent / "templates" / name).read_text("utf-8")
 
 
 def _lists(metrics: pl.DataFrame) -> str:

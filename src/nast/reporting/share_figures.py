@@ -33,7 +33,7 @@ def share_curves(groups: Mapping[str, Sequence[Path]]) -> pl.DataFrame:
     schema = {"model": pl.String, "seed": pl.Int64}
     numbers = ("chosen", "g", "repaired", "loss", "half_width", "worst")
     rows = [
-        (name, made["config"]["seed"], made["g"], *(row[n] for n in numbers[1:]))
+        (name, made["config"]["seed"], made["g"], *(row.get(n) for n in numbers[1:]))
         for name, seeds in groups.items()
         for made in map(manifest_of, seeds)
         for row in made.get("curve", ())
