@@ -110,6 +110,19 @@ def cell(found: tuple[float, float, float]) -> str:
     return f"{value:+.3f} [{low:+.3f}, {high:+.3f}]"
 
 
+def print_base(runs, clusters: Clusters) -> None:
+    """What the base answers, which every run does at a share of 0."""
+    first = next(iter(next(iter(runs.values())).values()))
+    print("\n**The base**\n\n| part | items | patients | right |\n| --- | --- | --- | --- |")
+    for part, kinds in clusters.items():
+        found = clustered_mean(first.answers[part][0].astype(float), kinds)
+        patients = len(set(kinds["patients"].tolist()))
+        print(
+            f"| {part} | {found.n} | {patients} | {found.value:.3f} "
+            f"[{found.low:.3f}, {found.high:.3f}] |"
+        )
+
+
 def print_no_harm(runs, clusters: Clusters, rule: str) -> None:
     """Each setting at its own g against the base, on what is to gain and what must not be lost."""
     parts = [p for p in (*GAINED, *KEPT) if p in clusters]
@@ -198,7 +211,7 @@ def main() -> None:
     parser.add_argument("--picture", type=Path)
     asked = parser.parse_args()
     runs, clusters = read(asked.answers)
-    print({part: len(kinds["patients"]) for part, kinds in clusters.items()})
+    print_base(runs, clusters)
     for rule in asked.rule:
         print_no_harm(runs, clusters, rule)
     for other in asked.against:

@@ -65,10 +65,10 @@ def paper(
 
         print(run_waterfall(recipe, out).read_text(encoding="utf-8"))
         return
-    from nast.commands.demo import print_tables
+    from nast.commands.terminal import print_tables
     from nast.paper.whole import run_paper
 
     page = run_paper(recipe, out, first=first, only=only, fresh=fresh)
     if page.is_file():
-        print_tables(out)
+        print_tables(out / "tables")
         print(page.resolve())

@@ -11,7 +11,7 @@ def report(
     out: Annotated[Path, Parameter(name=["--out", "-o"])],
     fresh: bool = False,
 ) -> None:
-    """Write tables, figures and a self-contained page from finished folders.
+    """Write tables, figures and a self-contained page from finished folders, and print the tables.
 
     Parameters
     ----------
@@ -22,6 +22,9 @@ def report(
     fresh: bool
         Start over in a folder of another configuration.
     """
+    from nast.commands.terminal import print_tables
     from nast.reporting.report import build_report
 
-    print((out / build_report(folders, out, fresh=fresh)["report"]).resolve())
+    page = build_report(folders, out, fresh=fresh)["report"]
+    print_tables(out / "tables")
+    print((out / page).resolve())
