@@ -6,6 +6,7 @@ import pytest
 
 import nast.cli
 import nast.training.grid
+from nast.training.interpolation import FACTORS
 from nast.training.train_config import PUBLISHED
 
 
@@ -128,7 +129,8 @@ def test_a_run_and_a_grid_to_the_end(tiny_clip, facts, validated_set, tmp_path, 
     )
     assert "validation negated claims" in steps[-1]
     curve = [line for line in lines if line.startswith("g ")]
-    assert len(curve) == 11 and curve[0].endswith("<- chosen"), "nothing changed: g = 0"
+    assert len(curve) == len(FACTORS) + 1, "those, and a tenth above the base"
+    assert curve[0].endswith("<- chosen"), "nothing changed: g = 0"
     assert "g = 0, which is the base" in lines[-2]
 
     grid.write_text("lambda: [0, 1]\nlearning_rate: 1e-3\nsteps: 1\ncaptions: 4\nclaims: 1\n")

@@ -10,9 +10,9 @@ from evaluated import data_folder, evaluated
 from nast.errors import UsageError
 from nast.files import read_table
 from nast.records import METRICS_SCHEMA
-from nast.reporting.cells import shown_cell
 from nast.reporting.numbers import cell, corrected
 from nast.reporting.report import build_report
+from nast.reporting.shown import shown_cell
 
 
 @pytest.fixture(scope="module")

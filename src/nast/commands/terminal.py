@@ -18,7 +18,7 @@ def print_tables(folder: Path) -> None:
     from rich.table import Table as Grid
     from rich.text import Text
 
-    from nast.reporting.cells import shown_rows
+    from nast.reporting.shown import shown_rows
     from nast.reporting.tables import Table
 
     # A pipe gets whole rows, and a narrow terminal is no reason to break a number.

@@ -9,10 +9,10 @@ from typing import NamedTuple
 import polars as pl
 
 from nast.measuring.compare import harm
-from nast.reporting.cells import per_cent, shown_cell
 from nast.reporting.harm import harm_columns
 from nast.reporting.joined import Joined
 from nast.reporting.numbers import Row, cell, minus, pick, sign_of
+from nast.reporting.shown import per_cent, shown_cell
 from nast.reporting.verdicts import SEEDS, is_repair
 
 KINDS = {"questions": "questions", "claims": "claim sets"}

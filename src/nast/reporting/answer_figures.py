@@ -40,9 +40,7 @@ def draw_answer(joined: Joined, metrics: pl.DataFrame, folder: Path, data: str =
     kinds = [name for name in KINDS if drawn[name]]
     if not kinds:
         return None
-    figure, axes = plt.subplots(
-        1, len(kinds), figsize=(1.5 + 3 * len(kinds), 3.2), squeeze=False, layout="constrained"
-    )
+    figure, axes = plt.subplots(1, len(kinds), figsize=(1.5 + 3 * len(kinds), 3.2), squeeze=False)
     for axis, name in zip(axes[0], kinds, strict=True):
         for place, model in enumerate(drawn[name]):
             rows = [sides[name][model, form] for form in FORMS]

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 
 from nast.errors import visible
-from nast.reporting.cells import HIGHER, MINUS, SHARE, ShownCell, is_gap, shown_rows
+from nast.reporting.shown import HIGHER, MINUS, SHARE, ShownCell, is_gap, shown_rows
 from nast.reporting.tables import Table
 
 _ESCAPED = str.maketrans(

@@ -17,7 +17,6 @@ from nast.reporting.answer import answers, repair_of
 from nast.reporting.answer_figures import CAPTION as GLANCE
 from nast.reporting.answer_figures import draw_answer
 from nast.reporting.browser import browsed_items
-from nast.reporting.cells import shown_rows
 from nast.reporting.example_figures import CAPTION as EXAMPLE
 from nast.reporting.example_figures import draw_example
 from nast.reporting.figures import figure3
@@ -28,6 +27,7 @@ from nast.reporting.item_folders import audits_of, example_of, short_names
 from nast.reporting.joined import Joined, data_sets, join_evaluations, of_data
 from nast.reporting.runs import by_setting, depth, even_steps, traced_order, update_shares
 from nast.reporting.share_figures import CURVES_CAPTION, draw_curves
+from nast.reporting.shown import shown_rows
 from nast.reporting.tables import Table, tables_of
 from nast.reporting.trace_figures import CAPTIONS, draw_trace
 from nast.reporting.update_figures import CAPTION, draw_updates

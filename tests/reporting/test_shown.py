@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nast.reporting.cells import ShownCell, per_cent, shown_cell, shown_rows
 from nast.reporting.numbers import cell
+from nast.reporting.shown import ShownCell, per_cent, shown_cell, shown_rows
 from nast.reporting.tables import Table
 
 
