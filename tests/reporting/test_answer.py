@@ -74,7 +74,7 @@ def test_a_small_difference_and_few_seeds_are_no_verdict(tmp_path):
     hears, helps, harms = by_question(answers(made, made.metrics)).values()
     assert "no difference which these items can show" in hears.says and hears.verdict == "open"
     assert "1 of the 3 seeds that a verdict needs" in helps.says and helps.verdict == "open"
-    assert "open are Affirmative claims −1.7 [" in harms.says and harms.verdict == "open"
+    assert "open: Affirmative claims −1.7 [" in harms.says and harms.verdict == "open"
 
 
 def test_a_model_alone_has_one_answer(tmp_path):

@@ -147,7 +147,7 @@ def _harms(joined: Joined, metrics: pl.DataFrame, repair: str, base: str) -> Ite
     said += f" ({', '.join(fine)})" if fine else ""
     said += f", and shown for {', '.join(lost)}" if lost else ""
     parts = [f"{title} {_points(found[title])}" for title in rest]
-    said += f"; open are {', '.join(parts)}" if parts else ""
+    said += f"; open: {', '.join(parts)}" if parts else ""
     few = _few(metrics, repair)
     verdict = "bad" if lost else "good" if not rest and not few else "open"
     yield Answer("Does it harm anything else?", f"{said}. {few}".strip(), verdict)
