@@ -94,6 +94,13 @@ def test_a_run_needs_its_weights_and_its_base(tiny_clip, tmp_path):
     assert set(missing(spec)) == {"run"}
 
 
+def test_a_run_that_is_not_there_is_not_the_working_folder(tiny_clip, tmp_path, monkeypatch):
+    make_run(f"hf:{tiny_clip}", tmp_path / "here")
+    monkeypatch.chdir(tmp_path / "here")
+    (need,) = needs_of("run:elsewhere")
+    assert (need.what, need.place, need.size) == ("run", "elsewhere", None)
+
+
 def test_models_of_packages_need_nothing():
     assert needs_of("phantom") == needs_of("base=phantom-minilm") == []
 

@@ -64,6 +64,12 @@ def test_captions_are_ranked_among_the_distinct_ones(literal):
     assert config(literal / "scores")["gallery"] == "unique"
 
 
+def test_the_page_does_not_say_that_words_alone_are_at_chance(literal):
+    page = (literal / "report.html").read_text()
+    assert "Words alone may do better than chance here" in page
+    assert "Words alone are right once" not in page
+
+
 def test_both_ways_to_choose_conditions_stand_apart(literal):
     """Rows 9, 10 and 11: uniform wrong options, conflicts allowed, no cap on their number."""
     for folder, sampler in (("benchmark", "two_plus_one"), ("benchmark-appendix-b", "appendix_b")):

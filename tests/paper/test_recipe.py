@@ -8,7 +8,9 @@ from nast.benchmark.construction import Construction
 from nast.contextual.build import USUAL_GROUPS, USUAL_K
 from nast.errors import InputError, UsageError
 from nast.evaluation import evaluate
+from nast.paper.paper_stages import Whole
 from nast.paper.recipe import RECIPES, ROWS, Recipe, Scores, read_recipe, write_recipe
+from nast.progress import Progress
 from nast.tracing.trace_config import TraceConfig
 from nast.training.train_config import TrainConfig
 
@@ -59,6 +61,18 @@ writer: {override: allowed.yaml}
     assert recipe.writer.given()["override"].name == "allowed.yaml"
 
 
+def test_what_is_given_beside_the_protocol_wins(tmp_path):
+    text = LEAST + "protocol: paper\nquestions: {sampler: appendix_b}\n"
+    for recipe, wanted in (
+        (read(tmp_path, text), {"benchmark": "appendix_b"}),
+        (
+            read(tmp_path, LEAST + "protocol: paper\n"),
+            {"benchmark": "two_plus_one", "benchmark-appendix-b": "appendix_b"},
+        ),
+    ):
+        assert Whole(recipe, tmp_path, Progress(1)).questions == wanted
+
+
 def test_the_protocol_of_the_paper_reaches_every_row(tmp_path):
     recipe = read(tmp_path, LEAST + "protocol: paper\nrows: {NAST: {layers: nast}}\n")
     config = TrainConfig(**recipe.settings(recipe.rows["NAST"]))
@@ -84,7 +98,9 @@ def test_the_protocol_of_the_paper_reaches_every_row(tmp_path):
         (LEAST + "rows:\n  A:\n    rule: printed\n", 5, "default or paper"),
         (LEAST + "rivals: {a/b: phantom}\n", 3, "without colon, slash, dot"),
         (LEAST + "rivals: {chance: phantom}\n", 3, "not blind, chance or base"),
-        (LEAST + "rivals: {A: phantom}\ndiagnose: {A: phantom}\n", 3, "a name twice"),
+        (LEAST + "rivals: {A: phantom}\ndiagnose: {A: phantom}\n", 2, "the name 'A' twice"),
+        ("phantom: {patients: 60}\nbase: B=phantom\nrivals: {B: phantom}\n", 2, "'B' twice"),
+        (LEAST + "rows: {My row: {}, my-row: {}}\n", 3, "differ in more than marks"),
         (LEAST + "evaluate: {margin: 2}\n", 3, "a share below 1"),
         (LEAST + "seeds: 0\n", 3, "1 or more"),
         ("- phantom\n", None, "expected a recipe; nast paper --init writes one"),

@@ -9,8 +9,8 @@ from nast.files import manifest_of
 from nast.hashes import file_hash
 from nast.paper import whole
 from nast.paper.plan import plan_of
-from nast.paper.recipe import read_recipe
-from nast.paper.whole import as_folder, chosen_stages, run_paper
+from nast.paper.recipe import as_folder, read_recipe
+from nast.paper.whole import chosen_stages, run_paper
 
 SMALL = """
 phantom: {patients: 60, seed: 3}

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from nast.reporting.latex import latex
 from nast.reporting.numbers import cell
 from nast.reporting.shown import ShownCell, per_cent, shown_cell, shown_rows
 from nast.reporting.tables import Table
@@ -38,6 +39,13 @@ def test_every_number_of_a_table_is_shown_to_a_tenth_of_a_point(value, reach, si
     assert shown.number and not shown.words
     found = float(shown.text.replace("\N{MINUS SIGN}", "-")) / 100
     assert abs(found - value) <= 0.0010001
+
+
+def test_a_model_whose_name_looks_like_a_number_keeps_it():
+    table = Table("table1", "a caption", ("Model", "R@1"), [("0.500", "0.300"), ("b", "0.200")])
+    first = shown_rows(table)[0].cells
+    assert (first[0].text, first[1].text, first[1].best) == ("0.500", "30.0", True)
+    assert "\n0.500 & " in latex(table)
 
 
 def test_cosines_are_no_shares():

@@ -10,6 +10,7 @@ from nast.models.families.openclip_config import ARCHITECTURES, WEIGHTS
 from nast.models.families.spec import read_spec
 from nast.models.families.two_tower import tokenizer_here
 from nast.models.named import named_models
+from nast.models.registry import split_share
 from nast.models.weights.model_folders import PICKLED, cached_folder
 from nast.naming import split_name
 
@@ -109,7 +110,7 @@ def _two_tower(place: str) -> Iterator[Need]:
 
 
 def _run(place: str) -> Iterator[Need]:
-    folder = Path(place) if Path(place).is_dir() else Path(place.rpartition("@")[0])
+    folder, _ = split_share(place)
     record = folder / "run.json"
     weights = [p for p in (folder / "lora").glob("adapter_model.safetensors")]
     yield _files("run", folder, weights, "the folder as nast train left it")

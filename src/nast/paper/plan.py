@@ -14,8 +14,9 @@ from nast.items.table import FILE
 from nast.models.contract import DualEncoder
 from nast.models.registry import load_model
 from nast.naming import split_name
+from nast.paper.paper_stages import Whole, finished
 from nast.paper.recipe import Recipe
-from nast.paper.whole import Whole, chosen_stages, finished
+from nast.paper.whole import chosen_stages
 from nast.progress import Progress
 from nast.sources.collect import read_facts
 from nast.training.train_config import TrainConfig

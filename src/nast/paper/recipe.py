@@ -5,6 +5,7 @@ Nothing here loads a model, so that a mistake in the file is named at once.
 
 import inspect
 import re
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from pathlib import Path
@@ -48,6 +49,11 @@ def options_of(name: str, *makers: Callable[..., Any], without: Collection[str] 
                 hint = str if option in FILES else hints[option]
                 fields[option.rstrip("_")] = (hint | None, None)
     return create_model(name, __base__=Section, **fields)
+
+
+def as_folder(name: str) -> str:
+    """A name of a row as the name of a folder: `NAST (lr)` -> `nast-lr`."""
+    return re.sub(r"[^a-z0-9.]+", "-", name.lower()).strip("-") or "row"
 
 
 class Section(StrictModel):
@@ -166,11 +172,20 @@ class Recipe(StrictModel):
                 "sources (your data) or phantom (drawn patients), one of the two",
                 "sources",
             )
-        twice = [n for n in self.rivals if n in self.diagnose or n in self.rows]
-        twice += [n for n in self.diagnose if n in self.rows]
-        if twice:
+        base = split_name(self.base)[0] or "base"
+        names = Counter([base, *self.rivals, *self.diagnose, *self.rows])
+        if twice := [name for name, times in names.items() if times > 1]:
             raise UnfitError(
-                "a name twice", "one name for each model and row, over all three", "rivals"
+                f"the name {twice[0]!r} twice",
+                "one name for each model and row, the base's included",
+                "base",
+            )
+        places = Counter(map(as_folder, self.rows))
+        if max(places.values(), default=0) > 1:
+            raise UnfitError(
+                "two rows whose runs would lie in one folder",
+                "names that differ in more than marks and capitals",
+                "rows",
             )
         return self
 

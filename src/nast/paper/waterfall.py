@@ -15,8 +15,9 @@ from nast.contextual.build import build_contextual
 from nast.errors import UsageError
 from nast.files import read_table
 from nast.measuring.values import IMAGE_TO_TEXT
+from nast.paper.paper_stages import Whole
 from nast.paper.recipe import read_recipe
-from nast.paper.whole import Whole, chosen_stages, claim_folder
+from nast.paper.whole import chosen_stages, claim_folder
 from nast.progress import Progress
 from nast.records import METRICS_SCHEMA
 from nast.reporting.numbers import cell, pick

@@ -78,8 +78,8 @@ def _hears(metrics: pl.DataFrame, base: str) -> Iterator[Answer]:
         yield Answer(
             "Does the model hear “no”?",
             f"{base} gets {per_cent(affirmative['value'])} % of the {what} right in affirmative "
-            f"words and {per_cent(negated['value'])} % of the same {what} in denying words "
-            f"(chance {per_cent(negated['chance'])} %), a gap of {_points(gap[0])} points. {said}",
+            f"words and {per_cent(negated['value'])} % of the same {what} in denying words"
+            f"{_chance(negated)}, a gap of {_points(gap[0])} points. {said}",
             sign_of(gap[0], "bad", "good", "open"),
         )
         return
@@ -162,6 +162,10 @@ def _few(metrics: pl.DataFrame, model: str) -> str:
     own = next((row for n in KINDS if (row := _accuracy(metrics, model, n))), None)
     seeds = own["seeds"] if own else 0
     return "" if seeds >= SEEDS else f"That is {seeds} of the {SEEDS} seeds that a verdict needs."
+
+
+def _chance(row: Row) -> str:
+    return "" if row["chance"] is None else f" (chance {per_cent(row['chance'])} %)"
 
 
 def _points(row: Row) -> str:

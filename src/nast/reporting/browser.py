@@ -2,18 +2,15 @@
 
 import base64
 import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from nast.errors import ImageError
-from nast.files import manifest_of, read_table
-from nast.items.table import read_items
 from nast.models.images import open_image
-from nast.records import SCORES_SCHEMA
-from nast.reporting.item_folders import scored_folders
+from nast.reporting.choices import open_choices
 
 MOST = 120
 """How many items a page holds; a film costs about 6 kB."""
@@ -44,12 +41,12 @@ def browsed_items(
         open item was scored in both wordings.
     """
     known = [f for stage in ("benchmark", "contextual") for f in folders.get(stage, ())]
-    scored, _ = scored_folders(evaluations, known)
-    openly = [folder for folder in scored if manifest_of(folder)["access"] == "open"]
-    if not openly or not models:
+    parts = [
+        _paired(items, chosen, models) for items, chosen in open_choices(evaluations, known, models)
+    ]
+    if not parts:
         return None
-    chosen = _chosen(evaluations)
-    rows = pl.concat([_paired(read_items(folder), chosen, models) for folder in openly])
+    rows = pl.concat(parts)
     if not len(rows):
         return None
     rows = rows.sort("differ", "pair_id", descending=[True, False]).head(MOST)
@@ -78,22 +75,6 @@ def film(path: Path) -> str:
     out = io.BytesIO()
     small.save(out, "JPEG", quality=QUALITY)
     return base64.b64encode(out.getvalue()).decode("ascii")
-
-
-def _chosen(evaluations: Iterable[Path]) -> pl.DataFrame:
-    """`item_id, model, option, margin`: the choice of each model's first seed, and by how much."""
-    tables = [read_table(e / "scores.parquet", SCORES_SCHEMA) for e in evaluations]
-    scores = pl.concat(tables).select("item_id", "model", "seed", "option", "score", "tie")
-    seed = pl.col("seed").fill_null(0)
-    first = scores.filter(seed == seed.min().over("model"))
-    ranked = first.sort("score", descending=True, maintain_order=True)
-    return ranked.group_by("item_id", "model", maintain_order=True).agg(
-        pl.when(pl.col("tie").first())
-        .then(None)
-        .otherwise(pl.col("option").first())
-        .alias("option"),
-        (pl.col("score").first() - pl.col("score").slice(1, 1).first()).alias("margin"),
-    )
 
 
 def _paired(items: pl.DataFrame, chosen: pl.DataFrame, models: Sequence[str]) -> pl.DataFrame:

@@ -9,12 +9,9 @@ import polars as pl
 from matplotlib import pyplot as plt
 
 from nast.errors import ImageError
-from nast.files import manifest_of, read_table
-from nast.items.table import read_items
 from nast.models.images import open_image
-from nast.records import SCORES_SCHEMA
+from nast.reporting.choices import open_choices
 from nast.reporting.figures import literal, save
-from nast.reporting.item_folders import scored_folders
 
 CAPTION = (
     "Figure 1",
@@ -87,37 +84,25 @@ def find_example(
     evaluations: Sequence[Path], folders: Sequence[Path], models: Sequence[str]
 ) -> Example | None:
     """The question of `draw_example`, by the first seed of each model."""
-    scored, _ = scored_folders(evaluations, folders)
-    openly = [folder for folder in scored if manifest_of(folder)["access"] == "open"]
-    if not openly or not models:
+    if not models:
         return None
-    scores = pl.concat([read_table(e / "scores.parquet", SCORES_SCHEMA) for e in evaluations])
-    best = _chosen(scores.filter(pl.col("set") == "questions"))
-    for folder in openly:
-        items = read_items(folder).filter(pl.col("set") == "questions", pl.col("form").is_in(FORMS))
-        right = best.join(items.select("item_id", "pair_id", "form", "answer"), on="item_id")
+    for items, chosen in open_choices(evaluations, folders, models):
+        items = items.filter(pl.col("set") == "questions", pl.col("form").is_in(FORMS))
+        right = chosen.drop_nulls("option").join(
+            items.select("item_id", "pair_id", "form", "answer"), on="item_id"
+        )
         right = right.with_columns(hit=pl.col("option") == pl.col("answer"))
         wide = right.pivot("form", index=["pair_id", "model"], values="hit")
         if not set(FORMS) <= set(wide.columns):
             continue
         failing = wide.filter(~pl.col("negated"), pl.col("affirmative"), model=models[0])
-        both = wide.filter(pl.col("model").is_in(models), "negated", "affirmative")
+        both = wide.filter("negated", "affirmative")
         mended = both.group_by("pair_id").len()
         ranked = failing.join(mended, on="pair_id", how="left")
         ranked = ranked.sort(pl.col("len").fill_null(0), "pair_id", descending=[True, False])
         if len(ranked):
             return _example(items, right, ranked["pair_id"][0])
     return None
-
-
-def _chosen(scores: pl.DataFrame) -> pl.DataFrame:
-    """The option that the first seed of each model scores highest, by item; ties are left out."""
-    seed = pl.col("seed").fill_null(0)
-    first = scores.filter(seed == seed.min().over("model"))
-    best = first.sort("score", descending=True).unique(
-        ["item_id", "model"], keep="first", maintain_order=True
-    )
-    return best.filter(~pl.col("tie")).select("item_id", "model", "option")
 
 
 def _example(items: pl.DataFrame, right: pl.DataFrame, pair: str) -> Example:

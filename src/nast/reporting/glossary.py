@@ -10,19 +10,23 @@ def glossary_of(joined: Joined, lists: str) -> dict[str, str]:
         joined: what was scored.
         lists: how many candidates the lists have; empty where there are none.
     """
+    # The paper's own items are solved by words alone to a large part (decision 9).
+    literal = (joined.metrics["protocol"] == "paper").any()
+    blind = "Words alone may do better than chance here: see the audit."
     words = {
         "Negated": "In denying words, such as “no pneumothorax”.",
         "Affirmative": "The same items with each absence said in affirmative words, such as “fully "
         "expanded lungs”.",
         "Omitted": "The same items with their absences left out.",
         "Plain": "Items that deny nothing.",
-        "Question": "Four options about three conditions of one radiograph. Words alone are right "
-        "once in four.",
+        "Question": "Four options about three conditions of one radiograph. "
+        + (blind if literal else "Words alone are right once in four."),
     }
     if joined.claims:
         words["Claim accuracy"] = (
             f"Claim sets: {joined.claims} claims, one of them true, the others wrong in existence, "
-            f"side or grade. Words alone are right once in {joined.claims}."
+            "side or grade. "
+            + (blind if literal else f"Words alone are right once in {joined.claims}.")
         )
     words |= _recall(joined, lists)
     return words | {

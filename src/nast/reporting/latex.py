@@ -98,7 +98,7 @@ def _columns(table: Table) -> list[str]:
     found = []
     for place in range(len(table.header)):
         cells = [row[place] for row in table.rows]
-        words = [text for text in cells if not SHARE.fullmatch(text)]
+        words = [text for text in cells if not (place and SHARE.fullmatch(text))]
         if max((len(text) for text in words), default=0) > WIDE:
             found.append(r"p{0.28\linewidth}")
         else:

@@ -48,8 +48,12 @@ def shown_rows(table: Table) -> list[ShownRow]:
     rows = [
         ShownRow(
             [
-                shown_cell(text, row[0] not in LAST and text in best[place], table.name != COSINES)
-                for place, text in enumerate(row)
+                # The first column holds names, also where one looks like a number.
+                ShownCell(row[0]),
+                *(
+                    shown_cell(text, row[0] not in LAST and text in best[n], table.name != COSINES)
+                    for n, text in enumerate(row[1:], 1)
+                ),
             ],
             row[0] in LAST,
         )
