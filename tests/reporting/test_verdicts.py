@@ -6,6 +6,7 @@ import pytest
 from evaluated import data_folder, evaluated, record
 from made_up import choices, hits_of, item, items_of, scored
 from scipy.stats import binom
+from test_answer import joined as scored_models
 
 from nast.files import write_json
 from nast.measuring.measure import measure
@@ -255,3 +256,11 @@ def test_no_harm_is_judged_by_the_margin(margin, verdict):
     row = rows["No harm on affirmatives"]
     assert row[2].endswith(f"margin {margin}")
     assert row[3] == verdict
+
+
+def test_another_share_of_the_repair_is_no_baseline_of_it(tmp_path):
+    skills = {"base": (20, 50), "NAST (lr)": (45, 50), "NAST (lr) @1": (50, 40)}
+    made = scored_models(tmp_path, skills)
+    lines = {row[0]: row[2] for row in verdict_table(made, made.metrics, [], {}).rows}
+    said = lines["NAST above every baseline, negated claims"]
+    assert "minus base" in said and "@1" not in said
