@@ -35,3 +35,12 @@ def test_no_file_name_stands_twice():
     # A verb of the command line has the name of what it calls.
     found = {n: [r for r in rooms if r != "commands"] for n, rooms in commands.items()}
     assert {name: rooms for name, rooms in found.items() if len(rooms) > 1} == {}
+
+
+def test_no_test_file_has_the_name_of_another():
+    """Test folders are no packages: pytest stops at the second file of one name."""
+    places = defaultdict(list)
+    for file in sorted(Path(__file__).parent.rglob("*.py")):
+        if file.name != "conftest.py":
+            places[file.name].append(str(file.parent))
+    assert {name: rooms for name, rooms in places.items() if len(rooms) > 1} == {}
