@@ -196,7 +196,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("work", type=Path)
     parser.add_argument("model", choices=SETTINGS)
-    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--seeds", type=int, default=3, help="how many")
+    parser.add_argument("--first", type=int, default=0, help="the first of them")
     parser.add_argument("--test", type=int, nargs=2, default=(313, 3600), help="seed and patients")
     parser.add_argument("--train", type=int, nargs=2, default=(21, 2000), help="seed and patients")
     parser.add_argument("--only", nargs="+")
@@ -210,7 +211,7 @@ def main() -> None:
     own = Trainer(asked.model, trees[0], folder / "runs", vectors)
     known = changes(base, trees[0] / "claims" / "captions.parquet", SETTINGS[asked.model]["steps"])
     answers = folder / "answers-{}-{}".format(*asked.test)
-    for seed in range(asked.seeds):
+    for seed in range(asked.first, asked.first + asked.seeds):
         for label, (settings, changed) in known.items():
             out = answers / f"{label}, seed {seed}.npz"
             if (asked.only and label not in asked.only) or out.is_file():

@@ -13,9 +13,10 @@ from nast.benchmark.build import build_benchmark
 from nast.evaluation import evaluate
 from nast.files import read_table
 from nast.items.table import read_items
+from nast.models.images import film
 from nast.models.registry import load_model
 from nast.records import SCORES_SCHEMA
-from nast.reporting.browser import MOST, browsed_items, film
+from nast.reporting.browser import MOST, QUALITY, SIDE, browsed_items
 from nast.reporting.report import build_report
 
 
@@ -85,9 +86,9 @@ def test_credentialed_items_are_not_shown(facts, tmp_path):
 
 
 def test_a_film_is_small_and_a_missing_one_is_none(phantom, tmp_path):
-    text = film(sorted(phantom.rglob("*.jpg"))[0])
+    text = film(sorted(phantom.rglob("*.jpg"))[0], SIDE, QUALITY)
     assert 1_000 < len(text) < 12_000
-    assert film(tmp_path / "nothing.jpg") == ""
+    assert film(tmp_path / "nothing.jpg", SIDE, QUALITY) == ""
 
 
 def test_what_an_option_says_cannot_end_the_script(scored, tmp_path):

@@ -20,7 +20,7 @@ app = cyclopts.App(
     "radiology. Start with: nast demo",
 )
 benchmark = cyclopts.App(name="benchmark", help="MedNega-CXR questions.")
-review = cyclopts.App(name="review", help="Review of questions by experts, in a spreadsheet.")
+review = cyclopts.App(name="review", help="Review of questions by experts.")
 contextual = cyclopts.App(name="contextual", help="Claim sets and captions.")
 models = cyclopts.App(name="models", help="Models that nast can load.")
 app.command("nast.commands.demo:demo", name="demo", help="The whole paper on phantom data.")
@@ -51,7 +51,7 @@ benchmark.command(
 )
 benchmark.command(review)
 review.command(
-    "nast.commands.review:export_review_command", name="export", help="A spreadsheet to fill in."
+    "nast.commands.review:export_review_command", name="export", help="A file to fill in."
 )
 review.command(
     "nast.commands.review:import_review_command", name="import", help="Filled in, applied."

@@ -5,32 +5,57 @@ from pathlib import Path
 from nast.commands.build import Out
 from nast.commands.options import Count, Seed
 
+QUALITY = 85
+"""Of the films of a page, JPEG: lines of a millimetre stay visible."""
+
 
 def export_review_command(
-    folder: Path, *, out: Out, questions: Count = 100, seed: Seed = 0, fresh: bool = False
+    folder: Path,
+    *,
+    out: Out,
+    questions: Count = 100,
+    seed: Seed = 0,
+    page: bool = False,
+    with_images: bool = False,
+    fresh: bool = False,
 ) -> None:
-    """Write the spreadsheet that experts fill in: phrases, option sets, a sample of questions.
+    """Write the file that experts fill in: phrases, option sets, a sample of questions.
 
     Parameters
     ----------
     folder: Path
         A folder of nast benchmark build or nast benchmark review import.
     out: Path
-        Output folder: review.xlsx.
+        Output folder: review.xlsx, or review.html with --page.
     questions: int
         How many questions are drawn, one group after the other.
     seed: int
         Of the draw.
+    page: bool
+        Write a page for a browser, with large films, instead of a spreadsheet with small ones.
+    with_images: bool
+        Put films of data that are not open into the file: everyone who gets it may see them.
     fresh: bool
         Start over in a folder of another configuration.
     """
+    from nast.items.review.page import SIDE, SMALL
     from nast.items.review.round_trip import export_review
+    from nast.models.images import film
 
-    manifest = export_review(folder, out, number=questions, seed=seed, fresh=fresh)
+    manifest = export_review(
+        folder,
+        out,
+        number=questions,
+        seed=seed,
+        page=page,
+        film=lambda path: film(path, SIDE if page else SMALL, QUALITY),
+        with_images=with_images,
+        fresh=fresh,
+    )
     for name, number in manifest["counts"].items():
         print(f"{name}: {number:,} rows")
     print(f"review so far: {manifest['review']}")
-    print(f"{out / 'review.xlsx'}: a copy for each reviewer; access class {manifest['access']}")
+    print(f"{out / manifest['file']}: a copy for each reviewer; access class {manifest['access']}")
 
 
 def import_review_command(
@@ -43,7 +68,7 @@ def import_review_command(
     folder: Path
         The folder that the files were exported from.
     sheets: Path
-        Filled files, one per reviewer: review.xlsx under any name.
+        Filled files, one per reviewer: review.xlsx under any name, or a page's decisions.json.
     out: Path
         Output folder: the questions that stay, data card, audit, review.json.
     seed: int

@@ -4,6 +4,8 @@ A radiograph comes as JPEG, as PNG of 8 or 16 bits, or as DICOM. Pillow cuts 16-
 which leaves a white square; stored DICOM values mean nothing before their rescale and window.
 """
 
+import base64
+import io
 import os
 from collections import deque
 from collections.abc import Callable, Generator, Sequence
@@ -55,6 +57,27 @@ def open_image(path: Path) -> Image.Image:
     # Decoders of pictures raise whatever a cut or foreign file leads them to.
     except Exception:
         raise ImageError(path, "a broken image") from None
+
+
+def film(path: Path, side: int, quality: int) -> str:
+    """An image as a page shows it: grey, no larger than asked, JPEG as base64.
+
+    Args:
+        path: as for `open_image`.
+        side: pixels of the longer side at most.
+        quality: of JPEG, 1 to 95.
+
+    Returns:
+        The text; empty where the file cannot be read.
+    """
+    try:
+        small = open_image(path).convert("L")
+    except ImageError:
+        return ""
+    small.thumbnail((side, side))
+    out = io.BytesIO()
+    small.save(out, "JPEG", quality=quality)
+    return base64.b64encode(out.getvalue()).decode("ascii")
 
 
 def _upright(image: Image.Image) -> Image.Image:

@@ -1,15 +1,12 @@
 """Items to look at one by one: the film, both wordings, and what each model chose."""
 
-import base64
-import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from nast.errors import ImageError
-from nast.models.images import open_image
+from nast.models.images import film
 from nast.reporting.choices import open_choices
 
 MOST = 120
@@ -55,7 +52,7 @@ def browsed_items(
     for row in rows.iter_rows(named=True):
         place = row["image_path"]
         if place not in films:
-            films[place] = film(Path(place))
+            films[place] = film(Path(place), SIDE, QUALITY)
         items.append(_shown(row, list(films).index(place)))
     return {
         "models": list(models),
@@ -63,18 +60,6 @@ def browsed_items(
         "films": list(films.values()),
         "items": items,
     }
-
-
-def film(path: Path) -> str:
-    """A small film as base64 of JPEG; empty where the file cannot be read."""
-    try:
-        small = open_image(path).convert("L")
-    except ImageError:
-        return ""
-    small.thumbnail((SIDE, SIDE))
-    out = io.BytesIO()
-    small.save(out, "JPEG", quality=QUALITY)
-    return base64.b64encode(out.getvalue()).decode("ascii")
 
 
 def _paired(items: pl.DataFrame, chosen: pl.DataFrame, models: Sequence[str]) -> pl.DataFrame:

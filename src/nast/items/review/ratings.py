@@ -7,6 +7,7 @@ from typing import NamedTuple
 from nast.errors import shown
 from nast.items.review.returned import FORMULA, Returned
 from nast.items.review.sheets import (
+    CANNOT_TELL,
     CHECKS,
     COMMENT,
     EDIT,
@@ -14,6 +15,7 @@ from nast.items.review.sheets import (
     ID,
     NEW_CLASS,
     VERDICT,
+    VERSION,
     Row,
     Sheet,
 )
@@ -43,11 +45,19 @@ class Rating(NamedTuple):
 
 
 class Review(NamedTuple):
-    """One reviewer's file: the name as given, row id -> rating, and row id -> comment."""
+    """One reviewer's file.
+
+    Attributes:
+        reviewer: the name as given.
+        ratings: row id -> rating.
+        comments: row id -> comment.
+        untold: ids of rows that the film does not settle.
+    """
 
     reviewer: str
     ratings: dict[str, Rating]
     comments: dict[str, str]
+    untold: list[str]
 
 
 def problem(place: str | Path, found: str, expected: str, column: str | None = None) -> str:
@@ -58,14 +68,17 @@ def problem(place: str | Path, found: str, expected: str, column: str | None = N
 
 def review_of(returned: Returned, sheets: list[Sheet]) -> tuple[Review, list[str]]:
     """What a reviewer says of sheets that went out, and everything that is wrong with the file."""
-    review, problems = Review(returned.first(NAME).strip(), {}, {}), []
+    review, problems = Review(returned.first(NAME).strip(), {}, {}, []), []
     if not review.reviewer or not review.reviewer.isprintable():
         place = f"{returned.path}, sheet {FIRST!r}"
         wanted = "the name of the reviewer: write it there and save"
         problems.append(problem(place, f"no name beside {NAME!r}", wanted))
     for sheet in sheets:
         place = f"{returned.path}, sheet {sheet.name!r}"
-        missing = [repr(c) for c in sheet.header if c not in returned.header(sheet.name)]
+        # A page gives back what was asked, and the hash of what was shown.
+        left_out = set() if returned.whole else set(sheet.rows[0].fixed) - {ID, VERSION}
+        wanted_columns = [c for c in sheet.header if c not in left_out]
+        missing = [repr(c) for c in wanted_columns if c not in returned.header(sheet.name)]
         if missing:
             found = f"no column {', '.join(missing)}"
             wanted = "the header as it was exported: put it back"
@@ -73,11 +86,13 @@ def review_of(returned: Returned, sheets: list[Sheet]) -> tuple[Review, list[str
             continue
         for row, number, cells in _matched(returned, sheet, place, problems):
             rating = _rating(row, cells, sheet, f"{place}, row {number}", problems)
-            if rating:
+            if rating and rating.verdict == CANNOT_TELL:
+                review.untold.append(row.id)
+            elif rating:
                 review.ratings[row.id] = rating
             if cells[COMMENT].strip():
                 review.comments[row.id] = cells[COMMENT].strip()
-    if not review.ratings and not problems:
+    if not review.ratings and not review.untold and not problems:
         wanted = "a review; leave an empty file out"
         problems.append(problem(returned.path, "no row filled in", wanted))
     return review, problems
@@ -112,7 +127,7 @@ def _rating(
 ) -> Rating | None:
     """What a line says of its row, None where it is empty; what is wrong goes to the problems."""
     for column, text in row.fixed.items():
-        if cells[column] != text:
+        if cells.get(column, text) != text:
             found = "a formula" if cells[column] == FORMULA else shown(cells[column])
             wanted = "fixed cells must not be changed; copy it from the exported file"
             problems.append(problem(place, found, f"the text as exported: {wanted}", column))
@@ -135,6 +150,8 @@ def _faults(
     """What is missing, unknown or contradictory in a row that was begun."""
     for what, value in answers.items():
         words = verdicts if what == "verdict" else ("yes", "no")
+        if not value and what != "verdict" and answers["verdict"] == CANNOT_TELL in verdicts:
+            continue
         if value not in (*words, FORMULA):
             begun = "" if value else ", for the row is begun: fill it in whole, or empty it"
             wanted = f"one of {', '.join(words)}{begun}"

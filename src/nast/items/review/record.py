@@ -60,6 +60,7 @@ def record_of(
             for r in reviews
             for i, text in r.comments.items()
         ],
+        "cannot tell": [{"reviewer": r.reviewer, "id": i} for r in reviews for i in r.untold],
         "agreement": {s.name: _agreement(s, reviews, seed) for s in sheets},
         "earlier": earlier,
     }
@@ -83,6 +84,7 @@ def _row_counts(
         "reviewed by all": by.count(len(reviews)),
         "reviewed by some": sum(0 < n < len(reviews) for n in by),
         "not reviewed": by.count(0),
+        "cannot tell": sum(any(row.id in r.untold for r in reviews) for row in sheet.rows),
         **{verdict: verdicts[verdict] for verdict in VERDICTS},
     }
 

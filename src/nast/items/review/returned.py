@@ -1,6 +1,7 @@
 """Reads a review file that came back, within bounds."""
 
 import io
+import json
 import warnings
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -19,18 +20,22 @@ SLACK, TIMES = 2**22, 8
 """Room for what programs add to every workbook, and for what they make of each byte of a text."""
 LAST = 2**20
 """Rows that a sheet can have."""
+MEDIA, PICTURES = "xl/media/", 2**27
+"""Where a workbook has its films, and how many bytes it may bring back; they are not read."""
 
 
 class Returned(NamedTuple):
     """A file that came back.
 
     Attributes:
-        path: the workbook.
+        path: the workbook, or the decisions that a page has saved.
         sheets: name -> its rows that hold text: their number in the spreadsheet, and the cells.
+        whole: everything that was shown is in it; decisions hold its hash in its place.
     """
 
     path: Path
     sheets: dict[str, list[tuple[int, list[str]]]]
+    whole: bool = True
 
     def first(self, label: str) -> str:
         """What stands beside a label of the first page; blank where nothing does."""
@@ -61,7 +66,7 @@ def read_returned(path: Path, room: int) -> Returned:
     """Read a review file.
 
     Args:
-        path: a workbook.
+        path: a workbook, or the decisions of a page (`decisions.json`).
         room: bytes, unpacked, and cells and characters beyond which nothing more is read; see
             `room_for`.
 
@@ -70,8 +75,9 @@ def read_returned(path: Path, room: int) -> Returned:
     """
     if not path.is_file():
         found = "a folder" if path.is_dir() else "no such file"
-        raise InputError(path, found=found, expected="a filled review file (.xlsx)")
-    sheets = _sheets(path, room)
+        raise InputError(path, found=found, expected="a filled review file (.xlsx, .json)")
+    whole = path.suffix.lower() != ".json"
+    sheets = _sheets(path, room) if whole else _decisions(path, room)
     for name in (FIRST, *SHEETS):
         if not sheets.get(name):
             raise InputError(
@@ -79,18 +85,42 @@ def read_returned(path: Path, room: int) -> Returned:
                 found=f"no sheet {name!r}",
                 expected="all sheets of the exported file, under their names",
             )
-    return Returned(path, sheets)
+    return Returned(path, sheets, whole)
+
+
+def _decisions(path: Path, room: int) -> dict[str, list[tuple[int, list[str]]]]:
+    """The decisions of a page as the rows of a workbook: the first of a sheet is its header."""
+    _refuse_beyond(room, path.stat().st_size, path)
+    try:
+        found = json.loads(path.read_bytes())
+        first = [(n, [label, text]) for n, (label, text) in enumerate(found[FIRST].items(), 1)]
+        sheets = {FIRST: first}
+        for name in SHEETS:
+            header = list(found[name][0])
+            lines = [[line[column] for column in header] for line in found[name]]
+            sheets[name] = list(enumerate([header, *lines], 1))
+        if not all(isinstance(c, str) for rows in sheets.values() for _, row in rows for c in row):
+            raise TypeError
+    # Whatever is not built like the file that a page saves.
+    except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError):
+        raise InputError(
+            path,
+            found="no decisions of a review page",
+            expected="decisions.json as the page saves it",
+        ) from None
+    return sheets
 
 
 def _sheets(path: Path, room: int) -> dict[str, list[tuple[int, list[str]]]]:
-    _refuse_beyond(room, path.stat().st_size, path)
+    _refuse_beyond(room + PICTURES, path.stat().st_size, path)
     try:
         # From memory: the library leaves the file of a damaged archive open.
         data = io.BytesIO(path.read_bytes())
         # Programs save parts that openpyxl does not know and warns of; no text is among them.
         with warnings.catch_warnings(), ZipFile(data) as parts:
             warnings.simplefilter("ignore")
-            _refuse_beyond(room, sum(part.file_size for part in parts.infolist()), path)
+            read = [p.file_size for p in parts.infolist() if not p.filename.startswith(MEDIA)]
+            _refuse_beyond(room, sum(read), path)
             book = load_workbook(data, read_only=True, keep_links=False)
             pages = [page for page in book.worksheets if page.title in (FIRST, *SHEETS)]
             return {page.title: _filled(_cells(page), room, path) for page in pages}

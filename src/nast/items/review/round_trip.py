@@ -7,12 +7,13 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from nast.access import RULES
-from nast.errors import InputError, NastError, UsageError, shown
+from nast.errors import AccessError, InputError, NastError, UsageError, shown
 from nast.facts.conditions import TABLE, Conditions, conditions_of
 from nast.files import manifest_of, read_json, write_json, write_table, write_text
 from nast.items.audit import audit_table, leaks_of
 from nast.items.card import review_status
 from nast.items.review.decisions import decisions_of
+from nast.items.review.page import PAGE, WORKBOOK, write_page
 from nast.items.review.ratings import Review, problem, review_of
 from nast.items.review.record import record_of, review_section
 from nast.items.review.returned import Returned, read_returned, room_for
@@ -63,38 +64,82 @@ def open_questions(folder: Path) -> Reviewed:
 
 
 def export_review(
-    folder: Path, out: Path, *, number: int = 100, seed: int = 0, fresh: bool = False
+    folder: Path,
+    out: Path,
+    *,
+    number: int = 100,
+    seed: int = 0,
+    page: bool = False,
+    film: Callable[[Path], str] | None = None,
+    with_images: bool = False,
+    fresh: bool = False,
 ) -> dict[str, Any]:
-    """Write the review file of a question set, a workbook.
+    """Write the review file of a question set: a workbook, or a page for a browser.
 
     Args:
         folder: of `nast benchmark build` or `nast benchmark review import`.
-        out: gets `review.xlsx`.
+        out: gets `review.xlsx` or `review.html`.
         number: questions drawn.
         seed: of the draw.
+        page: write the page, which holds the films, instead of the workbook.
+        film: an image as JPEG in base64, which stands above this room.
+        with_images: the user's word that films of data which are not open may be in the file.
         fresh: start over in a folder of another configuration.
 
     Returns:
-        The manifest; `counts` has the rows of each sheet.
+        The manifest; `counts` has the rows of each sheet, `file` the name of what was written.
 
     Raises:
+        AccessError: a page of data that are not open, without the user's word.
         InputError: the folder has no questions, or another table of conditions made them.
         UsageError: the number is not positive.
     """
     if number < 1:
         raise UsageError(f"--questions is {number}; it must be 1 or more")
+    access = manifest_of(folder)["access"]
+    if page and access != "open" and not with_images:
+        raise AccessError(
+            f"the page would hold the films of {access} data: {RULES[access]}. If everyone who "
+            "gets the file may see them, say so with --with-images; the workbook (without --page) "
+            "holds no film"
+        )
 
     def make(target: Path) -> dict[str, Any]:
         manifest, items, conditions = open_questions(folder)
         sheets = sheets_of(items, number, seed, conditions)
         origin = [(BUILD, build_id(items)), (DRAWN, str(number)), (SEED, str(seed))]
-        page = [*_first_page(manifest), *origin]
-        write_workbook(target / "review.xlsx", page, sheets)
+        first = _first_page(manifest)
+        shown = access == "open" or with_images
+        films = _films(sheets, film) if shown else {}
+        if page:
+            write_page(target / PAGE, first, origin, sheets, films, _warning(manifest, len(films)))
+        else:
+            write_workbook(target / WORKBOOK, [*first, *origin], sheets, films)
         counts = {sheet.name: len(sheet.rows) for sheet in sheets}
-        return {"counts": counts, "review": review_status(manifest)}
+        review = review_status(manifest)
+        return {"counts": counts, "review": review, "file": PAGE if page else WORKBOOK}
 
-    config = {"stage": "review", "questions": number, "seed": seed}
+    config = {"stage": "review", "questions": number, "seed": seed, "page": page}
+    config |= {"images": True} if with_images else {}
     return stage(out, config, [folder], make, fresh=fresh)
+
+
+def _films(sheets: Sequence[Sheet], film: Callable[[Path], str] | None) -> dict[str, str]:
+    """Image path -> film, of the questions whose image can be read."""
+    places = {row.fixed.get("Image", "") for sheet in sheets for row in sheet.rows} - {""}
+    found = {place: film(Path(place)) for place in sorted(places)} if film else {}
+    return {place: text for place, text in found.items() if text}
+
+
+def _warning(manifest: dict[str, Any], films: int) -> str:
+    """What a page holds and where it may go, in one line."""
+    access = manifest["access"]
+    terms = "".join(f"; {terms}" for terms in manifest.get("terms", []))
+    rule = "it must not leave this machine, nor be sent to anyone who may not see these data"
+    rule = "it may be passed on under their terms" if access == "open" else rule
+    return (
+        f"A review page with {films} films and what their labels say; {access} data{terms}; {rule}"
+    )
 
 
 def _first_page(manifest: dict[str, Any]) -> list[tuple[str, str]]:
@@ -127,7 +172,7 @@ def import_review(
 
     Args:
         folder: the one that the files were exported from.
-        files: workbooks, one per reviewer.
+        files: workbooks or decisions of a page, one per reviewer.
         out: gets `items.parquet`, `conditions.yaml`, `audit.json`, `README.md` (the data card) and
             `review.json` (reviewers, decisions, dissent, comments, agreement).
         card: writes the data card: `nast.benchmark.card.data_card`, which stands above this room.

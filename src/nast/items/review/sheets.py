@@ -28,6 +28,8 @@ NEW_PHRASE, NEW_CLASS = "Corrected phrase", "Corrected class"
 ACCEPT, EDIT, REJECT = "accept", "edit", "reject"
 VERDICTS = (ACCEPT, EDIT, REJECT)
 """From mild to strict."""
+CANNOT_TELL = "cannot tell"
+"""Of a question whose film does not show it: the row counts as not judged, and is listed."""
 FIRST = "Read me first"
 PHRASES, OPTION_SETS, QUESTIONS = SHEETS = ("Phrases", "Option sets", "Questions")
 MARK = "+review"
@@ -65,7 +67,9 @@ class Sheet(NamedTuple):
     @property
     def verdicts(self) -> tuple[str, ...]:
         """The verdicts that a row can get."""
-        return VERDICTS if self.rows[0].edits else (ACCEPT, REJECT)
+        if self.rows[0].edits:
+            return VERDICTS
+        return (ACCEPT, REJECT, CANNOT_TELL) if self.name == QUESTIONS else (ACCEPT, REJECT)
 
 
 class OptionSet(NamedTuple):

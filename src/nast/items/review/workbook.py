@@ -1,7 +1,8 @@
 """A review file: a workbook for a spreadsheet program."""
 
+import base64
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
 from typing import get_args
@@ -9,6 +10,7 @@ from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 from openpyxl import Workbook
 from openpyxl.cell import Cell
+from openpyxl.drawing.image import Image as Picture
 from openpyxl.styles import Alignment, Font, PatternFill
 from openpyxl.utils import get_column_letter
 from openpyxl.worksheet.datavalidation import DataValidation
@@ -22,6 +24,8 @@ from nast.items.review.sheets import CHECKS, COMMENT, FIRST, NEW_CLASS, VERDICT,
 NAME = "Your name"
 """Label of the cell of the first page that a reviewer fills in."""
 CLASSES = get_args(PhraseClass)
+FILM = "Film"
+"""The column of the pictures."""
 LONGEST = 32_767
 """Characters that a cell of a workbook can hold."""
 _DANGER = tuple("=+-@\t\r")
@@ -35,8 +39,16 @@ Lines = Sequence[tuple[str, str]]
 """The first page: a label and a text per line."""
 
 
-def write_workbook(path: Path, first: Lines, sheets: Sequence[Sheet]) -> None:
+def write_workbook(
+    path: Path, first: Lines, sheets: Sequence[Sheet], films: Mapping[str, str] | None = None
+) -> None:
     """Write the workbook, whole or not at all. Every cell is text; none is a formula.
+
+    Args:
+        path: the workbook.
+        first: the lines of its first page.
+        sheets: the others.
+        films: image path -> JPEG as base64, shown beside the rows that name the image.
 
     Raises:
         InputError: a text that a workbook cannot hold.
@@ -49,7 +61,7 @@ def write_workbook(path: Path, first: Lines, sheets: Sequence[Sheet]) -> None:
         _put(page.cell(number, 1), label).font = _BOLD
         _put(page.cell(number, 2), text, is_open=label == NAME)
     for sheet in sheets:
-        _write_sheet(book.create_sheet(sheet.name), sheet)
+        _write_sheet(book.create_sheet(sheet.name), sheet, films or {})
     written = BytesIO()
     book.save(written)
     with atomic(path) as temporary:
@@ -67,25 +79,41 @@ def _without_times(written: BytesIO, path: Path) -> None:
             timeless.writestr(ZipInfo(name), data, ZIP_DEFLATED)
 
 
-def _write_sheet(page: Worksheet, sheet: Sheet) -> None:
+def _write_sheet(page: Worksheet, sheet: Sheet, films: Mapping[str, str]) -> None:
     offers = {
         **dict.fromkeys(CHECKS.values(), ("yes", "no")),
         VERDICT: sheet.verdicts,
         NEW_CLASS: CLASSES,
     }
-    for column, name in enumerate(sheet.header, 1):
+    pictured = [row.fixed.get("Image", "") in films for row in sheet.rows]
+    # Beside the image's path; whoever reads the sheet goes by names of columns.
+    header = [n for name in sheet.header for n in ([name, FILM] if name == "Image" else [name])]
+    for column, name in enumerate(header if any(pictured) else sheet.header, 1):
         letter = get_column_letter(column)
         page.column_dimensions[letter].width = 44 if " form" in name or name == COMMENT else 18
         _put(page.cell(1, column), name).font = _BOLD
         for number, row in enumerate(sheet.rows, 2):
             text = row.fixed.get(name, "")
-            _put(page.cell(number, column), text, is_open=name not in row.fixed)
+            is_open = name not in row.fixed and name != FILM
+            _put(page.cell(number, column), text, is_open=is_open)
+            if name == FILM and pictured[number - 2]:
+                _put_film(page, f"{letter}{number}", films[row.fixed["Image"]])
         if name in offers:
             listed = f'"{",".join(offers[name])}"'
             offer = DataValidation(type="list", formula1=listed, showErrorMessage=True)
             offer.add(f"{letter}2:{letter}{len(sheet.rows) + 1}")
             page.add_data_validation(offer)
     page.freeze_panes = "B2"
+
+
+def _put_film(page: Worksheet, place: str, film: str) -> None:
+    picture = Picture(BytesIO(base64.b64decode(film)))
+    page.add_image(picture, place)
+    # Points are 3/4 of a pixel; a column's width counts letters of about 7 pixels.
+    height = page.row_dimensions[int(re.sub("[A-Z]", "", place))]
+    height.height = max(height.height or 0, picture.height * 0.75 + 4)
+    width = page.column_dimensions[re.sub("[0-9]", "", place)]
+    width.width = max(width.width or 0, picture.width / 7 + 1)
 
 
 def _put(cell: Cell, text: str, is_open: bool = False) -> Cell:

@@ -1,0 +1,317 @@
+"use strict";
+(function () {
+  const data = JSON.parse(document.getElementById("data").textContent);
+  const pick = (id) => document.getElementById(id);
+  const element = (name, text, kind) => {
+    const made = document.createElement(name);
+    if (text) made.textContent = text;
+    if (kind) made.className = kind;
+    return made;
+  };
+  // A verdict fills in the checks as the spreadsheet asks for them.
+  const { checks, names } = data;
+  const VERDICTS = [
+    { key: "right", verdict: names.accept, no: [] },
+    { key: "wrong", verdict: names.reject, no: ["one right"] },
+    { key: "cannot tell", verdict: names.cannotTell, no: [] },
+    { key: "wording is off", verdict: names.reject, no: ["natural"] },
+  ];
+  const SAYS = {
+    right: "right",
+    wrong: "wrong",
+    "cannot tell": "cannot tell from this film",
+    "wording is off": "wording is off",
+  };
+  const KEPT = `nast-review ${data.origin.join(" ")}`;
+  let state = { name: "", rows: {} };
+  let tab = 0;
+  let shown = false;
+  const at = data.sheets.map(() => 0);
+  const undone = [];
+
+  const sheet = () => data.sheets[tab];
+  const row = () => sheet().rows[at[tab]];
+  const mine = (id) => state.rows[id] || { verdict: "", no: [], comment: "", edits: {} };
+  const judged = (one) => one.verdict !== "";
+  const offered = () => VERDICTS.filter((v) => v.key !== "cannot tell" || sheet().verdicts.includes(names.cannotTell));
+
+  const keep = () => {
+    try {
+      localStorage.setItem(KEPT, JSON.stringify(state));
+      pick("kept").textContent = `kept in this browser, ${new Date().toLocaleTimeString()}`;
+    } catch (error) {
+      pick("kept").textContent = "This browser keeps nothing: save decisions.json before you close the page.";
+    }
+  };
+  const change = (id, values) => {
+    undone.push([tab, at[tab], id, state.rows[id]]);
+    state.rows[id] = { ...mine(id), ...values };
+    keep();
+  };
+
+  // The film.
+  const view = { scale: 1, x: 0, y: 0 };
+  const place = () => {
+    const image = pick("image");
+    image.style.transform = `translate(${view.x}px, ${view.y}px) scale(${view.scale})`;
+    const invert = pick("invert").checked ? " invert(1)" : "";
+    image.style.filter = `brightness(${pick("brightness").value}%) contrast(${pick("contrast").value}%)${invert}`;
+  };
+  const zoom = (factor) => {
+    view.scale = Math.min(12, Math.max(1, view.scale * factor));
+    if (view.scale === 1) view.x = view.y = 0;
+    place();
+  };
+  const reset = () => {
+    Object.assign(view, { scale: 1, x: 0, y: 0 });
+    pick("brightness").value = pick("contrast").value = 100;
+    pick("invert").checked = false;
+    place();
+  };
+  const stage = document.querySelector(".stage");
+  stage.addEventListener("wheel", (event) => {
+    event.preventDefault();
+    zoom(event.deltaY < 0 ? 1.15 : 1 / 1.15);
+  }, { passive: false });
+  stage.addEventListener("pointerdown", (event) => stage.setPointerCapture(event.pointerId));
+  stage.addEventListener("pointermove", (event) => {
+    if (!stage.hasPointerCapture(event.pointerId)) return;
+    view.x += event.movementX;
+    view.y += event.movementY;
+    place();
+  });
+  ["brightness", "contrast", "invert"].forEach((id) => pick(id).addEventListener("input", place));
+  pick("closer").addEventListener("click", () => zoom(1.4));
+  pick("farther").addEventListener("click", () => zoom(1 / 1.4));
+  pick("reset").addEventListener("click", reset);
+
+  // What a row says.
+  const texts = () => {
+    const own = row();
+    const box = pick("texts");
+    box.replaceChildren();
+    Object.entries(own.fixed).forEach(([label, text]) => {
+      // The labels say which option is right.
+      if (label === "Right option" || (label === "Labels of the image" && !shown) || !text) return;
+      box.append(element("h2", label));
+      const options = text.split("\n");
+      if (options.length > 1 && options.every((line, i) => line.startsWith(`${"ABCDEFG"[i]}. `))) {
+        const list = element("ol");
+        options.forEach((line, i) => {
+          const right = shown && "ABCDEFG"[i] === own.fixed["Right option"];
+          list.append(element("li", line.slice(3), right ? "truth" : ""));
+        });
+        box.append(list);
+      } else box.append(element("p", text, "text"));
+    });
+    pick("answer").hidden = !own.fixed["Right option"];
+    pick("show").textContent = shown ? "Hide labels and answer (a)" : "Show labels and answer (a)";
+    pick("letter").textContent = shown ? own.fixed["Right option"] : "";
+  };
+  const choices = () => {
+    const own = mine(row().id);
+    pick("verdicts").replaceChildren(...offered().map((v) => {
+      const button = element("button", `${VERDICTS.indexOf(v) + 1}  ${SAYS[v.key]}`);
+      button.type = "button";
+      button.setAttribute("aria-pressed", String(own.verdict === v.key));
+      button.addEventListener("click", () => judge(v.key));
+      return button;
+    }));
+    pick("checks").querySelectorAll("label").forEach((label) => label.remove());
+    pick("checks").hidden = !judged(own) || own.verdict === "cannot tell";
+    Object.entries(checks).forEach(([check, title]) => {
+      const box = element("input");
+      box.type = "checkbox";
+      box.checked = !own.no.includes(check);
+      box.addEventListener("change", () => {
+        const no = mine(row().id).no.filter((name) => name !== check);
+        change(row().id, { no: box.checked ? no : [...no, check] });
+      });
+      const label = element("label");
+      label.append(box, ` ${title}`);
+      pick("checks").append(label);
+    });
+    pick("comment").value = own.comment;
+  };
+  const corrections = () => {
+    const own = mine(row().id);
+    pick("edits").replaceChildren(...Object.entries(row().edits).map(([column, now]) => {
+      const label = element("label", column);
+      const classes = data.classes.includes(now);
+      const field = element(classes ? "select" : "input");
+      if (classes) field.append(...data.classes.map((name) => element("option", name)));
+      field.value = own.edits[column] || now;
+      field.addEventListener("change", () => {
+        const edits = { ...mine(row().id).edits };
+        if (field.value.trim() && field.value !== now) edits[column] = field.value;
+        else delete edits[column];
+        // A correction without a verdict would be lost: it says that the wording is off.
+        const given = judged(mine(row().id)) ? {} : { verdict: "wording is off", no: ["natural"] };
+        change(row().id, { edits, ...given });
+        tabs();
+        choices();
+      });
+      label.append(" ", field);
+      return label;
+    }));
+  };
+  const tabs = () => pick("tabs").replaceChildren(...data.sheets.map((one, i) => {
+    const done = one.rows.filter((r) => judged(mine(r.id))).length;
+    const button = element("button", `${one.name} ${done} / ${one.rows.length}`);
+    button.type = "button";
+    button.setAttribute("aria-current", String(i === tab));
+    button.addEventListener("click", () => { tab = i; draw(); });
+    return button;
+  }));
+  const draw = () => {
+    const film = data.films[row().film];
+    pick("film").hidden = !film;
+    document.querySelector("main").classList.toggle("with-film", Boolean(film));
+    if (film && pick("image").dataset.film !== String(row().film)) {
+      pick("image").src = `data:image/jpeg;base64,${film}`;
+      pick("image").dataset.film = row().film;
+      reset();
+    }
+    pick("place").textContent = `${sheet().name}, ${at[tab] + 1} of ${sheet().rows.length}`;
+    tabs();
+    texts();
+    choices();
+    corrections();
+  };
+
+  const step = (by) => {
+    const next = at[tab] + by;
+    if (next < 0 || next >= sheet().rows.length) return;
+    at[tab] = next;
+    shown = false;
+    draw();
+  };
+  const nextOpen = () => {
+    const rows = sheet().rows;
+    for (let i = 1; i <= rows.length; i += 1) {
+      const place = (at[tab] + i) % rows.length;
+      if (!judged(mine(rows[place].id))) {
+        at[tab] = place;
+        shown = false;
+        return draw();
+      }
+    }
+    return draw();
+  };
+  function judge(key) {
+    const found = offered().find((v) => v.key === key);
+    if (!found) return;
+    change(row().id, { verdict: key, no: [...found.no] });
+    if (at[tab] + 1 < sheet().rows.length) step(1);
+    else draw();
+  }
+  const undo = () => {
+    const last = undone.pop();
+    if (!last) return;
+    const [sheetNumber, place, id, before] = last;
+    if (before) state.rows[id] = before;
+    else delete state.rows[id];
+    tab = sheetNumber;
+    at[tab] = place;
+    keep();
+    draw();
+  };
+
+  // The file, with the columns of the spreadsheet.
+  const cells = (one) => {
+    const own = mine(one.id);
+    const known = VERDICTS.find((v) => v.key === own.verdict);
+    const edited = Object.keys(own.edits).length > 0;
+    const line = { [names.id]: one.id, [names.version]: one.version };
+    Object.entries(checks).forEach(([check, title]) => {
+      line[title] = !known || own.verdict === "cannot tell" ? "" : own.no.includes(check) ? "no" : "yes";
+    });
+    line[names.verdict] = known ? (edited ? names.edit : known.verdict) : "";
+    Object.keys(one.edits).forEach((column) => { line[column] = known ? own.edits[column] || "" : ""; });
+    line[names.comment] = own.comment;
+    return line;
+  };
+  const decisions = () => {
+    const made = { [data.names.first]: { [names.name]: state.name, ...Object.fromEntries(data.origins) } };
+    data.sheets.forEach((one) => { made[one.name] = one.rows.map(cells); });
+    return made;
+  };
+  const save = () => {
+    if (!state.name.trim()) {
+      pick("kept").textContent = "Write your name first.";
+      pick("name").focus();
+      return;
+    }
+    const link = element("a");
+    link.download = "decisions.json";
+    link.href = URL.createObjectURL(new Blob([JSON.stringify(decisions(), null, 1)], { type: "application/json" }));
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+  };
+  const taken = (line, one) => {
+    const no = Object.keys(checks).filter((check) => line[checks[check]] === "no");
+    const edits = Object.fromEntries(Object.keys(one.edits).filter((c) => line[c]).map((c) => [c, line[c]]));
+    const verdict = line[names.verdict];
+    const found = verdict === names.cannotTell ? "cannot tell"
+      : verdict === "" ? ""
+        : no.includes("natural") && !no.includes("one right") ? "wording is off"
+          : verdict === names.reject ? "wrong" : "right";
+    return { verdict: found, no, edits, comment: line[names.comment] || "" };
+  };
+  const load = (text) => {
+    const found = JSON.parse(text);
+    const first = found[names.first];
+    if (!data.origins.every(([label, value]) => first[label] === value)) throw new Error("another page");
+    const rows = {};
+    data.sheets.forEach((one) => {
+      const known = new Map(one.rows.map((r) => [r.id, r]));
+      found[one.name].filter((line) => known.has(line[names.id])).forEach((line) => {
+        rows[line[names.id]] = taken(line, known.get(line[names.id]));
+      });
+    });
+    state = { name: first[names.name] || "", rows };
+  };
+
+  pick("load").addEventListener("change", async (event) => {
+    const [file] = event.target.files;
+    if (!file) return;
+    try {
+      load(await file.text());
+      undone.length = 0;
+      pick("name").value = state.name;
+      draw();
+      keep();
+    } catch (error) {
+      pick("kept").textContent = "That file was not saved by this page: nothing is changed.";
+    }
+    event.target.value = "";
+  });
+  pick("save").addEventListener("click", save);
+  pick("name").addEventListener("input", () => { state.name = pick("name").value; keep(); });
+  pick("comment").addEventListener("change", () => change(row().id, { comment: pick("comment").value }));
+  pick("show").addEventListener("click", () => { shown = !shown; texts(); });
+  pick("back").addEventListener("click", () => step(-1));
+  pick("next").addEventListener("click", () => step(1));
+  pick("open").addEventListener("click", nextOpen);
+  pick("undo").addEventListener("click", undo);
+  const KEYS = { j: () => step(1), k: () => step(-1), n: nextOpen, u: undo, a: () => pick("show").click(), "+": () => zoom(1.4), "-": () => zoom(1 / 1.4), 0: reset, i: () => pick("invert").click() };
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const field = event.target.closest("textarea, select, input:not([type=checkbox]):not([type=range])");
+    if (field) return;
+    const verdict = VERDICTS[Number(event.key) - 1];
+    if (verdict) judge(verdict.key);
+    else if (KEYS[event.key]) KEYS[event.key]();
+    else return;
+    event.preventDefault();
+  });
+
+  try {
+    const before = localStorage.getItem(KEPT);
+    if (before) state = { ...state, ...JSON.parse(before) };
+  } catch (error) {
+    keep();
+  }
+  pick("name").value = state.name;
+  draw();
+})();
