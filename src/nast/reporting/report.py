@@ -19,6 +19,7 @@ from nast.reporting.answer_figures import draw_answer
 from nast.reporting.browser import browsed_items
 from nast.reporting.example_figures import CAPTION as EXAMPLE
 from nast.reporting.example_figures import draw_example
+from nast.reporting.explorer import explored_traces
 from nast.reporting.figures import figure3
 from nast.reporting.findings import comparison_table, findings
 from nast.reporting.glossary import glossary_of
@@ -124,12 +125,15 @@ def _page(
     models = [m for m in joined.models if m.rpartition(" @")[0] not in joined.models]
     repair = next((r for _, part in parts if (r := repair_of(joined, part))), None)
     items = browsed_items(found["evaluate"], found, models, repair)
+    traces = explored_traces(found.get("trace", []), runs)
     return environment.get_template("report.html.j2").render(
         version=__version__,
         style=Markup(_part("report.css")),
         script=Markup(_part("browser.js")),
-        # A `<` could end the element that holds the values.
-        items=Markup(json.dumps(items).replace("<", "\\u003c")) if items else "",
+        items=_values(items) if items else "",
+        explorer=Markup(_part("explorer.js")),
+        traces=_values(traces) if traces else "",
+        measured=any(trace["measured"] for trace in traces),
         shown=shown_rows,
         glossary=glossary_of(joined, _lists(joined.metrics)),
         answers=[(data, said) for data, part in parts if (said := answers(joined, part))],
@@ -156,6 +160,11 @@ def _page(
             for folder, m in manifests.items()
         ],
     )
+
+
+def _values(values: Any) -> Markup:
+    """Values for a script of the page; a `<` could end the element that holds them."""
+    return Markup(json.dumps(values).replace("<", "\\u003c"))
 
 
 def _part(name: str) -> str:

@@ -30,7 +30,7 @@
   };
   const wording = (item, form, model) => {
     const box = element("div", "", "wording");
-    box.append(element("h4", form === "negated" ? "in denying words" : "in affirmative words"));
+    box.append(element("h3", form === "negated" ? "in denying words" : "in affirmative words"));
     const list = element("ol");
     item.forms[form].options.forEach((text, place) => {
       const line = element("li", text, place === item.forms[form].answer ? "truth" : "");
