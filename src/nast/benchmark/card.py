@@ -70,7 +70,7 @@ def data_card(
         *audit_parts(audit, "Chance is one in four."),
     ]
     note = f"Protocol: `{config['protocol']}`. Review of the phrases and questions by experts: "
-    return card_text("MedNega-CXR", source, parts, f"{note}**{status}**.")
+    return card_text("MedNega-CXR", source, parts, f"{note}**{status}**.", len(questions))
 
 
 def _how(config: dict[str, Any]) -> str:

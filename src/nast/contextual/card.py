@@ -71,7 +71,7 @@ def contextual_card(
         ),
     ]
     note = f"Protocol: `{config['protocol']}`."
-    return card_text("Contextual negation set", source, parts, note)
+    return card_text("Contextual negation set", source, parts, note, len(claims))
 
 
 def _list(counts: dict[str, int]) -> str:

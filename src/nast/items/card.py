@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import yaml
+
 from nast.access import RULES
 
 NOT_REVIEWED = "not reviewed"
@@ -18,7 +20,35 @@ def review_status(manifest: Mapping[str, Any]) -> str:
     return str(manifest.get("review", NOT_REVIEWED))
 
 
-def card_text(title: str, source: Mapping[str, Any], parts: Sequence[str], note: str = "") -> str:
+TAGS = ["radiology", "chest-x-ray", "negation", "vision-language"]
+"""What cards are found by on a hub."""
+SIZES = ((10**3, "n<1K"), (10**4, "1K<n<10K"), (10**5, "10K<n<100K"), (10**6, "100K<n<1M"))
+"""The hub's words for the number of rows below each bound."""
+
+
+def front_matter(head: Mapping[str, Any]) -> str:
+    """What Hugging Face reads at the top of a card, as YAML between two rules.
+
+    Example:
+        >>> front_matter({"language": ["en"]})
+        '---\\nlanguage:\\n- en\\n---\\n\\n'
+    """
+    return f"---\n{yaml.safe_dump(dict(head), sort_keys=False, allow_unicode=True)}---\n\n"
+
+
+def size_category(rows: int) -> str:
+    """The hub's word for a number of rows.
+
+    Example:
+        >>> size_category(4_700)
+        '1K<n<10K'
+    """
+    return next((word for bound, word in SIZES if rows < bound), "n>1M")
+
+
+def card_text(
+    title: str, source: Mapping[str, Any], parts: Sequence[str], note: str, rows: int
+) -> str:
     """A card as Markdown: what may be done with the data, their terms, and the parts that are set.
 
     Args:
@@ -26,14 +56,24 @@ def card_text(title: str, source: Mapping[str, Any], parts: Sequence[str], note:
         source: manifest of the facts folder.
         parts: paragraphs and tables.
         note: said behind the access class.
+        rows: how many items there are.
     """
+    front = {
+        "pretty_name": title,
+        "language": ["en"],
+        # The terms of the sources bind the texts; the card names them.
+        "license": "other",
+        "task_categories": ["multiple-choice", "zero-shot-image-classification"],
+        "tags": [*TAGS, *(["synthetic"] if source["phantom"] else [])],
+        "size_categories": [size_category(rows)],
+    }
     rule = RULES.get(source["access"])
     head = f"Research use; not a medical device. Access class: **{source['access']}**."
     head += f" {rule}." if rule else ""
     head += " Synthetic: made from phantom studies." if source["phantom"] else ""
     terms = "\n".join(f"- {line}" for line in source.get("terms", []))
     lines = [f"# {title}: data card", f"{head} {note}".strip(), terms, *parts]
-    return "\n\n".join(line for line in lines if line) + "\n"
+    return front_matter(front) + "\n\n".join(line for line in lines if line) + "\n"
 
 
 def markdown_table(header: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:

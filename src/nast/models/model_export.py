@@ -12,6 +12,7 @@ from transformers import CLIPImageProcessorPil, CLIPModel
 from nast.errors import ModelError, UsageError
 from nast.files import write_json, write_text
 from nast.folders import manifests_of, strictest_of
+from nast.items.card import TAGS, front_matter
 from nast.models.contract import DualEncoder
 from nast.models.families.openclip_export import CHECKPOINT, write_open_clip, write_towers
 from nast.models.families.openclip_images import OpenClipProcessor
@@ -185,7 +186,7 @@ def _hf_processor(model: DualEncoder) -> Any:
     return processor
 
 
-def weights_card(title: str, base: str, usage: str, inputs: Sequence[Path]) -> str:
+def weights_card(title: str, base: str, usage: str, inputs: Sequence[Path], found: str = "") -> str:
     """The card of weights; it lies beside them, so that it goes where they go.
 
     Args:
@@ -193,7 +194,17 @@ def weights_card(title: str, base: str, usage: str, inputs: Sequence[Path]) -> s
         base: the MODEL that they come from.
         usage: how they are loaded.
         inputs: finished folders whose access class and terms they inherit.
+        found: what is known of them, as Markdown.
     """
+    front: dict[str, Any] = {
+        "license": "other",
+        "pipeline_tag": "zero-shot-image-classification",
+        "tags": [*TAGS, *(["lora"] if inputs else [])],
+    }
+    kind, _, name = base.partition(":")
+    # A place on this machine is no base that a hub could name.
+    if kind == "hf" and name.count("/") == 1 and not Path(name).exists():
+        front["base_model"] = name
     terms = sorted({t for m in manifests_of(inputs) for t in m.get("terms", [])})
     trained = "".join(f"- {line}\n" for line in terms)
     access = (
@@ -202,6 +213,8 @@ def weights_card(title: str, base: str, usage: str, inputs: Sequence[Path]) -> s
         if inputs
         else "No data of nast went into these weights; their own licence holds.\n"
     )
-    return (
-        f"# {title}\n\nBase: `{base}`. {usage}\n\nResearch use; not a medical device.\n\n{access}"
+    said = f"\n{found}\n" if found else ""
+    return front_matter(front) + (
+        f"# {title}\n\nBase: `{base}`. {usage}\n\nResearch use; not a medical device.\n\n"
+        f"{access}{said}"
     )

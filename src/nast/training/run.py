@@ -17,7 +17,7 @@ from nast.sources.collect import read_facts
 from nast.stages import stage
 from nast.training.interpolation import choose_share
 from nast.training.processes import from_first, processes
-from nast.training.run_files import ends, machine, validations, write_run
+from nast.training.run_files import ends, machine, validations, write_cards, write_run
 from nast.training.train_config import TrainConfig
 from nast.training.trainer import Report, fine_tune
 from nast.training.training_data import training_data
@@ -110,8 +110,9 @@ def build_run(
         run = fine_tune(
             model, data.captions, data.claims, weights, config, report, validate, out / STATE
         )
-        write_run(out, model, split_name(base)[1], inputs, run)
+        write_run(out, model, split_name(base)[1], run)
         chosen = choose_share(model, data.validation, config.protocol)
+        write_cards(out, split_name(base)[1], inputs, chosen)
         (out / STATE).unlink(missing_ok=True)
         return {
             "g": chosen.g,
