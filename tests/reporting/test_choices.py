@@ -4,7 +4,7 @@ import polars as pl
 from evaluated import data_folder, evaluated, record
 from made_up import choices, item, items_of
 
-from nast.reporting.choices import open_choices
+from nast.reporting.choices import shown_choices
 
 
 def test_equal_ids_of_two_data_sets_are_kept_apart(tmp_path):
@@ -18,9 +18,9 @@ def test_equal_ids_of_two_data_sets_are_kept_apart(tmp_path):
         scored = evaluated(tmp_path / f"s-{name}", [folder], [record("m")], scores=scores)
         made[name] = (folder, scored)
     folders, evaluations = zip(*made.values(), strict=True)
-    found = [chosen["option"].to_list() for _, chosen in open_choices(evaluations, folders, ["m"])]
+    found = [chosen["option"].to_list() for _, chosen in shown_choices(evaluations, folders, ["m"])]
     assert found == [[1, 1], [2, 2]]
-    assert all(not len(chosen) for _, chosen in open_choices(evaluations, folders, ["other"]))
+    assert all(not len(chosen) for _, chosen in shown_choices(evaluations, folders, ["other"]))
 
 
 def test_a_tie_is_no_choice_and_the_first_seed_speaks(tmp_path):
@@ -34,6 +34,6 @@ def test_a_tie_is_no_choice_and_the_first_seed_speaks(tmp_path):
     )
     records = [record("m", seed, f"run-{seed}") for seed in (0, 1)]
     scored = evaluated(tmp_path / "s", [folder], records, scores=scores)
-    ((_, chosen),) = open_choices([scored], [folder], ["m"])
+    ((_, chosen),) = shown_choices([scored], [folder], ["m"])
     assert dict(chosen.select("item_id", "option").rows()) == {"q-negated": None, "r-negated": 3}
     assert dict(chosen.select("item_id", "margin").rows()) == {"q-negated": 0.0, "r-negated": 1.0}

@@ -44,6 +44,8 @@ def trace(folder, peak):
                 "layer": layer,
                 "subset": "s",
                 "condition": "Edema",
+                "pair_id": "p",
+                "n": 4,
                 "cte_mean": 1.0 / (1 + abs(layer - peak)),
             }
             for site in ("residual", "attention", "mlp")

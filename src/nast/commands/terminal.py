@@ -41,6 +41,16 @@ def print_tables(folder: Path) -> None:
         console.print(grid)
 
 
+def print_markdown(folder: Path) -> None:
+    """The same tables as Markdown, for an issue or a notebook.
+
+    Args:
+        folder: of `NAME.csv` and `NAME.md`.
+    """
+    for path in sorted(folder.glob("*.csv"), key=_reading_order):
+        print((folder / f"{path.stem}.md").read_text("utf-8"))
+
+
 def _reading_order(path: Path) -> tuple[int, str]:
     place = next((n for n, name in enumerate(ORDER) if path.stem.startswith(name)), len(ORDER))
     return place, path.stem

@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 
 from nast.models.images import film
-from nast.reporting.choices import open_choices
+from nast.reporting.choices import shown_choices
 
 MOST = 120
 """How many items a page holds; a film costs about 6 kB."""
@@ -21,8 +21,9 @@ def browsed_items(
     folders: Mapping[str, Sequence[Path]],
     models: Sequence[str],
     model: str | None = None,
+    with_images: bool = False,
 ) -> dict[str, Any] | None:
-    """What the page's browser shows, of data whose access class is open.
+    """What the page's browser shows, of data that may be shown.
 
     The items are those in which models differ most: first those that the reference gets wrong in
     denying words and others get right, and those that it gets right and others wrong.
@@ -32,14 +33,16 @@ def browsed_items(
         folders: stage -> folders of items.
         models: in the order of the tables; the first is the reference.
         model: that stands beside the reference at first; the last one if not given.
+        with_images: the user's word that data which are not open may be shown.
 
     Returns:
         `models`, `model`, `films` (JPEG as base64) and `items`, all plain values; None where no
-        open item was scored in both wordings.
+        such item was scored in both wordings.
     """
     known = [f for stage in ("benchmark", "contextual") for f in folders.get(stage, ())]
     parts = [
-        _paired(items, chosen, models) for items, chosen in open_choices(evaluations, known, models)
+        _paired(items, chosen, models)
+        for items, chosen in shown_choices(evaluations, known, models, with_images)
     ]
     if not parts:
         return None

@@ -1,4 +1,4 @@
-"""What each model chose on the scored items whose access class is open, with the items."""
+"""What each model chose on the scored items that a page may show, with the items."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -11,15 +11,19 @@ from nast.items.table import read_items
 from nast.records import SCORES_SCHEMA
 
 
-def open_choices(
-    evaluations: Sequence[Path], folders: Iterable[Path], models: Sequence[str]
+def shown_choices(
+    evaluations: Sequence[Path],
+    folders: Iterable[Path],
+    models: Sequence[str],
+    with_images: bool = False,
 ) -> Iterator[tuple[pl.DataFrame, pl.DataFrame]]:
-    """The items of each open folder that was scored, and what models chose on them.
+    """The items of each scored folder that may be shown, and what models chose on them.
 
     Args:
         evaluations: folders of `nast evaluate`.
-        folders: of items; those that were not scored, or are not open, are passed over.
+        folders: of items; those that were not scored, or may not be shown, are passed over.
         models: whose choices are wanted, each by its first seed.
+        with_images: the user's word that data which are not open may be shown on this machine.
 
     Yields:
         `ITEMS_SCHEMA` rows, and `item_id, model, option, margin`: the option with the highest
@@ -32,7 +36,7 @@ def open_choices(
             for e in evaluations
             if (names := _names(e, key))
         ]
-        if parts and manifest_of(folder)["access"] == "open":
+        if parts and (with_images or manifest_of(folder)["access"] == "open"):
             scores = pl.concat(parts).filter(pl.col("model").is_in(list(models)))
             yield read_items(folder), _chosen(scores)
 

@@ -10,7 +10,7 @@ from matplotlib import pyplot as plt
 
 from nast.errors import ImageError
 from nast.models.images import open_image
-from nast.reporting.choices import open_choices
+from nast.reporting.choices import shown_choices
 from nast.reporting.figures import literal, save
 
 CAPTION = (
@@ -39,7 +39,11 @@ class Example(NamedTuple):
 
 
 def draw_example(
-    evaluations: Sequence[Path], folders: Sequence[Path], models: Sequence[str], folder: Path
+    evaluations: Sequence[Path],
+    folders: Sequence[Path],
+    models: Sequence[str],
+    folder: Path,
+    with_images: bool = False,
 ) -> Path | None:
     """The picture of a question that the first model gets right in affirmative words alone.
 
@@ -51,13 +55,14 @@ def draw_example(
         folders: of questions.
         models: in the order of the tables; the first is the reference.
         folder: gets `figure1.svg`, `.png` and `.pdf`.
+        with_images: the user's word that data which are not open may be shown.
 
     Returns:
         The SVG; None where there is no such question, no open data or no readable film.
     """
     # Another share of a run is no model of its own here.
     models = [m for m in models if m.rpartition(" @")[0] not in models]
-    example = find_example(evaluations, folders, models)
+    example = find_example(evaluations, folders, models, with_images)
     if example is None:
         return None
     try:
@@ -81,12 +86,15 @@ def draw_example(
 
 
 def find_example(
-    evaluations: Sequence[Path], folders: Sequence[Path], models: Sequence[str]
+    evaluations: Sequence[Path],
+    folders: Sequence[Path],
+    models: Sequence[str],
+    with_images: bool = False,
 ) -> Example | None:
     """The question of `draw_example`, by the first seed of each model."""
     if not models:
         return None
-    for items, chosen in open_choices(evaluations, folders, models):
+    for items, chosen in shown_choices(evaluations, folders, models, with_images):
         items = items.filter(pl.col("set") == "questions", pl.col("form").is_in(FORMS))
         right = chosen.drop_nulls("option").join(
             items.select("item_id", "pair_id", "form", "answer"), on="item_id"

@@ -9,16 +9,22 @@ import polars as pl
 
 from nast.files import manifest_of, read_json, read_table
 from nast.folders import identity
+from nast.layers import LayerRule
 from nast.reporting.item_folders import short_names
-from nast.reporting.runs import even_steps, update_shares
-from nast.tracing.aggregate import LAYER_SCORES_SCHEMA
-from nast.tracing.cte import TRACE_SCHEMA
+from nast.reporting.runs import even_steps, traced_scores, update_shares
 from nast.tracing.plots import ROLES, TITLES
 
 ALL = "all"
 RESAMPLES = 500
 """Draws of the conditions, for the interval of a cell over all of them."""
 CELL = ("site", "role", "layer")
+READ: dict[str, dict[str, Any]] = {
+    "trace": dict.fromkeys(("pair_id", "site", "role", "subset", "condition"), pl.String)
+    | {"layer": pl.Int64, "n": pl.Int64, "cte_mean": pl.Float64},
+    "layer_scores": dict.fromkeys(("aggregation", "condition", "subset"), pl.String)
+    | {"layer": pl.Int64, "score": pl.Float64},
+}
+"""Tables of a trace, and the columns of them that are shown."""
 
 
 def explored_traces(
@@ -55,15 +61,16 @@ def explored_traces(
 
 
 def _explored(trace: Path, name: str, even: Sequence[np.ndarray]) -> dict[str, Any]:
-    sites = read_table(trace / "trace.parquet", TRACE_SCHEMA)
-    scores = read_table(trace / "layer_scores.parquet", LAYER_SCORES_SCHEMA)
-    chosen = read_json(trace / "layer_weights.json")
+    sites, scores = (read_table(trace / f"{n}.parquet", kinds) for n, kinds in READ.items())
+    chosen, aggregation = traced_scores(trace)
+    # Made to be edited by hand: a file may say nothing of its rule.
+    rule = LayerRule()._asdict() | read_json(trace / "layer_weights.json")
     merged = scores.filter(condition=ALL, subset="both").sort("aggregation", "layer")
     profiles = {
-        aggregation: part["score"].to_list()
-        for (aggregation,), part in merged.group_by("aggregation", maintain_order=True)
+        str(name): part["score"].to_list()
+        for (name,), part in merged.group_by("aggregation", maintain_order=True)
     }
-    layers = len(chosen["score"])
+    layers = len(chosen)
     fitting = [share for share in even if len(share) == layers]
     own = np.mean(fitting, axis=0) if fitting else np.full(layers, 1 / layers)
     return {
@@ -72,8 +79,9 @@ def _explored(trace: Path, name: str, even: Sequence[np.ndarray]) -> dict[str, A
         "sites": TITLES,
         "cells": cte_by_condition(sites),
         "profiles": profiles,
-        "chosen": chosen["aggregation"],
-        "rule": {key: chosen[key] for key in ("norm", "beta", "floor", "renorm", "within_noise")},
+        "chosen": aggregation,
+        "rule": {key: rule[key] for key in LayerRule._fields}
+        | {"within_noise": bool(rule.get("within_noise"))},
         "own": [round(float(share), 4) for share in own],
         "measured": bool(fitting),
     }

@@ -66,10 +66,12 @@ def _best(path: Path) -> dict[str, dict[str, Any]]:
         ) from None
 
 
-def example_of(found: Mapping[str, Sequence[Path]]) -> dict[str, str] | None:
-    """One option in negated and in affirmative words, of scored questions that are open data."""
+def example_of(
+    found: Mapping[str, Sequence[Path]], with_images: bool = False
+) -> dict[str, str] | None:
+    """One option in negated and in affirmative words, of scored questions that may be shown."""
     for folder in scored_folders(found["evaluate"], found.get("benchmark", []))[0]:
-        if manifest_of(folder)["access"] != "open":
+        if manifest_of(folder)["access"] != "open" and not with_images:
             continue
         items = read_items(folder).filter(set="questions")
         forms = {form: items.filter(form=form) for form in ("negated", "affirmative")}

@@ -1,7 +1,7 @@
 """Finished folders of the other stages -> tables, figures and one self-contained `report.html`."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ import polars as pl
 from markupsafe import Markup
 
 from nast import __version__
+from nast.access import strictest
 from nast.errors import UsageError
 from nast.files import manifest_of, write_table, write_text
 from nast.records import LISTS, METRICS_SCHEMA
@@ -49,7 +50,9 @@ TITLES = {
 }
 
 
-def build_report(folders: Sequence[Path], out: Path, *, fresh: bool = False) -> dict[str, Any]:
+def build_report(
+    folders: Sequence[Path], out: Path, *, with_images: bool = False, fresh: bool = False
+) -> dict[str, Any]:
     """Report on evaluations, traces and runs.
 
     Args:
@@ -57,6 +60,8 @@ def build_report(folders: Sequence[Path], out: Path, *, fresh: bool = False) -> 
             Table 4 and the shares over steps, a trace Figure 5, benchmark and contextual folders
             the audit.
         out: gets `report.html`, `metrics.parquet`, `tables/` and `figures/`.
+        with_images: the user's word that films and texts of data which are not open may be on the
+            page; else of those there are counts alone.
         fresh: start over in a folder of another configuration.
 
     Returns:
@@ -96,13 +101,14 @@ def build_report(folders: Sequence[Path], out: Path, *, fresh: bool = False) -> 
         tables = [t for t in (*tables, *harm_tables(joined)) if t.rows]
         write_tables(tables, target / "tables")
         write_table(target / "metrics.parquet", joined.metrics, METRICS_SCHEMA)
-        write_text(target / "report.html", _page(joined, tables, runs, found, target))
+        write_text(target / "report.html", _page(joined, tables, runs, found, target, with_images))
         return {
             "counts": {"models": len(joined.models), "tables": len(tables)},
             "report": "report.html",
         }
 
-    return stage(out, {"stage": "report"}, folders, make, fresh=fresh)
+    config = {"stage": "report", **({"images": True} if with_images else {})}
+    return stage(out, config, folders, make, fresh=fresh)
 
 
 def _page(
@@ -111,6 +117,7 @@ def _page(
     runs: Mapping[str, Sequence[Path]],
     found: Mapping[str, Sequence[Path]],
     target: Path,
+    with_images: bool,
 ) -> str:
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("nast.reporting"),
@@ -124,7 +131,7 @@ def _page(
     # Another share of a run is no model of its own to look at.
     models = [m for m in joined.models if m.rpartition(" @")[0] not in joined.models]
     repair = next((r for _, part in parts if (r := repair_of(joined, part))), None)
-    items = browsed_items(found["evaluate"], found, models, repair)
+    items = browsed_items(found["evaluate"], found, models, repair, with_images)
     traces = explored_traces(found.get("trace", []), runs)
     return environment.get_template("report.html.j2").render(
         version=__version__,
@@ -137,7 +144,8 @@ def _page(
         shown=shown_rows,
         glossary=glossary_of(joined, _lists(joined.metrics)),
         answers=[(data, said) for data, part in parts if (said := answers(joined, part))],
-        first=_first(joined, parts, found, target / "figures"),
+        first=_first(joined, parts, found, target / "figures", with_images),
+        closed=_closed(manifests.values()) if with_images else "",
         synthetic=_synthetic(found["evaluate"]),
         reviews={
             n: r for f in found["evaluate"] for n, r in manifests[f].get("review", {}).items()
@@ -147,7 +155,7 @@ def _page(
             for data, part in parts
             for said in findings(joined, part)
         ],
-        example=example_of(found),
+        example=example_of(found, with_images),
         tables=tables,
         titles=TITLES,
         notes={t.name: equal if t.name == "table4" else None for t in tables},
@@ -211,6 +219,7 @@ def _first(
     parts: Sequence[tuple[str | None, pl.DataFrame]],
     found: Mapping[str, Sequence[Path]],
     folder: Path,
+    with_images: bool,
 ) -> list[dict[str, Any]]:
     """The pictures of the answer: the models at a glance, and an example with its film."""
     drawn = []
@@ -218,7 +227,8 @@ def _first(
         path = draw_answer(joined, part, folder, data or "")
         title = f"{GLANCE[0]} ({data})" if data else GLANCE[0]
         drawn += [(title, GLANCE[1], path)] if path else []
-    example = draw_example(found["evaluate"], found.get("benchmark", []), joined.models, folder)
+    benchmarks = found.get("benchmark", [])
+    example = draw_example(found["evaluate"], benchmarks, joined.models, folder, with_images)
     drawn += [(*EXAMPLE, example)] if example else []
     return [{"title": t, "text": x, "svg": Markup(_inline(p))} for t, x, p in drawn]
 
@@ -248,6 +258,12 @@ def _figures(
         drawn += [(*CURVES_CAPTION, curves)] if curves else []
         drawn.append((*CAPTION, draw_updates(runs, folder, even_steps(runs))))
     return [{"title": t, "text": x, "svg": Markup(_inline(p))} for t, x, p in drawn]
+
+
+def _closed(manifests: Iterable[Mapping[str, Any]]) -> str:
+    """The access class of data that are shown though they are not open; empty for none."""
+    access = strictest(m.get("access", "open") for m in manifests)
+    return access if access != "open" else ""
 
 
 def _synthetic(evaluations: Sequence[Path]) -> str:
