@@ -18,6 +18,7 @@ from nast.reporting.answer import answers, repair_of
 from nast.reporting.answer_figures import CAPTION as GLANCE
 from nast.reporting.answer_figures import draw_answer
 from nast.reporting.browser import browsed_items
+from nast.reporting.checklist import BLANK, checklist, checklist_text
 from nast.reporting.example_figures import CAPTION as EXAMPLE
 from nast.reporting.example_figures import draw_example
 from nast.reporting.explorer import explored_traces
@@ -25,6 +26,8 @@ from nast.reporting.figures import figure3
 from nast.reporting.findings import comparison_table, findings
 from nast.reporting.glossary import glossary_of
 from nast.reporting.harm import harm_tables
+from nast.reporting.harm_figures import CAPTION as GAIN
+from nast.reporting.harm_figures import draw_gain
 from nast.reporting.item_folders import audits_of, example_of, short_names
 from nast.reporting.joined import Joined, data_sets, join_evaluations, of_data
 from nast.reporting.runs import by_setting, depth, even_steps, traced_order, update_shares
@@ -59,7 +62,7 @@ def build_report(
         folders: finished folders of any stage; evaluations give Tables 1-3 and Figure 3, runs
             Table 4 and the shares over steps, a trace Figure 5, benchmark and contextual folders
             the audit.
-        out: gets `report.html`, `metrics.parquet`, `tables/` and `figures/`.
+        out: gets `report.html`, `metrics.parquet`, `checklist.md`, `tables/` and `figures/`.
         with_images: the user's word that films and texts of data which are not open may be on the
             page; else of those there are counts alone.
         fresh: start over in a folder of another configuration.
@@ -101,6 +104,7 @@ def build_report(
         tables = [t for t in (*tables, *harm_tables(joined)) if t.rows]
         write_tables(tables, target / "tables")
         write_table(target / "metrics.parquet", joined.metrics, METRICS_SCHEMA)
+        write_text(target / "checklist.md", checklist_text(checklist(joined, found)))
         write_text(target / "report.html", _page(joined, tables, runs, found, target, with_images))
         return {
             "counts": {"models": len(joined.models), "tables": len(tables)},
@@ -160,6 +164,8 @@ def _page(
         titles=TITLES,
         notes={t.name: equal if t.name == "table4" else None for t in tables},
         figures=_figures(joined, parts, runs, found, target / "figures"),
+        checklist=checklist(joined, found),
+        blank=BLANK,
         comparisons=[t for t in changes if t.rows],
         audits=audits_of(found),
         protocols=joined.metrics["protocol"].drop_nulls().unique(maintain_order=True).to_list(),
@@ -246,6 +252,10 @@ def _figures(
         if path:
             title = f"Figure 3 ({data})" if data else "Figure 3"
             drawn.append((title, "Question accuracy by form, with 95 % intervals.", path))
+        path = draw_gain(joined, part, folder, data or "")
+        if path:
+            title = f"{GAIN[0]} ({data})" if data else GAIN[0]
+            drawn.append((title, GAIN[1], path))
     traces = short_names(found.get("trace", []))
     for number, (place, name) in enumerate(traces.items(), 1):
         several = len(traces) > 1
