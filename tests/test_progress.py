@@ -3,7 +3,10 @@
 import pytest
 
 from nast import progress
-from nast.progress import Progress, counted
+from nast.benchmark.build import build_benchmark
+from nast.contextual.build import build_contextual
+from nast.progress import Progress, counted, note
+from nast.sources.collect import build_facts
 
 
 class Clock:
@@ -60,3 +63,25 @@ def test_a_stage_learns_how_many_steps_it_has(capsys):
     for _ in range(12):
         told.advance()
     assert told.count == told.total == 12
+
+
+def test_a_note_is_for_a_terminal_and_goes_away(capsys, monkeypatch):
+    note("reading mimic-cxr-jpg")
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr(progress, "LIVE", True)
+    note("reading \x1b[2J" + "x" * 100)
+    note("")
+    first, second, rest = capsys.readouterr().err.split("\r")
+    assert "\x1b" not in first and len(first) == 79 and second.strip() == rest == ""
+
+
+def test_building_says_what_goes_on(phantom, tmp_path, capsys, monkeypatch):
+    """Every stage of the data speaks to a terminal, and leaves it clean."""
+    monkeypatch.setattr(progress, "LIVE", True)
+    build_facts([f"mimic-cxr-jpg:{phantom}"], tmp_path / "facts")
+    build_benchmark(tmp_path / "facts", tmp_path / "questions", limit=2)
+    build_contextual(tmp_path / "facts", tmp_path / "claims", groups=2, lists=8, allow_leaks=True)
+    lines = [line.strip() for line in capsys.readouterr().err.split("\r")]
+    for said in ("reading mimic-cxr-jpg", "groups of questions", "captions", "candidate lists"):
+        assert any(line.startswith(said) for line in lines)
+    assert lines[-1] == lines[-2] == ""

@@ -36,6 +36,17 @@ def counted(steps: Sequence[Step], what: str, unit: int = 1) -> Iterator[Step]:
         print(" " * 79, end="\r", file=sys.stderr, flush=True)
 
 
+def note(what: str) -> None:
+    """Say what goes on now, to a terminal; the next line takes its place, and "" takes it away.
+
+    Args:
+        what: goes on, for people; never a text or an identifier of the data.
+    """
+    if LIVE:
+        said = f"        {visible(what)}" if what else ""
+        print(f"{said:<79}"[:79], end="\r", file=sys.stderr, flush=True)
+
+
 class Progress:
     """Numbered stages on standard error; a terminal also gets a moving count."""
 

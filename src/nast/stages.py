@@ -25,6 +25,7 @@ from nast.folders import (
 )
 from nast.hashes import content_hash
 from nast.lock import LOCK, Lock, locked
+from nast.progress import note
 
 Make = Callable[[Path], dict[str, Any]]
 
@@ -79,7 +80,9 @@ def stage(
             return made
         place = _begin(folder, asked, inputs, fresh, state)
         try:
-            made = _finish(place, {**asked, **make(place)}, inputs, lock)
+            found = make(place)
+            note("")
+            made = _finish(place, {**asked, **found}, inputs, lock)
         except BaseException:
             if place != folder:
                 shutil.rmtree(place, ignore_errors=True)

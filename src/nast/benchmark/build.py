@@ -16,6 +16,7 @@ from nast.items.card import NOT_REVIEWED
 from nast.items.table import FILE
 from nast.language.write.llm.backends import LanguageModel
 from nast.language.write.llm.realise import realise
+from nast.progress import note
 from nast.ranges import COUNT, SEED
 from nast.records import ITEMS_SCHEMA
 from nast.sources.collect import read_facts
@@ -85,6 +86,7 @@ def build_benchmark(
                 cache=cache,
                 conditions=known.conditions,
             )
+        note("groups of questions")
         questions, counts = make_questions(
             known.studies, how, seed, limit, writer, known.conditions
         )
@@ -96,6 +98,7 @@ def build_benchmark(
                 "studies of four patients with different labels for three "
                 "conditions",
             )
+        note("what words alone can solve")
         audit = audit_table(questions, seed, known.conditions)
         write_table(out / FILE, questions, ITEMS_SCHEMA)
         write_json(out / "audit.json", audit)

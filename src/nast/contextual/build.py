@@ -22,6 +22,7 @@ from nast.files import atomic, manifest_of, write_json, write_table, write_text
 from nast.items.audit import audit_table, leaks_of, raise_on_leak
 from nast.items.table import FILE
 from nast.language.write.llm.backends import LanguageModel
+from nast.progress import note
 from nast.ranges import COUNT, SEED, Range
 from nast.records import CANDIDATES_SCHEMA, CAPTIONS_SCHEMA, ITEMS_SCHEMA
 from nast.sources.collect import read_facts
@@ -116,6 +117,7 @@ def build_contextual(
         studies, table, conditions = known.studies, known.facts, known.conditions
         refuse_split_patients(studies, facts)
         copy_conditions(facts, out)
+        note("groups of claim sets")
         found = find_groups(
             studies,
             table,
@@ -143,7 +145,9 @@ def build_contextual(
             wordings, of_captions = write_captions(said, model, **settings)
             told = {"language model": {"claims": of_claims, "captions": of_captions}}
         claims = claims_table(found, studies, seed, written, conditions)
+        note("what words alone can solve")
         audit = audit_table(claims, seed, conditions)
+        note("captions")
         plan = plan_captions(
             studies,
             table,
@@ -156,10 +160,12 @@ def build_contextual(
         cells = write_slices(out / "captions.parquet", plan)
         write_table(out / FILE, claims, ITEMS_SCHEMA)
         limit = lists if protocol == "default" else 0
+        note("candidate lists")
         shown = candidate_lists(
             plan.sayable, table, limit, seed, size=candidates, conditions=conditions
         )
         write_table(out / "candidates.parquet", shown, CANDIDATES_SCHEMA)
+        note("what words alone can solve of the lists")
         training = said_in_training(shown, out / "captions.parquet")
         audit |= audit_lists(shown, training, seed, conditions)
         write_json(out / "audit.json", audit)

@@ -20,6 +20,7 @@ from nast.facts.entailment import truth
 from nast.facts.truths import annotations, truth_table
 from nast.hashes import content_hash, seed_of
 from nast.language.write.caption_forms import caption, caption_forms
+from nast.progress import counted
 from nast.ranges import Range
 from nast.records import CANDIDATES_SCHEMA, Fact
 
@@ -207,7 +208,7 @@ def candidate_lists(
         for polarity in POLARITIES
     }
     drawn: list[pl.DataFrame] = []
-    for (split, polarity), parts in spoken.items():
+    for (split, polarity), parts in counted(list(spoken.items()), "candidate lists, by split"):
         sizes = (size,) if size else SIZES
         for k in sizes:
             found = [_drawn(part, polarity, k, limit // 2, seed) for part in parts]

@@ -20,6 +20,7 @@ from nast.facts.conditions import (
     load_conditions,
 )
 from nast.files import manifest_of, read_table, write_json, write_table
+from nast.progress import note
 from nast.records import FACTS_SCHEMA, STUDIES_SCHEMA
 from nast.sources.cad_chest import DEFINITE, check_cut, read_cad_chest
 from nast.sources.chexpert import read_chexpert
@@ -122,15 +123,18 @@ def build_facts(
         "mimic-cxr-jpg": {"labeler": labeler},
         "cad-chest": {"cut": cut},
     }
-    sources = [
-        READERS[name](path, **options.get(name, {}), conditions=table) for name, path in named
-    ]
+    sources = []
+    for name, path in named:
+        note(f"reading {name}")
+        sources.append(READERS[name](path, **options.get(name, {}), conditions=table))
+    note("")
     inputs = [path for source in sources for path in source.files]
     inputs += [conditions] if conditions else []
 
     def make(out: Path) -> dict[str, Any]:
         if conditions:
             shutil.copyfile(conditions, out / TABLE)
+        note("joining sources, looking for their images")
         tables = collect(sources, table)
         bad = tables.report["bad_images"]
         if max_bad is not None and len(bad) > max_bad:
