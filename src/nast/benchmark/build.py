@@ -71,7 +71,7 @@ def build_benchmark(
     config = {"stage": "benchmark", "protocol": protocol, "seed": seed, "limit": limit}
     config |= asdict(how)
     if model:
-        config |= {"model": model.name, "decoding": dict(model.decoding), **model.allowed}
+        config |= model.record()
 
     def make(out: Path) -> dict[str, Any]:
         known = read_facts(facts)

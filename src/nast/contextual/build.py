@@ -110,7 +110,7 @@ def build_contextual(
         "candidates": candidates,
     }
     if model:
-        config |= {"model": model.name, "decoding": dict(model.decoding), **model.allowed}
+        config |= model.record()
 
     def make(out: Path) -> dict[str, Any]:
         known = read_facts(facts)

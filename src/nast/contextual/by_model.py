@@ -134,7 +134,7 @@ def write_captions(
     texts: list[list[str]] = [[] for _ in statements]
     counts: dict[str, Any] = {}
     for number in range(paraphrases):
-        tasks = [_task(batch, conditions) for batch in _batches(statements)]
+        tasks = [_task(batch, conditions, model.prompts) for batch in _batches(statements)]
         speaker = paraphrasing(model, number)
         told = converse(tasks, partial(ask, speaker, cache=answers, counts=asked), retries)
         found = [task.found.get(label) for task in tasks for label in task.checks]
@@ -147,7 +147,7 @@ def write_captions(
         fact = statement.fact
         forms = (caption(fact, form, conditions) for form in caption_forms(fact.existence))
         ways += [text for text in forms if text not in ways][: paraphrases - len(ways)]
-    realiser = f"llm:{model.name}:{version_of(['claims', 'again'])}"
+    realiser = f"llm:{model.name}:{version_of(['claims', 'again'], model.prompts)}"
     counts |= {
         "realiser": realiser,
         "statements": len(statements),
@@ -165,15 +165,14 @@ def _batches(statements: Sequence[TrueStatement]) -> list[Sequence[TrueStatement
     return [statements[i : i + BATCH] for i in range(0, len(statements), BATCH)]
 
 
-def _task(statements: Sequence[TrueStatement], conditions: Conditions) -> Task:
+def _task(
+    statements: Sequence[TrueStatement], conditions: Conditions, prompts: Path | None
+) -> Task:
     labels = labels_of(len(statements))
     checks: dict[str, Callable[[str], Any]] = {
         label: partial(check_negated, facts=[s.fact], conditions=conditions)
         for label, s in zip(labels, statements, strict=True)
     }
-    return Task(_prompt(statements, conditions), checks)
-
-
-def _prompt(statements: Sequence[TrueStatement], conditions: Conditions) -> Messages:
     fields = fields_of("claims", [(s.fact,) for s in statements], conditions)
-    return load_prompt("claims").messages(**fields)
+    messages = load_prompt("claims", prompts).messages(**fields)
+    return Task(messages, checks, prompts=prompts)

@@ -29,7 +29,7 @@ RECIPES = Path(__file__).parent / "recipes"
 """Recipes of the package: `recipe.yaml` is written by `--init`, `demo.yaml` is the demo."""
 GIVEN_OTHERWISE = {"folder", "facts", "cache", "model", "fresh", "specs", "protocol"}
 """Arguments of the stages that are no keys of a section."""
-FILES = {"conditions", "override"}
+FILES = {"conditions", "override", "prompts"}
 """Options that name a file."""
 
 

@@ -22,6 +22,8 @@ class WriterOptions:
         loopback_stays: state that nothing behind a loopback address passes data on to another
             machine.
         override: YAML file with the person, date and reason that let private data leave.
+        prompts: folder of your own prompts, options.txt, rewrite.txt, claims.txt and again.txt;
+            what is not there is the package's.
     """
 
     realiser: Literal["template", "llm"] = "template"
@@ -29,6 +31,7 @@ class WriterOptions:
     key_variable: str | None = None
     loopback_stays: bool = False
     override: Path | None = None
+    prompts: Path | None = None
 
     def model(self, inputs: Iterable[Path]) -> "LanguageModel | None":
         """The model of the endpoint, once the access class of the data allows it; else None.
@@ -40,13 +43,14 @@ class WriterOptions:
         from nast.errors import UsageError
         from nast.folders import strictest_of
         from nast.language.write.llm.endpoints import PRESETS, Endpoint
+        from nast.language.write.llm.prompts import check_prompts
         from nast.language.write.llm.server import server_model
 
         if self.realiser == "template":
             if self != TEMPLATES:
                 raise UsageError(
-                    "--endpoint, --key-variable, --loopback-stays and --override are for "
-                    "--realiser llm"
+                    "--endpoint, --key-variable, --loopback-stays, --override and --prompts are "
+                    "for --realiser llm"
                 )
             return None
         address, mark, name = (self.endpoint or "").partition("#")
@@ -58,10 +62,13 @@ class WriterOptions:
         where = PRESETS.get(address) or Endpoint(address, name)
         if self.key_variable:
             where = replace(where, key_variable=self.key_variable)
+        if self.prompts:
+            check_prompts(self.prompts)
         override = override_of(self.override)
-        return server_model(
+        found = server_model(
             where, strictest_of(inputs), loopback_stays=self.loopback_stays, override=override
         )
+        return replace(found, prompts=self.prompts)
 
     def answers(self, out: Path) -> Path | None:
         """The file of the model's answers, beside the output folder; None for templates."""

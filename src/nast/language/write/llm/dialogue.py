@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from nast.language.write.llm.prompts import Messages, load_prompt
 from nast.language.write.llm.thoughts import spoken
@@ -22,6 +23,7 @@ class Task:
         messages: so far; answers that hold a fault are answered with what is wrong in them.
         checks: label -> what its text must pass.
         stem: check of a stem, where one is wanted; a wrong stem is not asked for again.
+        prompts: folder of the user's own prompts.
         found: label -> text that passed.
         faults: label -> why its last text did not.
     """
@@ -29,6 +31,7 @@ class Task:
     messages: Messages
     checks: dict[str, Check]
     stem: Check | None = None
+    prompts: Path | None = None
     found: dict[str, str] = field(default_factory=dict)
     faults: dict[str, Fault] = field(default_factory=dict)
 
@@ -95,7 +98,8 @@ def _hear(task: Task, answer: str | None, rejected: Counter[str]) -> None:
             rejected[fault.code] += 1
     if task.faults:
         wrong = "\n".join(f"{label} {fault.detail}." for label, fault in task.faults.items())
-        again = load_prompt("again").messages(faults=wrong, labels=", ".join(task.faults))
+        labels = ", ".join(task.faults)
+        again = load_prompt("again", task.prompts).messages(faults=wrong, labels=labels)
         task.messages += ({"role": "assistant", "content": answer}, *again)
 
 

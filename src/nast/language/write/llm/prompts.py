@@ -1,9 +1,10 @@
 """Prompts as text files, each known by the hash of its words.
 
 The wording is ours, after the specification of the paper's Appendices B (options, rewriting) and C
-(claims). A file holds the turns of a conversation under `[system]`, `[user]` and `[assistant]`;
-`$name` marks a field. All that a field can hold comes from here: names of the table of conditions,
-present or absent, and attributes of closed vocabularies. Studies and patients are not known.
+(claims); a folder of the user's own files takes its place. A file holds the turns of a conversation
+under `[system]`, `[user]` and `[assistant]`; `$name` marks a field. All that a field can hold comes
+from here: names of the table of conditions, present or absent, and attributes of closed
+vocabularies. Studies and patients are not known.
 """
 
 import re
@@ -13,12 +14,20 @@ from pathlib import Path
 from string import Template
 from typing import Any, Literal, NamedTuple
 
+from nast.errors import InputError
 from nast.facts.conditions import CONDITIONS, Conditions
 from nast.hashes import content_hash
 from nast.language.write.templates import normal_phrase
 from nast.records import Fact, Statement
 
 PROMPTS = Path(__file__).with_name("prompts")
+FIELDS = {
+    "options": {"findings", "configurations"},
+    "rewrite": {"statements"},
+    "claims": {"facts"},
+    "again": {"faults", "labels"},
+}
+"""The prompts, and the fields that each is given."""
 Kind = Literal["options", "claims"]
 Messages = tuple[Mapping[str, Any], ...]
 """A conversation: turns with `role` (system, user, assistant) and `content`: words, or a list of
@@ -45,17 +54,67 @@ class Prompt(NamedTuple):
 
 
 @lru_cache
-def load_prompt(name: str) -> Prompt:
-    """A prompt of the package: `options`, `rewrite`, `claims` or `again`."""
-    text = (PROMPTS / f"{name}.txt").read_text(encoding="utf-8")
+def load_prompt(name: str, folder: Path | None = None) -> Prompt:
+    """A prompt: `options`, `rewrite`, `claims` or `again`.
+
+    Args:
+        name: of the prompt.
+        folder: the user's own; what it lacks is the package's.
+
+    Raises:
+        InputError: a file of the user's is no prompt (see `check_prompts`).
+    """
+    own = folder / f"{name}.txt" if folder else None
+    path = own if own and own.is_file() else PROMPTS / f"{name}.txt"
+    text = path.read_text(encoding="utf-8")
     _, *parts = _TURN.split(text)
     turns = zip(parts[::2], parts[1::2], strict=True)
-    return Prompt(tuple((r, w.strip()) for r, w in turns), content_hash(text)[:12])
+    prompt = Prompt(tuple((r, w.strip()) for r, w in turns), content_hash(text)[:12])
+    if path == own:
+        _check(path, prompt, FIELDS[name])
+    return prompt
 
 
-def version_of(names: Sequence[str]) -> str:
+def check_prompts(folder: Path) -> None:
+    """Look at a folder of the user's own prompts before a model is asked.
+
+    Raises:
+        InputError: it has no prompt or a file of another name, a prompt has no turn of the user,
+            or it lacks a field or names one that it is not given.
+    """
+    known = {f"{name}.txt" for name in FIELDS}
+    found = {path.name for path in folder.glob("*.txt")} if folder.is_dir() else set()
+    if not found or found - known:
+        raise InputError(
+            folder,
+            found=f"the files {', '.join(sorted(found))}" if found else "no prompt",
+            expected=f"some of {', '.join(sorted(known))}; what is not there is the package's",
+        )
+    for name in FIELDS:
+        load_prompt(name, folder)
+
+
+def _check(path: Path, prompt: Prompt, fields: set[str]) -> None:
+    if "user" not in {role for role, _ in prompt.turns}:
+        expected = "turns under [system], [user] and [assistant], one of the user at least"
+        raise InputError(path, found="no turn of the user", expected=expected)
+    said = " or ".join(f"${name}" for name in sorted(fields))
+    for _, words in prompt.turns:
+        template = Template(words)
+        unknown = set(template.get_identifiers()) - fields
+        if unknown or not template.is_valid():
+            found = ", ".join(f"${name}" for name in sorted(unknown)) or "a $ without a name"
+            expected = f"{said}; a $ of the text is written $$"
+            raise InputError(path, found=found, expected=expected)
+    lacking = fields - {n for _, words in prompt.turns for n in Template(words).get_identifiers()}
+    if lacking:
+        found = f"no {', '.join(f'${name}' for name in sorted(lacking))}"
+        raise InputError(path, found=found, expected=f"all of {', '.join(sorted(fields))}")
+
+
+def version_of(names: Sequence[str], folder: Path | None = None) -> str:
     """One version for the prompts that took part in a text, 12 hexadecimal digits."""
-    return content_hash([load_prompt(name).version for name in names])[:12]
+    return content_hash([load_prompt(name, folder).version for name in names])[:12]
 
 
 def labels_of(number: int) -> list[str]:

@@ -138,15 +138,15 @@ def realise(
     answers = AnswerCache(cache)
     requests = Counter({"answers from the cache": 0, "requests to the model": 0})
     asking = partial(ask, model, cache=answers, counts=requests)
-    first = {key: _writing(key, kind, conditions) for key in keys}
+    first = {key: _writing(key, kind, conditions, model.prompts) for key in keys}
     negated = converse(list(first.values()), asking, retries)
     second = {
-        key: _rewriting(key, task.found, conditions)
+        key: _rewriting(key, task.found, conditions, model.prompts)
         for key, task in first.items()
         if not task.missing()
     }
     affirmative = converse(list(second.values()), asking, retries)
-    realiser = f"llm:{model.name}:{version_of([kind, 'rewrite', 'again'])}"
+    realiser = f"llm:{model.name}:{version_of([kind, 'rewrite', 'again'], model.prompts)}"
     written: dict[tuple[Statement, ...], Written] = {}
     failed, made = Counter[str](), Counter[str]()
     for key, task in first.items():
@@ -177,19 +177,24 @@ def realise(
     }
 
 
-def _writing(statements: Sequence[Statement], kind: Kind, conditions: Conditions) -> Task:
+def _writing(
+    statements: Sequence[Statement], kind: Kind, conditions: Conditions, prompts: Path | None
+) -> Task:
     """The negated form of all statements, and a stem for options."""
     checks = {
         label: partial(check_negated, facts=facts, conditions=conditions)
         for label, facts in zip(labels_of(len(statements)), statements, strict=True)
     }
-    messages = load_prompt(kind).messages(**fields_of(kind, statements, conditions))
+    messages = load_prompt(kind, prompts).messages(**fields_of(kind, statements, conditions))
     stem = partial(check_stem, conditions=conditions) if kind == "options" else None
-    return Task(messages, dict(checks), stem)
+    return Task(messages, dict(checks), stem, prompts)
 
 
 def _rewriting(
-    statements: Sequence[Statement], found: Mapping[str, str], conditions: Conditions
+    statements: Sequence[Statement],
+    found: Mapping[str, str],
+    conditions: Conditions,
+    prompts: Path | None,
 ) -> Task:
     """The affirmative form of those texts that deny something."""
     denying = {
@@ -201,8 +206,9 @@ def _rewriting(
         label: partial(check_affirmative, negated=found[label], facts=facts, conditions=conditions)
         for label, facts in denying.items()
     }
-    messages = load_prompt("rewrite").messages(statements=rewriting(denying, found, conditions))
-    return Task(messages, dict(checks))
+    said = rewriting(denying, found, conditions)
+    messages = load_prompt("rewrite", prompts).messages(statements=said)
+    return Task(messages, dict(checks), prompts=prompts)
 
 
 def _by_model(
