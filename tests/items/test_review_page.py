@@ -191,17 +191,29 @@ def test_a_review_in_a_browser(facts, review, tmp_path):
         assert shown.locator("#image").evaluate("film => film.naturalWidth") > 0
         shown.keyboard.press("a")
         assert shown.inner_text("#letter") in "ABCD" and shown.locator("li.truth").count() == 2
-        for key in "1242":
+        for key in "1jj":
             shown.keyboard.press(key)
-        assert place.inner_text() == f"Questions, 5 of {NUMBER}"
+        # The first press shows the answer that the second judges.
+        shown.keyboard.press("2")
+        assert shown.inner_text("#letter") in "ABCD" and shown.inner_text("#letter")
+        assert f"Questions 1 / {NUMBER}" in shown.inner_text("#tabs")
+        for key in "2k224j":
+            shown.keyboard.press(key)
+        assert shown.inner_text("#texts").count("Labels of the image") == 0
+        shown.keyboard.press("j")
+        for key in "a2":
+            shown.keyboard.press(key)
         assert f"Questions 4 / {NUMBER}" in shown.inner_text("#tabs")
         shown.keyboard.press("u")
         assert place.inner_text() == f"Questions, 4 of {NUMBER}"
-        shown.keyboard.press("3")
-        shown.keyboard.press("k")
+        assert f"Questions 3 / {NUMBER}" in shown.inner_text("#tabs")
+        for key in "3jjkk":
+            shown.keyboard.press(key)
         shown.fill("#comment", "1, 2, j: letters in a field are no keys")
         shown.keyboard.press("Tab")
         assert place.inner_text() == f"Questions, 4 of {NUMBER}"
+        shown.keyboard.press("n")
+        assert place.inner_text() == f"Questions, 5 of {NUMBER}"
         shown.get_by_role("button", name="Save decisions.json").click()
         assert "name first" in shown.inner_text("#kept")
         shown.fill("#name", "Anna")
@@ -211,6 +223,9 @@ def test_a_review_in_a_browser(facts, review, tmp_path):
         shown.keyboard.press("Tab")
         assert shown.locator("button[aria-pressed=true]").inner_text().endswith("wording is off")
         shown.reload()
+        assert place.inner_text().startswith("Phrases, 1 of")
+        shown.get_by_role("button", name="Questions").click()
+        assert place.inner_text() == f"Questions, 5 of {NUMBER}"
         assert shown.input_value("#name") == "Anna"
         assert f"Questions 4 / {NUMBER}" in shown.inner_text("#tabs")
         with shown.expect_download() as download:
@@ -230,8 +245,8 @@ def test_a_review_in_a_browser(facts, review, tmp_path):
     assert saved == again
     verdicts = [row["Verdict"] for row in saved["Questions"]]
     assert verdicts[:5] == ["accept", "reject", "reject", "cannot tell", ""]
-    assert [saved["Questions"][n][CHECKS["one right"]] for n in (0, 1)] == ["yes", "no"]
-    assert saved["Questions"][2][CHECKS["natural"]] == "no"
+    assert [saved["Questions"][n][CHECKS["one right"]] for n in (0, 2)] == ["yes", "no"]
+    assert saved["Questions"][1][CHECKS["natural"]] == "no"
     assert saved["Questions"][3]["Comment"].startswith("1, 2, j")
     assert saved["Phrases"][0]["Verdict"] == "edit"
     found = {row["Id"]: row for row in saved["Questions"]}
@@ -288,3 +303,85 @@ def test_the_workbook_shows_films_beside_its_questions(facts, tmp_path):
     export_review(secret, tmp_path / "none", number=NUMBER, film=small)
     with ZipFile(tmp_path / "none" / "review.xlsx") as book:
         assert not [name for name in book.namelist() if name.startswith("xl/media/")]
+
+
+def saved_row(shown, path, sheet):
+    """The first row of a sheet in the file that the page saves."""
+    shown.fill("#name", "Anna")
+    with shown.expect_download() as download:
+        shown.get_by_role("button", name="Save decisions.json").click()
+    download.value.save_as(path)
+    return read_json(path)[sheet][0]
+
+
+def test_a_file_that_is_taken_up_again_says_the_same(review, tmp_path):
+    """Whatever checks a verdict goes with: what is saved, loaded and saved is equal."""
+    with browser(accept_downloads=True) as chromium:
+        for key in "124":
+            for check in ("Natural wording", "Exactly one right option", None):
+                shown = chromium.open(review[0])
+                shown.evaluate("localStorage.clear()")
+                shown.reload()
+                shown.keyboard.press("a")
+                shown.keyboard.press(key)
+                if check:
+                    shown.get_by_label(check).click()
+                first = saved_row(shown, tmp_path / "a.json", "Questions")
+                shown.evaluate("localStorage.clear()")
+                shown.reload()
+                shown.set_input_files("#load", tmp_path / "a.json")
+                shown.wait_for_function("document.getElementById('name').value === 'Anna'")
+                assert saved_row(shown, tmp_path / "b.json", "Questions") == first
+                assert first["Verdict"] == ("accept" if key == "1" else "reject")
+                shown.close()
+        assert chromium.faults == []
+
+
+def test_a_correction_goes_with_its_verdict(review, tmp_path):
+    with browser(accept_downloads=True) as chromium:
+        shown = chromium.open(review[0])
+        shown.get_by_role("button", name="Phrases").click()
+        field = shown.get_by_label("Corrected phrase")
+        usual = field.input_value()
+        field.fill("smooth pleural lines")
+        # Leaving the field for a button takes that button's verdict.
+        shown.locator("#verdicts button").nth(0).click()
+        assert shown.locator("button[aria-pressed=true]").inner_text().endswith("right")
+        row = saved_row(shown, tmp_path / "a.json", "Phrases")
+        assert (row["Verdict"], row["Corrected phrase"]) == ("edit", "smooth pleural lines")
+        shown.locator("#verdicts button").nth(1).click()
+        row = saved_row(shown, tmp_path / "a.json", "Phrases")
+        assert (row["Verdict"], row["Corrected phrase"]) == ("reject", "")
+        shown.keyboard.press("j")
+        field = shown.get_by_label("Corrected phrase")
+        usual = field.input_value()
+        field.fill("well kept")
+        shown.keyboard.press("Escape")
+        assert shown.locator("button[aria-pressed=true]").inner_text().endswith("wording is off")
+        field.fill(usual)
+        shown.keyboard.press("Escape")
+        assert shown.locator("#verdicts button[aria-pressed=true]").count() == 0
+        assert chromium.faults == []
+
+
+def test_the_end_is_said_and_a_film_stays_in_sight(review):
+    with browser() as chromium:
+        shown = chromium.open(review[0])
+        for _ in range(NUMBER):
+            for key in "a1j":
+                shown.keyboard.press(key)
+        assert shown.inner_text("#kept").startswith("This is the last row")
+        shown.keyboard.press("n")
+        assert f"Every row has a verdict: Questions {NUMBER} / {NUMBER}" in shown.inner_text(
+            "#kept"
+        )
+        box = shown.locator(".stage").bounding_box()
+        middle = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+        shown.keyboard.press("+")
+        shown.mouse.move(*middle)
+        shown.mouse.down()
+        shown.mouse.move(middle[0] + 4000, middle[1] + 4000, steps=3)
+        shown.mouse.up()
+        film = shown.locator("#image").bounding_box()
+        assert film["x"] <= box["x"] + 1 and film["y"] <= box["y"] + 1
+        assert chromium.faults == []

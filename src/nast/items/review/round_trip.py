@@ -137,8 +137,10 @@ def _warning(manifest: dict[str, Any], films: int) -> str:
     terms = "".join(f"; {terms}" for terms in manifest.get("terms", []))
     rule = "it must not leave this machine, nor be sent to anyone who may not see these data"
     rule = "it may be passed on under their terms" if access == "open" else rule
+    drawn = " that the program has drawn" if manifest["phantom"] else ""
     return (
-        f"A review page with {films} films and what their labels say; {access} data{terms}; {rule}"
+        f"A review page with {films} films{drawn} and what their labels say; {access} data{terms}; "
+        f"{rule}"
     )
 
 

@@ -22,10 +22,12 @@
     "cannot tell": "cannot tell from this film",
     "wording is off": "wording is off",
   };
+  const ASKS = { Questions: "The named answer is", Phrases: "The phrase is", "Option sets": "The options in both wordings are" };
   const KEPT = `nast-review ${data.origin.join(" ")}`;
   let state = { name: "", rows: {} };
   let tab = 0;
   let shown = false;
+  const says = (text) => { pick("kept").textContent = text; };
   const at = data.sheets.map(() => 0);
   const undone = [];
 
@@ -37,22 +39,27 @@
 
   const keep = () => {
     try {
-      localStorage.setItem(KEPT, JSON.stringify(state));
-      pick("kept").textContent = `kept in this browser, ${new Date().toLocaleTimeString()}`;
+      localStorage.setItem(KEPT, JSON.stringify({ ...state, tab, at }));
+      says(`kept in this browser, ${new Date().toLocaleTimeString()}`);
     } catch (error) {
-      pick("kept").textContent = "This browser keeps nothing: save decisions.json before you close the page.";
+      says("This browser keeps nothing: save decisions.json before you close the page.");
     }
   };
   const change = (id, values) => {
     undone.push([tab, at[tab], id, state.rows[id]]);
     state.rows[id] = { ...mine(id), ...values };
     keep();
+    marks();
   };
 
   // The film.
   const view = { scale: 1, x: 0, y: 0 };
+  const stage = document.querySelector(".stage");
   const place = () => {
     const image = pick("image");
+    // Some of the film stays in sight.
+    const reach = { x: (view.scale - 1) * stage.clientWidth / 2, y: (view.scale - 1) * stage.clientHeight / 2 };
+    Object.keys(reach).forEach((axis) => { view[axis] = Math.max(-reach[axis], Math.min(reach[axis], view[axis])); });
     image.style.transform = `translate(${view.x}px, ${view.y}px) scale(${view.scale})`;
     const invert = pick("invert").checked ? " invert(1)" : "";
     image.style.filter = `brightness(${pick("brightness").value}%) contrast(${pick("contrast").value}%)${invert}`;
@@ -68,7 +75,6 @@
     pick("invert").checked = false;
     place();
   };
-  const stage = document.querySelector(".stage");
   stage.addEventListener("wheel", (event) => {
     event.preventDefault();
     zoom(event.deltaY < 0 ? 1.15 : 1 / 1.15);
@@ -109,20 +115,18 @@
     pick("letter").textContent = shown ? own.fixed["Right option"] : "";
   };
   const choices = () => {
-    const own = mine(row().id);
     pick("verdicts").replaceChildren(...offered().map((v) => {
       const button = element("button", `${VERDICTS.indexOf(v) + 1}  ${SAYS[v.key]}`);
       button.type = "button";
-      button.setAttribute("aria-pressed", String(own.verdict === v.key));
+      button.dataset.key = v.key;
       button.addEventListener("click", () => judge(v.key));
       return button;
     }));
     pick("checks").querySelectorAll("label").forEach((label) => label.remove());
-    pick("checks").hidden = !judged(own) || own.verdict === "cannot tell";
     Object.entries(checks).forEach(([check, title]) => {
       const box = element("input");
       box.type = "checkbox";
-      box.checked = !own.no.includes(check);
+      box.dataset.check = check;
       box.addEventListener("change", () => {
         const no = mine(row().id).no.filter((name) => name !== check);
         change(row().id, { no: box.checked ? no : [...no, check] });
@@ -131,8 +135,20 @@
       label.append(box, ` ${title}`);
       pick("checks").append(label);
     });
-    pick("comment").value = own.comment;
+    pick("comment").value = mine(row().id).comment;
+    marks();
   };
+  // What is chosen, on buttons and boxes that stay where they are.
+  function marks() {
+    const own = mine(row().id);
+    pick("verdicts").querySelectorAll("button").forEach((button) => {
+      button.setAttribute("aria-pressed", String(button.dataset.key === own.verdict));
+    });
+    pick("checks").hidden = !judged(own) || own.verdict === "cannot tell";
+    pick("checks").querySelectorAll("input").forEach((box) => { box.checked = !own.no.includes(box.dataset.check); });
+    pick("tabs").querySelectorAll("button").forEach((button, i) => { button.textContent = progress(data.sheets[i]); });
+  }
+  const progress = (one) => `${one.name} ${one.rows.filter((r) => judged(mine(r.id))).length} / ${one.rows.length}`;
   const corrections = () => {
     const own = mine(row().id);
     pick("edits").replaceChildren(...Object.entries(row().edits).map(([column, now]) => {
@@ -146,21 +162,21 @@
         if (field.value.trim() && field.value !== now) edits[column] = field.value;
         else delete edits[column];
         // A correction without a verdict would be lost: it says that the wording is off.
-        const given = judged(mine(row().id)) ? {} : { verdict: "wording is off", no: ["natural"] };
+        const one = mine(row().id);
+        const some = Object.keys(edits).length > 0;
+        const given = some && !judged(one) ? { verdict: "wording is off", no: ["natural"], own: false }
+          : !some && one.own === false ? { verdict: "", no: [], own: true } : {};
         change(row().id, { edits, ...given });
-        tabs();
-        choices();
       });
       label.append(" ", field);
       return label;
     }));
   };
   const tabs = () => pick("tabs").replaceChildren(...data.sheets.map((one, i) => {
-    const done = one.rows.filter((r) => judged(mine(r.id))).length;
-    const button = element("button", `${one.name} ${done} / ${one.rows.length}`);
+    const button = element("button", progress(one));
     button.type = "button";
     button.setAttribute("aria-current", String(i === tab));
-    button.addEventListener("click", () => { tab = i; draw(); });
+    button.addEventListener("click", () => { tab = i; shown = false; draw(); });
     return button;
   }));
   const draw = () => {
@@ -173,6 +189,7 @@
       reset();
     }
     pick("place").textContent = `${sheet().name}, ${at[tab] + 1} of ${sheet().rows.length}`;
+    pick("asks").textContent = ASKS[sheet().name];
     tabs();
     texts();
     choices();
@@ -181,29 +198,40 @@
 
   const step = (by) => {
     const next = at[tab] + by;
-    if (next < 0 || next >= sheet().rows.length) return;
+    if (next < 0 || next >= sheet().rows.length) {
+      says(next < 0 ? "This is the first row." : `This is the last row: ${progress(sheet())} have a verdict.`);
+      return;
+    }
+    go(next);
+  };
+  function go(next) {
     at[tab] = next;
     shown = false;
+    keep();
     draw();
-  };
+    const top = document.querySelector("main").offsetTop;
+    if (window.scrollY > top) window.scrollTo(0, top);
+  }
   const nextOpen = () => {
     const rows = sheet().rows;
     for (let i = 1; i <= rows.length; i += 1) {
       const place = (at[tab] + i) % rows.length;
       if (!judged(mine(rows[place].id))) {
-        at[tab] = place;
-        shown = false;
-        return draw();
+        return go(place);
       }
     }
-    return draw();
+    return says(`Every row has a verdict: ${progress(sheet())}.`);
   };
   function judge(key) {
     const found = offered().find((v) => v.key === key);
     if (!found) return;
-    change(row().id, { verdict: key, no: [...found.no] });
-    if (at[tab] + 1 < sheet().rows.length) step(1);
-    else draw();
+    if (row().fixed["Right option"] && !shown) {
+      shown = true;
+      texts();
+      says("These are the labels and the answer. Give your verdict of them now.");
+      return;
+    }
+    change(row().id, { verdict: key, no: [...found.no], own: true });
   }
   const undo = () => {
     const last = undone.pop();
@@ -221,13 +249,13 @@
   const cells = (one) => {
     const own = mine(one.id);
     const known = VERDICTS.find((v) => v.key === own.verdict);
-    const edited = Object.keys(own.edits).length > 0;
+    const edited = Object.keys(own.edits).length > 0 && own.verdict !== "wrong";
     const line = { [names.id]: one.id, [names.version]: one.version };
     Object.entries(checks).forEach(([check, title]) => {
       line[title] = !known || own.verdict === "cannot tell" ? "" : own.no.includes(check) ? "no" : "yes";
     });
     line[names.verdict] = known ? (edited ? names.edit : known.verdict) : "";
-    Object.keys(one.edits).forEach((column) => { line[column] = known ? own.edits[column] || "" : ""; });
+    Object.keys(one.edits).forEach((column) => { line[column] = known && edited ? own.edits[column] || "" : ""; });
     line[names.comment] = own.comment;
     return line;
   };
@@ -238,7 +266,7 @@
   };
   const save = () => {
     if (!state.name.trim()) {
-      pick("kept").textContent = "Write your name first.";
+      says("Write your name first.");
       pick("name").focus();
       return;
     }
@@ -247,15 +275,19 @@
     link.href = URL.createObjectURL(new Blob([JSON.stringify(decisions(), null, 1)], { type: "application/json" }));
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+    says(`decisions.json is saved: ${data.sheets.map(progress).join(", ")}.`);
   };
   const taken = (line, one) => {
     const no = Object.keys(checks).filter((check) => line[checks[check]] === "no");
     const edits = Object.fromEntries(Object.keys(one.edits).filter((c) => line[c]).map((c) => [c, line[c]]));
-    const verdict = line[names.verdict];
-    const found = verdict === names.cannotTell ? "cannot tell"
-      : verdict === "" ? ""
-        : no.includes("natural") && !no.includes("one right") ? "wording is off"
-          : verdict === names.reject ? "wrong" : "right";
+    const off = no.includes("natural") && !no.includes("one right");
+    const found = {
+      "": "",
+      [names.cannotTell]: "cannot tell",
+      [names.accept]: "right",
+      [names.edit]: off ? "wording is off" : "right",
+      [names.reject]: off ? "wording is off" : "wrong",
+    }[line[names.verdict]];
     return { verdict: found, no, edits, comment: line[names.comment] || "" };
   };
   const load = (text) => {
@@ -275,20 +307,27 @@
   pick("load").addEventListener("change", async (event) => {
     const [file] = event.target.files;
     if (!file) return;
+    const before = state;
+    const some = Object.values(state.rows).some(judged);
     try {
-      load(await file.text());
+      const text = await file.text();
+      if (!some || window.confirm("Take the file in place of what is on this page?")) load(text);
       undone.length = 0;
       pick("name").value = state.name;
       draw();
       keep();
     } catch (error) {
-      pick("kept").textContent = "That file was not saved by this page: nothing is changed.";
+      state = before;
+      says("That file was not saved by this page: nothing is changed.");
     }
     event.target.value = "";
   });
   pick("save").addEventListener("click", save);
   pick("name").addEventListener("input", () => { state.name = pick("name").value; keep(); });
-  pick("comment").addEventListener("change", () => change(row().id, { comment: pick("comment").value }));
+  pick("comment").addEventListener("input", () => {
+    state.rows[row().id] = { ...mine(row().id), comment: pick("comment").value };
+    keep();
+  });
   pick("show").addEventListener("click", () => { shown = !shown; texts(); });
   pick("back").addEventListener("click", () => step(-1));
   pick("next").addEventListener("click", () => step(1));
@@ -298,7 +337,8 @@
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     const field = event.target.closest("textarea, select, input:not([type=checkbox]):not([type=range])");
-    if (field) return;
+    if (field && event.key === "Escape") field.blur();
+    if (field || event.repeat) return;
     const verdict = VERDICTS[Number(event.key) - 1];
     if (verdict) judge(verdict.key);
     else if (KEYS[event.key]) KEYS[event.key]();
@@ -308,7 +348,12 @@
 
   try {
     const before = localStorage.getItem(KEPT);
-    if (before) state = { ...state, ...JSON.parse(before) };
+    if (before) {
+      const kept = JSON.parse(before);
+      state = { name: kept.name || "", rows: kept.rows || {} };
+      tab = data.sheets[kept.tab] ? kept.tab : 0;
+      (kept.at || []).forEach((place, i) => { if (data.sheets[i] && data.sheets[i].rows[place]) at[i] = place; });
+    }
   } catch (error) {
     keep();
   }
