@@ -8,6 +8,7 @@ from made_up import choices, item, items_of
 from nast.reporting.answer import answers, repair_of
 from nast.reporting.answer_figures import draw_answer
 from nast.reporting.joined import join_evaluations
+from nast.reporting.verdicts import verdict_table
 
 N = 60
 
@@ -51,35 +52,43 @@ def by_question(found):
 def test_a_bias_a_repair_and_no_harm(tmp_path):
     made = joined(tmp_path, {"base": (20, 50), "LoRA uniform": (40, 50), "NAST (lr)": (45, 50)})
     found = by_question(answers(made, made.metrics))
-    hears, helps, harms = found.values()
+    tested, hears, helps, harms = found.values()
+    assert "in 60 questions and 60 claim sets, once with" in tested.says
+    assert "base is the model as it was; LoRA uniform, NAST (lr) are fine-tuned" in tested.says
+    assert tested.verdict == "fact"
     assert "83.3 % of the questions right in affirmative words and 33.3 %" in hears.says
     assert "chance 25.0 %" in hears.says and hears.verdict == "bad"
     assert "It does not hear “no” as it should." in hears.says
     assert "NAST (lr) gets 75.0 % of the questions in denying words right, +41.7 [" in helps.says
     assert "It helps." in helps.says and helps.verdict == "good"
     assert "Against LoRA uniform, the same training with equal steps, it has +8.3 [" in helps.says
-    assert "ruled out for 2 (Affirmative claims, Affirmative questions)" in harms.says
+    assert helps.says.endswith("no difference can be shown.")
+    assert "ruled out for 2 (Affirmative claims; Affirmative questions)" in harms.says
     assert harms.verdict == "good"
 
 
 def test_harm_is_named(tmp_path):
     made = joined(tmp_path, {"base": (20, 50), "NAST (lr)": (45, 20)})
     harms = by_question(answers(made, made.metrics))["Does it harm anything else?"]
-    assert "shown for Affirmative claims, Affirmative questions" in harms.says
+    assert "shown for Affirmative claims; Affirmative questions" in harms.says
     assert harms.verdict == "bad"
 
 
 def test_a_small_difference_and_few_seeds_are_no_verdict(tmp_path):
     made = joined(tmp_path, {"base": (49, 50), "NAST (lr)": (50, 49)}, seeds=1)
-    hears, helps, harms = by_question(answers(made, made.metrics)).values()
+    _, hears, helps, harms = by_question(answers(made, made.metrics, 7)).values()
     assert "no difference which these items can show" in hears.says and hears.verdict == "open"
     assert "1 of the 3 seeds that a verdict needs" in helps.says and helps.verdict == "open"
-    assert "open: Affirmative claims −1.7 [" in harms.says and harms.verdict == "open"
+    assert (
+        "Not settled: Affirmative claims, a change of −1.7 [" in harms.says
+        and harms.verdict == "open"
+    )
 
 
 def test_a_model_alone_has_one_answer(tmp_path):
     made = joined(tmp_path, {"base": (50, 20)})
-    (hears,) = answers(made, made.metrics)
+    tested, hears = answers(made, made.metrics, 1234)
+    assert "about the films of 1,234 patients" in tested.says and "fine-tuned" not in tested.says
     assert "It does better with denials." in hears.says and hears.verdict == "good"
     assert repair_of(made, made.metrics) is None
 
@@ -99,3 +108,20 @@ def test_the_picture_has_a_line_for_each_model(tmp_path, data):
     text = path.read_text()
     assert all(word in text for word in ("base", "NAST (lr)", "claim sets, % right", "denying"))
     assert draw_answer(made, made.metrics.filter(form="plain"), tmp_path / "none") is None
+
+
+def test_seeds_that_differ_settle_nothing(tmp_path):
+    """Each seed helps these items by another amount: a seed that was not trained may not help."""
+    made = joined(tmp_path, {"base": (20, 50), "NAST (lr)": (35, 50)})
+    rows = made.metrics
+    own = (pl.col("model") == "NAST (lr)") & (pl.col("reference") == "base")
+    spread = pl.when(own).then(0.2).otherwise("seed_sd")
+    moved = rows.with_columns(seed_sd=spread)
+    helps = by_question(answers(made, moved))["Does the repair help?"]
+    # 0.25 and 4.30 * 0.2 / sqrt(3) = 0.497 to each side.
+    assert "over seeds questions [−24.7, +74.7], claim sets [−24.7, +74.7]." in helps.says
+    assert "It helps." in helps.says and helps.verdict == "open"
+    verdicts = {row[0]: row[3] for row in verdict_table(made, moved, [], {}).rows}
+    assert verdicts["NAST above every baseline, negated claims"] == "shown for these seeds"
+    steady = {row[0]: row[3] for row in verdict_table(made, rows, [], {}).rows}
+    assert steady["NAST above every baseline, negated claims"] == "shown"

@@ -175,7 +175,7 @@ def test_report_has_each_table_once_per_data_set(two, tmp_path):
     ):
         assert title in page
     assert "<li>x_1: base, claim sets: " in page and "<li>y: base, claim sets: " in page
-    assert ", margin 0.005</td>" in page
+    assert ", margin 0.5</td>" in page
     tex = (tmp_path / "out" / "tables" / "table1-x_1.tex").read_text()
     assert r"\caption{Negated captions and claims (40 claim sets) (x\_1)}" in tex
     assert metrics_of(tmp_path / "out").equals(join_evaluations(two).metrics)

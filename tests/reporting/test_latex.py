@@ -64,7 +64,7 @@ def test_other_tables_have_no_best_and_long_words_wrap():
     said = "NAST (lr) minus base, affirmative claims -0.030 [-0.050, -0.010], margin 0.01"
     text = latex(Table("verdicts", "Claims", ("Claim", "Here"), [("No harm", said)]))
     assert "\\textbf" not in text and r"p{0.28\linewidth}" in text
-    assert "$-$0.030 [$-$0.050, $-$0.010]" in text
+    assert "$-$3.0 [$-$5.0, $-$1.0]" in text
     kept = latex(Table("table4", "Shares", ("Model", "top 3"), [("a", "62.0 ± 1.2")]))
     assert r"a & 62.0 $\pm$ 1.2 \\" in kept
     harm = [("a minus base", "-0.030 [-0.050, -0.010], not shown")]

@@ -24,7 +24,14 @@ from nast.reporting.tables import Table
         ("62.0 ± 1.2", ShownCell("62.0 ± 1.2")),
         ("-", ShownCell("-")),
         ("0.5 mm", ShownCell("0.5 mm")),
-        ("minus base +0.000 [+0.000, +0.000]", ShownCell("minus base +0.000 [+0.000, +0.000]")),
+        ("minus base +0.000 [+0.000, +0.000]", ShownCell("minus base +0.0 [+0.0, +0.0]")),
+        (
+            "lr 0.125 less a 0.500 -0.031 [-0.050, -0.010], p 0.002, over 3 seeds [-0.090, +0.020]",
+            ShownCell(
+                "lr 0.125 less a 0.500 −3.1 [−5.0, −1.0], p 0.002, over 3 seeds [−9.0, +2.0]"
+            ),
+        ),
+        ("rank correlation +0.79, margin 0.010", ShownCell("rank correlation +0.79, margin 1.0")),
     ],
 )
 def test_a_share_is_per_cent_and_words_are_left(text, shown):
@@ -64,7 +71,7 @@ def test_rows_without_a_model_are_last_and_never_the_best():
         "table1",
         "a caption",
         ("Model", "R@1"),
-        [("blind", "0.900 [0.800, 0.950]"), ("a", "0.300"), ("b", "0.400"), ("chance", "0.500")],
+        [("blind", "0.900 [0.800, 0.950]"), ("a", "0.300"), ("b", "0.400"), ("chance", "0.350")],
     )
     rows = shown_rows(table)
     assert [row.cells[0].text for row in rows] == ["a", "b", "blind", "chance"]

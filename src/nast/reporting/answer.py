@@ -9,12 +9,14 @@ from typing import NamedTuple
 import polars as pl
 
 from nast.measuring.compare import harm
+from nast.records import LISTS
 from nast.reporting.harm import harm_columns
 from nast.reporting.joined import Joined
-from nast.reporting.numbers import Row, cell, minus, pick, sign_of
-from nast.reporting.shown import per_cent, shown_cell
+from nast.reporting.numbers import Row, cell, minus, of_any_seed, over_seeds, pick, sign_of
+from nast.reporting.shown import MINUS, per_cent, shown_cell
 from nast.reporting.verdicts import SEEDS, is_repair
 
+FACT = "fact"
 KINDS = {"questions": "questions", "claims": "claim sets"}
 """Set -> what its items are called, the first one first."""
 
@@ -25,7 +27,7 @@ class Answer(NamedTuple):
     Attributes:
         question: in plain words.
         says: the answer, with its numbers.
-        verdict: `good`, `bad` or `open`.
+        verdict: `good`, `bad`, `open`, or `fact` where nothing is judged.
     """
 
     question: str
@@ -33,15 +35,16 @@ class Answer(NamedTuple):
     verdict: str
 
 
-def answers(joined: Joined, metrics: pl.DataFrame) -> list[Answer]:
+def answers(joined: Joined, metrics: pl.DataFrame, patients: int | None = None) -> list[Answer]:
     """The answers that the metrics of one data set allow.
 
     Args:
         joined: for the models, and which of them are fine-tuned.
         metrics: of one data set.
+        patients: whose films were shown, where that is known.
     """
     base = next(iter(joined.models), "")
-    found = [*_hears(metrics, base)]
+    found = [*_tested(joined, metrics, base, patients), *_hears(metrics, base)]
     repair = repair_of(joined, metrics)
     if repair:
         found += [*_helps(joined, metrics, repair, base), *_harms(joined, metrics, repair, base)]
@@ -60,6 +63,28 @@ def repair_of(joined: Joined, metrics: pl.DataFrame) -> str | None:
 def _accuracy(metrics: pl.DataFrame, model: str, name: str, form: str = "negated") -> Row | None:
     of = {"task": "choice", "set": name, "statistic": "accuracy"}
     return next(iter(pick(metrics, model=model, form=form, **of)), None)
+
+
+def _tested(
+    joined: Joined, metrics: pl.DataFrame, base: str, patients: int | None
+) -> Iterator[Answer]:
+    sizes = {what: _accuracy(metrics, base, name) for name, what in KINDS.items()}
+    items = [f"{row['n']:,} {what}" for what, row in sizes.items() if row]
+    if not items:
+        return
+    whose = f" about the films of {patients:,} patients" if patients else ""
+    tuned = [m for m in joined.models if m in joined.trained and " @" not in m]
+    others = [m for m in joined.models if m != base and m not in joined.trained and " @" not in m]
+    said = (
+        f"Each model chose the right statement in {' and '.join(items)}{whose}, once with "
+        "absences in denying words (“no pneumothorax”) and once in affirmative words (“fully "
+        f"expanded lungs”). {base} is the model as it was"
+    )
+    said += f"; {', '.join(tuned)} {'is' if len(tuned) == 1 else 'are'} fine-tuned from it" * bool(
+        tuned
+    )
+    said += f"; beside it stand {', '.join(others)}" if others else ""
+    yield Answer("What was tested?", f"{said}.", FACT)
 
 
 def _hears(metrics: pl.DataFrame, base: str) -> Iterator[Answer]:
@@ -86,16 +111,17 @@ def _hears(metrics: pl.DataFrame, base: str) -> Iterator[Answer]:
 
 
 def _helps(joined: Joined, metrics: pl.DataFrame, repair: str, base: str) -> Iterator[Answer]:
-    parts, verdicts = [], []
-    for name, what in KINDS.items():
-        change = _change(metrics, repair, base, name, "negated")
-        own = _accuracy(metrics, repair, name)
-        if change and own:
-            parts.append(
-                f"{per_cent(own['value'])} % of the {what} in denying words right, "
-                f"{_points(change)} points against {base}"
-            )
-            verdicts.append(sign_of(change, "good", "bad", "open"))
+    parts, verdicts, unsettled = [], [], []
+    for what, (own, change) in _denials(joined, metrics, repair, base).items():
+        parts.append(
+            f"{per_cent(own['value'])} % of the {what} in denying words right"
+            f"{_below(own)}, {_points(change)} points against {base}"
+        )
+        verdicts.append(sign_of(change, "good", "bad", "open"))
+        ends = over_seeds(change)
+        if verdicts[-1] != "open" and ends and not of_any_seed(change):
+            low, high = (100 * end for end in ends)
+            unsettled.append(f"{what} [{low:+.1f}, {high:+.1f}]".replace("-", MINUS))
     if not parts:
         return
     said = {
@@ -104,12 +130,45 @@ def _helps(joined: Joined, metrics: pl.DataFrame, repair: str, base: str) -> Ite
         frozenset({"open"}): "No difference can be shown.",
     }.get(frozenset(verdicts), "It does not help everywhere.")
     few = _few(metrics, repair)
-    verdict = "open" if few else verdicts[0] if len(set(verdicts)) == 1 else "open"
+    if unsettled and not few:
+        said += (
+            f" Its seeds differ so much that another may not: over seeds {', '.join(unsettled)}."
+        )
+    settled = len(set(verdicts)) == 1 and not few and not unsettled
+    part = " (the part of its change that does no harm to validation patients)"
+    whole = f"{repair} @1" in joined.models
     yield Answer(
         "Does the repair help?",
-        f"{repair} gets {'; '.join(parts)}. {few or said}{_beside(joined, metrics, repair)}",
-        verdict,
+        f"{repair}{part if whole else ''} gets {'; '.join(parts)}. {few or said}"
+        f"{_beside(joined, metrics, repair)}",
+        verdicts[0] if settled else "open",
     )
+
+
+def _denials(
+    joined: Joined, metrics: pl.DataFrame, repair: str, base: str
+) -> dict[str, tuple[Row, Row]]:
+    """What is asked in denying words -> the repair's own number, and its change."""
+    found = {}
+    of = {"statistic": "R@1", "form": "negated", **joined.retrieval(metrics)}
+    own_lists = pick(metrics, model=repair, **of) if of["reading"] == LISTS else []
+    lists = minus(metrics, repair, base, **of) if own_lists else None
+    for name, what in KINDS.items():
+        own, change = (
+            _accuracy(metrics, repair, name),
+            _change(metrics, repair, base, name, "negated"),
+        )
+        if own and change:
+            found[what] = own, change
+    if lists:
+        found["candidate lists"] = own_lists[0], lists
+    return found
+
+
+def _below(row: Row) -> str:
+    """That a number is no better than guessing, where it is."""
+    chance = row["chance"]
+    return "" if chance is None or row["low"] > chance else f" (chance is {per_cent(chance)} %)"
 
 
 def _beside(joined: Joined, metrics: pl.DataFrame, repair: str) -> str:
@@ -118,13 +177,24 @@ def _beside(joined: Joined, metrics: pl.DataFrame, repair: str) -> str:
         (n for n, run in joined.trained.items() if run["layers"] == "uniform" and " @" not in n),
         None,
     )
-    change = even and even != repair and _change(metrics, repair, even, "claims", "negated")
-    if not change:
+    if not even or even == repair:
         return ""
-    return (
-        f" Against {even}, the same training with equal steps, it has {_points(change)} points of "
-        "claim sets."
-    )
+    changes = {
+        what: change
+        for name, what in KINDS.items()
+        if (change := _change(metrics, repair, even, name, "negated"))
+    }
+    if not changes:
+        return ""
+    signs = {sign_of(c, "better", "worse", "neither") for c in changes.values()}
+    said = {
+        frozenset({"better"}): "better",
+        frozenset({"worse"}): "worse",
+        frozenset({"neither"}): "no difference can be shown",
+    }.get(frozenset(signs), "not the same everywhere")
+    parts = [f"{_points(change)} points of {what}" for what, change in changes.items()]
+    has = " and ".join(parts)
+    return f" Against {even}, the same training with equal steps, it has {has}: {said}."
 
 
 def _harms(joined: Joined, metrics: pl.DataFrame, repair: str, base: str) -> Iterator[Answer]:
@@ -144,10 +214,10 @@ def _harms(joined: Joined, metrics: pl.DataFrame, repair: str, base: str) -> Ite
         f"Of {len(found)} things that should stay as they were, a loss of more than {margin} "
         f"{'point' if margin == '1' else 'points'} is ruled out for {len(fine)}"
     )
-    said += f" ({', '.join(fine)})" if fine else ""
-    said += f", and shown for {', '.join(lost)}" if lost else ""
-    parts = [f"{title} {_points(found[title])}" for title in rest]
-    said += f"; open: {', '.join(parts)}" if parts else ""
+    said += f" ({'; '.join(fine)})" if fine else ""
+    said += f", and shown for {'; '.join(lost)}" if lost else ""
+    parts = [f"{title}, a change of {_points(found[title])}" for title in rest]
+    said += f". Not settled: {'; '.join(parts)}" if parts else ""
     few = _few(metrics, repair)
     verdict = "bad" if lost else "good" if not rest and not few else "open"
     yield Answer("Does it harm anything else?", f"{said}. {few}".strip(), verdict)

@@ -6,8 +6,7 @@ import polars as pl
 from matplotlib import pyplot as plt
 
 from nast.reporting.answer import KINDS
-from nast.reporting.example_figures import COLORS
-from nast.reporting.figures import literal, save
+from nast.reporting.figures import color_of, literal, save
 from nast.reporting.joined import Joined
 from nast.reporting.numbers import pick
 
@@ -51,7 +50,7 @@ def draw_answer(joined: Joined, metrics: pl.DataFrame, folder: Path, data: str =
             ]
             shift = 0.03 * (place - (len(drawn[name]) - 1) / 2)
             at = [shift, 1 + shift]
-            color = COLORS[place % len(COLORS)]
+            color = color_of(model, joined.models)
             axis.errorbar(at, values, reach, color=color, marker="o", ms=4, lw=1.4, elinewidth=0.8)
             axis.plot([], [], color=color, marker="o", ms=4, label=literal(model))
         chances = {sides[name][m, form]["chance"] for m in drawn[name] for form in FORMS}

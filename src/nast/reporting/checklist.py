@@ -16,6 +16,8 @@ from nast.reporting.joined import Joined
 
 BLANK = "(for you to write)"
 REVIEW = "review.json"
+TRAINED = ("objective", "mode", "rank", "learning_rate", "steps", "captions", "claims")
+"""Settings of a run that a paper names."""
 Row = tuple[str, str, str]
 """Part of the paper, what is asked, and the answer; empty where no run can know it."""
 Found = Mapping[str, Sequence[Path]]
@@ -132,7 +134,7 @@ def _model(joined: Joined, found: Found) -> Iterable[Row]:
     yield (
         "Model",
         "Start of training",
-        _joined(sorted({f"base {m['config']['base_key'][:12]}" for m in runs})),
+        _joined(sorted({f"base {key[:12]}" for m in runs if (key := m["config"].get("base_key"))})),
     )
     yield "Model", "Training: objective, layers, rates, steps, seeds", _joined(_training(runs))
     yield "Model", "How the final model was chosen", _joined(sorted({_choice(m) for m in runs}))
@@ -143,12 +145,9 @@ def _training(runs: Sequence[Mapping[str, Any]]) -> list[str]:
     settings: dict[str, list[int]] = {}
     for made in runs:
         run, config = run_setting(made), made["config"]
-        layers = run.layers if run else config.get("layers")
-        says = (
-            f"{config['objective']} on {layers} ({config['mode']}), rank {config['rank']}, rate "
-            f"{config['learning_rate']:g}, {config['steps']} steps of {config['captions']} "
-            f"captions and {config['claims']} groups"
-        )
+        shown = {"layers": run.layers} if run else {}
+        shown |= {name: config[name] for name in TRAINED if config.get(name) is not None}
+        says = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in shown.items())
         settings.setdefault(says, []).append(config["seed"])
     return [f"{says}, seeds {' '.join(map(str, seeds))}" for says, seeds in settings.items()]
 

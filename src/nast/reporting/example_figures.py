@@ -11,7 +11,7 @@ from matplotlib import pyplot as plt
 from nast.errors import ImageError
 from nast.models.images import open_image
 from nast.reporting.choices import shown_choices
-from nast.reporting.figures import literal, save
+from nast.reporting.figures import MARKS, color_of, literal, save
 
 CAPTION = (
     "Figure 1",
@@ -20,8 +20,6 @@ CAPTION = (
 FORMS = ("negated", "affirmative")
 WIDTH = 46
 """Letters on a line of an option."""
-MARKS = "osD^vP*X"
-COLORS = ("#b5443c", "#3c6fb5", "#5a8f4f", "#8a5fa8", "#c98a2b", "#4f8f8a", "#666666", "#a03070")
 
 
 class Example(NamedTuple):
@@ -76,9 +74,9 @@ def draw_example(
     axis.axis("off")
     for left, form in zip((0.3, 0.66), FORMS, strict=True):
         axis = figure.add_axes((left, 0.12, 0.34, 0.78))
-        _draw_form(axis, example.items[form], example.chosen[form], shown, form)
+        _draw_form(axis, example.items[form], example.chosen[form], shown, form, models)
     handles = [
-        axis.plot([], [], MARKS[n], color=COLORS[n], ms=6, label=literal(m))[0]
+        axis.plot([], [], MARKS[n], color=color_of(m, models), ms=6, label=literal(m))[0]
         for n, m in enumerate(shown)
     ]
     figure.legend(handles=handles, loc="lower center", ncols=len(shown), frameon=False, fontsize=8)
@@ -128,6 +126,7 @@ def _draw_form(
     chosen: Mapping[str, int],
     models: Sequence[str],
     form: str,
+    known: Sequence[str],
 ) -> None:
     """The options of one wording, and beside each the marks of the models that chose it."""
     options = item["options"]
@@ -142,4 +141,6 @@ def _draw_form(
         axis.text(0.02, place + 0.32, said, fontsize=8, weight=weight, va="center")
         marks = [n for n, model in enumerate(models) if chosen.get(model) == place]
         for row, n in enumerate(marks):
-            axis.plot(0.05 + 0.05 * row, place + 0.8, MARKS[n], color=COLORS[n], ms=6)
+            axis.plot(
+                0.05 + 0.05 * row, place + 0.8, MARKS[n], color=color_of(models[n], known), ms=6
+            )

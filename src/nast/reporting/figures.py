@@ -1,6 +1,8 @@
 """Figure 3 (question accuracy by form), SVG and PNG."""
 
 import re
+import textwrap
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,10 @@ from nast.hashes import content_hash
 from nast.reporting.joined import Joined
 from nast.reporting.numbers import pick
 
-COLORS = {"negated": "#b5443c", "affirmative": "#3c6fb5", "omitted": "#9a9a9a"}
+OF_FORMS = {"negated": "#b5443c", "affirmative": "#3c6fb5", "omitted": "#9a9a9a"}
+OF_MODELS = ("#b5443c", "#3c6fb5", "#5a8f4f", "#8a5fa8", "#c98a2b", "#4f8f8a", "#666666", "#a03070")
+MARKS = "osD^vP*X"
+"""Colors and marks of the models, in the order of the tables."""
 mpl.rcParams.update(
     {
         "svg.hashsalt": "nast",
@@ -68,7 +73,7 @@ def figure3(joined: Joined, metrics: pl.DataFrame, folder: Path, data: str = "")
     if not models:
         return None
     figure, axis = plt.subplots(figsize=(1.6 + 1.3 * len(models), 3))
-    for step, (form, color) in enumerate(COLORS.items()):
+    for step, (form, color) in enumerate(OF_FORMS.items()):
         drawn = [(i, known[m, form]) for i, m in enumerate(models) if (m, form) in known]
         values = [r["value"] for _, r in drawn]
         below = [r["value"] - r["low"] for _, r in drawn]
@@ -78,11 +83,25 @@ def figure3(joined: Joined, metrics: pl.DataFrame, folder: Path, data: str = "")
         axis.errorbar(at, values, [below, above], fmt="none", ecolor="black", elinewidth=0.8)
     for chance in dict.fromkeys(r["chance"] for r in found if r["chance"]):
         axis.axhline(chance, color="black", linestyle=":", linewidth=0.8, label="chance")
-    axis.set_xticks(range(len(models)), [literal(m) for m in models])
+    names = ["\n".join(map(literal, textwrap.wrap(m, 12) or [m])) for m in models]
+    axis.set_xticks(range(len(models)), names)
     axis.set_ylabel("question accuracy")
     axis.set_ylim(0, 1)
     axis.legend(ncols=4, fontsize=7, frameon=False, loc="upper center", bbox_to_anchor=(0.5, 1.15))
     return save(figure, folder, f"figure3-{data}" if data else "figure3")
+
+
+def color_of(model: str, models: Sequence[str]) -> str:
+    """The color that a model has in every picture; another share of a run has the run's.
+
+    Args:
+        model: to be drawn.
+        models: all, in the order of the tables; one that is not among them comes behind.
+    """
+    whole = [m for m in models if m.rpartition(" @")[0] not in models]
+    name = model if model in whole else model.rpartition(" @")[0]
+    place = whole.index(name) if name in whole else len(whole)
+    return OF_MODELS[place % len(OF_MODELS)]
 
 
 def literal(name: str) -> str:

@@ -30,17 +30,20 @@ def glossary_of(joined: Joined, lists: str) -> dict[str, str]:
         )
     words |= _recall(joined, lists)
     return words | {
-        "Gap": "Affirmative minus negated, on the same items. Above 0 the model does better when "
-        "it need not hear a denial.",
+        "Gap": "Affirmative minus negated, on the same items; of R@1 on different lists, for a "
+        "list of presences has no denial. Above 0 the model does better when it need not hear a "
+        "denial.",
         "blind": "Nobody looks at the image: one ranking of the texts for every image, by how "
         "often they are said in training.",
         "chance": "One over the number of options.",
         "base": "The model before any fine-tuning; the first of the models.",
         "LoRA uniform": "Fine-tuning with LoRA in which all blocks of the text tower have the same "
         "step.",
-        "NAST": "The same fine-tuning; the blocks have steps that follow the causal trace of "
-        "training patients (Figure 5): as learning rates (lr), or as factors on the gradient (as "
-        "printed).",
+        "NAST": "Negation-aware selective training: the same fine-tuning, in which the blocks have "
+        "steps that follow the causal trace of training patients: as learning rates (lr), or as "
+        "factors on the gradient (as printed in the paper).",
+        "seed": "The number that a training starts from. Several show how much of a difference is "
+        "luck of the training; an interval “over seeds” is about a seed that was not trained.",
         "@1": "The whole change of a fine-tuned model. Without it, as much of the change is taken "
         "as does no harm on the validation patients.",
         "[low, high]": "A 95 % interval: bootstrap over patients, and over groups of items where "

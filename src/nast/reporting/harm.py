@@ -28,8 +28,8 @@ def harm_columns(joined: Joined, part: pl.DataFrame) -> dict[str, Column]:
         "Affirmative claims": {**choice, "set": "claims", "form": "affirmative"},
         "Plain claims": {**choice, "set": "claims", "form": "plain"},
         "Affirmative questions": {**choice, "set": "questions", "form": "affirmative"},
-        "R@1, affirmative": {**joined.retrieval(part), "statistic": "R@1", "form": "affirmative"},
-        "R@5, affirmative": {**joined.retrieval(part), "statistic": "R@5", "form": "affirmative"},
+        "Affirmative R@1": {**joined.retrieval(part), "statistic": "R@1", "form": "affirmative"},
+        "Affirmative R@5": {**joined.retrieval(part), "statistic": "R@5", "form": "affirmative"},
         "AUC of “There is X”": {"reading": "prompt pairs", "statistic": "POS"},
         "AUC, CheXzero prompts": {"reading": "CheXzero prompts", "statistic": "PNC"},
         "AUC, BioViL prompts": {"reading": "BioViL prompts", "statistic": "PNC"},
@@ -62,6 +62,11 @@ def _verdict(row: Row | None) -> str:
     return f"{cell(row, sign=True)}, {harm(row)}" if row else "-"
 
 
+def _moved_cell(row: Row | None) -> str:
+    """Of few sentences the fifth percentile is the lowest or the next: no draw can be below it."""
+    return f"{row['value']:.3f}" if row and row["statistic"] == LOWEST else cell(row)
+
+
 def _moved(metrics: pl.DataFrame) -> Table:
     rows = pick(metrics, task="neutral", reference=ANY, subset=ANY)
     groups = list(dict.fromkeys(r["subset"] for r in rows))
@@ -70,7 +75,7 @@ def _moved(metrics: pl.DataFrame) -> Table:
     body = [
         (
             f"{model} against {reference}",
-            *(cell(known.get((model, reference, g, s))) for g in groups for s in MOVED),
+            *(_moved_cell(known.get((model, reference, g, s))) for g in groups for s in MOVED),
         )
         for model, reference in pairs
     ]

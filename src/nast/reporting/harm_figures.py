@@ -8,8 +8,7 @@ import polars as pl
 from matplotlib import pyplot as plt
 
 from nast.reporting.answer import KINDS
-from nast.reporting.example_figures import COLORS
-from nast.reporting.figures import literal, save
+from nast.reporting.figures import color_of, literal, save
 from nast.reporting.harm import harm_columns
 from nast.reporting.joined import Joined
 from nast.reporting.numbers import Row, minus
@@ -20,7 +19,7 @@ CAPTION = (
     "Each model against the base, in points: up, denials answered right (mean of questions and "
     "claim sets); to the right, what is lost elsewhere (mean of all that should stay as it was; "
     "dotted: the margin). A line leads from the share of the change that is taken to the whole "
-    "change. Crosses are no narrower than 95 % intervals.",
+    "change (hollow). Crosses are no narrower than 95 % intervals.",
 )
 
 
@@ -85,8 +84,8 @@ def draw_gain(joined: Joined, metrics: pl.DataFrame, folder: Path, data: str = "
     axis.axvline(100 * joined.margin, color="gray", lw=0.8, ls=":")
     axis.plot(0, 0, "k+", ms=9, label=literal(next(iter(joined.models))))
     settings = [model for model in found if model.rpartition(" @")[0] not in found]
-    for place, model in enumerate(settings):
-        color = COLORS[place % len(COLORS)]
+    for model in settings:
+        color = color_of(model, joined.models)
         whole = found.get(f"{model} @1")
         if whole:
             ends = [found[model], whole]

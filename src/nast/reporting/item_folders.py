@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from nast.errors import InputError
-from nast.files import manifest_of, read_json
+from nast.files import manifest_of, read_json, read_table
 from nast.folders import identity
 from nast.items.table import read_items
+from nast.records import SCORES_SCHEMA
 
 SETS = {"benchmark": "questions", "contextual": "claim sets"}
 """Stage -> what its items are called."""
@@ -82,6 +83,21 @@ def example_of(
                 if len({fact["existence"] for fact in said}) == 2 and one != other:
                     return {"negated": f"“{one}”", "affirmative": f"“{other}”"}
     return None
+
+
+def patients_of(evaluations: Iterable[Path], data: str | None) -> int:
+    """How many patients the scored items are of, by their keyed hashes.
+
+    Args:
+        evaluations: finished folders of `nast evaluate`.
+        data: of one data set; all if not given.
+    """
+    found: set[str] = set()
+    for evaluation in evaluations:
+        rows = read_table(evaluation / "scores.parquet", SCORES_SCHEMA)
+        rows = rows.filter(data=data) if data else rows
+        found |= set(rows["subject"].drop_nulls().unique())
+    return len(found)
 
 
 def short_names(folders: Sequence[Path]) -> dict[Path, str]:

@@ -3,7 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import polars as pl
+from scipy.stats import t as student
+
+from nast.statistics.bootstrap import LEVEL
 
 Row = Mapping[str, Any]
 """A row of `metrics.parquet`, column -> value."""
@@ -57,6 +61,21 @@ def corrected(row: Row) -> str:
     """The p of a difference as a page says it: corrected for the number of comparisons."""
     p = row["p_holm"] if row["p_holm"] is not None else row["p"]
     return "" if p is None else "p < 0.001" if p < 0.001 else f"p {p:.3f}"
+
+
+def over_seeds(row: Row) -> tuple[float, float] | None:
+    """The 95 % interval of a difference over paired seeds (decision 24); None for one seed."""
+    if row["seed_sd"] is None or row["seeds"] < 2:
+        return None
+    quantile = student.ppf((1 + LEVEL) / 2, row["seeds"] - 1)
+    reach = float(quantile * row["seed_sd"] / np.sqrt(row["seeds"]))
+    return row["value"] - reach, row["value"] + reach
+
+
+def of_any_seed(row: Row) -> bool:
+    """Whether a difference has one sign over seeds too, so that it holds for a seed not seen."""
+    ends = over_seeds(row)
+    return ends is None or ends[0] > 0 or ends[1] < 0
 
 
 def sign_of(row: Row, above: str, below: str, neither: str) -> str:

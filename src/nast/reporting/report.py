@@ -28,7 +28,7 @@ from nast.reporting.glossary import glossary_of
 from nast.reporting.harm import harm_tables
 from nast.reporting.harm_figures import CAPTION as GAIN
 from nast.reporting.harm_figures import draw_gain
-from nast.reporting.item_folders import audits_of, example_of, short_names
+from nast.reporting.item_folders import audits_of, example_of, patients_of, short_names
 from nast.reporting.joined import Joined, data_sets, join_evaluations, of_data
 from nast.reporting.runs import by_setting, depth, even_steps, traced_order, update_shares
 from nast.reporting.share_figures import CURVES_CAPTION, draw_curves
@@ -147,7 +147,11 @@ def _page(
         measured=any(trace["measured"] for trace in traces),
         shown=shown_rows,
         glossary=glossary_of(joined, _lists(joined.metrics)),
-        answers=[(data, said) for data, part in parts if (said := answers(joined, part))],
+        answers=[
+            (data, said)
+            for data, part in parts
+            if (said := answers(joined, part, patients_of(found["evaluate"], data)))
+        ],
         first=_first(joined, parts, found, target / "figures", with_images),
         closed=_closed(manifests.values()) if with_images else "",
         synthetic=_synthetic(found["evaluate"]),
@@ -264,9 +268,9 @@ def _figures(
             title, text = CAPTIONS[figure]
             drawn.append((f"{title} ({name})" if several else title, text, path))
     if runs:
-        curves = draw_curves(runs, folder)
+        curves = draw_curves(runs, folder, joined.models)
         drawn += [(*CURVES_CAPTION, curves)] if curves else []
-        drawn.append((*CAPTION, draw_updates(runs, folder, even_steps(runs))))
+        drawn.append((*CAPTION, draw_updates(runs, folder, even_steps(runs), joined.models)))
     return [{"title": t, "text": x, "svg": Markup(_inline(p))} for t, x, p in drawn]
 
 

@@ -8,7 +8,7 @@ import polars as pl
 
 from nast.files import atomic, manifest_of
 from nast.measuring.compare import MARGIN
-from nast.reporting.figures import literal, plt, save
+from nast.reporting.figures import color_of, literal, plt, save
 
 NAME = "shares"
 CURVES_CAPTION = (
@@ -41,12 +41,15 @@ def share_curves(groups: Mapping[str, Sequence[Path]]) -> pl.DataFrame:
     return pl.DataFrame(rows, schema | dict.fromkeys(numbers, pl.Float64), orient="row")
 
 
-def draw_curves(groups: Mapping[str, Sequence[Path]], folder: Path) -> Path | None:
+def draw_curves(
+    groups: Mapping[str, Sequence[Path]], folder: Path, models: Sequence[str] = ()
+) -> Path | None:
     """The figure of some run folders as `shares.svg`, `.png` and `.csv`; None without a curve.
 
     Args:
         groups: name of a setting -> the run folders of its seeds, which are averaged.
         folder: gets the files.
+        models: in the order of the tables, for their colors.
     """
     curves = share_curves(groups)
     if not len(curves):
@@ -56,8 +59,8 @@ def draw_curves(groups: Mapping[str, Sequence[Path]], folder: Path) -> Path | No
         curves.write_csv(temporary)
     figure: Any
     figure, axes = plt.subplots(1, 2, figsize=(7.6, 3), layout="constrained")
-    for number, ((name,), part) in enumerate(curves.group_by("model", maintain_order=True)):
-        color = f"C{number % 10}"
+    for (name,), part in curves.group_by("model", maintain_order=True):
+        color = color_of(str(name), models or list(groups))
         # Near its choice each seed has looked at other g; a mean is of all of them.
         common = part.filter(pl.len().over("g") == part["seed"].n_unique())
         by_g = common.group_by("g", maintain_order=True)

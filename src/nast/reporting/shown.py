@@ -8,6 +8,10 @@ from nast.reporting.tables import Table
 NUMBER = r"[+-]?\d\.\d{3}"
 SHARE = re.compile(rf"({NUMBER})(?: \[({NUMBER}), ({NUMBER})\])?((?:,| ).*)?")
 """A share, its interval, and words behind them, as `numbers.cell` writes them."""
+IN_WORDS = re.compile(
+    rf"{NUMBER} \[{NUMBER}, {NUMBER}\]|(?<=seeds )\[{NUMBER}, {NUMBER}\]|(?<=margin ){NUMBER}"
+)
+"""Shares within a sentence, as verdicts have them; a name or a p may look like one."""
 HIGHER = ("table1", "table2", "questions", "imported")
 """Tables whose largest value is the best; of a gap it is the one nearest to 0."""
 COSINES = "drift"
@@ -72,11 +76,15 @@ def shown_cell(text: str, best: bool = False, share: bool = True) -> ShownCell:
     """
     found = SHARE.fullmatch(text)
     if not found:
-        return ShownCell(text)
+        return ShownCell(IN_WORDS.sub(_in_per_cent, text) if share else text)
     value, low, high, words = found.groups()
     said = per_cent if share else _as_it_is
     interval = f"[{said(low)}, {said(high)}]" if low else ""
     return ShownCell(said(value), interval, (words or "").lstrip(", "), best, True)
+
+
+def _in_per_cent(shares: re.Match[str]) -> str:
+    return re.sub(NUMBER, lambda number: per_cent(number[0]), shares[0])
 
 
 def _as_it_is(number: str) -> str:
@@ -96,13 +104,19 @@ def is_gap(table: Table, place: int) -> bool:
 
 
 def _best(table: Table, place: int) -> set[str]:
-    """The texts of the best cells of a column; none in tables without a best."""
+    """The texts of the best cells of a column; none in tables without a best.
+
+    What is below chance is the best of nothing.
+    """
+    gap = is_gap(table, place)
+    chance = [r[place] for r in table.rows if r[0] == "chance" and SHARE.fullmatch(r[place])]
+    least = max(map(float, chance)) if chance and not gap else float("-inf")
     known = {
         row[place]: float(found[1])
         for row in table.rows
         if row[0] not in LAST and (found := SHARE.fullmatch(row[place]))
     }
-    gap = is_gap(table, place)
+    known = {text: value for text, value in known.items() if value >= least}
     if not known or place == 0 or not (gap or table.name in HIGHER):
         return set()
     rank = {text: -abs(value) if gap else value for text, value in known.items()}

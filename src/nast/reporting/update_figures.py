@@ -9,7 +9,7 @@ import polars as pl
 
 from nast.errors import InputError
 from nast.files import atomic, checked
-from nast.reporting.figures import literal, plt, save
+from nast.reporting.figures import color_of, literal, plt, save
 from nast.reporting.runs import MEASURES, depth
 from nast.sources.io.label_tables import read_csv
 
@@ -87,14 +87,18 @@ def mean_paths(runs: Sequence[Path]) -> pl.DataFrame:
 
 
 def draw_updates(
-    groups: Mapping[str, Sequence[Path]], folder: Path, even: Collection[str] = ()
+    groups: Mapping[str, Sequence[Path]],
+    folder: Path,
+    even: Collection[str] = (),
+    models: Sequence[str] = (),
 ) -> Path:
     """The figure of some run folders as `update_shares.svg`, `.png` and `.csv`.
 
     Args:
         groups: name of a setting -> the run folders of its seeds, which are averaged.
         folder: gets the files.
-        even: the settings whose blocks all take the same step.
+        even: the settings whose blocks all take the same step; they are dashed.
+        models: in the order of the tables, for their colors.
 
     Returns:
         The SVG.
@@ -109,7 +113,7 @@ def draw_updates(
     figure: Any = plt.figure(figsize=(7.6, 2.9 + 1.9 * down), layout="constrained")
     above, below = figure.subfigures(2, 1, height_ratios=[2.6, 1.9 * down])
     for k, axis in zip(TOPS, above.subplots(1, len(TOPS), sharex=True), strict=True):
-        _lines(axis, means, k, depths, even)
+        _lines(axis, means, k, depths, even, models or list(groups))
     above.axes[-1].legend(fontsize=7, frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
     axes = below.subplots(down, min(ACROSS, len(means)), sharex=True, sharey=True, squeeze=False)
     _areas(below, axes.ravel().tolist(), means, max(depths))
@@ -122,15 +126,16 @@ def _lines(
     k: int,
     depths: set[int],
     even: Collection[str],
+    models: Sequence[str],
 ) -> None:
     """Share of the k most updated blocks over steps, one line per setting."""
     for number in depths:
         axis.axhline(min(1.0, k / number), color="black", linestyle=":", linewidth=0.8)
-    for i, (name, mean) in enumerate(means.items()):
+    for name, mean in means.items():
         part = mean.filter(blocks=f"top {k}")
-        style: dict[str, Any] = {"color": f"C{i % 10}", "linewidth": 1.2}
+        style: dict[str, Any] = {"color": color_of(name, models), "linewidth": 1.2}
         if name in even:
-            style = {"color": "black", "linestyle": "--", "linewidth": 1.2}
+            style["linestyle"] = "--"
         axis.plot(
             part["step"].to_list(), part["parameters"].to_list(), label=literal(name), **style
         )

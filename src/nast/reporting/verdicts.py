@@ -12,18 +12,28 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 from scipy.stats import spearmanr
-from scipy.stats import t as student
 
 from nast.measuring.compare import harm
 from nast.reporting.item_folders import short_names
 from nast.reporting.joined import Joined
-from nast.reporting.numbers import CLAIMS, Row, cell, corrected, minus, pick, sign_of
+from nast.reporting.numbers import (
+    CLAIMS,
+    Row,
+    cell,
+    corrected,
+    minus,
+    of_any_seed,
+    over_seeds,
+    pick,
+    sign_of,
+)
 from nast.reporting.runs import traced_scores
 from nast.reporting.tables import Table, UpdateShares, held_by
-from nast.statistics.bootstrap import LEVEL
 
-HARM = {"not inferior": "shown", "inferior": "harm is shown", "not shown": "not shown"}
+HARM = {"not inferior": "shown", "inferior": "harm is shown", "not shown": "not settled"}
 SEEDS = 3
+THESE = "for these seeds"
+"""Of a verdict that the items show, where the seeds differ too much to say it of another one."""
 FEW = "not judged on fewer than three seeds"
 FEWEST, SETTINGS = 3, 10
 """Settings without which a rank correlation is not computed, and not judged."""
@@ -85,12 +95,15 @@ def said_of(row: Row) -> str:
     """
     parts = [cell(row, sign=True)]
     parts += [corrected(row)] if corrected(row) else []
-    if row["seed_sd"] is not None and row["seeds"] > 1:
-        quantile = student.ppf((1 + LEVEL) / 2, row["seeds"] - 1)
-        reach = float(quantile * row["seed_sd"] / np.sqrt(row["seeds"]))
-        low, high = row["value"] - reach, row["value"] + reach
-        parts.append(f"over {row['seeds']} seeds [{low:+.3f}, {high:+.3f}]")
+    ends = over_seeds(row)
+    if ends:
+        parts.append(f"over {row['seeds']} seeds [{ends[0]:+.3f}, {ends[1]:+.3f}]")
     return ", ".join(parts)
+
+
+def _seeded(verdict: str, row: Row) -> str:
+    """A verdict on items, which may not hold for a seed that was not trained."""
+    return verdict if verdict == "not shown" or of_any_seed(row) else f"{verdict} {THESE}"
 
 
 def _bias(metrics: pl.DataFrame, base: str) -> Iterator[Line]:
@@ -130,7 +143,10 @@ def _above(joined: Joined, metrics: pl.DataFrame, name: str) -> Iterator[Line]:
     if not changes:
         return
     said = f"{name} " + "; ".join(f"minus {m} {said_of(c)}" for m, c in changes.items())
-    signs = {sign_of(c, "shown", "the opposite is shown", "not shown") for c in changes.values()}
+    signs = {
+        _seeded(sign_of(c, "shown", "the opposite is shown", "not shown"), c)
+        for c in changes.values()
+    }
     verdict = signs.pop() if len(signs) == 1 else "not shown for all"
     yield "NAST above every baseline, negated claims", "Table 1", said, verdict
 
@@ -161,9 +177,12 @@ def _no_harm(metrics: pl.DataFrame, name: str, base: str) -> Iterator[Line]:
     if change and change["margin"] is not None:
         said = (
             f"{name} minus {base}, affirmative claims {said_of(change)}, "
-            f"margin {change['margin']:g}"
+            f"margin {change['margin']:.3f}"
         )
-        yield "No harm on affirmatives", "5.4", said, HARM[harm(change)]
+        verdict, ends = HARM[harm(change)], over_seeds(change)
+        if verdict == "shown" and ends and ends[0] <= -change["margin"]:
+            verdict = f"{verdict} {THESE}"
+        yield "No harm on affirmatives", "5.4", said, verdict
 
 
 def _gap(metrics: pl.DataFrame, name: str, base: str) -> Iterator[Line]:
@@ -183,6 +202,8 @@ def _gap(metrics: pl.DataFrame, name: str, base: str) -> Iterator[Line]:
         verdict = "reduced, but affirmative accuracy fell"
     elif verdict == "shown" and negated["low"] <= 0:
         verdict = "reduced, but not by a gain that this data can show"
+    elif verdict == "shown":
+        verdict = _seeded(verdict, change)
     yield "Gap reduced by raising negated accuracy", "5.5", said, verdict
 
 
@@ -210,5 +231,6 @@ def concentration(
     verdict = f"not judged on fewer than {SETTINGS} settings"
     if len(pairs) >= SETTINGS:
         verdict = "not shown" if p > 0.05 else "shown" if rho > 0 else "the opposite is shown"
-    said = f"rank correlation {rho:+.2f} over {len(pairs)} settings, p {p:.2f}"
+    said = f"rank correlation {rho:+.2f} over {len(pairs)} settings"
+    said += f", p {p:.2f}" if len(pairs) >= SETTINGS else ""
     yield "Concentration goes with improvement", "5.6", said, verdict

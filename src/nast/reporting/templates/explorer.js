@@ -87,7 +87,7 @@
       const length = element("span", "", "bar");
       length.style.width = `${(6 * scale[i] / longest).toFixed(2)}rem`;
       bar.append(length);
-      line.append(element("td", i + 1), element("td", short(score, 3)), element("td", alpha[i].toFixed(2)),
+      line.append(element("td", i + 1), element("td", short(score, 4)), element("td", alpha[i].toFixed(2)),
         element("td", scale[i].toFixed(2)), bar, element("td", percent(shares[i])));
       return line;
     }));
