@@ -12,7 +12,7 @@ from nast.measuring.compare import harm
 from nast.records import LISTS
 from nast.reporting.harm import harm_columns
 from nast.reporting.joined import Joined
-from nast.reporting.numbers import Row, cell, minus, of_any_seed, over_seeds, pick, sign_of
+from nast.reporting.numbers import Row, cell, minus, of_any_seed, pick, seed_interval, sign_of
 from nast.reporting.shown import MINUS, per_cent, shown_cell
 from nast.reporting.verdicts import SEEDS, is_repair
 
@@ -118,7 +118,7 @@ def _helps(joined: Joined, metrics: pl.DataFrame, repair: str, base: str) -> Ite
             f"{_below(own)}, {_points(change)} points against {base}"
         )
         verdicts.append(sign_of(change, "good", "bad", "open"))
-        ends = over_seeds(change)
+        ends = seed_interval(change)
         if verdicts[-1] != "open" and ends and not of_any_seed(change):
             low, high = (100 * end for end in ends)
             unsettled.append(f"{what} [{low:+.1f}, {high:+.1f}]".replace("-", MINUS))

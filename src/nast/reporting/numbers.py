@@ -63,7 +63,7 @@ def corrected(row: Row) -> str:
     return "" if p is None else "p < 0.001" if p < 0.001 else f"p {p:.3f}"
 
 
-def over_seeds(row: Row) -> tuple[float, float] | None:
+def seed_interval(row: Row) -> tuple[float, float] | None:
     """The 95 % interval of a difference over paired seeds (decision 24); None for one seed."""
     if row["seed_sd"] is None or row["seeds"] < 2:
         return None
@@ -74,7 +74,7 @@ def over_seeds(row: Row) -> tuple[float, float] | None:
 
 def of_any_seed(row: Row) -> bool:
     """Whether a difference has one sign over seeds too, so that it holds for a seed not seen."""
-    ends = over_seeds(row)
+    ends = seed_interval(row)
     return ends is None or ends[0] > 0 or ends[1] < 0
 
 

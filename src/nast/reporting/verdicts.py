@@ -23,8 +23,8 @@ from nast.reporting.numbers import (
     corrected,
     minus,
     of_any_seed,
-    over_seeds,
     pick,
+    seed_interval,
     sign_of,
 )
 from nast.reporting.runs import traced_scores
@@ -95,7 +95,7 @@ def said_of(row: Row) -> str:
     """
     parts = [cell(row, sign=True)]
     parts += [corrected(row)] if corrected(row) else []
-    ends = over_seeds(row)
+    ends = seed_interval(row)
     if ends:
         parts.append(f"over {row['seeds']} seeds [{ends[0]:+.3f}, {ends[1]:+.3f}]")
     return ", ".join(parts)
@@ -179,7 +179,7 @@ def _no_harm(metrics: pl.DataFrame, name: str, base: str) -> Iterator[Line]:
             f"{name} minus {base}, affirmative claims {said_of(change)}, "
             f"margin {change['margin']:.3f}"
         )
-        verdict, ends = HARM[harm(change)], over_seeds(change)
+        verdict, ends = HARM[harm(change)], seed_interval(change)
         if verdict == "shown" and ends and ends[0] <= -change["margin"]:
             verdict = f"{verdict} {THESE}"
         yield "No harm on affirmatives", "5.4", said, verdict
