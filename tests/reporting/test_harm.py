@@ -33,7 +33,7 @@ def test_losses_by_data_set():
     )
     assert (first.name, first.data, second.data) == ("harm", "a", "b")
     assert first.header == ("Difference", "Affirmative claims")
-    assert first.rows == [("tuned minus base", "+0.000 [-0.100, +0.100], not shown")]
+    assert first.rows == [("tuned minus base", "+0.000 [-0.100, +0.100], not settled")]
     assert second.header == ("Difference", "Affirmative claims", "AUC of “There is X”")
     assert second.rows == [
         (

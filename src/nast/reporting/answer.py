@@ -44,7 +44,7 @@ def answers(joined: Joined, metrics: pl.DataFrame, patients: int | None = None) 
         patients: whose films were shown, where that is known.
     """
     base = next(iter(joined.models), "")
-    found = [*_tested(joined, metrics, base, patients), *_hears(metrics, base)]
+    found = [*_tested(joined, metrics, base, patients), *_hears(joined, metrics, base)]
     repair = repair_of(joined, metrics)
     if repair:
         found += [*_helps(joined, metrics, repair, base), *_harms(joined, metrics, repair, base)]
@@ -69,9 +69,11 @@ def _tested(
     joined: Joined, metrics: pl.DataFrame, base: str, patients: int | None
 ) -> Iterator[Answer]:
     sizes = {what: _accuracy(metrics, base, name) for name, what in KINDS.items()}
+    sizes["candidate lists of denials"] = _lists(joined, metrics, base)
     items = [f"{row['n']:,} {what}" for what, row in sizes.items() if row]
     if not items:
         return
+    items = [", ".join(items[:-1]), items[-1]] if items[1:] else items
     whose = f" about the films of {patients:,} patients" if patients else ""
     tuned = [m for m in joined.models if m in joined.trained and " @" not in m]
     others = [m for m in joined.models if m != base and m not in joined.trained and " @" not in m]
@@ -87,7 +89,7 @@ def _tested(
     yield Answer("What was tested?", f"{said}.", FACT)
 
 
-def _hears(metrics: pl.DataFrame, base: str) -> Iterator[Answer]:
+def _hears(joined: Joined, metrics: pl.DataFrame, base: str) -> Iterator[Answer]:
     for name, what in KINDS.items():
         negated = _accuracy(metrics, base, name)
         affirmative = _accuracy(metrics, base, name, "affirmative")
@@ -100,6 +102,12 @@ def _hears(metrics: pl.DataFrame, base: str) -> Iterator[Answer]:
             "It does better with denials.",
             "That is no difference which these items can show.",
         )
+        lists = _lists(joined, metrics, base)
+        if lists:
+            said += (
+                f" In candidate lists, where every statement denies something, it ranks the true "
+                f"one first in {per_cent(lists['value'])} %{_chance(lists)}."
+            )
         yield Answer(
             "Does the model hear “no”?",
             f"{base} gets {per_cent(affirmative['value'])} % of the {what} right in affirmative "
@@ -134,6 +142,9 @@ def _helps(joined: Joined, metrics: pl.DataFrame, repair: str, base: str) -> Ite
         said += (
             f" Its seeds differ so much that another may not: over seeds {', '.join(unsettled)}."
         )
+    gap = pick(metrics, model=repair, task="choice", set="questions", statistic="gap", form=None)
+    if gap and gap[0]["low"] > 0:
+        said += f" It still mishears: of questions a gap of {_points(gap[0])} points is left."
     settled = len(set(verdicts)) == 1 and not few and not unsettled
     part = " (the part of its change that does no harm to validation patients)"
     whole = f"{repair} @1" in joined.models
@@ -150,8 +161,8 @@ def _denials(
 ) -> dict[str, tuple[Row, Row]]:
     """What is asked in denying words -> the repair's own number, and its change."""
     found = {}
+    own_lists = _lists(joined, metrics, repair)
     of = {"statistic": "R@1", "form": "negated", **joined.retrieval(metrics)}
-    own_lists = pick(metrics, model=repair, **of) if of["reading"] == LISTS else []
     lists = minus(metrics, repair, base, **of) if own_lists else None
     for name, what in KINDS.items():
         own, change = (
@@ -160,9 +171,16 @@ def _denials(
         )
         if own and change:
             found[what] = own, change
-    if lists:
-        found["candidate lists"] = own_lists[0], lists
+    if own_lists and lists:
+        found["candidate lists"] = own_lists, lists
     return found
+
+
+def _lists(joined: Joined, metrics: pl.DataFrame, model: str) -> Row | None:
+    """R@1 of a model in candidate lists of denials."""
+    of = {"statistic": "R@1", "form": "negated", **joined.retrieval(metrics)}
+    found = pick(metrics, model=model, **of) if of["reading"] == LISTS else []
+    return next(iter(found), None)
 
 
 def _below(row: Row) -> str:
@@ -211,8 +229,8 @@ def _harms(joined: Joined, metrics: pl.DataFrame, repair: str, base: str) -> Ite
     lost = [title for title, row in found.items() if harm(row) == "inferior"]
     rest = [t for t in found if t not in fine and t not in lost]
     said = (
-        f"Of {len(found)} things that should stay as they were, a loss of more than {margin} "
-        f"{'point' if margin == '1' else 'points'} is ruled out for {len(fine)}"
+        f"Of {len(found)} things that {repair} should leave as they were, a loss of more than "
+        f"{margin} {'point' if margin == '1' else 'points'} is ruled out for {len(fine)}"
     )
     said += f" ({'; '.join(fine)})" if fine else ""
     said += f", and shown for {'; '.join(lost)}" if lost else ""

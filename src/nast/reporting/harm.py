@@ -59,7 +59,10 @@ def _lost(joined: Joined, part: pl.DataFrame) -> Table:
 
 
 def _verdict(row: Row | None) -> str:
-    return f"{cell(row, sign=True)}, {harm(row)}" if row else "-"
+    if not row:
+        return "-"
+    # "Not shown" would be read as the absence of harm.
+    return f"{cell(row, sign=True)}, {harm(row).replace('not shown', 'not settled')}"
 
 
 def _moved_cell(row: Row | None) -> str:
