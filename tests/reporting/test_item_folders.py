@@ -46,6 +46,7 @@ def trace(folder, peak):
                 "condition": "Edema",
                 "pair_id": "p",
                 "n": 4,
+                "n_all": 5,
                 "cte_mean": 1.0 / (1 + abs(layer - peak)),
             }
             for site in ("residual", "attention", "mlp")

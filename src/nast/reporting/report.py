@@ -34,7 +34,7 @@ from nast.reporting.runs import by_setting, depth, even_steps, traced_order, upd
 from nast.reporting.share_figures import CURVES_CAPTION, draw_curves
 from nast.reporting.shown import shown_rows
 from nast.reporting.tables import Table, tables_of
-from nast.reporting.trace_figures import CAPTIONS, draw_trace
+from nast.reporting.trace_figures import CAPTIONS, draw_trace, trace_counts
 from nast.reporting.update_figures import CAPTION, draw_updates
 from nast.reporting.verdicts import verdict_table
 from nast.reporting.written import write_tables
@@ -50,6 +50,7 @@ TITLES = {
     "verdicts": "Verdicts",
     "harm": "No harm",
     "drift": "Drift",
+    "trace": "Samples",
 }
 
 
@@ -101,7 +102,13 @@ def build_report(
             part = of_data(joined.metrics, data)
             made = verdict_table(joined, part, found.get("trace", []), updates, order)
             tables.append(made._replace(data=data or ""))
-        tables = [t for t in (*tables, *harm_tables(joined)) if t.rows]
+        traces = short_names(found.get("trace", []))
+        several = len(traces) > 1
+        counted = [
+            trace_counts(place)._replace(data=name.replace("/", "-") if several else "")
+            for place, name in traces.items()
+        ]
+        tables = [t for t in (*tables, *harm_tables(joined), *counted) if t.rows]
         write_tables(tables, target / "tables")
         write_table(target / "metrics.parquet", joined.metrics, METRICS_SCHEMA)
         write_text(target / "checklist.md", checklist_text(checklist(joined, found)))

@@ -8,6 +8,7 @@ import polars as pl
 from nast.errors import InputError
 from nast.files import atomic, read_table
 from nast.reporting.figures import save
+from nast.reporting.tables import Table
 from nast.tracing.plots import (
     attention_cells,
     cte_cells,
@@ -45,6 +46,10 @@ DRAWN: dict[str, dict[str, Any]] = {
     "attention": {"layer": pl.Int64, "head": pl.Int64, "selectivity": pl.Float64},
 }
 """Tables of a trace, and those of their columns that are drawn."""
+COUNTED: dict[str, Any] = dict.fromkeys(("pair_id", "subset", "condition"), pl.String) | {
+    "n": pl.Int64,
+    "n_all": pl.Int64,
+}
 
 
 def draw_trace(folder: Path, out: Path) -> dict[str, Path]:
@@ -74,6 +79,35 @@ def draw_trace(folder: Path, out: Path) -> dict[str, Path]:
         "profiles": save(plot_profiles(merged), out, "profiles"),
         "figure5": save(plot_attention(attention, means), out, "figure5"),
     }
+
+
+def trace_counts(folder: Path) -> Table:
+    """How many samples a trace has: both subsets of Appendix D apart, and merged.
+
+    A sample is an image whose caption and foil are told apart with their states exchanged; those
+    above the filter on the difference d count (decision 4).
+
+    Args:
+        folder: of `nast trace`.
+    """
+    rows = _filled(folder / "trace.parquet", COUNTED)
+    pairs = rows.group_by("subset", "condition", "pair_id", maintain_order=True).agg(
+        pl.col("n", "n_all").max()
+    )
+    parts = [(str(name), part) for (name,), part in pairs.group_by("subset", maintain_order=True)]
+    parts += [("both", pairs)] if len(parts) > 1 else []
+    body: list[tuple[str, ...]] = [
+        (
+            name,
+            str(part["condition"].n_unique()),
+            str(len(part)),
+            f"{part['n_all'].sum():,}",
+            f"{part['n'].sum():,}",
+        )
+        for name, part in parts
+    ]
+    header = ("Subset", "Findings", "Caption pairs", "Samples", "Above the filter")
+    return Table("trace", "Samples of the causal trace (Appendix D)", header, body)
 
 
 def _filled(path: Path, columns: dict[str, Any]) -> pl.DataFrame:
