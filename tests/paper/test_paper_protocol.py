@@ -3,6 +3,8 @@
 import polars as pl
 import pytest
 
+from nast.benchmark.build import build_benchmark
+from nast.cli import run
 from nast.files import manifest_of, read_json, read_table
 from nast.items.table import read_items
 from nast.paper.whole import run_paper
@@ -105,3 +107,18 @@ def test_table_2_is_made_of_items_that_deny_nothing(literal):
     said = {row["form"]: cell(row) for row in accuracies.iter_rows(named=True)}
     shown = pl.read_csv(literal / "tables" / "table2-contextual.csv")["Claim accuracy"][0]
     assert shown == said["plain"] != said["affirmative"]
+
+
+def test_evaluate_takes_runs_whole_and_literal_data_alone(literal, facts, tmp_path, capsys):
+    """`nast evaluate --protocol paper`, by hand, on the run and the items of the recipe."""
+    call = ["evaluate", f"run:{literal / 'runs' / 'nast-0'}", "--protocol", "paper"]
+    out = ["-o", str(tmp_path / "scores"), "--limit", "4"]
+    assert run([*call, str(literal / "contextual"), *out]) == 0
+    assert [r["g"] for r in manifest_of(tmp_path / "scores")["models"]] == [1.0]
+    build_benchmark(facts, tmp_path / "usual", limit=2)
+    capsys.readouterr()
+    assert run([*call, str(tmp_path / "usual"), "-o", str(tmp_path / "other")]) == 2
+    said = capsys.readouterr().err
+    assert "was built under the protocol default" in said
+    assert "nast benchmark build --protocol paper" in said
+    assert not (tmp_path / "other").exists()

@@ -1,5 +1,6 @@
 """nast evaluate."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
@@ -20,6 +21,7 @@ def evaluate_command(
     vectors: Path | None = None,
     gallery: str = "unique",
     ties: str = "default",
+    protocol: Literal["default", "paper"] = "default",
     controls: bool = False,
     margin: Fraction = 0.01,
     chat_mode: Literal["letters", "text"] = "letters",
@@ -56,6 +58,8 @@ def evaluate_command(
     ties: str
         Whose rule for ties: default, sugar-crepe and aro count a tie for the best option as wrong;
         negbench, cc-neg and clip-benchmark as right where the right one stands first.
+    protocol: Literal
+        paper: runs are taken whole (g = 1), and data that were built otherwise are refused.
     controls: bool
         Also score without the image, with another patient's, and without the negators.
     margin: float
@@ -84,7 +88,8 @@ def evaluate_command(
 
     if metrics_only:
         asked = (split, seed, limit, max_bad, vectors, gallery, ties, controls, margin, fresh)
-        if asked != ("test", 0, None, 0, None, "unique", "default", False, 0.01, False):
+        usual = ("test", 0, None, 0, None, "unique", "default", False, 0.01, False)
+        if asked != usual or protocol != "default":
             raise UsageError(
                 "--metrics-only measures as the evaluation was asked to, which its manifest says; "
                 "leave the other options out, or evaluate again"
@@ -93,6 +98,8 @@ def evaluate_command(
         _print(out)
         return
     names, data = part_models(models_and_data)
+    if protocol == "paper":
+        _require_literal(data)
 
     def model_of(argument: str) -> Model:
         name, model = split_name(argument)
@@ -113,9 +120,14 @@ def evaluate_command(
 
             return read_score_file(model, name)
         # Files of scores and chat models need no library of models.
-        from nast.models.registry import load_model
+        from nast.models.registry import load_model, split_share
 
-        return load_model(argument)
+        def share_of(run: str) -> bool:
+            return split_share(run.removeprefix("run:"))[1] is not None
+
+        # The paper takes no share of a change.
+        whole = protocol == "paper" and model.startswith("run:") and not share_of(model)
+        return load_model(f"{argument}@1" if whole else argument)
 
     made = evaluate(
         [model_of(name) for name in names],
@@ -137,6 +149,24 @@ def evaluate_command(
     for name, notes in made["notes"].items():
         for what, items in notes.items():
             print(visible(f"{name}: {len(items)} items, {what}: {', '.join(items[:5])}"))
+
+
+def _require_literal(data: Sequence[Path]) -> None:
+    """Refuse items that the paper's protocol did not build.
+
+    Raises:
+        UsageError: names the folder and the command that builds it so.
+    """
+    from nast.errors import UsageError
+    from nast.files import manifest_of
+
+    for folder in data:
+        config = manifest_of(folder)["config"]
+        if config.get("protocol", "paper") != "paper":
+            raise UsageError(
+                f"--protocol paper: {folder} was built under the protocol {config['protocol']}; "
+                f"build it with nast {config['stage']} build --protocol paper"
+            )
 
 
 def _print(out: Path) -> None:

@@ -68,7 +68,7 @@ class WriterOptions:
         found = server_model(
             where, strictest_of(inputs), loopback_stays=self.loopback_stays, override=override
         )
-        return replace(found, prompts=self.prompts)
+        return replace(found, prompts=self.prompts) if self.prompts else found
 
     def answers(self, out: Path) -> Path | None:
         """The file of the model's answers, beside the output folder; None for templates."""
