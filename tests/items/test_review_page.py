@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from zipfile import ZipFile
+from zipfile import ZIP_DEFLATED, ZipFile
 
 import polars as pl
 import pytest
@@ -358,7 +358,7 @@ def test_a_correction_goes_with_its_verdict(review, tmp_path):
         field.fill("well kept")
         shown.keyboard.press("Escape")
         assert shown.locator("button[aria-pressed=true]").inner_text().endswith("wording is off")
-        field.fill(usual)
+        field.fill(usual + "  ")
         shown.keyboard.press("Escape")
         assert shown.locator("#verdicts button[aria-pressed=true]").count() == 0
         assert chromium.faults == []
@@ -385,3 +385,38 @@ def test_the_end_is_said_and_a_film_stays_in_sight(review):
         film = shown.locator("#image").bounding_box()
         assert film["x"] <= box["x"] + 1 and film["y"] <= box["y"] + 1
         assert chromium.faults == []
+
+
+def test_undo_keeps_comments_and_another_person_begins_anew(review):
+    with browser() as chromium:
+        shown = chromium.open(review[0])
+        shown.fill("#name", "Anna")
+        for key in ("Escape", "a", "1"):
+            shown.keyboard.press(key)
+        shown.fill("#comment", "kept")
+        for key in ("Escape", "u"):
+            shown.keyboard.press(key)
+        assert shown.input_value("#comment") == "kept"
+        assert f"Questions 0 / {NUMBER}" in shown.inner_text("#tabs")
+        for key in ("a", "a", "1"):
+            shown.keyboard.press(key)
+        shown.reload()
+        assert "the work of Anna" in shown.inner_text("#whose")
+        shown.get_by_role("button", name="begin anew").click()
+        assert shown.input_value("#name") == "" and shown.input_value("#comment") == ""
+        assert f"Questions 0 / {NUMBER}" in shown.inner_text("#tabs")
+        # Who comes back gives the name again.
+        shown.fill("#name", "Anna")
+        shown.keyboard.press("Tab")
+        assert f"Questions 1 / {NUMBER}" in shown.inner_text("#tabs")
+        assert shown.input_value("#comment") == "kept"
+        assert chromium.faults == []
+
+
+def test_what_is_called_a_film_cannot_unpack_without_bounds(facts, review, tmp_path):
+    path = fill(review[1], tmp_path / "anna.xlsx", "Anna", {})
+    with ZipFile(path, "a", ZIP_DEFLATED) as book:
+        book.writestr("xl/media/s.xml", b"0" * 60_000_000)
+    assert path.stat().st_size < 1_000_000
+    with pytest.raises(NastError, match="bytes or cells, unpacked"):
+        imported(facts, [path], tmp_path / "out")

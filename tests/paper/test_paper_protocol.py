@@ -115,6 +115,9 @@ def test_evaluate_takes_runs_whole_and_literal_data_alone(literal, facts, tmp_pa
     out = ["-o", str(tmp_path / "scores"), "--limit", "4"]
     assert run([*call, str(literal / "contextual"), *out]) == 0
     assert [r["g"] for r in manifest_of(tmp_path / "scores")["models"]] == [1.0]
+    shared = [f"run:{literal / 'runs' / 'nast-0'}@0.5", *call[2:], str(literal / "contextual")]
+    assert run(["evaluate", *shared, "-o", str(tmp_path / "half")]) == 2
+    assert "leave @0.5 out" in capsys.readouterr().err
     build_benchmark(facts, tmp_path / "usual", limit=2)
     capsys.readouterr()
     assert run([*call, str(tmp_path / "usual"), "-o", str(tmp_path / "other")]) == 2

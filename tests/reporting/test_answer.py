@@ -1,5 +1,7 @@
 """The answers that a report begins with say what the metrics say, and no more."""
 
+from dataclasses import replace
+
 import polars as pl
 import pytest
 from evaluated import data_folder, evaluated, record
@@ -7,6 +9,7 @@ from made_up import choices, item, items_of
 
 from nast.reporting.answer import answers, repair_of
 from nast.reporting.answer_figures import draw_answer
+from nast.reporting.figures import color_of
 from nast.reporting.joined import join_evaluations
 from nast.reporting.verdicts import verdict_table
 
@@ -53,8 +56,8 @@ def test_a_bias_a_repair_and_no_harm(tmp_path):
     made = joined(tmp_path, {"base": (20, 50), "LoRA uniform": (40, 50), "NAST (lr)": (45, 50)})
     found = by_question(answers(made, made.metrics))
     tested, hears, helps, harms = found.values()
-    assert "in 60 questions and 60 claim sets, once with" in tested.says
-    assert "base is the model as it was; LoRA uniform, NAST (lr) are fine-tuned" in tested.says
+    assert "in 60 questions and 60 claim sets, with absences in denying words" in tested.says
+    assert "compared with base: LoRA uniform, NAST (lr) (fine-tuned by nast)." in tested.says
     assert tested.verdict == "fact"
     assert "83.3 % of the questions right in affirmative words and 33.3 %" in hears.says
     assert "chance 25.0 %" in hears.says and hears.verdict == "bad"
@@ -125,3 +128,43 @@ def test_seeds_that_differ_settle_nothing(tmp_path):
     assert verdicts["NAST above every baseline, negated claims"] == "shown for these seeds"
     steady = {row[0]: row[3] for row in verdict_table(made, rows, [], {}).rows}
     assert steady["NAST above every baseline, negated claims"] == "shown"
+
+
+def test_a_repair_that_was_scored_whole_alone_is_answered_for(tmp_path):
+    made = joined(tmp_path, {"base": (20, 50), "NAST (lr) @1": (45, 50)})
+    found = by_question(answers(made, made.metrics))
+    assert "NAST (lr) @1 gets 75.0 %" in found["Does the repair help?"].says
+    assert "NAST (lr) @1 (fine-tuned by nast)" in found["What was tested?"].says
+    assert color_of("NAST (lr) @1", made.models) != color_of("base", made.models)
+
+
+def test_a_reference_that_is_fine_tuned_is_called_so(tmp_path):
+    made = joined(tmp_path, {"LoRA uniform": (20, 50), "NAST (lr)": (45, 50)})
+    rows = dict(made.trained) | {"LoRA uniform": made.trained["NAST (lr)"]}
+    tested = answers(replace(made, trained=rows), made.metrics)[0]
+    assert "compared with LoRA uniform (fine-tuned by nast): NAST (lr)" in tested.says
+
+
+def test_another_objective_is_not_the_same_training(tmp_path):
+    made = joined(tmp_path, {"base": (20, 50), "CLIP uniform": (30, 50), "NAST (lr)": (45, 50)})
+    rows = dict(made.trained)
+    rows["CLIP uniform"] = dict(rows["CLIP uniform"]) | {"objective": "clip"}
+    helps = by_question(answers(replace(made, trained=rows), made.metrics))["Does the repair help?"]
+    assert "the same training" not in helps.says
+
+
+def test_harm_that_another_seed_may_do_is_not_settled(tmp_path):
+    made = joined(tmp_path, {"base": (20, 50), "NAST (lr)": (35, 50)})
+    own = (pl.col("model") == "NAST (lr)") & (pl.col("form") == "affirmative")
+    spread = pl.when(own).then(0.2).otherwise("seed_sd")
+    moved = made.metrics.with_columns(seed_sd=spread)
+    harms = by_question(answers(made, moved))["Does it harm anything else?"]
+    assert "ruled out for 0" in harms.says and harms.verdict == "open"
+    steady = by_question(answers(made, made.metrics))["Does it harm anything else?"]
+    assert "ruled out for 2" in steady.says and steady.verdict == "good"
+
+
+def test_a_model_has_one_color_and_its_shares_have_it_too():
+    known = ["base", "LoRA uniform", "NAST (lr)"]
+    assert len({color_of(name, known) for name in known}) == 3
+    assert color_of("NAST (lr) @1", known) == color_of("NAST (lr)", known)

@@ -100,6 +100,8 @@ def test_closed_data_are_shown_upon_a_word(facts, tmp_path, capsys):
     assert text.startswith("<!-- This page holds films and texts of credentialed data.")
     assert "must not leave this machine" in text
     assert read_items(tmp_path / "questions")["options"][0][0] in text
+    # A picture by itself has no warning on it.
+    assert not list((out / "figures").glob("figure1*"))
     assert not (report / "report.html").read_text().startswith("<!--")
 
 

@@ -36,3 +36,8 @@ def test_a_place_on_this_machine_is_no_base_of_a_hub(tmp_path):
     for base in (f"hf:{tmp_path / 'a'}", "phantom", "openclip:ViT-B-32:b/c.pt"):
         head, _ = card(tmp_path, ChosenShare(1.0, [], {}), base)
         assert "base_model" not in head
+
+
+def test_the_papers_protocol_takes_the_whole_change_by_its_own_rule(tmp_path):
+    _, text = card(tmp_path, ChosenShare(1.0, [], {"negated claims": 20}))
+    assert "g = 1), as the paper does" in text and "No validation patients" not in text

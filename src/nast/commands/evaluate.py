@@ -122,12 +122,17 @@ def evaluate_command(
         # Files of scores and chat models need no library of models.
         from nast.models.registry import load_model, split_share
 
-        def share_of(run: str) -> bool:
-            return split_share(run.removeprefix("run:"))[1] is not None
+        def whole(argument: str) -> str:
+            """The paper takes no share of a change."""
+            kind, _, place = model.removeprefix("pad:").partition(":")
+            share = split_share(place)[1] if kind == "run" else 1.0
+            if share not in (None, 1.0):
+                raise UsageError(
+                    f"{argument}: --protocol paper takes runs whole; leave @{share:g} out"
+                )
+            return argument if share else f"{argument}@1"
 
-        # The paper takes no share of a change.
-        whole = protocol == "paper" and model.startswith("run:") and not share_of(model)
-        return load_model(f"{argument}@1" if whole else argument)
+        return load_model(whole(argument) if protocol == "paper" else argument)
 
     made = evaluate(
         [model_of(name) for name in names],

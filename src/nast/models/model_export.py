@@ -53,7 +53,9 @@ def export_model(
         usage = FORMATS[to](model, out)
         write_json(out / "model.json", model.spec)
         title = f"{model.name}, exported by nast"
-        card = weights_card(title, model.spec["source"], usage, model.made_from)
+        base = model.spec["source"]
+        base = f"hf:{base}" if model.spec.get("family") == "hf" else base
+        card = weights_card(title, base, usage, model.made_from)
         write_text(out / "README.md", card)
         return {"counts": {"files": sum(p.is_file() for p in out.rglob("*"))}}
 

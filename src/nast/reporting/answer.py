@@ -13,6 +13,7 @@ from nast.records import LISTS
 from nast.reporting.harm import harm_columns
 from nast.reporting.joined import Joined
 from nast.reporting.numbers import Row, cell, minus, of_any_seed, pick, seed_interval, sign_of
+from nast.reporting.runs import EVEN
 from nast.reporting.shown import MINUS, per_cent, shown_cell
 from nast.reporting.verdicts import SEEDS, is_repair
 
@@ -55,7 +56,7 @@ def repair_of(joined: Joined, metrics: pl.DataFrame) -> str | None:
     """The fine-tuned model that the answers are about: the paper's repair if it was scored, else
     the first one.
     """
-    scored = [m for m in joined.models if m in joined.trained and " @" not in m]
+    scored = [m for m in joined.settings if m in joined.trained]
     scored = [m for m in scored if any(_accuracy(metrics, m, name) for name in KINDS)]
     return next((m for m in scored if is_repair(joined, m)), next(iter(scored), None))
 
@@ -69,23 +70,28 @@ def _tested(
     joined: Joined, metrics: pl.DataFrame, base: str, patients: int | None
 ) -> Iterator[Answer]:
     sizes = {what: _accuracy(metrics, base, name) for name, what in KINDS.items()}
-    sizes["candidate lists of denials"] = _lists(joined, metrics, base)
     items = [f"{row['n']:,} {what}" for what, row in sizes.items() if row]
     if not items:
         return
-    items = [", ".join(items[:-1]), items[-1]] if items[1:] else items
     whose = f" about the films of {patients:,} patients" if patients else ""
-    tuned = [m for m in joined.models if m in joined.trained and " @" not in m]
-    others = [m for m in joined.models if m != base and m not in joined.trained and " @" not in m]
     said = (
-        f"Each model chose the right statement in {' and '.join(items)}{whose}, once with "
-        "absences in denying words (“no pneumothorax”) and once in affirmative words (“fully "
-        f"expanded lungs”). {base} is the model as it was"
+        f"Each model chose the right statement in {' and '.join(items)}{whose}, with absences in "
+        "denying words (“no pneumothorax”)"
     )
-    said += f"; {', '.join(tuned)} {'is' if len(tuned) == 1 else 'are'} fine-tuned from it" * bool(
-        tuned
-    )
-    said += f"; beside it stand {', '.join(others)}" if others else ""
+    if any(_accuracy(metrics, base, name, "affirmative") for name in KINDS):
+        said += ", and once more in affirmative words (“fully expanded lungs”)"
+    lists = _lists(joined, metrics, base)
+    if lists:
+        said += f", and ranked {lists['n']:,} candidate lists of denials"
+    scored = set(metrics["model"].drop_nulls())
+    beside = [m for m in joined.settings if m != base and m in scored]
+    parts = {
+        "fine-tuned by nast": [m for m in beside if m in joined.trained],
+        "as others made them": [m for m in beside if m not in joined.trained],
+    }
+    named = [f"{', '.join(names)} ({how})" for how, names in parts.items() if names]
+    own = " (fine-tuned by nast)" if base in joined.trained else ""
+    said += f". The others are compared with {base}{own}: {'; '.join(named)}" if named else ""
     yield Answer("What was tested?", f"{said}.", FACT)
 
 
@@ -192,7 +198,11 @@ def _below(row: Row) -> str:
 def _beside(joined: Joined, metrics: pl.DataFrame, repair: str) -> str:
     """How the repair compares to the same training with equal steps, where both were scored."""
     even = next(
-        (n for n, run in joined.trained.items() if run["layers"] == "uniform" and " @" not in n),
+        (
+            name
+            for name in joined.settings
+            if (run := joined.trained.get(name)) and (run["objective"], run["layers"]) == EVEN
+        ),
         None,
     )
     if not even or even == repair:
@@ -225,7 +235,7 @@ def _harms(joined: Joined, metrics: pl.DataFrame, repair: str, base: str) -> Ite
     if not found:
         return
     margin = f"{100 * joined.margin:g}"
-    fine = [title for title, row in found.items() if harm(row) == "not inferior"]
+    fine = [title for title, row in found.items() if _unharmed(row)]
     lost = [title for title, row in found.items() if harm(row) == "inferior"]
     rest = [t for t in found if t not in fine and t not in lost]
     said = (
@@ -239,6 +249,12 @@ def _harms(joined: Joined, metrics: pl.DataFrame, repair: str, base: str) -> Ite
     few = _few(metrics, repair)
     verdict = "bad" if lost else "good" if not rest and not few else "open"
     yield Answer("Does it harm anything else?", f"{said}. {few}".strip(), verdict)
+
+
+def _unharmed(row: Row) -> bool:
+    """Whether a loss beyond the margin is ruled out, for a seed that was not trained too."""
+    ends = seed_interval(row)
+    return harm(row) == "not inferior" and (ends is None or ends[0] > -row["margin"])
 
 
 def _change(metrics: pl.DataFrame, model: str, other: str, name: str, form: str) -> Row | None:

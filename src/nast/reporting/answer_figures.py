@@ -31,7 +31,7 @@ def draw_answer(joined: Joined, metrics: pl.DataFrame, folder: Path, data: str =
         The SVG; None where no model was scored in both words.
     """
     sides = {name: _sides(metrics, name) for name in KINDS}
-    models = [m for m in joined.models if m.rpartition(" @")[0] not in joined.models]
+    models = joined.settings
     drawn = {
         name: [m for m in models if all((m, form) in found for form in FORMS)]
         for name, found in sides.items()

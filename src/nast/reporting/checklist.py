@@ -12,6 +12,7 @@ from nast.access import strictest
 from nast.files import manifest_of, read_json
 from nast.items.card import markdown_table, review_status
 from nast.naming import run_setting
+from nast.reporting.item_folders import short_names
 from nast.reporting.joined import Joined
 
 BLANK = "(for you to write)"
@@ -70,7 +71,8 @@ def _data(found: Found, items: Sequence[Path]) -> Iterable[Row]:
     sizes = [f"{c['studies']:,} studies of {c['patients']:,} patients" for c in counts]
     yield "Data", "Number of studies and patients", _joined(sizes)
     yield "Data", "Dates, sites and setting of the data", ""
-    yield "Data", "Eligibility: which studies and items", _joined(map(_selection, items))
+    selected = [f"{name}: {_selection(f)}" for f, name in short_names(items).items()]
+    yield "Data", "Eligibility: which studies and items", _joined(selected)
     yield "Data", "De-identification", ""
     yield "Data", "Missing and contradictory data", _joined(map(_conflicts, found.get("facts", [])))
     labelers = {manifest_of(f)["config"].get("labeler") for f in found.get("facts", [])} - {None}
@@ -78,13 +80,15 @@ def _data(found: Found, items: Sequence[Path]) -> Iterable[Row]:
     standard = [f"labels of {', '.join(names)}"] if names else []
     standard += [f"read by {', '.join(sorted(labelers))}"] if labelers else []
     yield "Data", "Reference standard, and its reason", _joined(standard)
-    reviews = {f.resolve().name: review_status(manifest_of(f)) for f in found.get("benchmark", [])}
+    names_of = short_names(found.get("benchmark", []))
+    reviews = {name: review_status(manifest_of(f)) for f, name in names_of.items()}
     yield "Data", "Annotators and their qualifications", _joined(map(": ".join, reviews.items()))
     yield "Data", "Agreement of annotators", _joined(map(_agreement, found.get("benchmark", [])))
+    apart = "train, validate and test, by patient: no patient is in two of them"
     yield (
         "Data",
         "Partitions, and at which level they are apart",
-        "train, validate and test, by patient: no patient is in two of them",
+        apart if found.get("facts") else "",
     )
     yield "Data", "Demographic and clinical characteristics", ""
 
@@ -93,7 +97,7 @@ def _selection(folder: Path) -> str:
     config = manifest_of(folder)["config"]
     shown = ("distractors", "sampler", "world", "candidates", "limit", "groups", "protocol", "seed")
     said = [f"{key} {config[key]}" for key in shown if config.get(key) is not None]
-    return f"{folder.resolve().name}: {', '.join(said)}"
+    return ", ".join(said)
 
 
 def _conflicts(folder: Path) -> str:
@@ -114,12 +118,11 @@ def _agreement(folder: Path) -> str:
 
 
 def _model(joined: Joined, found: Found) -> Iterable[Row]:
-    keys = {
-        model["name"]: model["key"][:12]
-        for evaluation in found["evaluate"]
-        for model in manifest_of(evaluation)["config"]["models"]
-    }
-    named = [f"{name} ({keys[name]})" if name in keys else name for name in joined.models]
+    keys: dict[str, list[str]] = {}
+    for evaluation in found["evaluate"]:
+        for model in manifest_of(evaluation)["config"]["models"]:
+            keys.setdefault(model["name"], []).append(model["key"][:12])
+    named = [f"{n} ({' '.join(dict.fromkeys(keys[n]))})" if n in keys else n for n in joined.models]
     yield "Model", "Models, with the start of the hash of their weights", _joined(named)
     runs = [manifest_of(run) for run in found.get("train", [])]
     machines = [m["machine"] for m in runs if "machine" in m]
@@ -153,10 +156,12 @@ def _training(runs: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def _choice(made: Mapping[str, Any]) -> str:
+    step = "the step that was best at validation" if made.get("validation") else "the last step"
     if not made.get("curve"):
-        return "the last step, whole"
+        return f"{step}, whole"
     n = sum(made["validation items"].values())
-    return f"the share of the change that does no harm on {n:,} validation items; the last step"
+    said = f"{step}, and the share of its change that repairs most without harm on {n:,} items"
+    return f"{said} of the validation patients" + (" (noisy)" if made.get("warning") else "")
 
 
 def _evaluation(joined: Joined, found: Found, items: Sequence[Path]) -> Iterable[Row]:

@@ -12,6 +12,7 @@ from nast.errors import ImageError
 from nast.models.images import open_image
 from nast.reporting.choices import shown_choices
 from nast.reporting.figures import MARKS, color_of, literal, save
+from nast.reporting.joined import without_shares
 
 CAPTION = (
     "Figure 1",
@@ -59,7 +60,7 @@ def draw_example(
         The SVG; None where there is no such question, no open data or no readable film.
     """
     # Another share of a run is no model of its own here.
-    models = [m for m in models if m.rpartition(" @")[0] not in models]
+    models = without_shares(models)
     example = find_example(evaluations, folders, models, with_images)
     if example is None:
         return None

@@ -10,8 +10,10 @@ import polars as pl
 from nast.files import manifest_of, read_json, read_table
 from nast.folders import identity
 from nast.layers import LayerRule
+from nast.naming import run_setting
 from nast.reporting.item_folders import short_names
-from nast.reporting.runs import even_steps, traced_scores, update_shares
+from nast.reporting.runs import CONTROL, even_steps, traced_scores, update_shares
+from nast.tracing.aggregate import within_noise
 from nast.tracing.plots import ROLES, TITLES
 
 ALL = "all"
@@ -38,7 +40,8 @@ def explored_traces(
 
     Returns:
         For each trace `name, roles, sites, cells` (condition -> site -> role -> a list per layer
-        of value, low, high and samples), `profiles` (name -> score per block), `chosen`, `rule`,
+        of value, low, high and samples), `profiles` (name -> score per block), `noisy` (those
+        within their noise, of which training makes uniform steps), `chosen`, `rule`,
         `own` (the share of each block under uniform steps, which says how far it goes by itself;
         equal where no such run fits), and `followed` (setting -> shares, of those that step as
         this trace says).
@@ -54,10 +57,16 @@ def explored_traces(
         followed = {
             setting: [round(float(share), 4) for share in shares[setting]]
             for setting, seeds in runs.items()
-            if key in manifest_of(seeds[0])["inputs"].values() and setting not in even_steps(runs)
+            if key in manifest_of(seeds[0])["inputs"].values() and _follows(seeds[0])
         }
         found.append({**_explored(place, name, even), "followed": followed})
     return found
+
+
+def _follows(run: Path) -> bool:
+    """Whether a run steps as its trace says, and not as one of the controls."""
+    setting = run_setting(manifest_of(run))
+    return setting is not None and not CONTROL.fullmatch(setting.layers)
 
 
 def _explored(trace: Path, name: str, even: Sequence[np.ndarray]) -> dict[str, Any]:
@@ -66,11 +75,18 @@ def _explored(trace: Path, name: str, even: Sequence[np.ndarray]) -> dict[str, A
     # Made to be edited by hand: a file may say nothing of its rule.
     rule = LayerRule()._asdict() | read_json(trace / "layer_weights.json")
     merged = scores.filter(condition=ALL, subset="both").sort("aggregation", "layer")
+    # A profile without a number for each block has no steps.
     profiles = {
         str(name): part["score"].to_list()
         for (name,), part in merged.group_by("aggregation", maintain_order=True)
+        if not part["score"].null_count()
     }
     layers = len(chosen)
+    each = scores.filter(pl.col("condition") != ALL, subset="both")
+    noisy = [name for name in profiles if len(each) and within_noise(each, name)]
+    if rule.get("protocol") == "paper":
+        # The paper's rule follows a profile whatever its noise is.
+        noisy = []
     fitting = [share for share in even if len(share) == layers]
     own = np.mean(fitting, axis=0) if fitting else np.full(layers, 1 / layers)
     return {
@@ -80,8 +96,8 @@ def _explored(trace: Path, name: str, even: Sequence[np.ndarray]) -> dict[str, A
         "cells": cte_by_condition(sites),
         "profiles": profiles,
         "chosen": aggregation,
-        "rule": {key: rule[key] for key in LayerRule._fields}
-        | {"within_noise": bool(rule.get("within_noise"))},
+        "rule": {key: rule[key] for key in LayerRule._fields},
+        "noisy": noisy,
         "own": [round(float(share), 4) for share in own],
         "measured": bool(fitting),
     }

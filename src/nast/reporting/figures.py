@@ -15,7 +15,7 @@ import matplotlib.pyplot as plt
 from nast.errors import visible
 from nast.files import atomic
 from nast.hashes import content_hash
-from nast.reporting.joined import Joined
+from nast.reporting.joined import Joined, without_shares
 from nast.reporting.numbers import pick
 
 OF_FORMS = {"negated": "#b5443c", "affirmative": "#3c6fb5", "omitted": "#9a9a9a"}
@@ -98,7 +98,7 @@ def color_of(model: str, models: Sequence[str]) -> str:
         model: to be drawn.
         models: all, in the order of the tables; one that is not among them comes behind.
     """
-    whole = [m for m in models if m.rpartition(" @")[0] not in models]
+    whole = without_shares(models)
     name = model if model in whole else model.rpartition(" @")[0]
     place = whole.index(name) if name in whole else len(whole)
     return OF_MODELS[place % len(OF_MODELS)]

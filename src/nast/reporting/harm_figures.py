@@ -10,7 +10,7 @@ from matplotlib import pyplot as plt
 from nast.reporting.answer import KINDS
 from nast.reporting.figures import color_of, literal, save
 from nast.reporting.harm import harm_columns
-from nast.reporting.joined import Joined
+from nast.reporting.joined import Joined, without_shares
 from nast.reporting.numbers import Row, minus
 
 NAME = "gain_harm"
@@ -83,8 +83,7 @@ def draw_gain(joined: Joined, metrics: pl.DataFrame, folder: Path, data: str = "
     axis.axvline(0, color="gray", lw=0.6)
     axis.axvline(100 * joined.margin, color="gray", lw=0.8, ls=":")
     axis.plot(0, 0, "k+", ms=9, label=literal(next(iter(joined.models))))
-    settings = [model for model in found if model.rpartition(" @")[0] not in found]
-    for model in settings:
+    for model in without_shares(list(found)):
         color = color_of(model, joined.models)
         whole = found.get(f"{model} @1")
         if whole:

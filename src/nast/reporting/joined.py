@@ -53,6 +53,21 @@ class Joined:
         """The names of the settings, in order; the first one is the reference."""
         return self.metrics["model"].drop_nulls().unique(maintain_order=True).to_list()
 
+    @property
+    def settings(self) -> list[str]:
+        """The models without further shares of a run."""
+        return without_shares(self.models)
+
+
+def without_shares(models: Sequence[str]) -> list[str]:
+    """The models without those that are another share of a run which stands among them.
+
+    Example:
+        >>> without_shares(["base", "NAST", "NAST @1", "CLIP @336"])
+        ['base', 'NAST', 'CLIP @336']
+    """
+    return [m for m in models if m.rpartition(" @")[0] not in models]
+
 
 def join_evaluations(folders: Sequence[Path], data: Sequence[Path] = ()) -> Joined:
     """Read finished evaluations; several are measured again together, so that they are compared.

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import jinja2
@@ -140,7 +141,7 @@ def _page(
     changes = [comparison_table(joined, part)._replace(data=data or "") for data, part in parts]
     equal = _equal_shares(found.get("train", []))
     # Another share of a run is no model of its own to look at.
-    models = [m for m in joined.models if m.rpartition(" @")[0] not in joined.models]
+    models = joined.settings
     repair = next((r for _, part in parts if (r := repair_of(joined, part))), None)
     items = browsed_items(found["evaluate"], found, models, repair, with_images)
     traces = explored_traces(found.get("trace", []), runs)
@@ -245,9 +246,12 @@ def _first(
         title = f"{GLANCE[0]} ({data})" if data else GLANCE[0]
         drawn += [(title, GLANCE[1], path)] if path else []
     benchmarks = found.get("benchmark", [])
-    example = draw_example(found["evaluate"], benchmarks, joined.models, folder, with_images)
-    drawn += [(*EXAMPLE, example)] if example else []
-    return [{"title": t, "text": x, "svg": Markup(_inline(p))} for t, x, p in drawn]
+    # Of data that are not open, a picture without the page's warning must not lie about.
+    with TemporaryDirectory() as apart:
+        place = Path(apart) if with_images else folder
+        example = draw_example(found["evaluate"], benchmarks, joined.models, place, with_images)
+        drawn += [(*EXAMPLE, example)] if example else []
+        return [{"title": t, "text": x, "svg": Markup(_inline(p))} for t, x, p in drawn]
 
 
 def _figures(

@@ -1,5 +1,6 @@
 """Run folders by the setting that they are seeds of, under the names of the evaluation."""
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ from nast.naming import run_name, run_setting
 
 MEASURES = {"parameters": "parameters", "product": "B A", "gradient": "gradient"}
 """What an update is measured by -> what the table calls it."""
+CONTROL = re.compile(r"uniform|reversed|random|(front|top)-\d+")
+"""Layers that the trace is to be better than (decision 3)."""
 EVEN = ("nast", "uniform")
 """Objective and layers of fine-tuning whose blocks all take the same step."""
 

@@ -60,7 +60,7 @@ def draw_curves(
     figure: Any
     figure, axes = plt.subplots(1, 2, figsize=(7.6, 3), layout="constrained")
     for (name,), part in curves.group_by("model", maintain_order=True):
-        color = color_of(str(name), models or list(groups))
+        color = color_of(str(name), [*models, *(n for n in groups if n not in models)])
         # Near its choice each seed has looked at other g; a mean is of all of them.
         common = part.filter(pl.len().over("g") == part["seed"].n_unique())
         by_g = common.group_by("g", maintain_order=True)

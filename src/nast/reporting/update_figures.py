@@ -113,7 +113,8 @@ def draw_updates(
     figure: Any = plt.figure(figsize=(7.6, 2.9 + 1.9 * down), layout="constrained")
     above, below = figure.subfigures(2, 1, height_ratios=[2.6, 1.9 * down])
     for k, axis in zip(TOPS, above.subplots(1, len(TOPS), sharex=True), strict=True):
-        _lines(axis, means, k, depths, even, models or list(groups))
+        known = [*models, *(name for name in groups if name not in models)]
+        _lines(axis, means, k, depths, even, known)
     above.axes[-1].legend(fontsize=7, frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
     axes = below.subplots(down, min(ACROSS, len(means)), sharex=True, sharey=True, squeeze=False)
     _areas(below, axes.ravel().tolist(), means, max(depths))

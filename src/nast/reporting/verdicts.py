@@ -5,7 +5,6 @@ number of comparisons; where a fine-tuned model stands on fewer than three seeds
 Models that were not trained here are judged as they are.
 """
 
-import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -27,7 +26,7 @@ from nast.reporting.numbers import (
     seed_interval,
     sign_of,
 )
-from nast.reporting.runs import traced_scores
+from nast.reporting.runs import CONTROL, traced_scores
 from nast.reporting.tables import Table, UpdateShares, held_by
 
 HARM = {"not inferior": "shown", "inferior": "harm is shown", "not shown": "not settled"}
@@ -37,8 +36,6 @@ THESE = "for these seeds"
 FEW = "not judged on fewer than three seeds"
 FEWEST, SETTINGS = 3, 10
 """Settings without which a rank correlation is not computed, and not judged."""
-CONTROL = re.compile(r"uniform|reversed|random|(front|top)-\d+")
-"""Layers that the trace is to be better than (decision 3)."""
 HEADER = ("Claim", "Paper", "Here", "Verdict")
 Line = tuple[str, str, str, str]
 
@@ -83,7 +80,7 @@ def is_repair(joined: Joined, name: str) -> bool:
 
     Another share of its change than the chosen one stands beside it and is not judged.
     """
-    if name.rpartition(" @")[0] in joined.models:
+    if name not in joined.settings:
         return False
     run = joined.trained.get(name)
     return run is not None and run["objective"] == "nast" and not CONTROL.fullmatch(run["layers"])

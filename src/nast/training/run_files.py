@@ -101,6 +101,8 @@ def write_cards(out: Path, base: str, inputs: list[Path], chosen: ChosenShare) -
 
 def _shares_found(chosen: ChosenShare) -> str:
     """The section of a card on the validation patients."""
+    if not chosen.curve and chosen.items:
+        return "The whole change is taken (g = 1), as the paper does."
     if not chosen.curve:
         return "No validation patients were there to choose a part of the change: g = 1."
     rows = [

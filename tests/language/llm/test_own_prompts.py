@@ -56,7 +56,8 @@ def test_a_model_is_asked_in_ones_own_words(facts, own, tmp_path):
         ("options.txt", OWN.replace("$findings", "$finding"), r"\$finding, expected"),
         ("options.txt", OWN.replace("$findings", "these"), r"no \$findings"),
         ("options.txt", OWN.replace("$$5", "$5"), "a \\$ without a name"),
-        ("options.txt", OWN.replace("[user]", "[you]"), "no turn of the user"),
+        ("options.txt", OWN.replace("[user]", "[system]"), "no turn of the user"),
+        ("options.txt", "Write well.\n" + OWN, "words before the first turn"),
         ("option.txt", OWN, "option.txt, options.txt"),
     ],
 )
@@ -75,3 +76,19 @@ def test_an_empty_folder_is_refused(tmp_path):
 def test_prompts_are_for_a_language_model(own):
     with pytest.raises(UsageError, match="--prompts are for --realiser llm"):
         WriterOptions(prompts=own).model([])
+
+
+def test_marks_and_bytes_of_editors(own):
+    """A mark before the first letter is none of the text; other bytes are refused by name."""
+    (own / "options.txt").write_bytes(b"\xef\xbb\xbf" + OWN.encode())
+    check_prompts(own)
+    assert load_prompt("options", own).turns[0][0] == "user"
+    (own / "options.txt").write_bytes(OWN.encode("utf-16"))
+    with pytest.raises(InputError, match="a text in UTF-8"):
+        check_prompts(own)
+
+
+def test_an_edited_prompt_is_read_again(own):
+    before = load_prompt("options", own)
+    (own / "options.txt").write_text(OWN + "More.\n")
+    assert load_prompt("options", own).version != before.version

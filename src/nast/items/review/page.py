@@ -80,8 +80,8 @@ def write_page(
         "sheets": [_plain(sheet, places) for sheet in reversed(sheets)],
     }
     page = environment.get_template("page.html.j2").render(
-        # Two hyphens would end the comment of the first line.
-        warning=visible(warning).replace("--", "- -"),
+        # Autoescape leaves no `>`, without which the comment of the first line goes on.
+        warning=visible(warning),
         style=Markup(_part("page.css")),
         script=Markup(_part("page.js")),
         side=SIDE,

@@ -119,8 +119,11 @@ def _sheets(path: Path, room: int) -> dict[str, list[tuple[int, list[str]]]]:
         # Programs save parts that openpyxl does not know and warns of; no text is among them.
         with warnings.catch_warnings(), ZipFile(data) as parts:
             warnings.simplefilter("ignore")
-            read = [p.file_size for p in parts.infolist() if not p.filename.startswith(MEDIA)]
-            _refuse_beyond(room, sum(read), path)
+            films = [p.file_size for p in parts.infolist() if p.filename.startswith(MEDIA)]
+            whole = sum(part.file_size for part in parts.infolist())
+            _refuse_beyond(room, whole - sum(films), path)
+            # What is called a film may be read as something else: films hardly pack.
+            _refuse_beyond(path.stat().st_size + room, sum(films), path)
             book = load_workbook(data, read_only=True, keep_links=False)
             pages = [page for page in book.worksheets if page.title in (FIRST, *SHEETS)]
             return {page.title: _filled(_cells(page), room, path) for page in pages}

@@ -97,7 +97,7 @@
     pick("t-sum").textContent = `The three blocks with the highest score would hold ${percent(sum(shares))} of the update; `
       + `with uniform steps ${own.measured ? "they hold" : "and blocks that go equally far"} ${percent(sum(own.own) / even)}.`
       + Object.entries(own.followed).map(([run, held]) => ` ${run}, which followed this trace, has put ${percent(sum(held))} there.`).join("")
-      + (own.rule.within_noise && name === own.chosen ? " This profile is within its noise: nast train would take uniform steps." : "");
+      + (own.noisy.includes(name) ? " This profile is within its noise: nast train would take uniform steps." : "");
   };
   const drawAll = () => {
     const own = trace();

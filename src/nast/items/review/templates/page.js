@@ -159,7 +159,8 @@
       field.value = own.edits[column] || now;
       field.addEventListener("change", () => {
         const edits = { ...mine(row().id).edits };
-        if (field.value.trim() && field.value !== now) edits[column] = field.value;
+        const text = field.value.trim();
+        if (text && text !== now) edits[column] = text;
         else delete edits[column];
         // A correction without a verdict would be lost: it says that the wording is off.
         const one = mine(row().id);
@@ -237,8 +238,8 @@
     const last = undone.pop();
     if (!last) return;
     const [sheetNumber, place, id, before] = last;
-    if (before) state.rows[id] = before;
-    else delete state.rows[id];
+    // A comment is no step: it stays.
+    state.rows[id] = { verdict: "", no: [], edits: {}, ...before, comment: mine(id).comment };
     tab = sheetNumber;
     at[tab] = place;
     keep();
@@ -322,6 +323,25 @@
     }
     event.target.value = "";
   });
+  pick("anew").addEventListener("click", () => {
+    localStorage.setItem(`${KEPT} ${state.name}`, JSON.stringify(state));
+    state = { name: "", rows: {} };
+    undone.length = 0;
+    at.fill(0);
+    tab = 0;
+    pick("name").value = "";
+    pick("whose").hidden = true;
+    keep();
+    draw();
+  });
+  // Who comes back finds the work that another one put aside.
+  pick("name").addEventListener("change", () => {
+    const aside = localStorage.getItem(`${KEPT} ${state.name}`);
+    if (!aside || Object.values(state.rows).some(judged)) return;
+    state = JSON.parse(aside);
+    keep();
+    draw();
+  });
   pick("save").addEventListener("click", save);
   pick("name").addEventListener("input", () => { state.name = pick("name").value; keep(); });
   pick("comment").addEventListener("input", () => {
@@ -353,6 +373,9 @@
       state = { name: kept.name || "", rows: kept.rows || {} };
       tab = data.sheets[kept.tab] ? kept.tab : 0;
       (kept.at || []).forEach((place, i) => { if (data.sheets[i] && data.sheets[i].rows[place]) at[i] = place; });
+      // All copies of the page share what a browser keeps.
+      pick("whose").hidden = !Object.values(state.rows).some(judged);
+      pick("before").textContent = state.name || "somebody who left no name";
     }
   } catch (error) {
     keep();

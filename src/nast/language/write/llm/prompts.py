@@ -53,7 +53,6 @@ class Prompt(NamedTuple):
         )
 
 
-@lru_cache
 def load_prompt(name: str, folder: Path | None = None) -> Prompt:
     """A prompt: `options`, `rewrite`, `claims` or `again`.
 
@@ -65,14 +64,26 @@ def load_prompt(name: str, folder: Path | None = None) -> Prompt:
         InputError: a file of the user's is no prompt (see `check_prompts`).
     """
     own = folder / f"{name}.txt" if folder else None
-    path = own if own and own.is_file() else PROMPTS / f"{name}.txt"
-    text = path.read_text(encoding="utf-8")
+    if own is None or not own.is_file():
+        return _prompt((PROMPTS / f"{name}.txt").read_text(encoding="utf-8"))
+    try:
+        # Editors put a mark before the first letter.
+        text = own.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        raise InputError(own, found="other bytes", expected="a text in UTF-8") from None
+    if _TURN.split(text)[0].strip():
+        expected = "[system], [user] or [assistant] on its first line"
+        raise InputError(own, found="words before the first turn", expected=expected)
+    prompt = _prompt(text)
+    _check(own, prompt, FIELDS[name])
+    return prompt
+
+
+@lru_cache
+def _prompt(text: str) -> Prompt:
     _, *parts = _TURN.split(text)
     turns = zip(parts[::2], parts[1::2], strict=True)
-    prompt = Prompt(tuple((r, w.strip()) for r, w in turns), content_hash(text)[:12])
-    if path == own:
-        _check(path, prompt, FIELDS[name])
-    return prompt
+    return Prompt(tuple((r, w.strip()) for r, w in turns), content_hash(text)[:12])
 
 
 def check_prompts(folder: Path) -> None:
