@@ -22,8 +22,9 @@ TENTH = 0.1
 MARGIN = 0.01
 """The largest mean loss that counts as no harm."""
 LIMIT = MARGIN / 2
-"""The largest loss of one part on the validation patients. The best of several g looks a little
-better there than it is, and fresh patients were shown to lose no more than `MARGIN` under half."""
+"""The largest loss of one part on the validation patients: half of the margin, for the best of
+several g looks better on the patients that chose it than it is. `docs/results.md` has what fresh
+patients lose."""
 REPAIRED = ("negated claims", "negated questions")
 KEPT = ("affirmative claims", "affirmative questions", "plain claims", "affirmative lists")
 """What a repair is to raise, and what it may not harm."""
