@@ -56,8 +56,6 @@ def test_a_list_of_grids_is_the_cells_of_each(tmp_path):
     "name, cells",
     [
         ("phantom_grid", 18),
-        ("rival_rates", 24),
-        ("rival_rates_minilm", 8),
         ("lambda", 12),
         ("rates_minilm", 4),
     ],

@@ -145,13 +145,13 @@ def _model(joined: Joined, found: Found) -> Iterable[Row]:
 
 
 def _training(runs: Sequence[Mapping[str, Any]]) -> list[str]:
-    settings: dict[str, list[int]] = {}
+    settings: dict[str, list[Any]] = {}
     for made in runs:
         run, config = run_setting(made), made["config"]
         shown = {"layers": run.layers} if run else {}
         shown |= {name: config[name] for name in TRAINED if config.get(name) is not None}
         says = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in shown.items())
-        settings.setdefault(says, []).append(config["seed"])
+        settings.setdefault(says, []).append(config.get("seed", "not recorded"))
     return [f"{says}, seeds {' '.join(map(str, seeds))}" for says, seeds in settings.items()]
 
 

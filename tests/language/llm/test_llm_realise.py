@@ -343,12 +343,8 @@ def test_prompts_are_versioned_by_their_words(tmp_path, monkeypatch):
         text = (prompts.PROMPTS / f"{name}.txt").read_text()
         (tmp_path / f"{name}.txt").write_text(text.replace("Write", "Please write"))
     monkeypatch.setattr(prompts, "PROMPTS", tmp_path)
-    load_prompt.cache_clear()
-    try:
-        changed = {n for n, version in before.items() if load_prompt(n).version != version}
-        assert changed == {"again"}
-        assert load_prompt("again").messages(faults="x", labels="A")[0]["content"].endswith("else.")
-    finally:
-        load_prompt.cache_clear()
+    changed = {n for n, version in before.items() if load_prompt(n).version != version}
+    assert changed == {"again"}
+    assert load_prompt("again").messages(faults="x", labels="A")[0]["content"].endswith("else.")
     with pytest.raises(KeyError):
         load_prompt("again").messages(faults="x")
