@@ -168,3 +168,12 @@ def test_a_model_has_one_color_and_its_shares_have_it_too():
     known = ["base", "LoRA uniform", "NAST (lr)"]
     assert len({color_of(name, known) for name in known}) == 3
     assert color_of("NAST (lr) @1", known) == color_of("NAST (lr)", known)
+
+
+def test_an_interval_that_many_comparisons_undo_is_called_so(tmp_path):
+    made = joined(tmp_path, {"base": (20, 50), "LoRA uniform": (45, 50), "NAST (lr)": (38, 50)})
+    pair = pl.col("reference").is_in(["LoRA uniform", "NAST (lr)"])
+    p = pl.when(pair).then(0.2).otherwise("p_holm")
+    helps = by_question(answers(made, made.metrics.with_columns(p_holm=p)))
+    says = helps["Does the repair help?"].says
+    assert says.endswith("no difference that holds once it is corrected for all comparisons.")

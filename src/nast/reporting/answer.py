@@ -215,10 +215,14 @@ def _beside(joined: Joined, metrics: pl.DataFrame, repair: str) -> str:
     if not changes:
         return ""
     signs = {sign_of(c, "better", "worse", "neither") for c in changes.values()}
+    apart = any(c["low"] > 0 or c["high"] < 0 for c in changes.values())
+    nothing = "no difference can be shown"
+    if apart:
+        nothing = "no difference that holds once it is corrected for all comparisons"
     said = {
         frozenset({"better"}): "better",
         frozenset({"worse"}): "worse",
-        frozenset({"neither"}): "no difference can be shown",
+        frozenset({"neither"}): nothing,
     }.get(frozenset(signs), "not the same everywhere")
     parts = [f"{_points(change)} points of {what}" for what, change in changes.items()]
     has = " and ".join(parts)
