@@ -65,7 +65,7 @@ def test_a_bias_a_repair_and_no_harm(tmp_path):
     assert "NAST (lr) gets 75.0 % of the questions in denying words right, +41.7 [" in helps.says
     assert "It helps." in helps.says and helps.verdict == "good"
     assert "Against LoRA uniform, the same training with equal steps, it has +8.3 [" in helps.says
-    assert helps.says.endswith("no difference can be shown.")
+    assert helps.says.endswith("no difference that holds once it is corrected for all comparisons.")
     assert "ruled out for 2 (Affirmative claims; Affirmative questions)" in harms.says
     assert harms.verdict == "good"
 
