@@ -112,7 +112,8 @@ def _hears(joined: Joined, metrics: pl.DataFrame, base: str) -> Iterator[Answer]
         if lists:
             said += (
                 f" In candidate lists, where every statement denies something, it ranks the true "
-                f"one first in {per_cent(lists['value'])} %{_chance(lists)}."
+                f"one first in {per_cent(lists['value'])} % {shown_cell(cell(lists)).interval}"
+                f"{_chance(lists)}."
             )
         yield Answer(
             "Does the model hear “no”?",
@@ -149,15 +150,16 @@ def _helps(joined: Joined, metrics: pl.DataFrame, repair: str, base: str) -> Ite
             f" Its seeds differ so much that another may not: over seeds {', '.join(unsettled)}."
         )
     gap = pick(metrics, model=repair, task="choice", set="questions", statistic="gap", form=None)
+    left = ""
     if gap and gap[0]["low"] > 0:
-        said += f" It still mishears: of questions a gap of {_points(gap[0])} points is left."
+        left = f" It still mishears: of questions a gap of {_points(gap[0])} points is left."
     settled = len(set(verdicts)) == 1 and not few and not unsettled
     part = " (the part of its change that does no harm to validation patients)"
     whole = f"{repair} @1" in joined.models
     yield Answer(
         "Does the repair help?",
         f"{repair}{part if whole else ''} gets {'; '.join(parts)}. {few or said}"
-        f"{_beside(joined, metrics, repair)}",
+        f"{left}{_beside(joined, metrics, repair)}",
         verdicts[0] if settled else "open",
     )
 
