@@ -24,13 +24,17 @@ train: {steps: 2, captions: 8, claims: 4}
 rows:
   NAST: {layers: nast}
 seeds: 1
+printed: PRINTED
 """
+PRINTED = "{source: A paper, table1: {Other: {Claim accuracy: 21.5}}}"
 
 
 @pytest.fixture(scope="module")
 def recipe(tmp_path_factory, tiny_clip):
     path = tmp_path_factory.mktemp("recipe") / "small.yaml"
-    path.write_text(SMALL.replace("TINY", str(tiny_clip)))
+    printed = path.with_name("printed.yaml")
+    printed.write_text(PRINTED)
+    path.write_text(SMALL.replace("TINY", str(tiny_clip)).replace("PRINTED", str(printed)))
     return path
 
 
@@ -48,6 +52,17 @@ def test_rivals_stand_in_the_tables_and_diagnosed_models_in_the_questions(made):
     assert questions == ["CLIP", "Other", "NAST", "NAST @1", "Third"]
     assert "Third" in (made / "figures" / "figure3.svg").read_text()
     assert (made / "recipe.yaml").read_text().startswith("\nphantom:")
+
+
+def test_printed_numbers_stand_beside_those_of_the_tables(made, recipe, tmp_path):
+    rows = pl.read_csv(made / "tables" / "table1.csv")
+    cells = dict(rows.select("Model", "Claim accuracy").iter_rows())
+    assert cells["Other"].endswith(", printed 21.5") and "printed" not in cells["CLIP"]
+    # A file that does not fit is refused before anything is made.
+    text = recipe.read_text().replace("printed.yaml", "missing.yaml")
+    (tmp_path / "other.yaml").write_text(text)
+    assert run(["paper", str(tmp_path / "other.yaml"), "-o", str(tmp_path / "out")]) == 1
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_second_call_makes_nothing_again(made, recipe):

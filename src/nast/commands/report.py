@@ -10,6 +10,7 @@ def report(
     *folders: Path,
     out: Annotated[Path, Parameter(name=["--out", "-o"])],
     format: Literal["text", "md"] = "text",
+    printed: Path | None = None,
     with_images: bool = False,
     fresh: bool = False,
 ) -> None:
@@ -23,6 +24,8 @@ def report(
         Output folder.
     format: Literal["text", "md"]
         How the tables are printed: for a terminal, or as Markdown for an issue or a notebook.
+    printed: Path | None
+        A YAML file of numbers that a paper printed, to stand beside these in Tables 1-3.
     with_images: bool
         Put films and texts of data that are not open on the page, which must then stay here.
     fresh: bool
@@ -31,9 +34,9 @@ def report(
     from nast.commands.terminal import print_markdown, print_tables
     from nast.reporting.report import build_report
 
-    page = build_report(folders, out, with_images=with_images, fresh=fresh)["report"]
+    build_report(folders, out, printed=printed, with_images=with_images, fresh=fresh)
     if format == "md":
         print_markdown(out / "tables")
         return
     print_tables(out / "tables")
-    print((out / page).resolve())
+    print((out / "report.html").resolve())

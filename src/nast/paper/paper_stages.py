@@ -272,7 +272,8 @@ def _report(whole: Whole) -> None:
     parts = ["scores", *(["diagnosed"] if recipe.diagnose else []), "trace", *whole.questions]
     parts += ["contextual", "facts", *(["phantom"] if recipe.phantom else [])]
     folders = [*(whole / part for part in parts), *(folder for *_, folder in whole.runs())]
-    build_report(folders, whole / "report", fresh=True)
+    printed = Path(recipe.printed) if recipe.printed else None
+    build_report(folders, whole / "report", printed=printed, fresh=True)
     for name in LAST:
         source, target = whole / "report" / name, whole / name
         if source.is_dir():

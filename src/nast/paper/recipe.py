@@ -148,6 +148,9 @@ class Recipe(StrictModel):
     )
     seeds: int = Field(default=3, gt=0, description="how many runs each row has, 1 or more")
     evaluate: Scores = Field(default=Scores(), description="options of nast evaluate")
+    printed: str | None = Field(
+        default=None, description="a file of the numbers that a paper printed"
+    )
     vectors: str | None = Field(default=None, description="a folder")
     device: str | None = Field(default=None, description="cpu, cuda or cuda:N")
     precision: str | None = Field(default=None, description="float32 or bf16")

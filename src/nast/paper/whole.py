@@ -7,6 +7,7 @@ from nast.files import atomic
 from nast.paper.paper_stages import LAST, STAGES, PaperStage, Whole
 from nast.paper.recipe import Recipe, read_recipe
 from nast.progress import Progress
+from nast.reporting.printed import read_printed
 
 KEPT_RECIPE = "recipe.yaml"
 """The recipe that a folder was made by lies in it."""
@@ -36,11 +37,14 @@ def run_paper(
         The path of `report.html`.
 
     Raises:
-        InputError: the recipe is none.
+        InputError: the recipe is none, or the file of printed numbers that it names does not fit.
         UsageError: no such stage, or `out` holds something else.
     """
     read = read_recipe(recipe)
     stages = chosen_stages(read, first, only)
+    if read.printed:
+        # The report reads it hours later.
+        read_printed(Path(read.printed))
     claim_folder(out, recipe)
     whole = Whole(read, out, Progress(len(stages)), fresh)
     for stage in stages:
