@@ -13,7 +13,7 @@ from nast.facts.conditions import copy_conditions
 from nast.files import manifest_of, write_json, write_table, write_text
 from nast.items.audit import audit_table, leaks_of, raise_on_leak
 from nast.items.card import NOT_REVIEWED
-from nast.items.table import FILE
+from nast.items.table import FILE, in_world
 from nast.language.write.llm.backends import LanguageModel
 from nast.language.write.llm.realise import realise
 from nast.progress import note
@@ -98,6 +98,7 @@ def build_benchmark(
                 "studies of four patients with different labels for three "
                 "conditions",
             )
+        questions = in_world(questions, known.world)
         note("what words alone can solve")
         audit = audit_table(questions, seed, known.conditions)
         write_table(out / FILE, questions, ITEMS_SCHEMA)
@@ -112,6 +113,7 @@ def build_benchmark(
         return {
             "counts": counts,
             "phantom": origin["phantom"],
+            **({"world": origin["world"]} if "world" in origin else {}),
             "leaks": leaks_of(audit),
             "review": NOT_REVIEWED,
         }

@@ -1,7 +1,7 @@
 """nast facts."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
@@ -15,6 +15,7 @@ def facts(
     labeler: str = "chexpert",
     cut: int = 3,
     conditions: Path | None = None,
+    world: Literal["described", "closed"] = "described",
     max_bad: NotNegative = 0,
     check: bool = False,
     init_mapping: Path | None = None,
@@ -37,6 +38,9 @@ def facts(
         The least |probability_score| of a fact of CAD-Chest; 3 keeps the definite ones.
     conditions: Path
         Another table of conditions (YAML), for other findings or another modality.
+    world: Literal["described", "closed"]
+        What silence means: described, an unmentioned condition is unknown; closed, it is absent,
+        as much of the field reads label tables. Everything made of it carries the name.
     max_bad: int
         How many missing or broken images are passed over.
     check: bool
@@ -72,6 +76,7 @@ def facts(
         labeler=labeler,
         cut=cut,
         conditions=conditions,
+        world=world,
         max_bad=max_bad,
         fresh=fresh,
     )

@@ -20,7 +20,7 @@ from nast.errors import InputError, UsageError
 from nast.facts.conditions import copy_conditions
 from nast.files import atomic, manifest_of, write_json, write_table, write_text
 from nast.items.audit import audit_table, leaks_of, raise_on_leak
-from nast.items.table import FILE
+from nast.items.table import FILE, in_world
 from nast.language.write.llm.backends import LanguageModel
 from nast.progress import note
 from nast.ranges import COUNT, SEED, Range
@@ -145,6 +145,7 @@ def build_contextual(
             wordings, of_captions = write_captions(said, model, **settings)
             told = {"language model": {"claims": of_claims, "captions": of_captions}}
         claims = claims_table(found, studies, seed, written, conditions)
+        claims = in_world(claims, known.world)
         note("what words alone can solve")
         audit = audit_table(claims, seed, conditions)
         note("captions")
@@ -175,7 +176,12 @@ def build_contextual(
         write_text(out / "README.md", card)
         if not allow_leaks and protocol != "paper":
             raise_on_leak(audit, out)
-        return {"counts": counts, "phantom": origin["phantom"], "leaks": leaks_of(audit)}
+        return {
+            "counts": counts,
+            "phantom": origin["phantom"],
+            **({"world": origin["world"]} if "world" in origin else {}),
+            "leaks": leaks_of(audit),
+        }
 
     return stage(folder, config, [facts], make, fresh=fresh)
 

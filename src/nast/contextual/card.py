@@ -101,7 +101,7 @@ def _splits(claims: pl.DataFrame, cells: pl.DataFrame) -> str:
 
 def _how(config: dict[str, Any], claims: pl.DataFrame) -> str:
     name = config["construction"]
-    worlds = ["described", *(["closed"] if "matched" in set(claims["construction"]) else [])]
+    worlds = claims["world"].unique().sort(descending=True)
     what = {
         "single_flip": "Each set is about one study; every false claim alters one attribute of "
         "the true one. **The true claim is the one closest to the others: see the audit.**",

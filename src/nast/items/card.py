@@ -71,6 +71,11 @@ def card_text(
     head = f"Research use; not a medical device. Access class: **{source['access']}**."
     head += f" {rule}." if rule else ""
     head += " Synthetic: made from phantom studies." if source["phantom"] else ""
+    if source.get("world") == "closed":
+        head += (
+            " **Silence counts as absence** (`closed`): a condition that the source could have "
+            "named of an image and did not is taken as absent, which it may not be."
+        )
     terms = "\n".join(f"- {line}" for line in source.get("terms", []))
     lines = [f"# {title}: data card", f"{head} {note}".strip(), terms, *parts]
     return front_matter(front) + "\n\n".join(line for line in lines if line) + "\n"

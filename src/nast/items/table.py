@@ -117,6 +117,16 @@ def items_table(rows: Sequence[dict[str, Any]]) -> pl.DataFrame:
     return table.with_columns(columns).select(*ITEMS_SCHEMA)
 
 
+def in_world(items: pl.DataFrame, world: str) -> pl.DataFrame:
+    """Items made of facts in which silence is absence say so; others say what they were checked in.
+
+    Args:
+        items: `ITEMS_SCHEMA`.
+        world: of the facts.
+    """
+    return items.with_columns(world=pl.lit(world)) if world == "closed" else items
+
+
 def _shared(name: str, kind: pl.List, values: Sequence[Any]) -> pl.Series:
     """A column of lists that many rows of a group share: each is converted once."""
     distinct = {id(value): value for value in values}

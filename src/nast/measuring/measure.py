@@ -1,7 +1,7 @@
 """Scores -> the metrics table (Tables 1-3, Figure 3, verdicts): one row per number."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import polars as pl
 
@@ -41,6 +41,7 @@ class Scored:
         models: names of the settings in the order in which they were scored.
         g: setting -> interpolation factor of its seeds.
         protocols: data set -> its protocol.
+        worlds: data set -> `closed`, where silence is absence in its facts.
         conditions: data set -> the table that its facts are named by.
         reading: of the retrieval among captions: the gallery that was asked for.
 
@@ -61,6 +62,7 @@ class Scored:
     g: Mapping[str, float | None]
     protocols: Mapping[str, str]
     conditions: Mapping[str, Conditions]
+    worlds: Mapping[str, str] = field(default_factory=dict)
     reading: str = "unique"
 
 
@@ -180,6 +182,10 @@ def _compared(scored: Scored, values: pl.DataFrame, seed: int, margin: float) ->
 
 def _completed(metric: Metric, scored: Scored) -> Metric:
     """A metric with what its model and data set say of themselves."""
+    data = metric.data or ""
     return replace(
-        metric, g=scored.g.get(metric.model or ""), protocol=scored.protocols.get(metric.data or "")
+        metric,
+        g=scored.g.get(metric.model or ""),
+        protocol=scored.protocols.get(data),
+        world=scored.worlds.get(data, metric.world),
     )

@@ -108,6 +108,7 @@ def scored_of(
             d.name: manifest_of(d.folder)["config"].get("protocol", "default") for d in data
         },
         conditions={d.name: d.conditions for d in data},
+        worlds={d.name: w for d in data if (w := manifest_of(d.folder).get("world"))},
         reading=gallery,
     )
 

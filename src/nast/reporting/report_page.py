@@ -33,7 +33,7 @@ from nast.reporting.printed import BEGINS
 from nast.reporting.runs import depth, even_steps
 from nast.reporting.share_figures import CURVES_CAPTION, draw_curves
 from nast.reporting.shown import shown_rows
-from nast.reporting.tables import Table
+from nast.reporting.tables import Table, silence_said
 from nast.reporting.trace_figures import CAPTIONS, draw_trace
 from nast.reporting.update_figures import CAPTION, draw_updates
 
@@ -120,6 +120,7 @@ def page_of(
         blank=BLANK,
         comparisons=[t for t in changes if t.rows],
         audits=audits_of(found),
+        silence=silence_said(joined.metrics).lstrip("; "),
         protocols=joined.metrics["protocol"].drop_nulls().unique(maintain_order=True).to_list(),
         stages=[
             {"stage": m["config"]["stage"], "folder": folder.name, "settings": _settings(m)}

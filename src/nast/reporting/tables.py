@@ -63,11 +63,24 @@ def tables_of(
             _choices(joined, part, "questions", "Question accuracy (Figure 3)"),
             _choices(joined, part, "imported", "Accuracy on imported items"),
         ):
-            made.append(table._replace(data=data or ""))
+            said = f"{table.caption}{silence_said(part)}"
+            made.append(table._replace(caption=said, data=data or ""))
     made += [_update_table(updates, order)] if updates else []
     # Tables 1-4, each for every data set, then the questions and other items.
     made.sort(key=lambda t: (not t.name.startswith("table"), t.name != "questions", t.name))
     return [t for t in made if t.rows]
+
+
+def silence_said(metrics: pl.DataFrame) -> str:
+    """What a caption says of data in which silence counts as absence; nothing of other data.
+
+    Args:
+        metrics: behind the table.
+    """
+    closed = metrics.filter(world="closed")["data"].drop_nulls().unique(maintain_order=True)
+    known = metrics["data"].drop_nulls().unique()
+    named = "" if len(closed) == len(known) else f" in {', '.join(closed)}"
+    return f"; closed world: silence counts as absence{named}" if len(closed) else ""
 
 
 def _affirmative(joined: Joined, part: pl.DataFrame, items: str) -> Table:

@@ -32,6 +32,7 @@ from nast.sources.mimic_cxr_jpg import LABELERS, read_mimic_cxr_jpg
 from nast.sources.nih_cxr import read_nih_cxr
 from nast.sources.own_table.read_table import read_table_file
 from nast.sources.padchest import read_padchest
+from nast.sources.silence import absences, facts_of, labels_of
 from nast.sources.source import Source, as_studies, fact_columns
 from nast.stages import stage
 
@@ -45,6 +46,8 @@ READERS: dict[str, Callable[..., Source]] = {
     "table": read_table_file,
 }
 """Source name -> reader. A SOURCE is written `name:path`."""
+WORLDS = ("described", "closed")
+"""What silence may mean; the first is the default."""
 BAD_IMAGES = "bad_images.json"
 """An unfinished facts folder lists under this name the images that are missing or broken."""
 
@@ -76,6 +79,7 @@ def build_facts(
     labeler: str = LABELERS[0],
     cut: int = DEFINITE,
     conditions: Path | None = None,
+    world: str = WORLDS[0],
     max_bad: int | None = None,
     fresh: bool = False,
 ) -> dict[str, Any]:
@@ -88,6 +92,8 @@ def build_facts(
         cut: the least |score| of a fact of CAD-Chest; 3 keeps the definite ones.
         conditions: another table of conditions, in the form of `facts/conditions.yaml`; the
             folder keeps a copy, which later stages use.
+        world: what silence means: `described`, an unmentioned condition is unknown, or `closed`,
+            it is absent (`sources.silence`); of one data set only.
         max_bad: how many images may be missing or broken; any number where it is not given.
         fresh: start over in a folder of another configuration.
 
@@ -99,7 +105,8 @@ def build_facts(
         InputError: a source breaks its schema, or more than `max_bad` images are bad: then the
             folder stays unfinished, with a list of them.
         AccessError: phantom and real studies are mixed.
-        UsageError: an unknown source, or the folder belongs to another configuration.
+        UsageError: an unknown source or world, several data sets in the world `closed`, or the
+            folder belongs to another configuration.
 
     Example:
         >>> _ = nast.build_phantom(tmp / "tree", 3, seed=1)
@@ -113,6 +120,8 @@ def build_facts(
     if len(set(places)) < len(places):
         raise UsageError("a source is given twice; give each once")
     check_cut(cut)
+    if world not in WORLDS:
+        raise UsageError(f"--world is {world!r}; choose {' or '.join(WORLDS)}")
     if "cad-chest" in names and "mimic-cxr-jpg" not in names:
         raise UsageError(
             "CAD-Chest has neither splits nor images of its own; read it together with "
@@ -128,6 +137,11 @@ def build_facts(
         note(f"reading {name}")
         sources.append(READERS[name](path, **options.get(name, {}), conditions=table))
     note("")
+    if world == "closed" and len({source.ids for source in sources}) > 1:
+        raise UsageError(
+            "--world closed takes one data set at a time: what one of them never names is not "
+            "absent of its studies because another names it; read each into a folder of its own"
+        )
     inputs = [path for source in sources for path in source.files]
     inputs += [conditions] if conditions else []
 
@@ -135,7 +149,7 @@ def build_facts(
         if conditions:
             shutil.copyfile(conditions, out / TABLE)
         note("joining sources, looking for their images")
-        tables = collect(sources, table)
+        tables = collect(sources, table, world)
         bad = tables.report["bad_images"]
         if max_bad is not None and len(bad) > max_bad:
             write_json(out / BAD_IMAGES, bad)
@@ -149,6 +163,7 @@ def build_facts(
     config = {"stage": "facts", "sources": places, **chosen}
     prints = zip(numbered(sources), (s.fingerprint for s in sources), strict=True)
     config |= {f"content of {name}": found for name, found in prints if found}
+    config |= {"world": world} if world != WORLDS[0] else {}
     manifest = stage(folder, config, inputs, make, fresh=fresh)
     if max_bad is not None:
         # A finished folder was made with another limit.
@@ -165,6 +180,7 @@ class Facts:
         facts: `FACTS_SCHEMA`.
         conditions: the table that both are named by.
         folder: where they lie.
+        world: what silence means in them: `described`, or `closed` where that was asked for.
 
     Example:
         >>> studies, facts = nast.read_facts("facts")
@@ -176,6 +192,7 @@ class Facts:
     facts: pl.DataFrame
     conditions: Conditions
     folder: Path
+    world: str = WORLDS[0]
 
     def __iter__(self) -> Iterator[pl.DataFrame]:
         return iter((self.studies, self.facts))
@@ -193,21 +210,29 @@ def read_facts(folder: Path) -> Facts:
         ['fact_id', 'subject_id', 'study_id']
     """
     folder = Path(folder)
-    manifest_of(folder)
+    world = manifest_of(folder)["config"].get("world", WORLDS[0])
     return Facts(
         read_table(folder / "studies.parquet", STUDIES_SCHEMA),
         read_table(folder / "facts.parquet", FACTS_SCHEMA),
         conditions_of(folder),
         folder,
+        world,
     )
 
 
-def collect(sources: Sequence[Source], conditions: Conditions = CONDITIONS) -> Tables:
+def collect(
+    sources: Sequence[Source], conditions: Conditions = CONDITIONS, world: str = WORLDS[0]
+) -> Tables:
     """Join the sources that share their ids, and put the others beside them.
 
     Labels and annotated facts are not merged: facts come from the sources that annotate them,
     and from labels only where no source does. Where both speak of a condition their
     disagreements are counted.
+
+    Args:
+        sources: as read.
+        conditions: the table of conditions.
+        world: see `build_facts`.
 
     Raises:
         InputError: a patient is in two splits, or a study of joined sources has two patients.
@@ -227,6 +252,13 @@ def collect(sources: Sequence[Source], conditions: Conditions = CONDITIONS) -> T
     silent = studies.filter(~pl.col("study_id").is_in(list(known)))
     tables = [s.facts for s in annotated if s.facts is not None]
     read = pl.concat([*tables, facts_of_labels(silent, conditions)], how="diagonal")
+    closed = {}
+    if world == "closed":
+        affirmed = pl.col("existence").n_unique().over("study_id", "condition")
+        absent = absences(studies, read, read.filter(affirmed > 1), conditions)
+        studies = labels_of(studies, absent, conditions)
+        read = pl.concat([read, facts_of(absent)], how="diagonal")
+        closed = {"absences read from silence": len(absent)}
     keys = studies.select("study_id", "split", "image_path")
     facts = _distinct(
         read.join(keys, on="study_id", how="inner", maintain_order="left"), conditions
@@ -246,11 +278,13 @@ def collect(sources: Sequence[Source], conditions: Conditions = CONDITIONS) -> T
             "facts": len(facts),
             "facts both affirmed and denied": torn,
             "facts said twice": len(read) - len(facts) - torn,
+            **closed,
         },
         "annotations": {name: dict(s.annotations) for name, s in named.items()},
         "sources": {name: s.counts for name, s in named.items()},
         "conflicts": {**apart, "labels on which joined sources disagree": torn_labels},
         "disagreements": disagreements(studies, facts, conditions) if annotated else 0,
+        **({"world": world} if world != WORLDS[0] else {}),
         **_images(studies),
     }
     return Tables(as_studies(studies, conditions), facts.select(*FACTS_SCHEMA), report)
