@@ -207,6 +207,9 @@ class Vectors:
             ImageError: a file is missing or is not a whole image.
         """
         files = [Path(p) for p in paths]
+        if self.model.ready and files:
+            # They are at hand, and their images need not be.
+            return self.model.encode_images(files)
         keys = np.array([self._file_key(p) for p in files], dtype=KEY)
         self._fill(
             self._images,

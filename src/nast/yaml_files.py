@@ -237,7 +237,8 @@ def fitted(
         found, rule, keys = own.found, own.expected, [*keys, *own.key]
     elif first["type"] == "missing":
         found, rule = "nothing", "a value"
-    keys = [key for key in keys if key != "[key]"]
+    # Pydantic names in brackets which key of a mapping, or which kind of section, it speaks of.
+    keys = [key for key in keys if not (isinstance(key, str) and re.fullmatch(r"\[\w+\]", key))]
     raise InputError(
         file,
         found=found,

@@ -14,7 +14,16 @@ from torch.nn import functional as F
 from transformers import BertConfig, BertModel, SwinConfig, SwinModel
 
 from nast.errors import ModelError
-from nast.models.families.spec import SPECS, TowerSpec, read_spec
+from nast.models.families.spec import (
+    SPECS,
+    ImageSection,
+    PixelSection,
+    ReadySection,
+    TextSection,
+    TowerSpec,
+    read_spec,
+)
+from nast.models.images import open_image
 from nast.models.named import named_models
 from nast.models.registry import load_model
 from nast.models.weights.checkpoints import read_tensors
@@ -260,7 +269,11 @@ def edited(folder, changes):
         ("text.weights", "x.bin", r"text\.weights: found no file .*x\.bin"),
         ("text.tokenizer", "nowhere", "no such folder, and not of the form OWNER/NAME"),
         ("text.max_tokens", "77", r"'text\.max_tokens': found '77', expected a number of tokens"),
-        ("image.encoder", "vgg", r"'image\.encoder': .*one of vit, swin, dinov2, clip, resnet"),
+        (
+            "image.encoder",
+            "vgg",
+            r"'image\.encoder': .*one of vit, swin, dinov2, clip, efficientnet, resnet",
+        ),
         ("preprocessing.geometry", "zoom", r"'preprocessing\.geometry': .*crop, pad, square"),
         ("preprocessing.range", 2, r"'preprocessing\.range': found 2, expected 1 or 255"),
         ("scale", {"key": "temperature"}, r"scale\.key: found no key 'temperature'"),
@@ -349,11 +362,30 @@ def test_lora_of_two_towers_is_saved_and_loaded_again(tmp_path):
     assert torch.allclose(second.encode_texts(TEXTS), wanted, atol=1e-6)
 
 
-def test_the_documented_example_has_every_key(tmp_path):
+def test_the_documented_examples_have_every_key(tmp_path):
     text = (Path(__file__).parents[2] / "docs" / "models.md").read_text()
-    (tmp_path / "a.yaml").write_text(text.split("```yaml\n")[1].split("```")[0])
+    whole, ready = (part.split("```")[0] for part in text.split("```yaml\n")[1:3])
+    (tmp_path / "a.yaml").write_text(whole)
     read_spec(tmp_path / "a.yaml")
-    given = yaml.safe_load((tmp_path / "a.yaml").read_text())
+    given = yaml.safe_load(whole)
     assert set(given) == set(TowerSpec.model_fields)
-    for part in ("text", "image", "preprocessing"):
-        assert set(given[part]) == set(TowerSpec.model_fields[part].annotation.model_fields)
+    sections = {"text": TextSection, "image": ImageSection, "preprocessing": PixelSection}
+    for part, section in sections.items():
+        assert set(given[part]) == set(section.model_fields)
+    image = yaml.safe_load(ready)["image"]
+    assert set(image) == set(ReadySection.model_fields)
+    del given["preprocessing"]
+    (tmp_path / "b.yaml").write_text(yaml.safe_dump(given | {"image": image}))
+    read_spec(tmp_path / "b.yaml")
+
+
+def test_an_efficientnet_is_the_mean_of_its_last_map(tmp_path):
+    """As transformers' own pooling, which averages over height and width."""
+    model = loaded("own-efficientnet")
+    image = write_image(tmp_path / "a.png")
+    tower = model.network["image"]
+    pixels = model.pixels([open_image(image)])["pixel_values"]
+    with torch.no_grad():
+        pooled = tower.encoder(pixels).pooler_output
+        wanted = F.normalize(tower.head(pooled), dim=-1)
+    torch.testing.assert_close(model.encode_images([image]), wanted, atol=1e-6, rtol=0)

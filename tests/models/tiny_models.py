@@ -16,6 +16,8 @@ from transformers import (
     BertModel,
     Dinov2Config,
     Dinov2Model,
+    EfficientNetConfig,
+    EfficientNetModel,
     Siglip2Config,
     Siglip2ImageProcessorPil,
     Siglip2Model,
@@ -208,7 +210,22 @@ def adapted(folder, name, encoder, **preprocessing):
 def own_pair(folder, name, kind):
     """A text and an image encoder in folders of transformers, and heads in the text's file."""
     (folder / "image").mkdir()
-    if kind == "vit":
+    if kind == "efficientnet":
+        sizes = {
+            "width_coefficient": 0.0125,
+            "depth_coefficient": 0.1,
+            "hidden_dim": 16,
+            "image_size": 32,
+            "kernel_sizes": [3, 3],
+            "in_channels": [16, 16],
+            "out_channels": [16, 16],
+            "depthwise_padding": [],
+            "strides": [1, 2],
+            "num_block_repeats": [1, 1],
+            "expand_ratios": [1, 6],
+        }
+        image = EfficientNetModel(EfficientNetConfig(**sizes))
+    elif kind == "vit":
         sizes = {
             "hidden_size": 16,
             "num_hidden_layers": 1,
@@ -253,7 +270,7 @@ def own_pair(folder, name, kind):
             "weights": "image",
             "encoder": kind,
             "config": sizes,
-            "pooling": "first",
+            "pooling": "mean" if kind == "efficientnet" else "first",
             "head": [{"linear": "image_head"}],
         },
         "preprocessing": {
@@ -275,6 +292,7 @@ TWO_TOWERS = {
     "cxr-clip-resnet": lambda f: cxr_clip(f, "cxr-clip-resnet.yaml", False),
     "own-vit": lambda f: own_pair(f, "own", "vit"),
     "own-dinov2": lambda f: own_pair(f, "own", "dinov2"),
+    "own-efficientnet": lambda f: own_pair(f, "own", "efficientnet"),
 }
 FAMILIES = ["clip", "siglip", "siglip2", *TWO_TOWERS]
 

@@ -145,6 +145,8 @@ class DualEncoder:
         seed: of the run that it comes from; None for a model that is no run.
         g: how much of the run's change is in it, 1 for all; None for a model that is no run.
         run: what the run that it comes from was asked for; None for a model that is no run.
+        ready: image file -> the vector (1, d) that `image` gets as `vectors`, where somebody else
+            has made them; None for a model that looks at pixels.
     """
 
     name: str
@@ -165,6 +167,7 @@ class DualEncoder:
     seed: int | None = None
     g: float | None = None
     run: RunSetting | None = None
+    ready: Callable[[Path], torch.Tensor] | None = None
 
     def __post_init__(self) -> None:
         """Freeze the weights: only LoRA is ever trained, and batch statistics never move.
@@ -262,11 +265,17 @@ class DualEncoder:
         Raises:
             ImageError: a file is missing or is not a whole image; the first of them in order.
         """
-        with closing(read_ahead(lambda p: self.pixels([open_image(Path(p))]), paths)) as made:
+        with closing(read_ahead(self._input, paths)) as made:
             parts = []
             while some := list(islice(made, IMAGES)):
                 parts.append(self._image_vectors(some))
         return torch.cat(parts)
+
+    def _input(self, path: Path) -> Mapping[str, torch.Tensor]:
+        """What the image encoder gets of a file."""
+        if self.ready:
+            return {"vectors": self.ready(Path(path))}
+        return self.pixels([open_image(Path(path))])
 
     def _image_vectors(self, images: Sequence[Mapping[str, torch.Tensor]]) -> torch.Tensor:
         device = self.device

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from nast.errors import InputError, ModelError
 from nast.files import read_json
 from nast.models.families.openclip_config import ARCHITECTURES, WEIGHTS
-from nast.models.families.spec import read_spec
+from nast.models.families.spec import ReadySection, read_spec
 from nast.models.families.two_tower import tokenizer_here
 from nast.models.named import named_models
 from nast.models.registry import split_share
@@ -99,6 +99,10 @@ def _two_tower(place: str) -> Iterator[Need]:
         inside = [entry / file for file in INSIDE if (entry / file).is_file()][:1]
         files = inside or ([entry] if entry.is_file() else [])
         yield _files("weights", entry, files, published)
+    if isinstance(spec.image, ReadySection):
+        given = path.parent / spec.image.vectors
+        files = [p for p in given.rglob("*") if p.is_file()] if given.is_dir() else [given]
+        yield _files("vectors", given, files, f"vectors known by {spec.image.key}")
     folder = tokenizer_here(path, spec)
     named = spec.text.tokenizer
     folder = folder or cached_folder(named, weights=False)

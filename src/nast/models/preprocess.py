@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from PIL import Image
 
+from nast.errors import UsageError
 from nast.hashes import content_hash
 from nast.models.contract import DualEncoder
 
@@ -30,6 +31,8 @@ def pad_images(model: DualEncoder) -> DualEncoder:
     Its own preprocessing follows; on squares, a centre crop of the shortest side cuts nothing. Its
     key differs from the model's own, and so do the vectors that are stored for it.
     """
+    if model.ready:
+        raise UsageError(f"{model.name}: ready vectors have no images to pad; leave out pad:")
     if padded_from(model.pixels) is not None:
         return model
     model.pixels = partial(on_squares, pixels=model.pixels)

@@ -156,7 +156,13 @@ def _words(model: DualEncoder) -> list[Finding]:
 
 
 def _images(model: DualEncoder) -> list[Finding]:
-    """Drawn radiographs: they must differ, keep their range, and not depend on the bit depth."""
+    """Drawn radiographs: they must differ, keep their range, and not depend on the bit depth.
+
+    Vectors that are ready have no drawn ones among them; that they are finite was seen on loading.
+    """
+    if model.ready:
+        said = ", ".join(f"{name} {value}" for name, value in model.spec["vectors"].items())
+        return [Finding("ready vectors of images", "note", said, "no image is looked at")]
     pictures = [
         draw_frontal(s.present, np.random.default_rng(s.seed))
         for s in patients(PICTURES, 0)[:PICTURES]

@@ -62,13 +62,42 @@ class ImageTower(nn.Module):
         super().__init__()
         self.encoder, self.head, self.pooling = encoder, head, pooling
 
+    @property
+    def width(self) -> int:
+        """Numbers of a vector of the encoder."""
+        config = getattr(self.encoder, "config", None)
+        # An EfficientNet ends in wider maps than its configuration calls hidden.
+        sizes = (getattr(config, name, None) for name in ("hidden_dim", "hidden_size"))
+        return next((size for size in sizes if size), None) or self.encoder.width_out  # type: ignore[return-value]
+
     def forward(self, pixel_values: torch.Tensor) -> torch.Tensor:
         """Pixels (B, 3, h, w) -> features (B, D)."""
         out = self.encoder(pixel_values)
         patches = out if torch.is_tensor(out) else out.last_hidden_state
+        # A map (B, d, h, w), as convolutions leave it.
+        patches = patches.flatten(2).mT if patches.dim() == 4 else patches
         if self.pooling == "mean_after_head":
             return self.head(patches).mean(dim=1)
         return self.head(patches[:, 0] if self.pooling == "first" else patches.mean(dim=1))
+
+
+class ReadyTower(nn.Module):
+    """The head on vectors that are ready, in place of an image encoder.
+
+    Args:
+        head: vectors (B, d) -> (B, D).
+        width: d.
+    """
+
+    encoder, pooling = None, "ready"
+
+    def __init__(self, head: nn.Module, width: int) -> None:
+        super().__init__()
+        self.head, self.width = head, width
+
+    def forward(self, vectors: torch.Tensor) -> torch.Tensor:
+        """Vectors (B, d) -> features (B, D)."""
+        return self.head(vectors)
 
 
 def build_head(

@@ -5,15 +5,15 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, model_validator
 from pydantic_core import PydanticCustomError
 
 from nast.errors import InputError, ModelError
-from nast.models import bert, preprocess
+from nast.models import bert, preprocess, ready
 from nast.models.cleaning import TEXT_RULES
 from nast.models.families import heads
 from nast.models.weights import encoders
-from nast.yaml_files import StrictModel, read_yaml
+from nast.yaml_files import StrictModel, UnfitError, read_yaml
 
 SPECS = Path(__file__).parent / "specs"
 """Specifications that ship with the package; their file names are those of the published files."""
@@ -129,6 +129,20 @@ class ImageSection(StrictModel):
     head: Layers
 
 
+class ReadySection(StrictModel):
+    """Vectors of images that are ready, see `nast.models.ready`, and the head on them."""
+
+    vectors: str = Field(description="a file or folder of vectors, relative to this file")
+    key: str = _one_of(ready.KEYS)
+    weights: Files = Field(default=[])
+    head: Layers = Field(default=[])
+
+
+def _section(given: Any) -> str:
+    made = isinstance(given, ReadySection) or (isinstance(given, dict) and "vectors" in given)
+    return "[ready]" if made else "[encoder]"
+
+
 class PixelSection(StrictModel):
     """How an image becomes pixels, see `nast.models.preprocess.to_pixels`."""
 
@@ -155,8 +169,22 @@ class TowerSpec(StrictModel):
     )
     ignore: list[str] = Field(default=[], description="a list of texts")
     text: TextSection = Field(description="a section of keys")
-    image: ImageSection = Field(description="a section of keys")
-    preprocessing: PixelSection = Field(description="a section of keys")
+    image: Annotated[
+        Annotated[ImageSection, Tag("[encoder]")] | Annotated[ReadySection, Tag("[ready]")],
+        Discriminator(_section),
+    ] = Field(description="a section of keys")
+    preprocessing: PixelSection | None = Field(default=None, description="a section of keys")
+
+    @model_validator(mode="after")
+    def _pixels_for_an_encoder(self) -> "TowerSpec":
+        ready_made = isinstance(self.image, ReadySection)
+        if ready_made != (self.preprocessing is None):
+            found = "a section" if ready_made else "nothing"
+            rule = (
+                "no such key: ready vectors have no pixels" if ready_made else "a section of keys"
+            )
+            raise UnfitError(found, rule, "preprocessing")
+        return self
 
 
 def read_spec(path: Path) -> TowerSpec:

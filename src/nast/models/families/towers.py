@@ -1,6 +1,7 @@
 """A BERT and an image tower as one dual encoder."""
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -11,7 +12,7 @@ from transformers import CLIPVisionModel, ViTModel
 from nast.errors import ModelError
 from nast.models.bert import BertTextTower
 from nast.models.contract import DualEncoder, TextTower
-from nast.models.families.heads import ImageTower
+from nast.models.families.heads import ImageTower, ReadyTower
 from nast.models.families.spec import TextReading
 from nast.models.weights.fit import check_pixels
 
@@ -19,7 +20,7 @@ from nast.models.weights.fit import check_pixels
 def two_towers(
     bert: Any,
     head: nn.Module,
-    image: ImageTower,
+    image: ImageTower | ReadyTower,
     tokenizer: Any,
     pixels: Callable[[Sequence[Image.Image]], Mapping[str, torch.Tensor]],
     scale: float,
@@ -28,6 +29,7 @@ def two_towers(
     name: str,
     key: str,
     source: str,
+    ready: Callable[[Path], torch.Tensor] | None = None,
 ) -> DualEncoder:
     """Put two towers behind the contract.
 
@@ -42,6 +44,7 @@ def two_towers(
         name: how results call the model.
         key: hash of everything that decides a vector.
         source: the file that says what the model is.
+        ready: image file -> its vector (1, d), of a `ReadyTower`.
 
     Raises:
         ModelError: the heads do not fit, or the tokenizer knows none of our words.
@@ -61,7 +64,7 @@ def two_towers(
     spec = {
         "family": "two-tower",
         "source": source,
-        "class": f"{type(bert).__name__} + {type(image.encoder).__name__}",
+        "class": f"{type(bert).__name__} + {_kind(image)}",
         "activation": bert.config.hidden_act,
         "pooling": text.pooling,
         "layers": list(tower.read_layers),
@@ -88,7 +91,12 @@ def two_towers(
         text.max_tokens,
         padding="fixed" if text.padding == "fixed" else "longest",
         text_rules=text.rules,
+        ready=ready,
     )
+
+
+def _kind(image: ImageTower | ReadyTower) -> str:
+    return "ready vectors" if image.encoder is None else type(image.encoder).__name__
 
 
 def declared(tower: TextTower) -> list[str]:
@@ -104,13 +112,13 @@ def declared(tower: TextTower) -> list[str]:
 
 
 @torch.no_grad()
-def _check(source: str, bert: Any, head: nn.Module, image: ImageTower, tokenizer: Any) -> None:
-    encoder: Any = image.encoder
-    width = encoder.config.hidden_size if hasattr(encoder, "config") else encoder.width_out
+def _check(
+    source: str, bert: Any, head: nn.Module, image: ImageTower | ReadyTower, tokenizer: Any
+) -> None:
     sizes = []
     for part, layers, size in (
         ("text", head, bert.config.hidden_size),
-        ("image", image.head, width),
+        ("image", image.head, image.width),
     ):
         try:
             sizes.append(layers(torch.zeros(1, 1, size)).shape[-1])

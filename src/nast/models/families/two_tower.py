@@ -11,23 +11,35 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 from transformers import AutoTokenizer, BertTokenizer
 
 from nast.errors import ModelError
 from nast.files import read_json
 from nast.hashes import content_hash, file_hash
 from nast.models.contract import DualEncoder
-from nast.models.families.heads import ImageTower, build_head
-from nast.models.families.spec import ImageSection, TextSection, TowerSpec, read_spec
+from nast.models.families.heads import ImageTower, ReadyTower, build_head
+from nast.models.families.spec import (
+    ImageSection,
+    ReadySection,
+    TextSection,
+    TowerSpec,
+    read_spec,
+)
 from nast.models.families.towers import two_towers
 from nast.models.preprocess import to_pixels
+from nast.models.ready import ReadyVectors, read_ready
 from nast.models.weights.checkpoints import read_tensors
 from nast.models.weights.encoders import build_encoder
 from nast.models.weights.model_folders import check_keys, hub_folder, tokenizer_key
 from nast.models.weights.pretrained import load_tokenizer, refuse_adapter
+from nast.models.weights.vector_files import vectors_key
 
 Weights = MutableMapping[str, torch.Tensor]
 Files = tuple[Path, ...]
+PLACES = ("weights", "tokenizer", "vectors")
+"""Keys that say where a file is; what it holds is a part of the model's key."""
+Section = TextSection | ImageSection | ReadySection
 
 
 def load_two_tower(place: str, name: str) -> DualEncoder:
@@ -43,8 +55,8 @@ def load_two_tower(place: str, name: str) -> DualEncoder:
     """
     path = Path(place)
     spec = read_spec(path)
-    sections: dict[str, TextSection | ImageSection] = {"text": spec.text, "image": spec.image}
-    configs = {part: _config(path, section.config) for part, section in sections.items()}
+    sections: dict[str, Section] = {"text": spec.text, "image": spec.image}
+    configs = {p: _config(path, getattr(s, "config", {})) for p, s in sections.items()}
     files = {
         part: tuple(_file(path, f"{part}.weights", one) for one in section.weights)
         for part, section in sections.items()
@@ -63,31 +75,43 @@ def load_two_tower(place: str, name: str) -> DualEncoder:
         _names(files["text"]),
         pooler=spec.text.pooling == "cls_tanh",
     )
-    encoder = build_encoder(
-        spec.image.encoder,
-        configs["image"],
-        _take(image, spec.image.prefix),
-        _names(files["image"]),
-    )
+    tower, ready = _image_tower(path, spec, configs["image"], image, heads["image"])
     for group, left in read.items():
         check_keys(f"{_names(group)} (`ignore` lists what no vector depends on)", [], left)
     folder = tokenizer_here(path, spec) or hub_folder(spec.text.tokenizer, weights=False)
-    pixels = spec.preprocessing.model_dump()
+    pixels = spec.preprocessing.model_dump() if spec.preprocessing else {}
     model = two_towers(
         bert,
         heads["text"],
-        ImageTower(encoder, heads["image"], spec.image.pooling),
+        tower,
         _tokenizer(folder),
         partial(to_pixels, settings=pixels),
         scale,
         spec.text,
         name=name,
         source=place,
-        key=_key(spec, configs, folder, files),
+        key=_key(path, spec, configs, folder, files),
+        ready=ready.of if ready else None,
     )
+    if isinstance(spec.image, ReadySection) and ready:
+        file, rows = str(path.parent / spec.image.vectors), len(ready.rows)
+        model.spec["vectors"] = {"file": file, "key": ready.key, "rows": rows}
     model.spec["preprocessing"] = pixels
     model.spec |= {"name": spec.name, "licence": spec.licence, "trained_on": spec.trained_on}
     return model
+
+
+def _image_tower(
+    path: Path, spec: TowerSpec, config: Mapping[str, Any], weights: Weights, head: nn.Module
+) -> tuple[ImageTower | ReadyTower, ReadyVectors | None]:
+    """The image tower, and the vectors that it takes where these are ready."""
+    if isinstance(spec.image, ReadySection):
+        ready = read_ready(path.parent / spec.image.vectors, spec.image.key)
+        return ReadyTower(head, ready.values.shape[1]), ready
+    own = _take(weights, spec.image.prefix)
+    source = ", ".join(str(path.parent / name) for name in spec.image.weights)
+    encoder = build_encoder(spec.image.encoder, config, own, source)
+    return ImageTower(encoder, head, spec.image.pooling), None
 
 
 def tokenizer_here(path: Path, spec: TowerSpec) -> Path | None:
@@ -100,14 +124,20 @@ def tokenizer_here(path: Path, spec: TowerSpec) -> Path | None:
 
 
 def _key(
-    spec: TowerSpec, configs: Mapping[str, Any], tokenizer: Path, files: Mapping[str, Files]
+    path: Path,
+    spec: TowerSpec,
+    configs: Mapping[str, Any],
+    tokenizer: Path,
+    files: Mapping[str, Files],
 ) -> str:
     """Of what the specification says, and of the files' content in place of their names."""
     said = spec.model_dump(include={"preprocessing", "scale", "text", "image"})
     for part, config in configs.items():
-        own = {k: v for k, v in said[part].items() if k not in ("weights", "tokenizer")}
+        own = {k: v for k, v in said[part].items() if k not in PLACES}
         said[part] = own | {"config": config}
     hashes = {part: [file_hash(file) for file in group] for part, group in files.items()}
+    if isinstance(spec.image, ReadySection):
+        hashes["vectors"] = [vectors_key(path.parent / spec.image.vectors)]
     return content_hash([said, tokenizer_key(tokenizer), hashes])
 
 

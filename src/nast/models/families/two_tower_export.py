@@ -60,21 +60,15 @@ def write_two_towers(network: Any, model: DualEncoder, pixels: Any, out: Path) -
             **{ours: model.spec[theirs] for ours, theirs in _TEXT.items()},
             "head": describe_head(head, "text_head"),
         },
-        "image": {
-            "weights": IMAGE,
-            "prefix": "encoder.",
-            **_image_sizes(image.encoder),
-            "pooling": image.pooling,
-            "head": describe_head(image.head, "head"),
-        },
-        "preprocessing": _preprocessing(model, pixels),
+        **_image_part(model, image, pixels),
     }
     text.save_pretrained(out / "text")
     save_tokenizer(model.tokenizer, out / "text")
     if len(head):
         named = {f"text_head.{k}": v for k, v in head.state_dict().items()}
         write_safetensors(out / TEXT_HEAD, named)
-    write_safetensors(out / IMAGE, image.state_dict())
+    if state := image.state_dict():
+        write_safetensors(out / IMAGE, state)
     write_text(out / SPEC, yaml.safe_dump(spec, sort_keys=False))
 
 
@@ -103,6 +97,24 @@ def write_bert_lora(network: PeftModel, base: Path, out: Path) -> None:
     set_peft_model_state_dict(plain, {prefix + k: v for k, v in state.items()})
     plain.peft_config["default"].base_model_name_or_path = str(base)
     plain.save_pretrained(str(out), save_embedding_layers=False)
+
+
+def _image_part(model: DualEncoder, image: Any, pixels: Any) -> dict[str, Any]:
+    """The image section, and the preprocessing of a tower that looks at pixels."""
+    head = describe_head(image.head, "head")
+    if model.ready:
+        vectors = model.spec["vectors"]
+        weights = {"weights": IMAGE} if len(image.head) else {}
+        place = str(Path(vectors["file"]).absolute())
+        return {"image": {"vectors": place, "key": vectors["key"], **weights, "head": head}}
+    section = {
+        "weights": IMAGE,
+        "prefix": "encoder.",
+        **_image_sizes(image.encoder),
+        "pooling": image.pooling,
+        "head": head,
+    }
+    return {"image": section, "preprocessing": _preprocessing(model, pixels)}
 
 
 def _image_sizes(encoder: Any) -> dict[str, Any]:

@@ -11,6 +11,8 @@ from transformers import (
     CLIPVisionModel,
     Dinov2Config,
     Dinov2Model,
+    EfficientNetConfig,
+    EfficientNetModel,
     SwinConfig,
     SwinModel,
     ViTConfig,
@@ -29,6 +31,7 @@ CLASSES: dict[str, tuple[Any, Any]] = {
     "swin": (SwinConfig, SwinModel),
     "dinov2": (Dinov2Config, Dinov2Model),
     "clip": (CLIPVisionConfig, CLIPVisionModel),
+    "efficientnet": (EfficientNetConfig, EfficientNetModel),
 }
 """Encoders of transformers by kind; `resnet` is our own."""
 
@@ -62,7 +65,7 @@ def build_encoder(
     refuse_kernels(config, source)
     config_class, model_class = CLASSES[kind]
     # Swin's pooler is a mean without weights; the others' is a layer that no dual encoder reads.
-    options = {} if kind in ("dinov2", "clip") else {"add_pooling_layer": pooler}
+    options = {} if kind in ("dinov2", "clip", "efficientnet") else {"add_pooling_layer": pooler}
     with refusing(f"{source}: weights do not fit this {kind}"):
         return filled(model_class, config_class(**config), dict(weights), source, **options)
 
