@@ -54,11 +54,13 @@ if TYPE_CHECKING:
     from nast.sources.collect import read_facts as read_facts
     from nast.tracing.aggregate import layer_scores as layer_scores
     from nast.tracing.build import build_trace as build_trace
+    from nast.tracing.choose import choose_layers as choose_layers
     from nast.tracing.patching import sweep as sweep
     from nast.tracing.probes import make_probes as make_probes
     from nast.tracing.selectivity import negator_attention as negator_attention
     from nast.tracing.trace import Trace as Trace
     from nast.tracing.trace import trace as trace
+    from nast.tracing.trace_config import TraceConfig as TraceConfig
     from nast.training.run import build_run as build_run
     from nast.training.train import TrainedModel as TrainedModel
     from nast.training.train import train as train
@@ -110,6 +112,8 @@ _PUBLIC = {
     "negator_attention": "nast.tracing.selectivity",
     "layer_scores": "nast.tracing.aggregate",
     "build_trace": "nast.tracing.build",
+    "TraceConfig": "nast.tracing.trace_config",
+    "choose_layers": "nast.tracing.choose",
     # Layers and training.
     "Profile": "nast.layers",
     "layer_weights": "nast.layers",

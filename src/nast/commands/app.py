@@ -66,6 +66,11 @@ models.command(
     name="export",
     help="For transformers, open_clip or peft.",
 )
+models.command(
+    "nast.commands.models:fit_head_command",
+    name="fit-head",
+    help="Train a head from ready image vectors to a text tower.",
+)
 app.command(
     "nast.commands.embed:embed_command", name="embed", help="Encode texts and images ahead."
 )

@@ -1,4 +1,4 @@
-"""nast models list, nast models check, nast models export."""
+"""nast models list, check, export and fit-head."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -6,8 +6,10 @@ from typing import Annotated, Literal
 from cyclopts import Parameter
 
 from nast.commands.arguments import loadable
+from nast.commands.options import Count, NotNegative, Seed
 from nast.errors import UsageError
 from nast.naming import split_name
+from nast.ranges import POSITIVE
 
 
 def list_models() -> None:
@@ -120,3 +122,63 @@ def export_model_command(
     loaded = load_model(model, device="cpu", precision="float32")
     manifest = export_model(loaded, to, out, fresh=fresh)
     print(f"{out}: {manifest['counts']['files']} files, access class {manifest['access']}")
+
+
+def fit_head_command(
+    spec: Path,
+    facts: Path,
+    captions: Path,
+    *,
+    out: Annotated[Path, Parameter(["--out", "-o"])],
+    hidden: NotNegative = 0,
+    steps: Count = 2000,
+    batch: Count = 128,
+    learning_rate: Annotated[float, Parameter(validator=POSITIVE)] = 1e-3,
+    seed: Seed = 0,
+    fresh: bool = False,
+) -> None:
+    """Train a small head from ready image vectors to a frozen text tower; leaves a MODEL.
+
+    Parameters
+    ----------
+    spec: Path
+        A two-tower specification whose image vectors are ready (docs/models.md).
+    facts: Path
+        Folder of nast facts.
+    captions: Path
+        Folder of nast contextual build on these facts.
+    out: Path
+        Output folder; two-tower:OUT/model.yaml is the model.
+    hidden: int
+        Width of one hidden layer; 0 for a linear head.
+    steps: int
+        At most so many; it ends before where the validation patients' captions fit no better.
+    batch: int
+        Captions of a step.
+    learning_rate: float
+        Of AdamW.
+    seed: int
+        Of the first weights and the batches.
+    fresh: bool
+        Start over in a folder of another configuration.
+    """
+    from nast.training.image_head import SPEC, fit_image_head
+
+    made = fit_image_head(
+        spec,
+        facts,
+        captions,
+        out,
+        hidden=hidden,
+        steps=steps,
+        captions=batch,
+        learning_rate=learning_rate,
+        seed=seed,
+        fresh=fresh,
+    )
+    best = made["best"]
+    print(
+        f"best at step {best['step']}: loss {best['loss']:.3f} on training captions, "
+        f"{best['validation']:.3f} on those of the validation patients"
+    )
+    print(f"two-tower:{out / SPEC}; access class {made['access']}")

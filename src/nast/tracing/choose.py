@@ -78,7 +78,7 @@ def choose_layers(
         InputError: the trace lacks the profile, or the file is none of layer weights.
 
     Example:
-        >>> choose_layers("front-2", 4).scale
+        >>> nast.choose_layers("front-2", 4).scale
         [2.0, 2.0, 0.0, 0.0]
     """
     counted = _COUNTED.fullmatch(name)

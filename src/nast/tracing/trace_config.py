@@ -57,6 +57,13 @@ class TraceConfig:
         failing: Trace only the samples that the model gets wrong: which blocks carry the wrong
             preference.
         seed: Of the control whose blocks are in random order.
+
+    Raises:
+        UsageError: a value outside of its choices or its range.
+
+    Example:
+        >>> nast.TraceConfig(aggregation="scope").norm is None
+        True
     """
 
     aggregation: str = "cue"

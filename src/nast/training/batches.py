@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import NamedTuple
+from pathlib import Path
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import polars as pl
@@ -48,6 +49,14 @@ class ClaimData(NamedTuple):
     units: list[list[int]]
 
 
+class Images(Protocol):
+    """What gives images their vectors, such as `Vectors`."""
+
+    def images(self, paths: Sequence[str | Path]) -> torch.Tensor:
+        """Vectors (n, D) of image files."""
+        ...
+
+
 class Batch(NamedTuple):
     """What one step sees; texts are numbered by their place in `texts`.
 
@@ -73,7 +82,7 @@ class Batch(NamedTuple):
 
 
 def caption_data(
-    vectors: Vectors,
+    vectors: Images,
     captions: pl.DataFrame,
     facts: pl.DataFrame,
     seed: int = 0,

@@ -3,7 +3,7 @@
 BioViL, BioViL-T, both MedCLIPs, CXR-CLIP and pairs of your own; docs/models.md has the format.
 """
 
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
 from fnmatch import fnmatchcase
 from functools import partial
 from math import exp
@@ -15,7 +15,7 @@ from torch import nn
 from transformers import AutoTokenizer, BertTokenizer
 
 from nast.errors import ModelError
-from nast.files import read_json
+from nast.files import MANIFEST, read_json
 from nast.hashes import content_hash, file_hash
 from nast.models.contract import DualEncoder
 from nast.models.families.heads import ImageTower, ReadyTower, build_head
@@ -28,7 +28,7 @@ from nast.models.families.spec import (
 )
 from nast.models.families.towers import two_towers
 from nast.models.preprocess import to_pixels
-from nast.models.ready import ReadyVectors, read_ready
+from nast.models.ready import read_ready
 from nast.models.weights.checkpoints import read_tensors
 from nast.models.weights.encoders import build_encoder
 from nast.models.weights.model_folders import check_keys, hub_folder, tokenizer_key
@@ -39,15 +39,18 @@ Weights = MutableMapping[str, torch.Tensor]
 Files = tuple[Path, ...]
 PLACES = ("weights", "tokenizer", "vectors")
 """Keys that say where a file is; what it holds is a part of the model's key."""
+NewHead = Callable[[int, int], nn.Sequential]
 Section = TextSection | ImageSection | ReadySection
 
 
-def load_two_tower(place: str, name: str) -> DualEncoder:
+def load_two_tower(place: str, name: str, new_head: NewHead | None = None) -> DualEncoder:
     """Load a model from its specification.
 
     Args:
         place: a YAML file, see `nast.models.families.spec`; files are looked for in its folder.
         name: how results call the model.
+        new_head: makes the head on ready vectors in place of the specification's, from their length
+            and that of the text tower's vectors.
 
     Raises:
         ModelError: the specification is wrong, a file is missing, keys are missing or left over,
@@ -63,10 +66,8 @@ def load_two_tower(place: str, name: str) -> DualEncoder:
     }
     read = {group: _read(path, group, spec.ignore) for group in set(files.values())}
     text, image = (read[files[part]] for part in ("text", "image"))
-    heads = {
-        "text": build_head(spec.text.head, text),
-        "image": build_head(spec.image.head, image),
-    }
+    text_head = build_head(spec.text.head, text)
+    image_head = nn.Sequential() if new_head else build_head(spec.image.head, image)
     scale = _scale(path, spec.scale, list(read.values()))
     bert = build_encoder(
         "bert",
@@ -75,14 +76,26 @@ def load_two_tower(place: str, name: str) -> DualEncoder:
         _names(files["text"]),
         pooler=spec.text.pooling == "cls_tanh",
     )
-    tower, ready = _image_tower(path, spec, configs["image"], image, heads["image"])
+    ready = None
+    if isinstance(spec.image, ReadySection):
+        ready = read_ready(path.parent / spec.image.vectors, spec.image.key)
+        width = ready.values.shape[1]
+        if new_head:
+            with torch.no_grad():
+                out = text_head(torch.zeros(1, 1, bert.config.hidden_size)).shape[-1]
+            image_head = new_head(width, out)
+        tower: ImageTower | ReadyTower = ReadyTower(image_head, width)
+    else:
+        own = _take(image, spec.image.prefix)
+        encoder = build_encoder(spec.image.encoder, configs["image"], own, _names(files["image"]))
+        tower = ImageTower(encoder, image_head, spec.image.pooling)
     for group, left in read.items():
         check_keys(f"{_names(group)} (`ignore` lists what no vector depends on)", [], left)
     folder = tokenizer_here(path, spec) or hub_folder(spec.text.tokenizer, weights=False)
     pixels = spec.preprocessing.model_dump() if spec.preprocessing else {}
     model = two_towers(
         bert,
-        heads["text"],
+        text_head,
         tower,
         _tokenizer(folder),
         partial(to_pixels, settings=pixels),
@@ -97,21 +110,11 @@ def load_two_tower(place: str, name: str) -> DualEncoder:
         file, rows = str(path.parent / spec.image.vectors), len(ready.rows)
         model.spec["vectors"] = {"file": file, "key": ready.key, "rows": rows}
     model.spec["preprocessing"] = pixels
+    if (path.parent / MANIFEST).is_file():
+        # A folder of nast, with the access class of the data that went into it.
+        model.made_from = [path.parent]
     model.spec |= {"name": spec.name, "licence": spec.licence, "trained_on": spec.trained_on}
     return model
-
-
-def _image_tower(
-    path: Path, spec: TowerSpec, config: Mapping[str, Any], weights: Weights, head: nn.Module
-) -> tuple[ImageTower | ReadyTower, ReadyVectors | None]:
-    """The image tower, and the vectors that it takes where these are ready."""
-    if isinstance(spec.image, ReadySection):
-        ready = read_ready(path.parent / spec.image.vectors, spec.image.key)
-        return ReadyTower(head, ready.values.shape[1]), ready
-    own = _take(weights, spec.image.prefix)
-    source = ", ".join(str(path.parent / name) for name in spec.image.weights)
-    encoder = build_encoder(spec.image.encoder, config, own, source)
-    return ImageTower(encoder, head, spec.image.pooling), None
 
 
 def tokenizer_here(path: Path, spec: TowerSpec) -> Path | None:
