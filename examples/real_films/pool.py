@@ -4,15 +4,16 @@ A row "LoRA uniform" of the pooled tables then stands for five models of one rec
 on the patients that it was not trained on (cross-fitting).
 """
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import polars as pl
 
+import nast
 from nast.files import manifest_of, read_table, write_json, write_table
 from nast.items.audit import audit_table
 from nast.items.table import read_items
-from nast.measuring.measure import measure
 from nast.measuring.read import scored_of
 from nast.records import (
     CANDIDATES_SCHEMA,
@@ -27,23 +28,43 @@ from nast.stages import stage
 
 IDS = ("item_id", "pair_id", "group_id", "list_id", "query_id")
 """Ids that two folds could have in common; the fold goes before them."""
-DATA = ("questions", "claims", "facts", "adjudicated")
+ASKED = {
+    "stage": "evaluate",
+    "split": "test",
+    "seed": 0,
+    "limit": None,
+    "max_bad": 0,
+    "gallery": "unique",
+    "ties": "default",
+    "controls": False,
+    "margin": 0.01,
+}
+"""What `nast evaluate` is asked for if nothing is said."""
 
 
-def pool_folds(folds: list[Path], out: Path) -> list[Path]:
-    """The folders of data and of scores of all folds together.
+class ScoredFold(NamedTuple):
+    """A fold: its folder, what its models scored, and what these are (`evaluation.record_of`)."""
+
+    folder: Path
+    scored: nast.Scored
+    records: list[dict[str, Any]]
+
+
+def pool_folds(folds: Sequence[ScoredFold], names: Sequence[str], out: Path) -> list[Path]:
+    """The data and the scores of all folds together.
 
     Args:
-        folds: each with the folders of `DATA` and `scores`.
-        out: gets a folder for each of them.
+        folds: with the same models in the same order.
+        names: of the data folders that were scored.
+        out: gets a folder for each of them, and `scores`.
 
     Returns:
         What `nast report` takes: the scores first.
     """
-    for name in DATA:
-        _pool_data([fold / name for fold in folds], out / name)
-    _pool_scores(folds, [out / name for name in DATA], out / "scores")
-    return [out / name for name in ("scores", "questions", "claims")]
+    for name in names:
+        _pool_data([fold.folder / name for fold in folds], out / name)
+    _pool_scores(folds, [out / name for name in names], out / "scores")
+    return [out / "scores", *(out / name for name in names)]
 
 
 def _pool_data(parts: list[Path], out: Path) -> None:
@@ -68,7 +89,7 @@ def _pool_data(parts: list[Path], out: Path) -> None:
         keep = {key: first[key] for key in ("world", "phantom", "terms", "leaks") if key in first}
         return {"counts": counts, **keep}
 
-    stage(out, first["config"] | {"pooled folds": len(parts)}, parts, make)
+    stage(out, first["config"] | {"pooled folds": len(parts)}, parts, make, fresh=True)
 
 
 def _marked(table: pl.DataFrame, fold: int) -> pl.DataFrame:
@@ -81,32 +102,24 @@ def _marked(table: pl.DataFrame, fold: int) -> pl.DataFrame:
     return table.with_columns(mark)
 
 
-def _pool_scores(folds: list[Path], data: list[Path], out: Path) -> None:
+def _pool_scores(folds: Sequence[ScoredFold], data: list[Path], out: Path) -> None:
     """The scores of all folds, measured together."""
-    places = [fold / "scores" for fold in folds]
-    made = [manifest_of(place) for place in places]
-    records = [_pooled_record(same) for same in zip(*(m["models"] for m in made), strict=True)]
-    asked = made[0]["config"]
+    records = [_pooled_record(same) for same in zip(*(f.records for f in folds), strict=True)]
 
     def make(folder: Path) -> dict[str, Any]:
         tables = {}
         for name, schema in SCORE_TABLES.items():
-            files = [place / f"{name}.parquet" for place in places]
-            read = [
-                _marked(read_table(file, schema), fold)
-                for fold, file in enumerate(files)
-                if file.is_file()
-            ]
-            read = list(map(_comparable, read)) if name == "pairs" else read
-            tables[name] = pl.concat(read) if read else pl.DataFrame(schema=schema)
+            parts = [getattr(fold.scored, name) for fold in folds]
+            parts = list(map(_comparable, parts)) if name == "pairs" else parts
+            marked = [_marked(part.select(*schema), n) for n, part in enumerate(parts)]
+            tables[name] = pl.concat(marked)
             if name == "hits":
                 # A ranking of all captions of a fold cannot be pooled with another's.
                 tables[name] = tables[name].filter(reading=LISTS)
             if len(tables[name]) or name == "scores":
                 write_table(folder / f"{name}.parquet", tables[name], schema)
         found = data_of(data, "test", None)
-        scored = scored_of(tables, found, records, asked["gallery"])
-        metrics = measure(scored, ties=asked["ties"], seed=asked["seed"], margin=asked["margin"])
+        metrics = nast.metrics(scored_of(tables, found, records, ASKED["gallery"]))
         write_table(folder / "metrics.parquet", metrics, METRICS_SCHEMA)
         return {
             "counts": {"rows": sum(map(len, tables.values()))},
@@ -119,8 +132,8 @@ def _pool_scores(folds: list[Path], data: list[Path], out: Path) -> None:
             "bad_images": {},
         }
 
-    config = asked | {"models": [{k: r[k] for k in ("name", "seed", "key")} for r in records]}
-    stage(out, config, [*data, *places], make)
+    keys = [[record["key"] for record in fold.records] for fold in folds]
+    stage(out, {**ASKED, "models": records, "keys of the folds": keys}, data, make, fresh=True)
 
 
 def _pooled_record(same: tuple[dict[str, Any], ...]) -> dict[str, Any]:

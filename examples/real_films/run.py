@@ -11,6 +11,7 @@ import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import features
 import polars as pl
@@ -19,8 +20,10 @@ import view_alone
 import yaml
 
 import nast
+from nast.evaluation import record_of
 from nast.hashes import seed_of
 from nast.layers import uniform
+from nast.models.contract import DualEncoder
 from nast.models.families.minilm import minilm_folder
 from nast.sources.nih_cxr import read_nih_cxr
 from nast.training.image_head import fit_image_head
@@ -29,6 +32,8 @@ FOLDS = 5
 HIDDEN = 256
 TRAINING = {"steps": 100, "captions": 12, "claims": 8, "learning_rate": 5e-4}
 """Small batches, as the validation patients wanted them of the same text tower on drawn films."""
+CLOSED = ["questions", "claims", "facts"]
+"""The folders of a fold in which silence counts as absence."""
 ROWS = {"LoRA uniform": "uniform", "NAST (lr)": "scope"}
 
 
@@ -40,14 +45,26 @@ def main(nih: Path, out: Path) -> None:
         print("vectors of the films", flush=True)
         features.main(films, out / "films.parquet")
     (out / "films.yaml").write_text(yaml.safe_dump(specification(), sort_keys=False))
-    folds = []
+    closed, adjudicated = [], []
     for number, root in enumerate(fold_folders(nih, out), 1):
         print(f"fold {number} of {FOLDS}", flush=True)
-        folds.append(one_fold(root, out / "films.yaml"))
-    pooled = pool.pool_folds(folds, out / "pooled")
-    beside = [folds[0] / "trace", *(fold / "runs" / as_name(n) for fold in folds for n in ROWS)]
-    nast.build_report([*pooled, *beside], out / "report")
+        models = one_fold(root, out / "films.yaml")
+        view = view_alone.score_file(root / "facts", [root / "questions", root / "claims"])
+        closed.append(scored(root, [*models, view], CLOSED))
+        adjudicated.append(scored(root, models, ["adjudicated"]))
+    first = closed[0].folder
+    beside = [first / "trace", *(first / "runs" / as_name(name) for name in ROWS)]
+    pooled = pool.pool_folds(closed, CLOSED, out / "pooled")
+    nast.build_report([*pooled, *beside], out / "report", fresh=True)
+    judged = pool.pool_folds(adjudicated, ["adjudicated"], out / "pooled-adjudicated")
+    nast.build_report(judged, out / "report-adjudicated", fresh=True)
     print(out / "report" / "report.html")
+
+
+def scored(root: Path, models: list[Any], names: list[str]) -> pool.ScoredFold:
+    """The scores of a fold's models on some of its folders."""
+    found = nast.score(models, [root / name for name in names])
+    return pool.ScoredFold(root, found, [record_of(model) for model in models])
 
 
 def specification() -> dict[str, object]:
@@ -100,8 +117,8 @@ def only_adjudicated(root: Path, target: Path) -> None:
         table.write_text("".join([head, *kept]))
 
 
-def one_fold(root: Path, spec: Path) -> Path:
-    """Facts, items, head, trace, repair and scores of one fold."""
+def one_fold(root: Path, spec: Path) -> list[DualEncoder]:
+    """Facts, items, head, trace and repair of one fold; returns its models."""
     source = [f"nih-cxr:{root / 'nih'}"]
     facts, questions, claims = (root / name for name in ("facts", "questions", "claims"))
     nast.build_facts(source, facts, world="closed")
@@ -136,10 +153,7 @@ def one_fold(root: Path, spec: Path) -> Path:
             trace=follows,
         )
         models += [nast.load_model(f"{name}=run:{run}"), nast.load_model(f"{name} @1=run:{run}@1")]
-    view = view_alone.score_file(facts, [questions, claims], root / "view.parquet")
-    data = [questions, claims, facts, root / "adjudicated"]
-    nast.evaluate([*models, view], data, root / "scores")
-    return root
+    return models
 
 
 def as_name(row: str) -> str:

@@ -15,13 +15,12 @@ from nast.scoring.score_file import ScoreFile, read_score_file
 NAME = "view alone"
 
 
-def score_file(facts: Path, folders: list[Path], out: Path) -> ScoreFile:
-    """Scores of the test items in some folders, as a file for `nast evaluate`.
+def score_file(facts: Path, folders: list[Path]) -> ScoreFile:
+    """Scores of the test items in some folders, as another program would bring them.
 
     Args:
         facts: whose training films say how often a condition is present, by view.
         folders: of questions and claim sets.
-        out: the file.
     """
     known = nast.read_facts(facts)
     shares = shares_by_view(known.studies.filter(split="train"), known.conditions.labelled())
@@ -36,7 +35,8 @@ def score_file(facts: Path, folders: list[Path], out: Path) -> ScoreFile:
                 )
                 rows.append((item["item_id"], option, score))
     table = pl.DataFrame(rows, schema=["item", "option", "score"], orient="row")
-    table.unique(["item", "option"]).sort("item", "option").write_parquet(out)
+    out = facts.parent / "view.csv"
+    table.unique(["item", "option"]).sort("item", "option").write_csv(out)
     return read_score_file(str(out), NAME)
 
 

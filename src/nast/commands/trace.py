@@ -23,6 +23,8 @@ def trace_command(
 ) -> None:
     """Trace how a text encoder carries a negation, and derive layer weights.
 
+    Under torchrun the caption pairs are shared out among the processes.
+
     Parameters
     ----------
     model: str
@@ -40,10 +42,11 @@ def trace_command(
     loadable(model)
     from nast.files import read_json
     from nast.models.registry import load_model
+    from nast.processes import joined
     from nast.reporting.trace_figures import draw_trace
     from nast.tracing.build import build_trace
 
-    with warnings.catch_warnings():
+    with joined() as first, warnings.catch_warnings():
         # Said in a line of its own below.
         warnings.filterwarnings("ignore", message=".*within its noise")
         manifest = build_trace(
@@ -55,7 +58,8 @@ def trace_command(
             fresh=fresh,
             draw=draw_trace,
         )
-    _say(manifest["trace"], read_json(out / "layer_weights.json"))
+        if first:
+            _say(manifest["trace"], read_json(out / "layer_weights.json"))
 
 
 def _say(summary: dict[str, Any], weights: dict[str, Any]) -> None:

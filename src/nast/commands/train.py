@@ -1,7 +1,6 @@
 """nast train."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -75,7 +74,9 @@ def train_command(
         raise UsageError("with --grid all settings stand in its file, and there is no --log")
     if config.protocol == "paper" and not (trace or layers):
         raise UsageError("--protocol paper follows a trace; say --trace FOLDER of nast trace")
-    with _joined() as first:
+    from nast.processes import joined
+
+    with joined() as first:
         if grid:
             data = (facts, contextual, benchmark)
             _train_grid(model, data, grid, out, trace, vectors, fresh, first)
@@ -115,34 +116,6 @@ def train_command(
         progress.done()
         if first:
             _say_result(out, made)
-
-
-@contextmanager
-def _joined() -> Iterator[bool]:
-    """Join the other processes of torchrun, if there are any; whether this is the first one.
-
-    They part when all are done: one that leaves while another still listens ends both badly.
-    """
-    import os
-
-    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
-        yield True
-        return
-    import torch.distributed
-
-    from nast.models.hardware import chosen_device
-
-    device = chosen_device()
-    if device.type == "cuda":
-        torch.cuda.set_device(device)
-    # Vectors lie on the CPU, gradients where the model is.
-    backends = "cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo"
-    torch.distributed.init_process_group(backends)
-    try:
-        yield torch.distributed.get_rank() == 0
-        torch.distributed.barrier()
-    finally:
-        torch.distributed.destroy_process_group()
 
 
 def _say(weights: "LayerWeights", config: TrainConfig) -> None:

@@ -9,8 +9,8 @@ from nast.files import write_json, write_table
 from nast.folders import strictest_of
 from nast.layers import controls, layer_weights
 from nast.models.contract import DualEncoder
+from nast.processes import joint_stage
 from nast.sources.collect import read_facts
-from nast.stages import stage
 from nast.tracing.aggregate import LAYER_SCORES_SCHEMA
 from nast.tracing.cte import TRACE_SCHEMA
 from nast.tracing.selectivity import ATTENTION_SCHEMA
@@ -75,7 +75,7 @@ def build_trace(
             draw(out, out / "figures")
         return {"counts": {"sites": len(found.sites)}, "trace": found.summary}
 
-    return stage(folder, settings, inputs, make, fresh=fresh)
+    return joint_stage(folder, settings, inputs, make, fresh=fresh)
 
 
 def _write_weights(out: Path, model: DualEncoder, found: Trace, config: TraceConfig) -> None:

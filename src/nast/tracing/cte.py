@@ -12,9 +12,11 @@ from typing import Any
 
 import polars as pl
 import torch
+import torch.distributed
 
 from nast.errors import InputError
 from nast.models.contract import DualEncoder
+from nast.processes import processes
 from nast.progress import counted
 from nast.tracing.patching import SITES, sweep
 from nast.tracing.probes import Probe, Sample, roles
@@ -71,12 +73,10 @@ def trace_samples(
     """
     if direction not in DIRECTIONS:
         raise ValueError(f"direction {direction!r}; choose one of {', '.join(DIRECTIONS)}")
-    swept: dict[tuple[str, str], dict[str, torch.Tensor]] = {}
+    swept = _swept(model, samples, direction)
     contrasts = []
-    for probe, images in counted(samples, "samples of the trace"):
+    for probe, images in samples:
         pair = _ordered(probe, direction)
-        if pair not in swept:
-            swept[pair] = _sweep(model, probe, swap=pair[0] != probe.correct)
         vectors = swept[pair]
         towards = vectors["source"] - vectors["target"]
         sign = -1 if pair[0] == probe.correct else 1
@@ -135,6 +135,43 @@ def _ordered(probe: Probe, direction: str) -> tuple[str, str]:
     pair = (probe.correct, probe.foil)
     into_foil = direction == "negated_to_affirmative" and probe.subset == "caption"
     return pair[::-1] if into_foil else pair
+
+
+def _swept(
+    model: DualEncoder, samples: Sequence[Sample], direction: str
+) -> dict[tuple[str, str], dict[str, torch.Tensor]]:
+    """The vectors of every caption pair; several processes share the pairs out and give each other
+    what they found.
+    """
+    probes = {_ordered(s.probe, direction): s.probe for s in reversed(samples)}
+    number, of = processes()
+    found = {}
+    for turn, (pair, probe) in enumerate(counted(list(probes.items()), "caption pairs")):
+        if turn % of == number:
+            found[pair] = _sweep(model, probe, swap=pair[0] != probe.correct)
+    if of == 1:
+        return found
+    for turn, pair in enumerate(probes):
+        found[pair] = _from(turn % of, found.get(pair))
+    return found
+
+
+def _from(owner: int, vectors: dict[str, torch.Tensor] | None) -> dict[str, torch.Tensor]:
+    """The vectors that one process has, on all of them."""
+    names = [*SITES, "target", "source"]
+    layers, length, width = (torch.tensor(0) for _ in range(3))
+    if vectors is not None:
+        layers, length, width = map(torch.tensor, vectors[SITES[0]].shape)
+    for size in (layers, length, width):
+        torch.distributed.broadcast(size, src=owner)
+    shape = (int(layers), int(length), int(width))
+    made = {}
+    for name in names:
+        ends = name in ("target", "source")
+        empty = torch.zeros(shape[2:] if ends else shape, dtype=torch.float64)
+        made[name] = empty if vectors is None else vectors[name].contiguous()
+        torch.distributed.broadcast(made[name], src=owner)
+    return made
 
 
 def _sweep(model: DualEncoder, probe: Probe, *, swap: bool) -> dict[str, torch.Tensor]:

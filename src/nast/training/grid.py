@@ -14,8 +14,8 @@ from pydantic import BeforeValidator, Field, create_model
 from nast.errors import InputError, UsageError
 from nast.files import atomic, remove_parts
 from nast.models.registry import load_model
+from nast.processes import processes
 from nast.tracing.choose import choose_layers
-from nast.training.processes import processes
 from nast.training.run import build_run
 from nast.training.train_config import TrainConfig
 from nast.training.trainer import Report

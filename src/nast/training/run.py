@@ -1,22 +1,18 @@
 """A run folder, resumable while it is made, by one process or several."""
 
-import json
-import tempfile
-from collections.abc import Callable
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from nast.errors import NastError, UsageError
+from nast.errors import UsageError
 from nast.folders import strictest_of
 from nast.layers import LayerWeights
 from nast.models.contract import DualEncoder
 from nast.naming import split_name
+from nast.processes import joint_stage
 from nast.sources.collect import read_facts
-from nast.stages import stage
 from nast.training.interpolation import choose_share
-from nast.training.processes import from_first, processes
 from nast.training.run_files import ends, machine, validations, write_cards, write_run
 from nast.training.train_config import TrainConfig
 from nast.training.trainer import Report, fine_tune
@@ -126,9 +122,7 @@ def build_run(
             "machine": machine(model),
         }
 
-    if processes()[0] == 0:
-        return _first(folder, settings, inputs, make, fresh)
-    return _other(make)
+    return joint_stage(folder, settings, inputs, make, fresh=fresh, state=STATE)
 
 
 def asked_layers(weights: LayerWeights, trace: Path | None = None) -> dict[str, Any]:
@@ -144,43 +138,3 @@ def asked_layers(weights: LayerWeights, trace: Path | None = None) -> dict[str, 
         return said
     # A file holds the same numbers wherever it lies; further digits may be computed ones.
     return said | {"scale": [float(f"{scale:.9g}") for scale in weights.scale]}
-
-
-Make = Callable[[Path], dict[str, Any]]
-
-
-def _first(
-    folder: Path, settings: dict[str, Any], inputs: list[Path], make: Make, fresh: bool
-) -> dict[str, Any]:
-    """The stage, after which the other processes know whether to train, and from which state."""
-    told = False
-
-    def tell_and_make(out: Path) -> dict[str, Any]:
-        nonlocal told
-        told = True
-        state = out / STATE
-        from_first(b"+" + (state.read_bytes() if state.is_file() else b""))
-        return make(out)
-
-    try:
-        manifest = stage(folder, settings, inputs, tell_and_make, fresh=fresh, state=STATE)
-    except Exception:
-        if not told:
-            from_first(b"!")
-        raise
-    if not told:
-        from_first(b"=" + json.dumps(manifest).encode())
-    return manifest
-
-
-def _other(make: Make) -> dict[str, Any]:
-    """The same work in a folder that is not kept, from the first process's state."""
-    said = from_first()
-    if said[:1] == b"!":
-        raise NastError("the first process cannot train; its message says why")
-    if said[:1] == b"=":
-        return dict(json.loads(said[1:]))
-    with tempfile.TemporaryDirectory() as elsewhere:
-        if said[1:]:
-            (Path(elsewhere) / STATE).write_bytes(said[1:])
-        return make(Path(elsewhere))

@@ -13,9 +13,9 @@ from nast.items.card import markdown_table
 from nast.models.contract import DualEncoder
 from nast.models.model_export import weights_card
 from nast.models.registry import located
+from nast.processes import processes
 from nast.training.interpolation import ChosenShare
 from nast.training.lora import lora_parameters
-from nast.training.processes import processes
 from nast.training.state import RunState
 
 History = list[dict[str, float]]

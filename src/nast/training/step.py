@@ -13,7 +13,7 @@ import torch
 import torch.distributed
 
 from nast.models.contract import DualEncoder
-from nast.training.processes import processes
+from nast.processes import processes
 
 BATCH = 72
 """Texts that are padded to one length."""

@@ -13,11 +13,11 @@ from nast.errors import ModelError, UsageError
 from nast.hashes import seed_of
 from nast.layers import LayerWeights
 from nast.models.contract import DualEncoder
+from nast.processes import processes
 from nast.training.batches import CaptionData, ClaimData, draw
 from nast.training.layer_scaling import layer_groups, scale_gradients
 from nast.training.lora import add_lora, lora_parameters
 from nast.training.objectives import TERMS
-from nast.training.processes import processes
 from nast.training.state import RunState, load_state, save_state
 from nast.training.step import accumulate
 from nast.training.train_config import TrainConfig, weights_of
