@@ -50,9 +50,9 @@ def note(what: str) -> None:
 class Progress:
     """Numbered stages on standard error; a terminal also gets a moving count."""
 
-    def __init__(self, stages: int) -> None:
-        """Start the clock."""
-        self.stages, self.number = stages, 0
+    def __init__(self, stages: int, *, quiet: bool = False) -> None:
+        """Start the clock; a quiet one says nothing, for another process does."""
+        self.stages, self.number, self.quiet = stages, 0, quiet
         self.start = self.begun = time.monotonic()
         self.total = self.count = self.earlier = 0
         self.shown = 0.0
@@ -80,6 +80,8 @@ class Progress:
         # A pipe gets a line every 15 seconds, a terminal a moving one.
         # The first steps carry set-up and would make the estimate far too long.
         own = self.count - self.earlier
+        if self.quiet:
+            return
         if self.total and own > 5 and now - self.shown > (0.5 if self.live else 15):
             self.shown = now
             left = (now - self.begun) / own * (self.total - self.count)
@@ -95,4 +97,6 @@ class Progress:
         return f"{seconds // 60}:{seconds % 60:02d}"
 
     def _say(self, text: str) -> None:
+        if self.quiet:
+            return
         print(text + (" " * 30 if self.live else ""), file=sys.stderr, flush=True)

@@ -65,8 +65,15 @@ def paper(
 
         print(run_waterfall(recipe, out).read_text(encoding="utf-8"))
         return
+    import os
+
     from nast.commands.terminal import print_tables
+    from nast.paper.launch import TOLD, share_stage
     from nast.paper.whole import run_paper
+
+    if only and os.environ.get(TOLD) == only:
+        share_stage(recipe, out, fresh)
+        return
 
     page = run_paper(recipe, out, first=first, only=only, fresh=fresh)
     if page.is_file():

@@ -2,7 +2,7 @@
 
 import shutil
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -74,6 +74,8 @@ class PaperStage(NamedTuple):
         make: does it.
         leaves: the folders that it leaves.
         wanted: whether a recipe has it.
+        shared: what several processes do of it together, where they can: all of it, or what comes
+            before it (`encode`).
     """
 
     name: str
@@ -81,6 +83,7 @@ class PaperStage(NamedTuple):
     make: Callable[[Whole], None]
     leaves: Callable[[Whole], list[Path]]
     wanted: Callable[[Recipe], bool] = lambda recipe: True
+    shared: Callable[[Whole], None] | None = None
 
 
 def _models(whole: Whole) -> None:
@@ -227,12 +230,36 @@ def _train(whole: Whole) -> None:
             )
 
 
+def _encode(whole: Whole, models: Sequence[str], data: Sequence[Path]) -> None:
+    """Encode what of the texts and images of some models' scores falls to this process."""
+    from nast.folders import strictest_of
+    from nast.vectors import Vectors, embed_folder, launched
+
+    for name in models:
+        model = whole.load(name)
+        vectors = Vectors(model, whole.vectors, strictest_of([*data, *model.made_from]))
+        for folder in data:
+            embed_folder(vectors, folder, "test", launched())
+
+
+def _scored_data(whole: Whole) -> list[Path]:
+    return [*(whole / name for name in whole.questions), whole / "contextual"]
+
+
+def _encode_scored(whole: Whole) -> None:
+    _encode(whole, scored_models(whole), _scored_data(whole))
+
+
+def _encode_diagnosed(whole: Whole) -> None:
+    _encode(whole, diagnosed_models(whole), [whole / name for name in whole.questions])
+
+
 def _evaluate(whole: Whole) -> None:
     from nast.evaluation import evaluate
 
     evaluate(
         [whole.load(model) for model in scored_models(whole)],
-        [*(whole / name for name in whole.questions), whole / "contextual"],
+        _scored_data(whole),
         whole / "scores",
         vectors=whole.vectors,
         fresh=whole.fresh,
@@ -252,11 +279,16 @@ def scored_models(whole: Whole) -> list[str]:
     return models
 
 
+def diagnosed_models(whole: Whole) -> list[str]:
+    """The models of Figure 3 that are scored on the questions alone."""
+    return [f"{name}={model}" for name, model in whole.recipe.diagnose.items()]
+
+
 def _diagnose(whole: Whole) -> None:
     from nast.evaluation import evaluate
 
     evaluate(
-        [whole.load(f"{name}={model}") for name, model in whole.recipe.diagnose.items()],
+        [whole.load(model) for model in diagnosed_models(whole)],
         [whole / name for name in whole.questions],
         whole / "diagnosed",
         vectors=whole.vectors,
@@ -312,17 +344,34 @@ STAGES = [
         _contextual,
         _under("contextual"),
     ),
-    PaperStage("trace", "tracing negation through the text tower", _trace, _under("trace")),
     PaperStage(
-        "train", "fine-tuning", _train, lambda whole: [folder for *_, folder in whole.runs()]
+        "trace",
+        "tracing negation through the text tower",
+        _trace,
+        _under("trace"),
+        shared=_trace,
     ),
-    PaperStage("evaluate", "scoring the base, rivals and runs", _evaluate, _under("scores")),
+    PaperStage(
+        "train",
+        "fine-tuning",
+        _train,
+        lambda whole: [folder for *_, folder in whole.runs()],
+        shared=_train,
+    ),
+    PaperStage(
+        "evaluate",
+        "scoring the base, rivals and runs",
+        _evaluate,
+        _under("scores"),
+        shared=_encode_scored,
+    ),
     PaperStage(
         "diagnose",
         "scoring the models to diagnose",
         _diagnose,
         _under("diagnosed"),
         lambda r: bool(r.diagnose),
+        shared=_encode_diagnosed,
     ),
     PaperStage("report", "writing tables, figures and the report", _report, _under("report")),
 ]

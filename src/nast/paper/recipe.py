@@ -152,6 +152,7 @@ class Recipe(StrictModel):
         default=None, description="a file of the numbers that a paper printed"
     )
     vectors: str | None = Field(default=None, description="a folder")
+    launch: str | None = Field(default=None, description="a launcher such as torchrun")
     device: str | None = Field(default=None, description="cpu, cuda or cuda:N")
     precision: str | None = Field(default=None, description="float32 or bf16")
 

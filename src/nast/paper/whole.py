@@ -4,6 +4,7 @@ from pathlib import Path
 
 from nast.errors import UsageError
 from nast.files import atomic
+from nast.paper.launch import start_shared
 from nast.paper.paper_stages import LAST, STAGES, PaperStage, Whole
 from nast.paper.recipe import Recipe, read_recipe
 from nast.progress import Progress
@@ -49,6 +50,8 @@ def run_paper(
     whole = Whole(read, out, Progress(len(stages)), fresh)
     for stage in stages:
         whole.progress.step(stage.says)
+        if read.launch and stage.shared:
+            start_shared(read.launch, recipe, out, stage.name, fresh)
         stage.make(whole)
     _keep(recipe, out)
     whole.progress.done()

@@ -1,0 +1,46 @@
+"""Stages of a recipe that a launcher's processes share give the tables of one process."""
+
+import polars as pl
+import pytest
+
+from nast.cli import run
+from nast.errors import NastError, UsageError
+from nast.paper.launch import start_shared
+
+SMALL = """
+phantom: {patients: 60, seed: 3}
+base: CLIP=phantom
+questions: {limit: 4}
+contextual: {groups: 4}
+trace: {aggregation: scope}
+train: {steps: 2, captions: 8, claims: 4}
+rows:
+  NAST: {layers: nast}
+seeds: 1
+"""
+
+
+@pytest.mark.slow
+def test_two_processes_give_the_tables_of_one(tmp_path, capfd):
+    for name, launch in (
+        ("one", ""),
+        ("two", "launch: torchrun --standalone --nproc-per-node 2\n"),
+    ):
+        (tmp_path / f"{name}.yaml").write_text(SMALL + launch)
+        assert run(["paper", str(tmp_path / f"{name}.yaml"), "-o", str(tmp_path / name)]) == 0
+    for table in ("table1", "table3", "questions", "verdicts"):
+        one, two = (pl.read_csv(tmp_path / n / "tables" / f"{table}.csv") for n in ("one", "two"))
+        assert one.equals(two), table
+    capfd.readouterr()
+    # Finished stages are found again by the launched processes, too.
+    assert run(["paper", str(tmp_path / "two.yaml"), "-o", str(tmp_path / "two")]) == 0
+
+
+def test_a_launcher_that_is_not_there_is_named(tmp_path):
+    with pytest.raises(UsageError, match="'turchrun' is no program here"):
+        start_shared("turchrun --nproc-per-node 2", tmp_path / "r.yaml", tmp_path, "trace", False)
+
+
+def test_a_launcher_that_fails_ends_the_paper(tmp_path):
+    with pytest.raises(NastError, match="false ended with 1 in the stage 'trace'"):
+        start_shared("false", tmp_path / "r.yaml", tmp_path, "trace", False)
