@@ -123,7 +123,7 @@ def test_the_key_of_a_server_is_taken_from_the_variable_that_is_named(endpoint, 
     monkeypatch.setattr(
         "nast.language.write.llm.server.server_model", lambda where, *_, **__: asked.append(where)
     )
-    WriterOptions("llm", endpoint, key_variable="KEY_OF_OURS").model([])
-    WriterOptions("llm", endpoint).model([])
+    WriterOptions("llm", [endpoint], key_variable="KEY_OF_OURS").model([])
+    WriterOptions("llm", [endpoint]).model([])
     assert asked[0].key_variable == "KEY_OF_OURS"
     assert asked[1].key_variable == (None if "#" in endpoint else "OPENAI_API_KEY")

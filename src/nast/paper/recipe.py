@@ -9,9 +9,9 @@ from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
 
-from pydantic import Field, create_model, field_validator, model_validator
+from pydantic import BeforeValidator, Field, create_model, field_validator, model_validator
 
 from nast.benchmark.build import build_benchmark
 from nast.benchmark.construction import Construction, construction_of
@@ -29,6 +29,9 @@ RECIPES = Path(__file__).parent / "recipes"
 """Recipes of the package: `recipe.yaml` is written by `--init`, `demo.yaml` is the demo."""
 GIVEN_OTHERWISE = {"folder", "facts", "cache", "model", "fresh", "specs", "protocol"}
 """Arguments of the stages that are no keys of a section."""
+OneOrMore = Annotated[
+    list[str], BeforeValidator(lambda value: [value] if isinstance(value, str) else value)
+]
 FILES = {"conditions", "override", "prompts"}
 """Options that name a file."""
 
@@ -47,6 +50,7 @@ def options_of(name: str, *makers: Callable[..., Any], without: Collection[str] 
         for option in inspect.signature(maker).parameters:
             if option not in GIVEN_OTHERWISE and option not in without:
                 hint = str if option in FILES else hints[option]
+                hint = OneOrMore if hint == list[str] else hint
                 fields[option.rstrip("_")] = (hint | None, None)
     return create_model(name, __base__=Section, **fields)
 

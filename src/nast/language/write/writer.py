@@ -1,13 +1,14 @@
 """Who writes the sentences: templates, or a language model behind an address."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from nast.access import Override
     from nast.language.write.llm.backends import LanguageModel
+    from nast.language.write.llm.endpoints import Endpoint
 
 
 @dataclass(frozen=True)
@@ -18,6 +19,7 @@ class WriterOptions:
         realiser: template, or llm: a language model writes, and every text is read back.
         endpoint: of the language model: a preset (llama-3.1-8b, llama-3.1-8b:llama.cpp,
             llama-3.1-8b:ollama, gpt-5.1) or URL#NAME of a server that speaks OpenAI's protocol.
+            Given several times, servers of one model share the requests.
         key_variable: name of the environment variable with the server's key.
         loopback_stays: state that nothing behind a loopback address passes data on to another
             machine.
@@ -27,7 +29,7 @@ class WriterOptions:
     """
 
     realiser: Literal["template", "llm"] = "template"
-    endpoint: str | None = None
+    endpoint: list[str] = field(default_factory=list)
     key_variable: str | None = None
     loopback_stays: bool = False
     override: Path | None = None
@@ -42,9 +44,9 @@ class WriterOptions:
         """
         from nast.errors import UsageError
         from nast.folders import strictest_of
-        from nast.language.write.llm.endpoints import PRESETS, Endpoint
         from nast.language.write.llm.prompts import check_prompts
         from nast.language.write.llm.server import server_model
+        from nast.language.write.llm.server_pool import pooled
 
         if self.realiser == "template":
             if self != TEMPLATES:
@@ -53,26 +55,40 @@ class WriterOptions:
                     "for --realiser llm"
                 )
             return None
-        address, mark, name = (self.endpoint or "").partition("#")
-        if address not in PRESETS and not (mark and name):
-            raise UsageError(
-                f"--realiser llm needs --endpoint: {', '.join(PRESETS)}, or URL#NAME such as "
-                "http://127.0.0.1:8000/v1#my-model"
-            )
-        where = PRESETS.get(address) or Endpoint(address, name)
-        if self.key_variable:
-            where = replace(where, key_variable=self.key_variable)
+        places = [_endpoint(text) for text in self.endpoint or [""]]
         if self.prompts:
             check_prompts(self.prompts)
-        override = override_of(self.override)
-        found = server_model(
-            where, strictest_of(inputs), loopback_stays=self.loopback_stays, override=override
+        access, override = strictest_of(inputs), override_of(self.override)
+        found = pooled(
+            [
+                server_model(
+                    replace(place, key_variable=self.key_variable) if self.key_variable else place,
+                    access,
+                    loopback_stays=self.loopback_stays,
+                    override=override,
+                )
+                for place in places
+            ]
         )
         return replace(found, prompts=self.prompts) if self.prompts else found
 
     def answers(self, out: Path) -> Path | None:
         """The file of the model's answers, beside the output folder; None for templates."""
         return None if self.realiser == "template" else out.with_name(out.name + "-answers.jsonl")
+
+
+def _endpoint(text: str) -> "Endpoint":
+    """A preset, or a server and its name of a model."""
+    from nast.errors import UsageError
+    from nast.language.write.llm.endpoints import PRESETS, Endpoint
+
+    address, mark, name = text.partition("#")
+    if address not in PRESETS and not (mark and name):
+        raise UsageError(
+            f"--realiser llm needs --endpoint: {', '.join(PRESETS)}, or URL#NAME such as "
+            "http://127.0.0.1:8000/v1#my-model"
+        )
+    return PRESETS.get(address) or Endpoint(address, name)
 
 
 TEMPLATES = WriterOptions()
