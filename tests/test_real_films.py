@@ -64,6 +64,7 @@ def made(example, tmp_path_factory):
     return out
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::UserWarning")
 def test_every_film_is_tested_once_by_models_that_had_not_seen_its_patient(made):
     folds = [read_facts(made / f"fold-{n}" / "facts").studies for n in (1, 2)]
@@ -78,11 +79,14 @@ def test_every_film_is_tested_once_by_models_that_had_not_seen_its_patient(made)
         assert not here.select("item_id", "option").is_duplicated().any()
 
 
+@pytest.mark.slow
 def test_pooled_accuracy_is_that_of_all_items(made):
     scores = read_table(made / "pooled" / "scores" / "scores.parquet", SCORES_SCHEMA)
     here = scores.filter(model="MiniLM", set="questions", form="negated")
+    highest = pl.col("score") == pl.col("score").max()
+    # A tie for the best option is never right.
     best = here.group_by("item_id").agg(
-        (pl.col("answer") & (pl.col("score") == pl.col("score").max())).any().alias("right")
+        ((pl.col("answer") & highest).any() & (highest.sum() == 1)).alias("right")
     )
     metrics = read_table(made / "pooled" / "scores" / "metrics.parquet", METRICS_SCHEMA)
     row = metrics.filter(
@@ -92,6 +96,7 @@ def test_pooled_accuracy_is_that_of_all_items(made):
     assert row["n"][0] == len(best)
 
 
+@pytest.mark.slow
 def test_the_readings_of_silence_stay_apart(made):
     closed = (made / "report" / "report.html").read_text()
     assert "Closed world: silence counts as absence" in closed

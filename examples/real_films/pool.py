@@ -83,7 +83,7 @@ def _pool_data(parts: list[Path], out: Path) -> None:
             ]
             table = pl.concat(_marked(t.filter(split="test"), n) for n, t in enumerate(tables))
             write_table(folder / f"{kind}.parquet", table, dict(table.schema))
-            counts[kind] = len(table)
+            counts |= {kind: len(table), "patients": table["subject_id"].n_unique()}
             if kind == "items":
                 write_json(folder / "audit.json", audit_table(table, 0))
         keep = {key: first[key] for key in ("world", "phantom", "terms", "leaks") if key in first}

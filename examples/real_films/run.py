@@ -55,9 +55,12 @@ def main(nih: Path, out: Path) -> None:
     first = closed[0].folder
     beside = [first / "trace", *(first / "runs" / as_name(name) for name in ROWS)]
     pooled = pool.pool_folds(closed, CLOSED, out / "pooled")
-    nast.build_report([*pooled, *beside], out / "report", fresh=True)
+    items = [folder for folder in pooled if folder.name != "facts"]
+    nast.build_report([*items, *beside], out / "report", fresh=True)
     judged = pool.pool_folds(adjudicated, ["adjudicated"], out / "pooled-adjudicated")
-    nast.build_report(judged, out / "report-adjudicated", fresh=True)
+    nast.build_report(judged[:1], out / "report-adjudicated", fresh=True)
+    areas = view_alone.areas([fold.folder / "facts" for fold in closed], out / "pooled" / "scores")
+    (out / "areas.md").write_text(areas)
     print(out / "report" / "report.html")
 
 
