@@ -27,13 +27,20 @@ class Answer(NamedTuple):
 
     Attributes:
         question: in plain words.
-        says: the answer, with its numbers.
+        first: the answer, with its numbers.
+        rest: what a careful reader wants to know beside it.
         verdict: `good`, `bad`, `open`, or `fact` where nothing is judged.
     """
 
     question: str
-    says: str
+    first: str
+    rest: str
     verdict: str
+
+    @property
+    def says(self) -> str:
+        """All of it."""
+        return f"{self.first} {self.rest}".strip()
 
 
 def answers(joined: Joined, metrics: pl.DataFrame, patients: int | None = None) -> list[Answer]:
@@ -91,8 +98,8 @@ def _tested(
     }
     named = [f"{', '.join(names)} ({how})" for how, names in parts.items() if names]
     own = " (fine-tuned by nast)" if base in joined.trained else ""
-    said += f". The others are compared with {base}{own}: {'; '.join(named)}" if named else ""
-    yield Answer("What was tested?", f"{said}.", FACT)
+    others = f"The others are compared with {base}{own}: {'; '.join(named)}." if named else ""
+    yield Answer("What was tested?", f"{said}.", others, FACT)
 
 
 def _hears(joined: Joined, metrics: pl.DataFrame, base: str) -> Iterator[Answer]:
@@ -108,10 +115,10 @@ def _hears(joined: Joined, metrics: pl.DataFrame, base: str) -> Iterator[Answer]
             "It does better with denials.",
             "That is no difference which these items can show.",
         )
-        lists = _lists(joined, metrics, base)
+        lists, beside = _lists(joined, metrics, base), ""
         if lists:
-            said += (
-                f" In candidate lists, where every statement denies something, it ranks the true "
+            beside = (
+                f"In candidate lists, where every statement denies something, it ranks the true "
                 f"one first in {per_cent(lists['value'])} % {shown_cell(cell(lists)).interval}"
                 f"{_chance(lists)}."
             )
@@ -120,6 +127,7 @@ def _hears(joined: Joined, metrics: pl.DataFrame, base: str) -> Iterator[Answer]
             f"{base} gets {per_cent(affirmative['value'])} % of the {what} right in affirmative "
             f"words and {per_cent(negated['value'])} % of the same {what} in denying words"
             f"{_chance(negated)}, a gap of {_points(gap[0])} points. {said}",
+            beside,
             sign_of(gap[0], "bad", "good", "open"),
         )
         return
@@ -150,16 +158,17 @@ def _helps(joined: Joined, metrics: pl.DataFrame, repair: str, base: str) -> Ite
             f" Its seeds differ so much that another may not: over seeds {', '.join(unsettled)}."
         )
     gap = pick(metrics, model=repair, task="choice", set="questions", statistic="gap", form=None)
-    left = ""
+    rest = [f"It gets {'; '.join(parts[1:])}."] if parts[1:] else []
     if gap and gap[0]["low"] > 0:
-        left = f" It still mishears: of questions a gap of {_points(gap[0])} points is left."
+        rest.append(f"It still mishears: of questions a gap of {_points(gap[0])} points is left.")
+    if f"{repair} @1" in joined.models:
+        rest.append("Taken is the part of its change that does no harm to validation patients.")
+    rest.append(_beside(joined, metrics, repair))
     settled = len(set(verdicts)) == 1 and not few and not unsettled
-    part = " (the part of its change that does no harm to validation patients)"
-    whole = f"{repair} @1" in joined.models
     yield Answer(
         "Does the repair help?",
-        f"{repair}{part if whole else ''} gets {'; '.join(parts)}. {few or said}"
-        f"{left}{_beside(joined, metrics, repair)}",
+        f"{repair} gets {parts[0]}. {few or said}",
+        " ".join(filter(None, rest)),
         verdicts[0] if settled else "open",
     )
 
@@ -228,7 +237,7 @@ def _beside(joined: Joined, metrics: pl.DataFrame, repair: str) -> str:
     }.get(frozenset(signs), "not the same everywhere")
     parts = [f"{_points(change)} points of {what}" for what, change in changes.items()]
     has = " and ".join(parts)
-    return f" Against {even}, the same training with equal steps, it has {has}: {said}."
+    return f"Against {even}, the same training with equal steps, it has {has}: {said}."
 
 
 def _harms(joined: Joined, metrics: pl.DataFrame, repair: str, base: str) -> Iterator[Answer]:
@@ -251,10 +260,11 @@ def _harms(joined: Joined, metrics: pl.DataFrame, repair: str, base: str) -> Ite
     said += f" ({'; '.join(fine)})" if fine else ""
     said += f", and shown for {'; '.join(lost)}" if lost else ""
     parts = [f"{title}, a change of {_points(found[title])}" for title in rest]
-    said += f". Not settled: {'; '.join(parts)}" if parts else ""
+    unsettled = f"Not settled: {'; '.join(parts)}." if parts else ""
     few = _few(metrics, repair)
     verdict = "bad" if lost else "good" if not rest and not few else "open"
-    yield Answer("Does it harm anything else?", f"{said}. {few}".strip(), verdict)
+    more = " ".join(filter(None, (unsettled, few)))
+    yield Answer("Does it harm anything else?", f"{said}.", more, verdict)
 
 
 def _unharmed(row: Row) -> bool:
