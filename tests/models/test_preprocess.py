@@ -8,6 +8,7 @@ from PIL import Image
 from transformers import CLIPImageProcessorPil
 
 from nast.files import write_json
+from nast.models.images import open_image
 from nast.models.model_export import export_model
 from nast.models.preprocess import to_pixels
 from nast.models.registry import load_model
@@ -117,3 +118,46 @@ def test_padding_is_part_of_the_key_and_of_a_run(tiny_clip, tmp_path):
     again = load_model(f"pad:hf:{tmp_path / 'out'}")
     assert torch.equal(again.pixels([film])["pixel_values"], padded.pixels([film])["pixel_values"])
     assert "`pad:hf:FOLDER`" in (tmp_path / "out" / "README.md").read_text()
+
+
+def large_film(folder, suffix):
+    """A film of 1,200 x 900 pixels with structure of all sizes."""
+    down, across = np.mgrid[0:900, 0:1200] / 40
+    grey = 127 + 60 * np.sin(across) * np.cos(down / 3) + 40 * np.sin(9 * across)
+    image = Image.fromarray(grey.clip(0, 255).astype(np.uint8))
+    image.save(folder / f"film{suffix}", **({"quality": 95} if suffix == ".jpg" else {}))
+    return folder / f"film{suffix}"
+
+
+def test_a_jpeg_is_decoded_at_the_part_of_its_size_that_suffices(tmp_path):
+    film = large_film(tmp_path, ".jpg")
+    sizes = {least: open_image(film, least).size for least in (0, 200, 300, 448, 500)}
+    # A half, a quarter or an eighth, as long as both sides keep what is asked for.
+    assert sizes == {
+        0: (1200, 900),
+        200: (300, 225),
+        300: (600, 450),
+        448: (600, 450),
+        500: (1200, 900),
+    }
+    assert open_image(large_film(tmp_path, ".png"), 200).size == (1200, 900)
+
+
+def test_draft_is_another_model_whose_vectors_are_near(tmp_path):
+    film = large_film(tmp_path, ".jpg")
+    exact, draft = load_model("phantom"), load_model("draft:phantom")
+    assert draft.least == 134 and draft.name == "draft:phantom"
+    assert exact.key != draft.key
+    assert draft.spec["preprocessing"]["decoded"].startswith("JPEG at a part of its size, 134")
+    first, second = exact.encode_images([film]), draft.encode_images([film])
+    assert not torch.equal(first, second)
+    assert float((first * second).sum()) > 0.999
+    # What is no JPEG is decoded whole.
+    plain = large_film(tmp_path, ".png")
+    assert torch.equal(exact.encode_images([plain]), draft.encode_images([plain]))
+
+
+def test_draft_and_pad_go_together_and_runs_keep_them(tmp_path):
+    both = load_model("draft:pad:phantom")
+    assert both.least == 134 and both.spec["preprocessing"]["padded"]
+    assert load_model("draft:draft:phantom").key == load_model("draft:phantom").key

@@ -13,7 +13,7 @@ from nast.naming import split_name
 
 NAMES = ("phantom", "phantom-minilm")
 """Models that ship with the package or as a package."""
-PREFIXES = ("hf", "openclip", "two-tower", "run", "pad")
+PREFIXES = ("hf", "openclip", "two-tower", "run", "pad", "draft")
 """What a MODEL string of `models.registry.KINDS` may begin with, before a colon."""
 SCORED = ("scores", "chat")
 """Further beginnings, of what `nast evaluate` alone takes for a model."""

@@ -1,5 +1,6 @@
 """nast evaluate."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -124,7 +125,7 @@ def evaluate_command(
 
         def whole(argument: str) -> str:
             """The paper takes no share of a change."""
-            kind, _, place = model.removeprefix("pad:").partition(":")
+            kind, _, place = re.sub("^((pad|draft):)+", "", model).partition(":")
             share = split_share(place)[1] if kind == "run" else 1.0
             if share not in (None, 1.0):
                 raise UsageError(

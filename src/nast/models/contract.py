@@ -147,6 +147,7 @@ class DualEncoder:
         run: what the run that it comes from was asked for; None for a model that is no run.
         ready: image file -> the vector (1, d) that `image` gets as `vectors`, where somebody else
             has made them; None for a model that looks at pixels.
+        least: pixels of a side at which a JPEG may be decoded, see `open_image`; 0 for all.
     """
 
     name: str
@@ -168,6 +169,7 @@ class DualEncoder:
     g: float | None = None
     run: RunSetting | None = None
     ready: Callable[[Path], torch.Tensor] | None = None
+    least: int = 0
 
     def __post_init__(self) -> None:
         """Freeze the weights: only LoRA is ever trained, and batch statistics never move.
@@ -275,7 +277,7 @@ class DualEncoder:
         """What the image encoder gets of a file."""
         if self.ready:
             return {"vectors": self.ready(Path(path))}
-        return self.pixels([open_image(Path(path))])
+        return self.pixels([open_image(Path(path), self.least)])
 
     def _image_vectors(self, images: Sequence[Mapping[str, torch.Tensor]]) -> torch.Tensor:
         device = self.device

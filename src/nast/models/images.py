@@ -27,7 +27,7 @@ AHEAD = 64
 Made = TypeVar("Made")
 
 
-def open_image(path: Path) -> Image.Image:
+def open_image(path: Path, least: int = 0) -> Image.Image:
     """An image file as eight-bit RGB, upright.
 
     Grey values deeper than eight bits are spread linearly from the image's own smallest to its
@@ -37,6 +37,8 @@ def open_image(path: Path) -> Image.Image:
 
     Args:
         path: JPEG, PNG, TIFF, BMP, or DICOM of a single frame.
+        least: pixels of a side that suffice: a JPEG is then decoded at a half, a quarter or an
+            eighth of its size, as long as both sides keep so many. 0 decodes every image whole.
 
     Raises:
         ImageError: no such file, a broken one, one of another format, one with values that are no
@@ -49,6 +51,8 @@ def open_image(path: Path) -> Image.Image:
         if is_dicom(head):
             return dicom_image(path).convert("RGB")
         with picture(path) as image:
+            if least and image.format == "JPEG":
+                image.draft(image.mode, (least, least))
             return _eight_bits(_upright(image), path)
     except ImageError:
         raise

@@ -10,7 +10,7 @@ from nast.models.families.openclip_config import ARCHITECTURES, WEIGHTS
 from nast.models.families.spec import ReadySection, read_spec
 from nast.models.families.two_tower import tokenizer_here
 from nast.models.named import named_models
-from nast.models.registry import split_share
+from nast.models.registry import CHANGED, split_share
 from nast.models.weights.model_folders import PICKLED, cached_folder
 from nast.naming import split_name
 
@@ -51,7 +51,7 @@ def needs_of(spec: str) -> list[Need]:
         ModelError: its specification, or the record of a run, cannot be read.
     """
     kind, _, place = split_name(spec)[1].partition(":")
-    if kind == "pad":
+    if kind in CHANGED:
         return needs_of(place)
     found = _KINDS[kind](place) if kind in _KINDS else iter(())
     return list(found)

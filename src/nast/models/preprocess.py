@@ -21,6 +21,8 @@ INTERPOLATION = {
     "bilinear": Image.Resampling.BILINEAR,
     "bicubic": Image.Resampling.BICUBIC,
 }
+OVERSAMPLED = 1.4
+"""A film that is decoded at a part of its size keeps so many times the pixels that are seen."""
 FILTERS = {int(number): name for name, number in INTERPOLATION.items()}
 """Pillow's number of a filter -> its name."""
 
@@ -41,6 +43,25 @@ def pad_images(model: DualEncoder) -> DualEncoder:
         **model.spec["preprocessing"],
     }
     model.key = content_hash([model.key, "black bars to a square"])
+    return model
+
+
+def draft_images(model: DualEncoder) -> DualEncoder:
+    """The same model, which decodes a JPEG at a part of its size where that is enough for it.
+
+    Both sides keep at least 1.4 times the pixels that the model sees. Decoding is most of the time of
+    films of many million pixels; the vectors change a little, and so does the key.
+    """
+    if model.ready:
+        raise UsageError(f"{model.name}: ready vectors have no images to decode; leave out draft:")
+    if not model.least:
+        seen = next(iter(model.pixels([Image.new("RGB", (512, 512))]).values()))
+        model.least = int(OVERSAMPLED * max(seen.shape[-2:]))
+        model.spec["preprocessing"] = {
+            "decoded": f"JPEG at a part of its size, {model.least} pixels a side or more",
+            **model.spec["preprocessing"],
+        }
+        model.key = content_hash([model.key, "draft", model.least])
     return model
 
 

@@ -21,7 +21,7 @@ from nast.models.families.minilm import PHANTOM, load_minilm
 from nast.models.families.openclip import load_openclip
 from nast.models.families.two_tower import load_two_tower
 from nast.models.hardware import chosen_device, chosen_precision, key_at
-from nast.models.preprocess import pad_images
+from nast.models.preprocess import draft_images, pad_images
 from nast.models.weights.pretrained import refusing
 from nast.naming import run_name, run_setting, split_name
 
@@ -34,9 +34,12 @@ KINDS = {
     "run:FOLDER": "a run of nast train: its base with the LoRA weights",
     "run:FOLDER@G": "the same with G times the change, from 0 (the base) to 1 (the run)",
     "pad:MODEL": "any of these, its images padded to squares with black instead of cropped",
+    "draft:MODEL": "any of these, JPEG films decoded at a part of their size: faster, not exact",
 }
 """What a MODEL string may be."""
 _SHARE = re.compile(r"\d+(?:\.\d*)?|\.\d+")
+CHANGED = {"pad": pad_images, "draft": draft_images}
+"""What another way to look at films makes of a model."""
 FAMILIES = {"hf": load_hf, "openclip": load_openclip, "two-tower": load_two_tower}
 
 
@@ -86,10 +89,10 @@ def _load(spec: str, name: str | None) -> DualEncoder:
         return load_minilm(name or spec)
     if kind in FAMILIES and place:
         return FAMILIES[kind](place, name or spec)
-    if kind == "pad" and place:
-        padded = pad_images(_load(place, name))
-        padded.name = name or f"pad:{padded.name}"
-        return padded
+    if kind in CHANGED and place:
+        changed = CHANGED[kind](_load(place, name))
+        changed.name = name or f"{kind}:{changed.name}"
+        return changed
     if kind == "run" and place:
         return _run(*split_share(place), name)
     raise UsageError(f"{spec!r} is not a model; write one of {', '.join(KINDS)}")
@@ -168,9 +171,9 @@ def located(spec: str) -> str:
 def _split(spec: str) -> tuple[str, str, str]:
     """What stands before the path in a MODEL string, the path or nothing, and `@G`."""
     kind, _, place = spec.partition(":")
-    if kind == "pad":
+    if kind in CHANGED:
         head, path, share = _split(place)
-        return f"pad:{head}", path, share
+        return f"{kind}:{head}", path, share
     if kind == "openclip":
         architecture, _, place = place.partition(":")
         return f"openclip:{architecture}:", place, ""
