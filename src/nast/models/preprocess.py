@@ -49,8 +49,8 @@ def pad_images(model: DualEncoder) -> DualEncoder:
 def draft_images(model: DualEncoder) -> DualEncoder:
     """The same model, which decodes a JPEG at a part of its size where that is enough for it.
 
-    Both sides keep at least 1.4 times the pixels that the model sees. Decoding is most of the time of
-    films of many million pixels; the vectors change a little, and so does the key.
+    Both sides keep at least 1.4 times the pixels that the model sees. Reading is most of the time
+    of films of many million pixels; the vectors change a little, and so does the key.
     """
     if model.ready:
         raise UsageError(f"{model.name}: ready vectors have no images to decode; leave out draft:")
