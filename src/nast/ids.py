@@ -1,6 +1,5 @@
 """Ids of patients and studies, hashed with a key that stays on the machine."""
 
-import hashlib
 import hmac
 import os
 import secrets
@@ -41,7 +40,7 @@ def hashed_ids(ids: Iterable[str]) -> list[str]:
             expected="64 hexadecimal digits; remove the file and a new key is made, under which "
             "results do not join those of the old one",
         ) from None
-    return [hmac.new(key, str(i).encode(), hashlib.sha256).hexdigest()[:16] for i in ids]
+    return [hmac.digest(key, str(i).encode(), "sha256").hex()[:16] for i in ids]
 
 
 def _make_key(path: Path) -> None:

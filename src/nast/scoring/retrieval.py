@@ -120,24 +120,28 @@ def ranked(
     frames = []
     for way, (vectors, candidates) in ways.items():
         other = "text" if way == "image" else "image"
-        once = np.ones(len(candidates), dtype=np.int64)
-        shown = np.bincount(rows[other], minlength=len(candidates)) if way == "image" else once
+        shown = np.bincount(rows[other], minlength=len(candidates)) if way == "image" else None
         mask = _mask(way, len(candidates), number, seed)
         own = {p: _own(rows.filter(polarity=p), way, mask) for p in POLARITIES}
         each = {p: _each(rows.filter(polarity=p), way) for p in POLARITIES}
+        each = {p: queries._replace(shown=shown) for p, queries in each.items()}
         readings = {gallery: each if gallery == "full" else own, "strict": each}
         if truths is not None:
             readings["fact"] = {p: truths.queries(way, p) for p in POLARITIES}
-        for reading, asked in readings.items():
-            found = {p: q for p, q in asked.items() if len(q.rows)}
-            copies = shown if reading in ("strict", "full") else once
-            ranks = rank(vectors, candidates, copies, list(found.values()))
-            frames += [
-                _hits(p, q, r, rows, way).with_columns(
-                    reading=pl.lit(reading), direction=pl.lit(f"{way} to {other}")
-                )
-                for (p, q), r in zip(found.items(), ranks, strict=True)
-            ]
+        asked = {
+            (reading, p): queries
+            for reading, found in readings.items()
+            for p, queries in found.items()
+            if len(queries.rows)
+        }
+        # One product of a chunk's vectors serves all readings.
+        ranks = rank(vectors, candidates, list(asked.values()))
+        frames += [
+            _hits(p, queries, found, rows, way).with_columns(
+                reading=pl.lit(reading), direction=pl.lit(f"{way} to {other}")
+            )
+            for ((reading, p), queries), found in zip(asked.items(), ranks, strict=True)
+        ]
     if not frames:
         return pl.DataFrame(schema=HITS_SCHEMA)
     return pl.concat(frames).with_columns(list_id=pl.lit(None, pl.String))
