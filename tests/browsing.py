@@ -60,3 +60,10 @@ def serious_faults(page):
 
 
 SERIOUS = ("serious", "critical")
+
+
+def has_value(page, selector, value):
+    """Wait for a field to hold a value, without any script that the page forbids."""
+    from playwright.sync_api import expect
+
+    expect(page.locator(selector)).to_have_value(value)

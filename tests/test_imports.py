@@ -19,13 +19,13 @@ FLOORS = [
     {"benchmark", "contextual"},
     {"models"},
     {"exchange"},
-    {"vectors"},
+    {"vectors", "processes"},
     {"tracing", "scoring", "measuring"},
     {"evaluation", "training"},
     {"phantom/pretrain"},
     {"reporting"},
     {"paper"},
-    {"cli", "commands"},
+    {"cli", "commands", "__main__"},
 ]
 FLOOR = {package: floor for floor, packages in enumerate(FLOORS) for package in packages}
 LIGHT = [room for floor in FLOORS[:6] for room in floor if room]

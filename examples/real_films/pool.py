@@ -43,7 +43,7 @@ ASKED = {
 
 
 class ScoredFold(NamedTuple):
-    """A fold: its folder, what its models scored, and what these are (`evaluation.record_of`)."""
+    """A fold: its folder, what its models scored, and what these are."""
 
     folder: Path
     scored: nast.Scored

@@ -20,7 +20,7 @@ import view_alone
 import yaml
 
 import nast
-from nast.evaluation import record_of
+from nast.evaluation import model_record
 from nast.hashes import seed_of
 from nast.layers import uniform
 from nast.models.contract import DualEncoder
@@ -67,7 +67,7 @@ def main(nih: Path, out: Path) -> None:
 def scored(root: Path, models: list[Any], names: list[str]) -> pool.ScoredFold:
     """The scores of a fold's models on some of its folders."""
     found = nast.score(models, [root / name for name in names])
-    return pool.ScoredFold(root, found, [record_of(model) for model in models])
+    return pool.ScoredFold(root, found, [model_record(model) for model in models])
 
 
 def specification() -> dict[str, object]:

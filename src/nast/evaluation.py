@@ -75,7 +75,7 @@ def score(
     resources = Resources(vectors, strictest_of(inputs))
     wanted = Wanted(gallery=gallery, controls=controls, seed=seed)
     done = score_models(models, tables, resources, wanted)
-    return scored_of(done.tables, done.data, [record_of(m) for m in models], gallery)
+    return scored_of(done.tables, done.data, [model_record(m) for m in models], gallery)
 
 
 def metrics(
@@ -184,7 +184,7 @@ def evaluate(
         for name, rows in done.tables.items():
             if len(rows) or name == "scores":
                 write_table(out / f"{name}.parquet", rows, SCORE_TABLES[name])
-        records = [record_of(m) for m in models]
+        records = [model_record(m) for m in models]
         scored = scored_of(done.tables, done.data, records, gallery)
         found = measure(scored, ties=ties, seed=seed, margin=margin)
         write_table(out / METRICS, found, METRICS_SCHEMA)
@@ -253,7 +253,7 @@ def _tables(folders: Sequence[Path], split: str, limit: int | None) -> list[Data
     return tables
 
 
-def record_of(model: Model) -> dict[str, Any]:
+def model_record(model: Model) -> dict[str, Any]:
     """What a model is: its name and seed and, of a run, what its manifest says."""
     record: dict[str, Any] = {"name": model.name, "seed": model.seed, "key": model.key}
     if isinstance(model, DualEncoder):

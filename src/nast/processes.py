@@ -17,7 +17,7 @@ from nast.stages import Make, stage
 
 
 @contextmanager
-def joined() -> Iterator[bool]:
+def joined_processes() -> Iterator[bool]:
     """Join the other processes of torchrun, if there are any; whether this is the first one.
 
     They part when all are done: one that leaves while another still listens ends both badly.

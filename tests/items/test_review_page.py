@@ -6,7 +6,7 @@ from zipfile import ZIP_DEFLATED, ZipFile
 
 import polars as pl
 import pytest
-from browsing import browser, serious_faults, sideways
+from browsing import browser, has_value, serious_faults, sideways
 from built import resealed
 from filled import YES, fill, rows_of, small_set
 
@@ -235,7 +235,7 @@ def test_a_review_in_a_browser(facts, review, tmp_path):
         shown.reload()
         assert f"Questions 0 / {NUMBER}" in shown.inner_text("#tabs")
         shown.set_input_files("#load", tmp_path / "anna.json")
-        shown.wait_for_function("document.getElementById('name').value === 'Anna'")
+        has_value(shown, "#name", "Anna")
         assert f"Questions 4 / {NUMBER}" in shown.inner_text("#tabs")
         with shown.expect_download() as download:
             shown.get_by_role("button", name="Save decisions.json").click()
@@ -330,7 +330,7 @@ def test_a_file_that_is_taken_up_again_says_the_same(review, tmp_path):
                 shown.evaluate("localStorage.clear()")
                 shown.reload()
                 shown.set_input_files("#load", tmp_path / "a.json")
-                shown.wait_for_function("document.getElementById('name').value === 'Anna'")
+                has_value(shown, "#name", "Anna")
                 assert saved_row(shown, tmp_path / "b.json", "Questions") == first
                 assert first["Verdict"] == ("accept" if key == "1" else "reject")
                 shown.close()

@@ -73,7 +73,9 @@ def test_an_image_tower_that_sees_nothing(model, monkeypatch):
 def test_images_that_are_cut_at_eight_bits(model, monkeypatch):
     from PIL import Image
 
-    monkeypatch.setattr("nast.models.contract.open_image", lambda p: Image.open(p).convert("RGB"))
+    monkeypatch.setattr(
+        "nast.models.contract.open_image", lambda p, least: Image.open(p).convert("RGB")
+    )
     assert wrong(model) == ["16-bit images"]
 
 

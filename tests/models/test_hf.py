@@ -270,6 +270,7 @@ def test_kinds_are_documented():
         "run:FOLDER",
         "run:FOLDER@G",
         "pad:MODEL",
+        "draft:MODEL",
     }
 
 

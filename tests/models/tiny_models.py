@@ -244,7 +244,16 @@ def own_pair(folder, name, kind):
             "patch_size": 16,
         }
         image = Dinov2Model(Dinov2Config(**sizes))
-    save_file(image.state_dict() | linear("image_head", 16, 16), folder / "image/model.safetensors")
+    state = image.state_dict()
+    if kind == "efficientnet":
+        # As made, its norms scale by numbers near 0, and nothing of the image is left.
+        ones = {
+            k: torch.ones_like(v)
+            for k, v in state.items()
+            if k.endswith(("norm.weight", "_bn.weight"))
+        }
+        state = {k: 60 * v if v.dim() == 4 else v for k, v in state.items()} | ones
+    save_file(state | linear("image_head", 16, 16), folder / "image/model.safetensors")
     text = (
         bert_weights("", pooler=kind == "vit") | linear("head.0", 20, 32) | linear("head.2", 16, 20)
     )

@@ -42,11 +42,11 @@ def trace_command(
     loadable(model)
     from nast.files import read_json
     from nast.models.registry import load_model
-    from nast.processes import joined
+    from nast.processes import joined_processes
     from nast.reporting.trace_figures import draw_trace
     from nast.tracing.build import build_trace
 
-    with joined() as first, warnings.catch_warnings():
+    with joined_processes() as first, warnings.catch_warnings():
         # Said in a line of its own below.
         warnings.filterwarnings("ignore", message=".*within its noise")
         manifest = build_trace(

@@ -74,9 +74,9 @@ def train_command(
         raise UsageError("with --grid all settings stand in its file, and there is no --log")
     if config.protocol == "paper" and not (trace or layers):
         raise UsageError("--protocol paper follows a trace; say --trace FOLDER of nast trace")
-    from nast.processes import joined
+    from nast.processes import joined_processes
 
-    with joined() as first:
+    with joined_processes() as first:
         if grid:
             data = (facts, contextual, benchmark)
             _train_grid(model, data, grid, out, trace, vectors, fresh, first)

@@ -50,9 +50,9 @@ def start_shared(launch: str, recipe: Path, out: Path, stage: str, fresh: bool) 
 
 def share_stage(recipe: Path, out: Path, fresh: bool = False) -> None:
     """Do this process's part of the stage that the launcher was started for."""
-    from nast.processes import joined
+    from nast.processes import joined_processes
 
     stage = next(s for s in STAGES if s.name == os.environ[TOLD])
     assert stage.shared
-    with joined() as first:
+    with joined_processes() as first:
         stage.shared(Whole(read_recipe(recipe), out, Progress(1, quiet=not first), fresh))

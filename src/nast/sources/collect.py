@@ -32,7 +32,7 @@ from nast.sources.mimic_cxr_jpg import LABELERS, read_mimic_cxr_jpg
 from nast.sources.nih_cxr import read_nih_cxr
 from nast.sources.own_table.read_table import read_table_file
 from nast.sources.padchest import read_padchest
-from nast.sources.silence import absences, facts_of, labels_of
+from nast.sources.silence import absences, denied_facts, denied_labels
 from nast.sources.source import Source, as_studies, fact_columns
 from nast.stages import stage
 
@@ -256,8 +256,8 @@ def collect(
     if world == "closed":
         affirmed = pl.col("existence").n_unique().over("study_id", "condition")
         absent = absences(studies, read, read.filter(affirmed > 1), conditions)
-        studies = labels_of(studies, absent, conditions)
-        read = pl.concat([read, facts_of(absent)], how="diagonal")
+        studies = denied_labels(studies, absent, conditions)
+        read = pl.concat([read, denied_facts(absent)], how="diagonal")
         closed = {"absences read from silence": len(absent)}
     keys = studies.select("study_id", "split", "image_path")
     facts = _distinct(

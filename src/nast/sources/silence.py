@@ -49,7 +49,9 @@ def absences(
     return every.join(open_, on=pair, how="anti", maintain_order="left")
 
 
-def labels_of(studies: pl.DataFrame, absent: pl.DataFrame, conditions: Conditions) -> pl.DataFrame:
+def denied_labels(
+    studies: pl.DataFrame, absent: pl.DataFrame, conditions: Conditions
+) -> pl.DataFrame:
     """The studies with the absences of `absences` among their labels."""
     columns = []
     for name in conditions.labelled():
@@ -59,7 +61,7 @@ def labels_of(studies: pl.DataFrame, absent: pl.DataFrame, conditions: Condition
     return studies.with_columns(columns)
 
 
-def facts_of(absent: pl.DataFrame) -> pl.DataFrame:
+def denied_facts(absent: pl.DataFrame) -> pl.DataFrame:
     """The absences of `absences` as facts."""
     empty = [pl.lit(None, pl.String).alias(name) for name in ("side", "zone", "severity")]
     return absent.with_columns(

@@ -10,7 +10,7 @@ from nast.errors import ModelError, UsageError
 from nast.language.write.llm.backends import LanguageModel
 from nast.language.write.llm.endpoints import Endpoint
 from nast.language.write.llm.server import server_model
-from nast.language.write.llm.server_pool import ServerPool, pooled
+from nast.language.write.llm.server_pool import ServerPool, as_one_model
 from nast.paper.recipe import Writer
 
 TALKS = [({"role": "user", "content": f"quokka {n}"},) for n in range(10)]
@@ -79,7 +79,7 @@ def test_real_servers_answer_at_the_same_time():
 
     with serving(waits) as (one, _), serving(waits) as (two, _):
         models = [server_model(Endpoint(address, "m"), "open") for address in (one, two)]
-        model = pooled(models)
+        model = as_one_model(models)
         assert model.backend(TALKS[:2]) == ["yes", "yes"]
         assert model.chunk == 2 * models[0].chunk
         assert model.name == "m"
@@ -88,7 +88,7 @@ def test_real_servers_answer_at_the_same_time():
 def test_servers_of_two_models_are_refused():
     models = [LanguageModel(name, {}, Server(name)) for name in ("a", "b")]
     with pytest.raises(UsageError, match="names the models 'a' and 'b'"):
-        pooled(models)
+        as_one_model(models)
 
 
 def test_the_command_and_the_recipe_take_several(facts, tmp_path, capsys):

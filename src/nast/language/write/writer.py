@@ -46,7 +46,7 @@ class WriterOptions:
         from nast.folders import strictest_of
         from nast.language.write.llm.prompts import check_prompts
         from nast.language.write.llm.server import server_model
-        from nast.language.write.llm.server_pool import pooled
+        from nast.language.write.llm.server_pool import as_one_model
 
         if self.realiser == "template":
             if self != TEMPLATES:
@@ -59,7 +59,7 @@ class WriterOptions:
         if self.prompts:
             check_prompts(self.prompts)
         access, override = strictest_of(inputs), override_of(self.override)
-        found = pooled(
+        found = as_one_model(
             [
                 server_model(
                     replace(place, key_variable=self.key_variable) if self.key_variable else place,

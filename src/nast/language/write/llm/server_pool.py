@@ -74,7 +74,7 @@ class ServerPool:
         warnings.warn(f"{error}; the other {len(self._servers)} go on without it", stacklevel=4)
 
 
-def pooled(models: Sequence[LanguageModel]) -> LanguageModel:
+def as_one_model(models: Sequence[LanguageModel]) -> LanguageModel:
     """Several servers' models as one.
 
     Args:
