@@ -1,5 +1,6 @@
 # make demo: the whole paper on phantom data.   make test: the tests.
 # make real-films: real radiographs of NIH, a folder of ChestX-ray14, to a report in real-films/.
+# make docs: the site, in site/, from docs/ and the docstrings; a broken link fails.
 # make test-parity: converted checkpoints against open_clip itself, which it fetches.
 PYTHON ?= python3
 BIN := .venv/bin
@@ -11,7 +12,7 @@ NIH ?= ../shared/data/nih-cxr
 # Without compiled files every start costs twice as long, every time.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo real-films test test-parity check clean
+.PHONY: demo real-films test test-parity docs check clean
 
 .venv/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -43,10 +44,17 @@ test: .venv/ready
 test-parity: .venv/ready .parity/ready
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m slow -rP tests/models/test_open_clip_parity.py
 
+.venv/docs: .venv/ready mkdocs.yml
+	$(BIN)/pip install -q --no-compile --disable-pip-version-check -c constraints.txt -e '.[docs]'
+	touch $@
+
+docs: .venv/docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict -d site
+
 check: .venv/ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
 clean:
-	rm -rf .venv .parity nast-demo real-films
+	rm -rf .venv .parity nast-demo real-films site

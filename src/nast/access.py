@@ -91,7 +91,7 @@ def guard(
     Raises:
         AccessError: the data must stay; the message names the rule and what to do.
 
-    Example:
+    Examples:
         >>> nast.guard("http://127.0.0.1:8000/v1", "private", loopback_stays=True)["allowed_by"]
         'loopback'
     """

@@ -63,7 +63,7 @@ def score(
         InputError: an item cannot be scored, or a folder has nothing to score.
         UsageError: two models, or two data sets, have one name, or `gallery` is unknown.
 
-    Example:
+    Examples:
         >>> scored = nast.score([nast.load_model("phantom")], "benchmark")
         >>> nast.metrics(scored).filter(statistic="accuracy")  # doctest: +SKIP
     """
@@ -92,7 +92,7 @@ def metrics(
     Returns:
         `METRICS_SCHEMA` rows; Table 1 is a filter and a pivot of them.
 
-    Example:
+    Examples:
         >>> scored = nast.score([nast.load_model("phantom")], "benchmark")
         >>> table = nast.metrics(scored)
         >>> table.filter(statistic="accuracy", form="negated", set="questions")["chance"][0]
@@ -150,7 +150,7 @@ def evaluate(
         UsageError: two folders have one name, two models one name and seed, a model has the name
             of a row that is none, or an option is unknown.
 
-    Example:
+    Examples:
         >>> model = nast.load_model("phantom")
         >>> made = nast.evaluate([model], ["benchmark"], tmp / "scores")
         >>> (tmp / "scores" / "metrics.parquet").is_file()

@@ -59,7 +59,7 @@ class Profile:
         within_noise: whether its range is too small to say anything (decision 2).
         of: the model or the folder that it belongs to, for warnings.
 
-    Example:
+    Examples:
         >>> import nast
         >>> nast.layer_weights(nast.Profile("scope", [0.2, 0.6, 0.4]), floor=0.0).alpha[1]
         1.0
@@ -85,7 +85,7 @@ class LayerWeights:
         beta: sharpness, where a profile was scaled.
         protocol: `paper` where its literal rule was asked for.
 
-    Example:
+    Examples:
         >>> import nast
         >>> nast.LayerWeights([1.0, 0.5], [1.5, 0.5]).name
         'given'
@@ -130,7 +130,7 @@ def layer_weights(
         ValueError: beta is negative, floor is not in [0, 1], a score is not finite, or norm,
             renorm or protocol is unknown.
 
-    Example:
+    Examples:
         >>> import nast
         >>> weights = nast.layer_weights([0.2, 0.6, 0.4], floor=0.0)
         >>> [round(scale, 2) for scale in weights.scale]
@@ -183,7 +183,7 @@ def _scaled(scores: list[float], rule: LayerRule) -> LayerWeights:
 def uniform(layers: int) -> LayerWeights:
     """The same step for every block: the control of every comparison.
 
-    Example:
+    Examples:
         >>> uniform(3).scale
         [1.0, 1.0, 1.0]
     """
@@ -193,7 +193,7 @@ def uniform(layers: int) -> LayerWeights:
 def reordered(weights: LayerWeights, order: Sequence[int]) -> LayerWeights:
     """The weights of blocks `order` (1-based, each once) on blocks 1, 2, ...: the same budget.
 
-    Example:
+    Examples:
         >>> reordered(LayerWeights([0.2, 1.0], [0.4, 1.6]), [2, 1]).scale
         [1.6, 0.4]
     """
@@ -204,7 +204,7 @@ def reordered(weights: LayerWeights, order: Sequence[int]) -> LayerWeights:
 def only(layers: int, chosen: Sequence[int]) -> LayerWeights:
     """Equal steps for some blocks (1-based), none for the others, the same total as uniform.
 
-    Example:
+    Examples:
         >>> only(4, [1, 2]).scale
         [2.0, 2.0, 0.0, 0.0]
     """
@@ -229,7 +229,7 @@ def controls(
         of the highest scores, lower blocks first where they are equal). All have the total step
         of the profile.
 
-    Example:
+    Examples:
         >>> import nast
         >>> scores = [0.9, 0.5, 0.1]
         >>> found = nast.controls(nast.layer_weights(scores), scores, k=1)

@@ -56,7 +56,7 @@ def run_name(manifest: Mapping[str, Any]) -> str:
     Raises:
         ValueError: the manifest is of another stage.
 
-    Example:
+    Examples:
         >>> config = {"stage": "train", "objective": "nast", "layers": "nast/scope", "mode": "lr"}
         >>> run_name({"config": config})
         'NAST (lr)'
@@ -92,7 +92,7 @@ def split_name(argument: str) -> tuple[str | None, str]:
 
     A NAME has no colon, slash or dot, so that a `=` within a path is part of the path.
 
-    Example:
+    Examples:
         >>> split_name("NegCLIP=openclip:ViT-B-32:negclip.pth")
         ('NegCLIP', 'openclip:ViT-B-32:negclip.pth')
         >>> split_name("hf:models/a=b")

@@ -45,7 +45,7 @@ class Fact:
     Raises:
         ValueError: an attribute is outside its vocabulary.
 
-    Example:
+    Examples:
         >>> nast.Fact("Pleural Effusion", "present", side="left", severity="mild").side
         'left'
     """

@@ -157,7 +157,7 @@ def _drop_chunk(index: Path, error: Exception) -> None:
 class Vectors:
     """Unit vectors of texts and images for one model; on disk when a folder is given.
 
-    Example:
+    Examples:
         >>> import nast
         >>> vectors = nast.Vectors(nast.load_model("phantom"))
         >>> vectors.texts(["There is no edema.", "There is no edema."]).shape[0]

@@ -60,7 +60,7 @@ def build_benchmark(
         UsageError: the limit or the seed is outside its range, or no such protocol.
         NastError: words alone give the answers away, and `allow_leaks` is not set.
 
-    Example:
+    Examples:
         >>> made = nast.build_benchmark("facts", tmp / "questions", limit=2)
         >>> made["counts"]["questions"] > 0, made["leaks"]
         (True, [])

@@ -76,7 +76,7 @@ class Construction:
     Raises:
         UsageError: an unknown name, or a sampler and distractors that do not go together.
 
-    Example:
+    Examples:
         >>> nast.Construction("two_plus_one", "uniform").distractors
         'uniform'
     """

@@ -86,7 +86,7 @@ def build_contextual(
         UsageError: an unknown construction, or a number of claims that it does not take.
         NastError: the words of a form give the answer away, and `allow_leaks` is not set.
 
-    Example:
+    Examples:
         >>> made = nast.build_contextual("facts", tmp / "claims", groups=2)
         >>> made["counts"]["captions"] > 0
         True

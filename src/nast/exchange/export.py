@@ -64,7 +64,7 @@ def export(
         InputError: no image can be read, or a text would be changed by the peer's reader.
         UsageError: an unknown format, or one that the folder has nothing for.
 
-    Example:
+    Examples:
         >>> made = nast.export("benchmark", tmp / "out", "negbench")
         >>> sorted(made["counts"])[0]
         'questions-test_aff.csv'

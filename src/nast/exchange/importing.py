@@ -75,7 +75,7 @@ def import_items(
         UsageError: no file, two of one name, an unknown source or access class, or one milder
             than the recorded one.
 
-    Example:
+    Examples:
         >>> made = nast.export("benchmark", tmp / "out", "negbench")
         >>> file = tmp / "out" / "questions-test_neg.csv"
         >>> made = nast.import_items(file, tmp / "again", "negbench-mcq")

@@ -58,7 +58,7 @@ class Conditions(Mapping[str, Condition]):
     The order is that of the file: for the package's own the 13 of CheXpert in alphabetical order,
     then those of CAD-Chest.
 
-    Example:
+    Examples:
         >>> nast.CONDITIONS["Pneumothorax"].normal
         'fully expanded lungs'
         >>> nast.CONDITIONS.contradicting("Lung Opacity")[:2]
@@ -127,7 +127,7 @@ def conditions_of(folder: Path) -> Conditions:
         InputError: the file breaks the form of `conditions.yaml`, or changed since the folder was
             finished.
 
-    Example:
+    Examples:
         >>> nast.conditions_of("facts") == nast.CONDITIONS
         True
     """

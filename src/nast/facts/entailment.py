@@ -33,7 +33,7 @@ def truth(statement: Fact, facts: Sequence[Fact], world: World = "annotated") ->
     Raises:
         ValueError: the facts speak of another condition.
 
-    Example:
+    Examples:
         >>> left = nast.Fact("Pleural Effusion", "present", side="left")
         >>> no_right = nast.Fact("Pleural Effusion", "absent", side="right")
         >>> nast.truth(no_right, [left]), nast.truth(no_right, [left], "described")

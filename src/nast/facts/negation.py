@@ -37,7 +37,7 @@ def contextual_negations(
     Raises:
         ValueError: the statement does not hold for the study.
 
-    Example:
+    Examples:
         >>> left = nast.Fact("Pleural Effusion", "present", side="left")
         >>> [kind for kind, _ in nast.contextual_negations(left, [left], "described")]
         ['existence', 'location', 'location']

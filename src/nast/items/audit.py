@@ -67,7 +67,7 @@ def audit_table(
     Returns:
         Form -> the rows of `audit_items`.
 
-    Example:
+    Examples:
         >>> audit = nast.audit_table(nast.read_items("benchmark"))
         >>> list(audit)
         ['negated', 'affirmative', 'omitted']

@@ -29,7 +29,7 @@ SIZES = ((10**3, "n<1K"), (10**4, "1K<n<10K"), (10**5, "10K<n<100K"), (10**6, "1
 def front_matter(head: Mapping[str, Any]) -> str:
     """What Hugging Face reads at the top of a card, as YAML between two rules.
 
-    Example:
+    Examples:
         >>> front_matter({"language": ["en"]})
         '---\\nlanguage:\\n- en\\n---\\n\\n'
     """
@@ -39,7 +39,7 @@ def front_matter(head: Mapping[str, Any]) -> str:
 def size_category(rows: int) -> str:
     """The hub's word for a number of rows.
 
-    Example:
+    Examples:
         >>> size_category(4_700)
         '1K<n<10K'
     """

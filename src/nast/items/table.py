@@ -174,7 +174,7 @@ def read_items(folder: Path) -> pl.DataFrame:
     Raises:
         InputError: there is no such table, it was changed, or an id stands twice.
 
-    Example:
+    Examples:
         >>> items = nast.read_items("benchmark")
         >>> items["set"].unique().to_list()
         ['questions']

@@ -45,7 +45,7 @@ class Scored:
         conditions: data set -> the table that its facts are named by.
         reading: of the retrieval among captions: the gallery that was asked for.
 
-    Example:
+    Examples:
         >>> scored = nast.score([nast.load_model("phantom")], "benchmark")
         >>> scored.models
         ['phantom']

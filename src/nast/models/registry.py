@@ -63,7 +63,7 @@ def load_model(
         UsageError: the string is of no known kind, or no such device or precision.
         ModelError: the files do not make the model they claim to be.
 
-    Example:
+    Examples:
         >>> import nast
         >>> nast.load_model("base=phantom").name
         'base'
@@ -106,7 +106,7 @@ def split_share(place: str) -> tuple[Path, float | None]:
     Raises:
         UsageError: the share is not from 0 to 1.
 
-    Example:
+    Examples:
         >>> split_share("runs/nast-0@0.5")
         (PosixPath('runs/nast-0'), 0.5)
     """

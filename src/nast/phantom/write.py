@@ -107,7 +107,7 @@ def build_phantom(
     Raises:
         UsageError: fewer than one patient, or the folder belongs to another configuration.
 
-    Example:
+    Examples:
         >>> made = nast.build_phantom(tmp / "tree", 2, seed=1)
         >>> (tmp / "tree" / "cad_disease.json").is_file()
         True

@@ -62,7 +62,7 @@ class Joined:
 def without_shares(models: Sequence[str]) -> list[str]:
     """The models without those that are another share of a run which stands among them.
 
-    Example:
+    Examples:
         >>> without_shares(["base", "NAST", "NAST @1", "CLIP @336"])
         ['base', 'NAST', 'CLIP @336']
     """

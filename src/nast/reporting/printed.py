@@ -37,7 +37,7 @@ def read_printed(path: Path) -> Printed:
     Raises:
         InputError: no YAML, an unknown table, or a number that is no per cent; with the line.
 
-    Example:
+    Examples:
         >>> file = tmp / "printed.yaml"
         >>> _ = file.write_text("{source: a paper, table1: {CLIP: {R@1: 12.5}}}")
         >>> read_printed(file).table1

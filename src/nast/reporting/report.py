@@ -49,7 +49,7 @@ def build_report(
         InputError, UsageError: no evaluation among the folders, or some that cannot stand side
             by side (`joined.join_evaluations`); or a file of printed numbers that does not fit.
 
-    Example:
+    Examples:
         >>> model = nast.load_model("phantom")
         >>> _ = nast.evaluate([model], ["benchmark"], tmp / "scores")
         >>> nast.build_report([tmp / "scores", "benchmark"], tmp / "report")["report"]

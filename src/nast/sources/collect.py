@@ -108,7 +108,7 @@ def build_facts(
         UsageError: an unknown source or world, several data sets in the world `closed`, or the
             folder belongs to another configuration.
 
-    Example:
+    Examples:
         >>> _ = nast.build_phantom(tmp / "tree", 3, seed=1)
         >>> made = nast.build_facts([f"mimic-cxr-jpg:{tmp / 'tree'}"], tmp / "facts")
         >>> made["access"], made["phantom"]
@@ -182,7 +182,7 @@ class Facts:
         folder: where they lie.
         world: what silence means in them: `described`, or `closed` where that was asked for.
 
-    Example:
+    Examples:
         >>> studies, facts = nast.read_facts("facts")
         >>> "condition" in facts.columns
         True
@@ -204,7 +204,7 @@ def read_facts(folder: Path) -> Facts:
     Raises:
         InputError: the folder is unfinished, or a table breaks its schema.
 
-    Example:
+    Examples:
         >>> facts = nast.read_facts("facts")
         >>> facts.facts.columns[:3]
         ['fact_id', 'subject_id', 'study_id']

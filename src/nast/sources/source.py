@@ -190,7 +190,7 @@ def fact_columns() -> list[str]:
 def account_text(annotations: Mapping[str, int]) -> str:
     """An account of annotations as text: the sum in one line, then a line for each kind of reason.
 
-    Example:
+    Examples:
         >>> print(account_text({"present": 3, "kept": 2, "not read: doubt": 1}))
         3 found = 2 kept + 1 not read
           not read: 1 doubt

@@ -113,7 +113,7 @@ def layer_scores(pairs: pl.DataFrame, seed: int = 0) -> pl.DataFrame:
     Returns:
         `LAYER_SCORES_SCHEMA`; merged rows have condition `all` and subset `both`.
 
-    Example:
+    Examples:
         >>> import nast
         >>> import polars as pl
         >>> from nast.tracing.aggregate import PAIR_SCORES_SCHEMA

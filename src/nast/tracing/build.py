@@ -44,7 +44,7 @@ def build_trace(
     Returns:
         The manifest with the trace's summary.
 
-    Example:
+    Examples:
         >>> import nast
         >>> from nast.tracing.trace_config import TraceConfig
         >>> config = TraceConfig(aggregation="scope")

@@ -77,7 +77,7 @@ def choose_layers(
         UsageError: an unknown name, a choice without the trace that it needs, or K out of range.
         InputError: the trace lacks the profile, or the file is none of layer weights.
 
-    Example:
+    Examples:
         >>> nast.choose_layers("front-2", 4).scale
         [2.0, 2.0, 0.0, 0.0]
     """

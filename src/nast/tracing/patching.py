@@ -69,7 +69,7 @@ def sweep(
     Raises:
         ValueError: the two texts differ in length, or a site is unknown.
 
-    Example:
+    Examples:
         >>> import nast
         >>> model = nast.load_model("phantom")
         >>> probes, _ = nast.make_probes(model, ["Edema", "Pneumonia"])

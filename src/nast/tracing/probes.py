@@ -67,7 +67,7 @@ def make_probes(
     Raises:
         InputError: fewer than two conditions are left.
 
-    Example:
+    Examples:
         >>> import nast
         >>> probes, dropped = nast.make_probes(nast.load_model("phantom"), ["Edema", "Pneumonia"])
         >>> probes[2].correct, probes[2].foil, probes[2].position

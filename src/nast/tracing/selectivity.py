@@ -32,7 +32,7 @@ def negator_attention(model: DualEncoder, probes: Sequence[Probe]) -> pl.DataFra
         `condition`, `layer` (1-based), `head`, `selectivity` in [-1, 1]; positions after the cue
         in a causal tower, all others but the cue itself elsewhere.
 
-    Example:
+    Examples:
         >>> import nast
         >>> model = nast.load_model("phantom")
         >>> probes, _ = nast.make_probes(model, ["Edema", "Pneumonia"])

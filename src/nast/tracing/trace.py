@@ -42,7 +42,7 @@ class Trace:
         summary: captions, filters, samples kept, and how the attention's profile ranks the blocks
             against each of the CTE's.
 
-    Example:
+    Examples:
         >>> import nast
         >>> found = nast.trace(nast.load_model("phantom"), "facts")
         >>> type(found.plot("profiles")).__name__, found.profile("scope").within_noise
@@ -135,7 +135,7 @@ def trace(
         InputError: no usable pair, or no training sample.
         ValueError: an unknown direction.
 
-    Example:
+    Examples:
         >>> import nast
         >>> found = nast.trace(nast.load_model("phantom"), "facts")
         >>> found.sites.height > 0, len(found.profile("scope").score)

@@ -61,7 +61,7 @@ class TraceConfig:
     Raises:
         UsageError: a value outside of its choices or its range.
 
-    Example:
+    Examples:
         >>> nast.TraceConfig(aggregation="scope").norm is None
         True
     """

@@ -86,7 +86,7 @@ def fit_image_head(
             the validation patients.
         ImageError: an image has no vector.
 
-    Example:
+    Examples:
         >>> nast.fit_image_head(  # doctest: +SKIP
         ...     "films.yaml", "facts", "contextual", "head"
         ... )

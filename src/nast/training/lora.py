@@ -38,7 +38,7 @@ def add_lora(
         ValueError: no layer is given, or no such targets.
         UsageError: the rank is larger than the side of a layer, and LoRA larger than the layer.
 
-    Example:
+    Examples:
         >>> import nast
         >>> model = nast.load_model("phantom")
         >>> add_lora(model, [1, 2], rank=4)

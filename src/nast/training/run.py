@@ -75,7 +75,7 @@ def build_run(
         UsageError: the weights are of a tower with another number of blocks, or the folder
             belongs to another configuration.
 
-    Example:
+    Examples:
         >>> import nast
         >>> from nast.layers import uniform
         >>> model, config = nast.load_model("phantom"), nast.TrainConfig(steps=1, captions=8)

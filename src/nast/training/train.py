@@ -43,7 +43,7 @@ class TrainedModel:
         curve: what each part of the change, g, does on the validation patients; the model has
             the chosen one. Empty where there are none.
 
-    Example:
+    Examples:
         >>> import nast
         >>> model = nast.load_model("phantom")
         >>> run = nast.train(model, "facts", "contextual", steps=1, captions=8, claims=2, seed=3)
@@ -95,7 +95,7 @@ def train(
             number of blocks.
         InputError: no training captions or claim sets.
 
-    Example:
+    Examples:
         >>> import nast
         >>> model = nast.load_model("phantom")
         >>> run = nast.train(model, "facts", "contextual", steps=2, captions=8, claims=2)

@@ -167,7 +167,7 @@ class TrainConfig:
         published: Settings that the authors of negclip, conclip or negbench train all weights
             with.
 
-    Example:
+    Examples:
         >>> import nast
         >>> nast.TrainConfig(objective="negclip", published=True).learning_rate
         1e-06

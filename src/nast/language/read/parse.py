@@ -35,7 +35,7 @@ def read(text: str, conditions: Conditions = CONDITIONS) -> list[Reading]:
 def facts_of(text: str, conditions: Conditions = CONDITIONS) -> frozenset[Fact]:
     """The set of facts that a sentence states.
 
-    Example:
+    Examples:
         >>> (fact,) = nast.facts_of("No pneumothorax.")
         >>> fact.condition, fact.existence
         ('Pneumothorax', 'absent')

@@ -87,7 +87,7 @@ def caption(statement: Fact, form: str, conditions: Conditions = CONDITIONS) -> 
     Raises:
         ValueError: the form's polarity is not the statement's.
 
-    Example:
+    Examples:
         >>> nast.caption(nast.Fact("Edema", "absent"), "no {noun}")
         'No pulmonary edema.'
     """

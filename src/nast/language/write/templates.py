@@ -201,7 +201,7 @@ def sentence(
     Raises:
         ValueError: an absent fact has attributes.
 
-    Example:
+    Examples:
         >>> facts = [nast.Fact("Cardiomegaly", "present"), nast.Fact("Edema", "absent")]
         >>> nast.sentence(facts, "without", "negated")
         'Cardiomegaly without pulmonary edema.'
