@@ -153,3 +153,21 @@ def test_every_word_of_a_report_is_in_the_glossary(tmp_path):
     )
     for word in glossary_of(joined, "6"):
         assert re.search(rf"^\| .*{re.escape(word)}[ ,|]", page, re.MULTILINE), word
+
+
+def test_the_notebook_runs(workplace):
+    """In a kernel of its own, with fewer patients and steps; tables and pictures are shown."""
+    nbclient = pytest.importorskip("nbclient")
+    nbformat = pytest.importorskip("nbformat")
+    text = (ROOT / "examples" / "tour.ipynb").read_text()
+    assert "patients, steps = 120, 20" in text
+    notebook = nbformat.reads(text.replace("steps = 120, 20", "steps = 60, 2"), as_version=4)
+    assert not any(cell.get("outputs") for cell in notebook.cells), "outputs are not kept"
+    done = nbclient.NotebookClient(notebook, timeout=300, kernel_name="python3").execute()
+    shown = [
+        kind
+        for cell in done.cells
+        for output in cell.get("outputs", [])
+        for kind in output.get("data", {})
+    ]
+    assert shown.count("text/html") >= 5 and "image/png" in shown

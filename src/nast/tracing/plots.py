@@ -3,6 +3,7 @@
 They are figures of matplotlib that belong to no window; whoever asks saves or shows them.
 """
 
+import io
 from collections.abc import Sequence
 from typing import Any
 
@@ -32,6 +33,15 @@ def cte_cells(sites: pl.DataFrame) -> pl.DataFrame:
 
 
 @rc_context(STYLE)
+class Picture(Figure):
+    """A figure that a notebook shows without any setting of matplotlib."""
+
+    def _repr_png_(self) -> bytes:
+        out = io.BytesIO()
+        self.savefig(out, format="png", dpi=110)
+        return out.getvalue()
+
+
 def plot_cte(sites: pl.DataFrame) -> Figure:
     """The map of `cte_cells`, one panel per site.
 
@@ -42,7 +52,7 @@ def plot_cte(sites: pl.DataFrame) -> Figure:
     known = {(site, role, layer): value for site, role, layer, value in means.rows()}
     roles = [r for r in ROLES if r in set(means["role"])]
     layers = range(int(means["layer"].max()) + 1)  # type: ignore[arg-type]
-    figure = Figure(figsize=(3.4 + 0.62 * len(layers), 2.9), layout="constrained")
+    figure = Picture(figsize=(3.4 + 0.62 * len(layers), 2.9), layout="constrained")
     ratios = [len(layers), len(layers) - 1, len(layers) - 1]
     axes = figure.subplots(1, 3, sharey=True, width_ratios=ratios)
     for axis, site in zip(axes, TITLES, strict=True):
@@ -67,7 +77,7 @@ def plot_profiles(scores: pl.DataFrame) -> Figure:
     names = scores["aggregation"].unique(maintain_order=True).to_list()
     names.sort(key=lambda n: (n not in TRACED, n))
     layers = scores["layer"].n_unique()
-    figure = Figure(figsize=(2.6 + 0.55 * layers, 3.6), layout="constrained")
+    figure = Picture(figsize=(2.6 + 0.55 * layers, 3.6), layout="constrained")
     axis = figure.subplots()
     axis.axhline(0, color="black", linewidth=0.6)
     for i, name in enumerate(names):
@@ -114,7 +124,7 @@ def plot_attention(attention: pl.DataFrame, means: pl.DataFrame) -> Figure:
     cells = attention_cells(attention)
     layers, heads = cells["layer"].n_unique(), cells["head"].n_unique()
     grid = cells["selectivity"].to_numpy().reshape(layers, heads)
-    figure = Figure(figsize=(3.2 + 0.42 * heads, 1.2 + 0.26 * layers), layout="constrained")
+    figure = Picture(figsize=(3.2 + 0.42 * heads, 1.2 + 0.26 * layers), layout="constrained")
     left, right = figure.subplots(1, 2, sharey=True, width_ratios=[2.2, 1])
     image = left.imshow(grid, aspect="auto", cmap="magma", vmin=min(0.0, float(grid.min())))
     left.set(xlabel="head", ylabel="block", title="Attention to the negator")
