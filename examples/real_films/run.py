@@ -51,14 +51,16 @@ def main(nih: Path, out: Path) -> None:
         models = one_fold(root, out / "films.yaml")
         view = view_alone.score_file(root / "facts", [root / "questions", root / "claims"])
         closed.append(scored(root, [*models, view], CLOSED))
-        adjudicated.append(scored(root, models, ["adjudicated"]))
+        if (root / "adjudicated").is_dir():
+            adjudicated.append(scored(root, models, ["adjudicated"]))
     first = closed[0].folder
     beside = [first / "trace", *(first / "runs" / as_name(name) for name in ROWS)]
     pooled = pool.pool_folds(closed, CLOSED, out / "pooled")
     items = [folder for folder in pooled if folder.name != "facts"]
     nast.build_report([*items, *beside], out / "report", fresh=True)
-    judged = pool.pool_folds(adjudicated, ["adjudicated"], out / "pooled-adjudicated")
-    nast.build_report(judged[:1], out / "report-adjudicated", fresh=True)
+    if adjudicated:
+        judged = pool.pool_folds(adjudicated, ["adjudicated"], out / "pooled-adjudicated")
+        nast.build_report(judged[:1], out / "report-adjudicated", fresh=True)
     areas = view_alone.areas([fold.folder / "facts" for fold in closed], out / "pooled" / "scores")
     (out / "areas.md").write_text(areas)
     print(out / "report" / "report.html")
@@ -105,7 +107,8 @@ def fold_folders(nih: Path, out: Path) -> Iterator[Path]:
                 link.symlink_to(folder.resolve())
         names = rows.filter(fold == number)["study_id"]
         (root / "test_list.txt").write_text("".join(f"{name}.png\n" for name in names))
-        only_adjudicated(root, root.with_name("nih-adjudicated"))
+        if any(root.glob("google2019*")):
+            only_adjudicated(root, root.with_name("nih-adjudicated"))
         yield root.parent
 
 
@@ -126,7 +129,8 @@ def one_fold(root: Path, spec: Path) -> list[DualEncoder]:
     facts, questions, claims = (root / name for name in ("facts", "questions", "claims"))
     nast.build_facts(source, facts, world="closed")
     # Of the adjudicated films what was denied or seen there, and nothing that is only silent.
-    nast.build_facts([f"nih-cxr:{root / 'nih-adjudicated'}"], root / "adjudicated")
+    if (root / "nih-adjudicated").is_dir():
+        nast.build_facts([f"nih-cxr:{root / 'nih-adjudicated'}"], root / "adjudicated")
     nast.build_benchmark(facts, questions)
     nast.build_contextual(facts, claims)
     fit_image_head(spec, facts, claims, root / "head", hidden=HIDDEN)

@@ -84,6 +84,7 @@ def read_chexpert(file: Path, conditions: Conditions = CONDITIONS) -> Source:
         annotations=account_of(divided.select(conditions.labelled())),
         counts={"images": len(rows), "studies": len(studies)},
         files=[file],
+        vocabulary=conditions.labelled(),
         splits=dict(stated.select("subject_id", "split").iter_rows()),
     )
 

@@ -46,6 +46,8 @@ READERS: dict[str, Callable[..., Source]] = {
     "table": read_table_file,
 }
 """Source name -> reader. A SOURCE is written `name:path`."""
+CLOSABLE = ("chexpert", "mimic-cxr-jpg", "nih-cxr")
+"""Label tables that look for the same conditions in every study."""
 WORLDS = ("described", "closed")
 """What silence may mean; the first is the default."""
 BAD_IMAGES = "bad_images.json"
@@ -93,7 +95,7 @@ def build_facts(
         conditions: another table of conditions, in the form of `facts/conditions.yaml`; the
             folder keeps a copy, which later stages use.
         world: what silence means: `described`, an unmentioned condition is unknown, or `closed`,
-            it is absent (`sources.silence`); of one data set only.
+            it is absent (`sources.silence`); of one label table only.
         max_bad: how many images may be missing or broken; any number where it is not given.
         fresh: start over in a folder of another configuration.
 
@@ -105,8 +107,8 @@ def build_facts(
         InputError: a source breaks its schema, or more than `max_bad` images are bad: then the
             folder stays unfinished, with a list of them.
         AccessError: phantom and real studies are mixed.
-        UsageError: an unknown source or world, several data sets in the world `closed`, or the
-            folder belongs to another configuration.
+        UsageError: an unknown source or world, another source than one label table in the world
+            `closed`, or the folder belongs to another configuration.
 
     Examples:
         >>> _ = nast.build_phantom(tmp / "tree", 3, seed=1)
@@ -137,10 +139,11 @@ def build_facts(
         note(f"reading {name}")
         sources.append(READERS[name](path, **options.get(name, {}), conditions=table))
     note("")
-    if world == "closed" and len({source.ids for source in sources}) > 1:
+    if world == "closed" and (len(sources) > 1 or not sources[0].vocabulary):
         raise UsageError(
-            "--world closed takes one data set at a time: what one of them never names is not "
-            "absent of its studies because another names it; read each into a folder of its own"
+            f"--world closed takes one label table ({', '.join(CLOSABLE)}): of the silence of "
+            "others it is not known what they could have said; in the mapping of table:FILE say "
+            "which word, or an empty cell, means absent"
         )
     inputs = [path for source in sources for path in source.files]
     inputs += [conditions] if conditions else []
@@ -255,7 +258,8 @@ def collect(
     closed = {}
     if world == "closed":
         affirmed = pl.col("existence").n_unique().over("study_id", "condition")
-        absent = absences(studies, read, read.filter(affirmed > 1), conditions)
+        torn_facts = read.filter(affirmed > 1)
+        absent = absences(studies, read, torn_facts, conditions, sources[0].vocabulary)
         studies = denied_labels(studies, absent, conditions)
         read = pl.concat([read, denied_facts(absent)], how="diagonal")
         closed = {"absences read from silence": len(absent)}

@@ -72,6 +72,7 @@ def read_mimic_cxr_jpg(
         root=root if places else None,
         studies=as_studies(studies.with_columns(_placed(places, root)), conditions),
         facts=None,
+        vocabulary=names,
         access="open" if phantom else "credentialed",
         terms="synthetic" if phantom else TERMS,
         annotations=_account(labels.select(names), cells),

@@ -103,6 +103,8 @@ def read_nih_cxr(root: Path, conditions: Conditions = CONDITIONS) -> Source:
         annotations=found.account,
         counts={"studies": len(rows), **unlisted},
         files=[p for p in (entry, boxes, google, *lists) if p],
+        # Google's verdicts are of a part of the images only.
+        vocabulary=sorted(set(LISTED.values()) & set(conditions)),
         splits=splits,
     )
 

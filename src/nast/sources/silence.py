@@ -5,6 +5,8 @@ could be denied. Much of the field reads it as one all the same. Who asks for th
 its own name: the folder, its items and every number made of them are of the world `closed`.
 """
 
+from collections.abc import Collection
+
 import polars as pl
 
 from nast.facts.conditions import Conditions
@@ -14,19 +16,25 @@ SOURCE = "silence"
 
 
 def absences(
-    studies: pl.DataFrame, facts: pl.DataFrame, unclear: pl.DataFrame, conditions: Conditions
+    studies: pl.DataFrame,
+    facts: pl.DataFrame,
+    unclear: pl.DataFrame,
+    conditions: Conditions,
+    vocabulary: Collection[str],
 ) -> pl.DataFrame:
     """What silence denies: a row `subject_id, study_id, condition` for each absence.
 
-    A condition is absent of a study if the data set names it of some other study and says nothing
-    of it here. It is left open if a finding of the study makes its denial false (edema: an
-    opacity), if the labels are uncertain of it, or if what is said of it disagrees.
+    A condition is absent of a study if the label table could have named it, names it of some
+    other study, and says nothing of it here. It is left open if a finding of the study makes its
+    denial false (edema: an opacity), if the labels are uncertain of it or of such a finding, or if
+    what is said of it disagrees.
 
     Args:
         studies: `STUDIES_SCHEMA` with labels, of one data set.
         facts: with `study_id`, `condition` and `existence`.
         unclear: `study_id, condition` of facts that disagree.
         conditions: that both are named by.
+        vocabulary: the conditions that the label table can name of every study.
     """
     pair = ["study_id", "condition"]
     labels = studies.unpivot(
@@ -34,17 +42,18 @@ def absences(
     )
     said = pl.concat([labels, facts.select(*pair, "existence")], how="vertical_relaxed")
     present = said.filter(existence="present").select(pair).unique()
-    named = present["condition"].unique().to_list()
+    named = sorted(set(present["condition"]) & set(vocabulary))
+    hinted = said.filter(pl.col("existence").is_in(["present", "uncertain"])).select(pair).unique()
     implied = pl.DataFrame(
-        [(parent, name) for name in named for parent in conditions[name].parents],
+        [(parent, name) for name in conditions for parent in conditions[name].parents],
         schema={"condition": pl.String, "other": pl.String},
         orient="row",
     )
-    follows = present.rename({"condition": "other"}).join(implied, on="other").select(pair)
+    follows = hinted.rename({"condition": "other"}).join(implied, on="other").select(pair)
     spoken = said.filter(pl.col("existence") != "not_mentioned").select(pair)
     open_ = pl.concat([spoken, follows, unclear.select(pair)]).unique()
     every = studies.select("subject_id", "study_id").join(
-        pl.DataFrame({"condition": sorted(named)}, schema={"condition": pl.String}), how="cross"
+        pl.DataFrame({"condition": named}, schema={"condition": pl.String}), how="cross"
     )
     return every.join(open_, on=pair, how="anti", maintain_order="left")
 

@@ -1,7 +1,7 @@
 """What every reader returns."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Collection, Iterable, Mapping, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -43,6 +43,8 @@ class Source:
         splits: patient -> split, of all patients whose split the source itself states.
         fingerprint: a hash of what was read, where that is a folder of many files.
         phantom: whether the source is synthetic.
+        vocabulary: the conditions that its label table can name of every study, where that is
+            known.
         ids: whose ids its patients and studies have; sources with equal `ids` are joined. Without
             it, those of the reader's data set.
 
@@ -61,6 +63,7 @@ class Source:
     files: list[Path] = field(default_factory=list)
     phantom: bool = False
     fingerprint: str = ""
+    vocabulary: Collection[str] = ()
     splits: dict[str, str] = field(default_factory=dict)
     ids: str = ""
 
