@@ -209,7 +209,9 @@ class Vectors:
         files = [Path(p) for p in paths]
         if self.model.ready and files:
             # They are at hand, and their images need not be.
-            return self.model.encode_images(files)
+            found = self.model.encode_images(files)
+            _check_norms(found, self.model.name)
+            return found
         keys = np.array([self._file_key(p) for p in files], dtype=KEY)
         self._fill(
             self._images,

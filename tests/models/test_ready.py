@@ -1,5 +1,6 @@
 """Image vectors that somebody else made: read exactly, known by their key, and never guessed."""
 
+import resource
 import shutil
 from pathlib import Path
 
@@ -125,6 +126,7 @@ def changed(row, value, values=VALUES):
         (["a", "b", "c"], changed(0, [float("inf")] * 16), "row 1: found a number that is none"),
         (["a", "b", "c"], changed(1, [None] * 16), "row 2: found a number that is none"),
         (["a", "b", "c"], [[], [], []], "found vectors of no numbers"),
+        (["a", "b", "c"], changed(1, [0.0] * 16), "row 2: found zeros alone"),
     ],
 )
 def test_a_row_that_is_wrong_is_named(keys, values, said, tmp_path):
@@ -173,16 +175,54 @@ def test_nothing_that_is_pickled_is_read(tmp_path):
     ("line", "said"),
     [
         ("x,../a.npy,0", "index.csv, row 1: found a path out of the folder"),
-        ("x,a.npy,2", "row 1: found row 2 of a.npy, which has 2; rows count from 0"),
+        ("x,a.npy,2", r"index.csv, row 1: found row 2 of an array of the shape \(2, 16\)"),
+        ("x,c.npy,0", r"index.csv, row 1: found row 0 of an array of the shape \(16,\)"),
+        ("x,a.npy,", r"index.csv, row 1: found an array of the shape \(2, 16\), expected one vec"),
         ("x,a.npy,one", "expected the columns 'dicom_id' and 'file', and 'row'"),
-        ("x,b.npy,0", "b.npy: found no such file"),
+        ("x,b.npy,0", "index.csv, row 1: found no such file"),
+        ("x,,0", "index.csv, row 1, column 'file': found nothing"),
+        (",a.npy,0", "index.csv, row 1, column 'dicom_id': found nothing"),
     ],
 )
 def test_an_index_that_is_wrong_is_named(line, said, tmp_path):
     place = indexed(tmp_path, "dicom_id")
+    np.save(place / "c.npy", VALUES[0])
     (place / "index.csv").write_text(f"dicom_id,file,row\n{line}\n")
     with pytest.raises(ModelError, match=said):
         read_ready(place, "dicom_id")
+
+
+def test_a_number_that_float32_lacks_is_none(tmp_path):
+    np.savez(tmp_path / "a.npz", keys=np.array(["a"]), vectors=np.array([[1.0, 1e39]]))
+    with pytest.raises(ModelError, match="row 1: found a number that is none"):
+        read_ready(tmp_path / "a.npz", "dicom_id")
+
+
+def test_a_folder_of_many_files_needs_one_open_file(tmp_path):
+    place = tmp_path / "films"
+    place.mkdir()
+    for number in range(300):
+        np.save(place / f"i{number:03}.npy", VALUES[number % 3])
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(200, soft), hard))
+    try:
+        assert len(read_ready(place, "dicom_id").rows) == 300
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_a_file_that_is_damaged_is_named_without_its_path(tmp_path):
+    """In a folder without an index the path is the key, and holds ids of a patient."""
+    place = loose(tmp_path, "image_path")
+    file = place / f"{KEYS['image_path'][1]}.npy"
+    file.write_bytes(file.read_bytes()[:-9])
+    with pytest.raises(ModelError, match=r"films, file \d: found a damaged file") as raised:
+        read_ready(place, "image_path")
+    assert "p10" not in str(raised.value)
+    whole = npz(tmp_path, "dicom_id")
+    whole.write_bytes(whole.read_bytes()[:-40])
+    with pytest.raises(ModelError, match="found a damaged file"):
+        read_ready(whole, "dicom_id")
 
 
 @pytest.fixture

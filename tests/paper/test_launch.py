@@ -44,3 +44,25 @@ def test_a_launcher_that_is_not_there_is_named(tmp_path):
 def test_a_launcher_that_fails_ends_the_paper(tmp_path):
     with pytest.raises(NastError, match="false ended with 1 in the stage 'trace'"):
         start_shared("false", tmp_path / "r.yaml", tmp_path, "trace", False)
+
+
+@pytest.mark.parametrize(
+    "launch",
+    [
+        "srun torchrun --nnodes $NODES",
+        "torchrun --nnodes 2",
+        "srun python -m torch.distributed.run",
+    ],
+)
+def test_every_way_to_call_torchrun_is_told_that_a_program_follows(launch, tmp_path, monkeypatch):
+    for name in ("srun", "torchrun"):
+        (tmp_path / name).write_text(f'#!/bin/sh\necho "$@" > {tmp_path}/said\n')
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/bin:/usr/bin")
+    monkeypatch.setattr("sys.executable", str(tmp_path / "python"))
+    monkeypatch.setenv("NODES", "2")
+    start_shared(launch, tmp_path / "r.yaml", tmp_path, "trace", True)
+    said = (tmp_path / "said").read_text()
+    before, _, after = said.partition("--no-python ")
+    assert after.startswith(str(tmp_path / "python")) and "--only trace --fresh" in after
+    assert "--nnodes 2" in before or "torch.distributed.run" in before

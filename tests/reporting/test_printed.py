@@ -8,6 +8,7 @@ from nast.cli import run
 from nast.errors import InputError
 from nast.reporting.printed import beside_printed, read_printed
 from nast.reporting.report import build_report
+from nast.reporting.shown import shown_rows
 from nast.reporting.tables import Table
 from nast.reporting.written import markdown
 
@@ -61,6 +62,23 @@ def test_a_mistake_in_the_file_is_named(edit, says, table, tmp_path):
     with pytest.raises(InputError) as raised:
         beside_printed([table], path)
     assert says in str(raised.value)
+
+
+def test_a_number_keeps_its_decimals_and_chance_may_have_one(table, tmp_path):
+    row = "  chance: {Claim accuracy: 20}\n"
+    text = PAPER.replace("21.5", "21.55").replace("table3:", f"{row}table3:")
+    path = written(tmp_path, text)
+    (made,) = beside_printed([table], path)
+    assert made.rows[0][1].endswith("printed 21.55")
+    assert made.rows[1] == ("chance", "0.200, printed 20.0")
+    shown = shown_rows(made)
+    assert [row.cells[1].words for row in shown] == ["printed 21.55", "printed 20.0"]
+
+
+def test_a_column_that_another_data_set_lacks_is_no_mistake(table, tmp_path):
+    other = Table("table1", "Lists", ("Model", "R@1"), [("base", "0.3")], "other")
+    made = beside_printed([table, other], written(tmp_path))
+    assert "printed" in made[0].rows[0][1] and made[1].rows == other.rows
 
 
 def test_numbers_may_be_left_out(tmp_path):

@@ -30,12 +30,14 @@ def start_shared(launch: str, recipe: Path, out: Path, stage: str, fresh: bool) 
         UsageError: there is no such launcher.
         NastError: a process ended badly.
     """
-    words = shlex.split(launch)
+    words = [os.path.expandvars(word) for word in shlex.split(launch)]
     beside = str(Path(sys.executable).parent)
     found = shutil.which(words[0], path=os.pathsep.join([beside, os.environ.get("PATH", "")]))
     if found is None:
         raise UsageError(f"launch: {words[0]!r} is no program here; name one, such as torchrun")
-    if Path(found).name == "torchrun" and "--no-python" not in words:
+    # `srun torchrun ...` and `python -m torch.distributed.run ...` are torchrun, too.
+    torchrun = any(Path(w).name in ("torchrun", "torch.distributed.run") for w in words)
+    if torchrun and "--no-python" not in words:
         words.append("--no-python")
     options = ["--fresh"] if fresh else []
     command = [found, *words[1:], sys.executable, "-m", "nast", "paper", str(recipe)]

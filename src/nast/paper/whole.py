@@ -1,5 +1,6 @@
 """The whole paper, stage after stage: `nast paper`, `nast demo`."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from nast.errors import UsageError
@@ -50,9 +51,12 @@ def run_paper(
     whole = Whole(read, out, Progress(len(stages)), fresh)
     for stage in stages:
         whole.progress.step(stage.says)
+        at = whole
         if read.launch and stage.shared:
             start_shared(read.launch, recipe, out, stage.name, fresh)
-        stage.make(whole)
+            # What the launched processes made anew is found here, and not made once more.
+            at = replace(whole, fresh=fresh and stage.shared is not stage.make)
+        stage.make(at)
     _keep(recipe, out)
     whole.progress.done()
     return out / LAST[0]

@@ -6,7 +6,7 @@ from pathlib import Path
 from pydantic import Field
 
 from nast.errors import InputError
-from nast.reporting.shown import LAST, per_cent
+from nast.reporting.shown import LAST, MINUS
 from nast.reporting.tables import Table
 from nast.yaml_files import StrictModel, fitted, line_of, load_yaml
 
@@ -80,14 +80,16 @@ def beside_printed(tables: Sequence[Table], path: Path) -> list[Table]:
         if not rows:
             made.append(table)
             continue
-        for row, columns in rows.items():
-            for column in columns:
-                if column not in table.header[1:]:
+        # Of several data sets each has the columns of which something is known.
+        columns = dict.fromkeys(c for t in tables if t.name == table.name for c in t.header[1:])
+        for row, cells in rows.items():
+            for column in cells:
+                if column not in columns:
                     keys = (table.name, row, column)
                     raise InputError(
                         path,
                         found=f"the column {column!r}",
-                        expected=f"one of this report: {', '.join(table.header[1:])}",
+                        expected=f"one of this report: {', '.join(columns)}",
                         line=line_of(path, keys),
                         key=".".join(keys),
                     )
@@ -108,7 +110,7 @@ def _beside(table: Table, rows: Rows, printed: Printed) -> Table:
         (
             line[0],
             *(
-                f"{text}, {BEGINS}{per_cent(rows[line[0]][title] / 100)}"
+                f"{text}, {BEGINS}{_as_given(rows[line[0]][title])}"
                 if title in rows.get(line[0], {}) and text != "-"
                 else text
                 for title, text in zip(table.header[1:], line[1:], strict=True)
@@ -119,3 +121,9 @@ def _beside(table: Table, rows: Rows, printed: Printed) -> Table:
     note = f": {printed.note}" if printed.note else ""
     caption = f"{table.caption}; printed: {printed.source}{note}"
     return table._replace(caption=caption, rows=lines)
+
+
+def _as_given(number: float) -> str:
+    """A number with the decimals that it has in the file, one at least."""
+    text = f"{number:.1f}" if number == round(number, 1) else f"{number:g}"
+    return text.replace("-", MINUS)

@@ -109,7 +109,7 @@ def _best(table: Table, place: int) -> set[str]:
     What is below chance is the best of nothing.
     """
     gap = is_gap(table, place)
-    chance = [r[place] for r in table.rows if r[0] == "chance" and SHARE.fullmatch(r[place])]
+    chance = [f[1] for r in table.rows if r[0] == "chance" and (f := SHARE.fullmatch(r[place]))]
     least = max(map(float, chance)) if chance and not gap else float("-inf")
     known = {
         row[place]: float(found[1])

@@ -19,7 +19,7 @@ from nast.hashes import seed_of
 from nast.models.contract import DualEncoder
 from nast.models.families.heads import describe_head
 from nast.models.families.spec import ReadySection, read_spec
-from nast.models.families.two_tower import load_two_tower
+from nast.models.families.two_tower import load_two_tower, tokenizer_here
 from nast.models.model_export import weights_card
 from nast.models.weights.checkpoints import write_safetensors
 from nast.ranges import COUNT, NOT_NEGATIVE, POSITIVE, SEED
@@ -65,7 +65,7 @@ def fit_image_head(
     """Train a head on the captions of training patients and leave a model.
 
     Args:
-        spec: a specification with ready image vectors; its head is not looked at.
+        spec: a specification with ready image vectors; a head that it has is replaced.
         facts: the facts folder that the captions were built from.
         contextual: a folder of `nast contextual build`.
         folder: gets `model.yaml`, for `two-tower:FOLDER/model.yaml`, and `head.safetensors`.
@@ -165,6 +165,9 @@ def _spec(spec: Path, folder: Path, found: Fitted) -> dict[str, Any]:
         return os.path.relpath(here, folder) if here and here.exists() else entry
 
     text = given["text"] | {k: moved(given["text"][k]) for k in ("tokenizer", "weights", "config")}
+    # A hub's tokenizer whose folder lies beside the specification is found there, and only there.
+    if beside := tokenizer_here(spec, read_spec(spec)):
+        text["tokenizer"] = os.path.relpath(beside, folder)
     image = {
         "vectors": moved(given["image"]["vectors"]),
         "key": given["image"]["key"],

@@ -69,6 +69,30 @@ def test_silence_is_asked_of_another_server_once():
     assert sum(s.asked.count(talk) for s in both) == 2
 
 
+def test_what_one_server_never_answers_is_asked_of_the_other():
+    servers = [Server("a"), Server("b", silent=[t[0]["content"] for t in TALKS])]
+    assert ServerPool(servers)(TALKS) == wanted()
+    assert len(servers[0].asked) == len(TALKS)
+
+
+def test_answers_of_a_call_are_handed_on_though_the_last_server_is_lost():
+    """What was answered is kept; the next call ends the run."""
+    pool = ServerPool([Server("a", 1), Server("b", 0)])
+    with pytest.warns(UserWarning):
+        found = pool(TALKS[:2])
+    assert found == [*wanted(TALKS[:1]), None]
+    with pytest.raises(ModelError, match="a: no answer"):
+        pool(TALKS[:2])
+
+
+def test_what_any_server_refuses_is_known():
+    models = [LanguageModel("m", {}, Server(n), refused=[]) for n in "ab"]
+    model = as_one_model(models)
+    models[1].refused.append("seed left out")
+    model.backend(TALKS)
+    assert list(model.refused) == ["seed left out"]
+
+
 def test_real_servers_answer_at_the_same_time():
     together = threading.Barrier(2, timeout=20)
 

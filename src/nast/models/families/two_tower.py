@@ -67,7 +67,7 @@ def load_two_tower(place: str, name: str, new_head: NewHead | None = None) -> Du
     read = {group: _read(path, group, spec.ignore) for group in set(files.values())}
     text, image = (read[files[part]] for part in ("text", "image"))
     text_head = build_head(spec.text.head, text)
-    image_head = nn.Sequential() if new_head else build_head(spec.image.head, image)
+    image_head = build_head(spec.image.head, image)
     scale = _scale(path, spec.scale, list(read.values()))
     bert = build_encoder(
         "bert",

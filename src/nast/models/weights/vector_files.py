@@ -1,7 +1,9 @@
 """Files of vectors as others leave them: one table or archive, or a folder with an index."""
 
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 import polars as pl
@@ -85,7 +87,7 @@ def _table(place: Path, key: str) -> tuple[Sequence[str], Vectors]:
 
 
 def _archive(place: Path) -> tuple[Sequence[str], np.ndarray]:
-    found = _arrays(place)
+    found = _arrays(place, str(place))
     if set(found) != {"keys", "vectors"} or found["keys"].ndim != 1:
         named = ", ".join(sorted(map(visible, found))) or "nothing"
         raise ModelError(f"{place}: found the arrays {named}, expected 'keys' and 'vectors'")
@@ -98,21 +100,27 @@ def _archive(place: Path) -> tuple[Sequence[str], np.ndarray]:
     return keys.astype(str).tolist(), vectors
 
 
-def _arrays(place: Path) -> dict[str, np.ndarray]:
-    """The arrays of a file; nothing that is pickled is read."""
+def _arrays(place: Path, named: str, mapped: bool = False) -> dict[str, np.ndarray]:
+    """The arrays of a file; nothing that is pickled is read.
+
+    Args:
+        place: the file.
+        named: how errors call it; a path may hold ids of patients.
+        mapped: whether a large .npy is mapped into memory, which keeps the file open.
+    """
+    if not place.is_file():
+        raise ModelError(f"{named}: found no such file, expected one of numpy or safetensors")
     try:
         if place.suffix == ".safetensors":
             return load_file(place)
         if place.suffix == ".npz":
             with np.load(place, allow_pickle=False) as opened:
                 return {name: opened[name] for name in opened.files}
-        return {"": np.load(place, allow_pickle=False, mmap_mode="r")}
-    except FileNotFoundError:
-        raise ModelError(f"{place}: found no such file, expected one of its index") from None
-    except (OSError, ValueError, EOFError, KeyError, TypeError, SafetensorError):
+        return {"": np.load(place, allow_pickle=False, mmap_mode="r" if mapped else None)}
+    except (ValueError, EOFError, KeyError, TypeError, BadZipFile, zlib.error, SafetensorError):
         raise ModelError(
-            f"{place}: found no whole file of arrays, or one of Python objects; expected numbers "
-            "as numpy or safetensors save them"
+            f"{named}: found a damaged file, one of Python objects, or numbers that numpy lacks "
+            "(bfloat16); expected float32 or float16 as numpy or safetensors save them"
         ) from None
 
 
@@ -125,47 +133,71 @@ def _folder(place: Path, key: str) -> tuple[Sequence[str], Sequence[np.ndarray]]
         names = [p.relative_to(place).as_posix() for p in files]
         if key != "image_path":
             names = [Path(name).stem for name in names]
-        return names, [_only(file) for file in files]
+        return names, [_vector(f, f"{place}, file {n}") for n, f in enumerate(files, 1)]
+    opened: dict[str, np.ndarray] = {}
+    keys, found = [], []
+    for number, (name, file, row) in enumerate(_index(index, key), 1):
+        named = f"{index}, row {number}"
+        if Path(file).is_absolute() or ".." in Path(file).parts:
+            raise ModelError(f"{named}: found a path out of the folder")
+        if row is None:
+            found.append(_vector(place / file, named))
+        else:
+            if file not in opened:
+                opened[file] = _only(place / file, named, mapped=True)
+            block = opened[file]
+            if block.ndim != 2 or not 0 <= row < len(block):
+                raise ModelError(
+                    f"{named}: found row {row} of an array of the shape {block.shape}, expected "
+                    "one of its rows, counted from 0"
+                )
+            found.append(block[row])
+        keys.append(name)
+    return keys, found
+
+
+def _index(index: Path, key: str) -> list[tuple[str, str, int | None]]:
+    """Key, file and row of each vector."""
     try:
-        named = [key, "file"]
-        table = pl.read_parquet(index) if index.suffix == ".parquet" else _csv(index)
-        rows = table.select(*named, "row") if "row" in table.columns else table.select(named)
-        listed = list(rows.cast({key: pl.String, "file": pl.String}).iter_rows())
-        listed = [(name, file, None if not row else int(row[0])) for name, file, *row in listed]
-    except (pl.exceptions.PolarsError, OSError, TypeError, ValueError):
+        table = (
+            pl.read_parquet(index, glob=False, hive_partitioning=False)
+            if index.suffix == ".parquet"
+            else pl.read_csv(index, infer_schema=False)
+        )
+        rows = table.select(
+            pl.col(key).cast(pl.String),
+            pl.col("file").cast(pl.String),
+            pl.col("row").cast(pl.Int64) if "row" in table.columns else pl.lit(None, pl.Int64),
+        )
+    except (pl.exceptions.PolarsError, OSError):
         raise ModelError(
             f"{index}: found another table, expected the columns {key!r} and 'file', and 'row' "
             "(from 0) where a file holds several vectors"
         ) from None
-    opened: dict[str, np.ndarray] = {}
-    found = []
-    for number, (_, name, row) in enumerate(listed, 1):
-        if Path(name).is_absolute() or ".." in Path(name).parts:
-            raise ModelError(f"{index}, row {number}: found a path out of the folder")
-        if name not in opened:
-            opened[name] = _only(place / name, rows=row is not None)
-        block = opened[name]
-        if row is not None and not 0 <= row < len(block):
+    for column in (key, "file"):
+        empty = rows[column].is_null() | (rows[column] == "")
+        if empty.any():
             raise ModelError(
-                f"{index}, row {number}: found row {row} of {visible(name)}, which has "
-                f"{len(block)}; rows count from 0"
+                f"{index}, row {empty.arg_true()[0] + 1}, column {column!r}: found nothing, "
+                "expected a value"
             )
-        found.append(block if row is None else block[row])
-    return [name for name, *_ in listed], found
+    return rows.rows()  # type: ignore[return-value]
 
 
-def _csv(path: Path) -> pl.DataFrame:
-    return pl.read_csv(path, infer_schema=False)
+def _vector(place: Path, named: str) -> np.ndarray:
+    """The one vector of a file."""
+    found = _only(place, named)
+    if found.squeeze().ndim != 1:
+        raise ModelError(f"{named}: found an array of the shape {found.shape}, expected one vector")
+    return found.reshape(-1)
 
 
-def _only(place: Path, rows: bool = False) -> np.ndarray:
-    """The one array of a file: a vector, or rows of them."""
-    arrays = list(_arrays(place).values())
-    shapes = [a.shape for a in arrays]
-    if len(arrays) != 1 or (not rows and arrays[0].squeeze().ndim != 1):
-        wanted = "one array of rows" if rows else "one vector"
-        raise ModelError(f"{place}: found arrays of the shapes {shapes}, expected {wanted}")
-    return arrays[0] if rows else arrays[0].reshape(-1)
+def _only(place: Path, named: str, mapped: bool = False) -> np.ndarray:
+    """The one array of a file."""
+    arrays = list(_arrays(place, named, mapped).values())
+    if len(arrays) != 1:
+        raise ModelError(f"{named}: found {len(arrays)} arrays in one file, expected one")
+    return arrays[0]
 
 
 def _stacked(place: Path, found: Vectors) -> np.ndarray:
@@ -190,9 +222,18 @@ def _stacked(place: Path, found: Vectors) -> np.ndarray:
 
 def _refuse_wild(place: Path, values: np.ndarray) -> None:
     for start in range(0, len(values), 4096):
-        wild = ~np.isfinite(values[start : start + 4096]).all(axis=1)
+        # As they will be used: a number may be finite in double precision alone.
+        with np.errstate(over="ignore"):
+            part = values[start : start + 4096].astype(np.float32)
+        wild = ~np.isfinite(part).all(axis=1)
         if wild.any():
             raise ModelError(
                 f"{place}, row {start + int(wild.argmax()) + 1}: found a number that is none (NaN "
-                "or infinite), expected finite numbers"
+                "or infinite in float32), expected finite numbers"
+            )
+        nothing = ~part.any(axis=1)
+        if nothing.any():
+            raise ModelError(
+                f"{place}, row {start + int(nothing.argmax()) + 1}: found zeros alone, expected "
+                "the vector of an image; leave out rows of images that could not be encoded"
             )
