@@ -114,7 +114,8 @@ def _arrays(place: Path, named: str, mapped: bool = False) -> dict[str, np.ndarr
         if place.suffix == ".safetensors":
             return load_file(place)
         if place.suffix == ".npz":
-            with np.load(place, allow_pickle=False) as opened:
+            # Of a damaged file that it opened itself numpy keeps hold.
+            with open(place, "rb") as file, np.load(file, allow_pickle=False) as opened:
                 return {name: opened[name] for name in opened.files}
         return {"": np.load(place, allow_pickle=False, mmap_mode="r" if mapped else None)}
     except (ValueError, EOFError, KeyError, TypeError, BadZipFile, zlib.error, SafetensorError):
