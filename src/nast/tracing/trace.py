@@ -46,7 +46,7 @@ class Trace:
         >>> import nast
         >>> found = nast.trace(nast.load_model("phantom"), "facts")
         >>> type(found.plot("profiles")).__name__, found.profile("scope").within_noise
-        ('Figure', False)
+        ('Picture', False)
     """
 
     model: str
