@@ -20,7 +20,7 @@ FLOORS = [
     {"models"},
     {"exchange"},
     {"vectors", "processes"},
-    {"tracing", "scoring", "measuring"},
+    {"embedding", "tracing", "scoring", "measuring"},
     {"evaluation", "training"},
     {"phantom/pretrain"},
     {"reporting"},

@@ -18,9 +18,10 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 from torch.nn.functional import normalize
 
+from nast.embedding import embed_folder, launched
 from nast.errors import ImageError, InputError, ModelError, NastError, UsageError
 from nast.models.registry import load_model
-from nast.vectors import KEY, Shelf, Vectors, embed_folder, launched
+from nast.vectors import KEY, Shelf, Vectors
 
 TEXTS = {"a": [1, 0], "b": [0, 2], "long text": [3, 4]}
 

@@ -5,7 +5,9 @@ import pytest
 
 from nast.cli import run
 from nast.errors import NastError, UsageError
+from nast.paper import whole
 from nast.paper.launch import start_shared
+from nast.paper.paper_stages import PaperStage
 
 SMALL = """
 phantom: {patients: 60, seed: 3}
@@ -66,3 +68,20 @@ def test_every_way_to_call_torchrun_is_told_that_a_program_follows(launch, tmp_p
     before, _, after = said.partition("--no-python ")
     assert after.startswith(str(tmp_path / "python")) and "--only trace --fresh" in after
     assert "--nnodes 2" in before or "torch.distributed.run" in before
+
+
+@pytest.mark.parametrize("shared_too", [True, False])
+def test_what_was_launched_anew_is_not_made_once_more(shared_too, tmp_path, monkeypatch):
+    """`--fresh` is the launched processes' where they make the stage, else this one's."""
+    seen = []
+
+    def make(at):
+        seen.append(at.fresh)
+
+    shared = make if shared_too else lambda at: None
+    stage = PaperStage("trace", "tracing", make, lambda at: [], shared=shared)
+    monkeypatch.setattr(whole, "STAGES", [stage])
+    monkeypatch.setattr(whole, "start_shared", lambda *said: seen.append(said[-2:]))
+    (tmp_path / "r.yaml").write_text(SMALL + "launch: torchrun\n")
+    whole.run_paper(tmp_path / "r.yaml", tmp_path / "out", fresh=True)
+    assert seen == [("trace", True), not shared_too]

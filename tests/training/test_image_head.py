@@ -156,3 +156,24 @@ def test_what_cannot_be_fitted_is_refused(spec, facts, contextual, tmp_path):
     few["image"]["vectors"] = "few.parquet"
     (spec.parent / "few.yaml").write_text(yaml.safe_dump(few))
     refused(ImageError, "no vector in .*few.parquet", spec.parent / "few.yaml")
+
+
+def test_a_tokenizer_of_the_hub_that_lies_beside_is_found_from_the_new_folder_too(
+    spec, facts, contextual, tmp_path
+):
+    said = yaml.safe_load(spec.read_text())
+    said["text"]["tokenizer"] = "somebody/tokenizer"
+    (spec.parent / "hub.yaml").write_text(yaml.safe_dump(said))
+    fit_image_head(spec.parent / "hub.yaml", facts, contextual, tmp_path / "head", steps=20)
+    text = ["There is no edema."]
+    found = load_model(f"two-tower:{tmp_path / 'head' / SPEC}").encode_texts(text)
+    fit_image_head(spec, facts, contextual, tmp_path / "plain", steps=20)
+    plain = load_model(f"two-tower:{tmp_path / 'plain' / SPEC}").encode_texts(text)
+    assert torch.equal(found, plain)
+
+
+def test_a_head_that_the_specification_has_is_replaced(fitted, facts, contextual, tmp_path):
+    made = fit_image_head(fitted / SPEC, facts, contextual, tmp_path / "again", steps=20)
+    assert made["best"]["step"] == 20
+    head = load_model(f"two-tower:{tmp_path / 'again' / SPEC}").network["image"].head
+    assert [type(layer).__name__ for layer in head] == ["LastDimBatchNorm", "Linear"]

@@ -24,10 +24,11 @@ def embed_command(model: str, *data: Path, vectors: Path, split: str = "all") ->
         train, validate, test or all.
     """
     loadable(model)
+    from nast.embedding import embed_folder, launched
     from nast.errors import UsageError
     from nast.folders import strictest_of
     from nast.models.registry import load_model
-    from nast.vectors import Vectors, embed_folder, launched
+    from nast.vectors import Vectors
 
     if split not in ("train", "validate", "test", "all"):
         raise UsageError(f"--split is {split!r}; choose train, validate, test or all")

@@ -40,7 +40,7 @@ def facts(
         Another table of conditions (YAML), for other findings or another modality.
     world: Literal["described", "closed"]
         What silence means: described, an unmentioned condition is unknown; closed, it is absent,
-        as much of the field reads label tables. Everything made of it carries the name.
+        as much of the field reads label tables. Items, numbers and tables made of it say so.
     max_bad: int
         How many missing or broken images are passed over.
     check: bool

@@ -232,8 +232,9 @@ def _train(whole: Whole) -> None:
 
 def _encode(whole: Whole, models: Sequence[str], data: Sequence[Path]) -> None:
     """Encode what of the texts and images of some models' scores falls to this process."""
+    from nast.embedding import embed_folder, launched
     from nast.folders import strictest_of
-    from nast.vectors import Vectors, embed_folder, launched
+    from nast.vectors import Vectors
 
     for name in models:
         model = whole.load(name)
